@@ -1,0 +1,96 @@
+//! The engine: what happens when a result meets a list of callbacks.
+//!
+//! The rules of Deferreds are written here, once, and know nothing of what a callback or a result is.
+//! A [`Host`] brings that: it says how the [`State`] behind a Deferred is reached, how one of its
+//! links is called, and what an outcome is. The typed Rust face of this crate is one host; objects of
+//! another language can be another.
+//!
+//! A *cell* is one Deferred's state. It holds at most one *outcome* (a value or a failure), a queue of
+//! *links* (callback/errback pairs), and a pause count. The functions of this module change it:
+//!
+//! | function | Twisted's name | rule |
+//! |---|---|---|
+//! | [`fire`] | `callback`, `errback` | a Deferred gets its outcome once |
+//! | [`add`] | `addCallbacks` | links run in order, at once where an outcome is there |
+//! | [`pause`], [`unpause`] | `pause`, `unpause` | while the count is above zero no link runs |
+//! | [`cancel`] | `cancel` | the canceller is asked once; while waiting, the inner Deferred is cancelled |
+//! | [`resume`] | - | a waiting Deferred gets the outcome it waits for |
+//! | [`run`] | `_runCallbacks` | the loop that the others end in |
+//!
+//! Nothing here recurses with the data: a link that returns a Deferred, at any depth, is followed by a
+//! loop with its own stack on the heap. All functions may be called from inside any link or canceller.
+//! No function calls into the host while a state is borrowed, except [`Host::nothing`],
+//! [`Host::upstream`] and [`Host::upgrade`], which must not reach for a state themselves.
+
+mod queue;
+mod run;
+mod state;
+
+pub use run::{add, cancel, fire, pause, resume, run, unpause};
+pub use state::{AlreadyCalled, NotPaused, State};
+
+/// What a kind of Deferred brings to the engine.
+///
+/// A host is usually a unit struct: it is passed by reference so that one may carry, for example, proof
+/// that an interpreter lock is held.
+pub trait Host: Sized {
+    /// A counted reference to one Deferred's state.
+    type Cell: Clone;
+    /// How a waiting Deferred remembers the one it waits for: a weak reference, or, where a garbage
+    /// collector breaks cycles, a [`Cell`](Host::Cell).
+    type Upstream;
+    /// A value or a failure.
+    type Outcome;
+    /// One callback/errback pair.
+    type Link;
+    /// What [`cancel`] asks to give up the work before the Deferred fires.
+    type Canceller;
+
+    /// Borrows the state of `cell` for the length of `f`.
+    fn with<R>(&self, cell: &Self::Cell, f: impl FnOnce(&mut State<Self>) -> R) -> R;
+
+    /// Whether both references lead to the same state.
+    fn same(&self, a: &Self::Cell, b: &Self::Cell) -> bool;
+
+    /// Calls the side of `link` that fits `outcome` and says what came of it.
+    ///
+    /// Must not unwind: a panic or exception in the callback is an outcome like any other.
+    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: Self::Outcome) -> Step<Self>;
+
+    /// Calls a canceller, which may or may not [`fire`] the Deferred. Must not unwind.
+    fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);
+
+    /// The chain of `cell` ran dry: the place to note or clear an unhandled failure.
+    fn settled(&self, cell: &Self::Cell);
+
+    /// The outcome that is left where one was taken away.
+    fn nothing(&self) -> Self::Outcome;
+
+    /// The failure of a Deferred that was cancelled.
+    fn cancelled(&self) -> Self::Outcome;
+
+    /// The failure of a link whose [`Step::Forward`] found its target already called, which refused
+    /// the outcome given.
+    fn already_called(&self, refused: Self::Outcome) -> Self::Outcome;
+
+    /// The failure of a link that returned a Deferred which waits, in the end, for that link's own: two
+    /// that wait for each other would never end.
+    fn circular(&self) -> Self::Outcome;
+
+    /// Makes what a waiting Deferred keeps of `cell`.
+    fn upstream(&self, cell: &Self::Cell) -> Self::Upstream;
+
+    /// Finds the Deferred waited for again, unless it is gone.
+    fn upgrade(&self, upstream: &Self::Upstream) -> Option<Self::Cell>;
+}
+
+/// What came of calling one link.
+pub enum Step<H: Host> {
+    /// The next outcome.
+    Outcome(H::Outcome),
+    /// A Deferred was returned: its outcome is the next one, when it has one.
+    Chain(H::Cell),
+    /// The outcome goes to another Deferred, which is fired with it; nothing is left here. As a link
+    /// that calls [`fire`] itself, but a row of any length needs no stack.
+    Forward(H::Cell, H::Outcome),
+}

@@ -1,0 +1,273 @@
+//! What one Deferred remembers.
+
+use std::{error::Error, fmt};
+
+use super::{Host, queue::Queue};
+
+/// The outcome was set, by [`fire`](super::fire) or by cancelling.
+const CALLED: u8 = 1;
+/// A link has been taken off the queue and has not returned yet; the outcome is with it.
+const RUNNING: u8 = 1 << 1;
+/// The canceller is being called, so that cancelling again from inside it does nothing.
+const CANCELLING: u8 = 1 << 2;
+/// It was cancelled without a canceller, so whoever was to fire it does not know and may try, once.
+const SWALLOW_NEXT: u8 = 1 << 3;
+
+/// The Deferred was fired or cancelled before; Twisted's `AlreadyCalledError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyCalled;
+
+impl fmt::Display for AlreadyCalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred was already called: it has its outcome, and gets only one")
+    }
+}
+
+impl Error for AlreadyCalled {}
+
+/// [`unpause`](super::unpause) without a [`pause`](super::pause) that it could end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPaused;
+
+impl fmt::Display for NotPaused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred is not paused: each unpause needs a pause before it")
+    }
+}
+
+impl Error for NotPaused {}
+
+/// One entry of the queue.
+pub(super) enum Entry<H: Host> {
+    /// A callback/errback pair.
+    Call(H::Link),
+    /// A Deferred that waits for this one and takes its outcome.
+    Resume(H::Cell),
+}
+
+/// The state of one Deferred: its outcome, its links, and why they may not run.
+///
+/// A host keeps it wherever its cells lead and hands it out in [`Host::with`]. The engine changes it;
+/// a host only makes, reads and ends it.
+pub struct State<H: Host> {
+    pub(super) outcome: Option<H::Outcome>,
+    pub(super) links: Queue<Entry<H>>,
+    pub(super) canceller: Option<H::Canceller>,
+    pub(super) upstream: Option<H::Upstream>,
+    pub(super) pauses: u32,
+    /// How many of the links are `Entry::Resume`: only a Deferred with waiters can close a circle.
+    pub(super) waiters: u32,
+    pub(super) bits: u8,
+}
+
+/// What the loop does next with one Deferred.
+pub(super) enum Next<H: Host> {
+    Call(H::Link, H::Outcome),
+    Resume {
+        outer: H::Cell,
+        outcome: H::Outcome,
+        more: bool,
+    },
+    Dry,
+    Blocked,
+}
+
+/// What became of an attempt to fire.
+pub(super) enum Fired<H: Host> {
+    /// Taken; the canceller is handed out to be dropped where no state is borrowed.
+    Taken(Option<H::Canceller>),
+    Swallowed(H::Outcome),
+    Already(H::Outcome),
+}
+
+impl<H: Host> State<H> {
+    /// A Deferred without an outcome.
+    pub const fn new(canceller: Option<H::Canceller>) -> Self {
+        State {
+            outcome: None,
+            links: Queue::new(),
+            canceller,
+            upstream: None,
+            pauses: 0,
+            waiters: 0,
+            bits: 0,
+        }
+    }
+
+    /// A Deferred that was fired with `outcome` already.
+    pub fn fired(outcome: H::Outcome) -> Self {
+        let mut state = Self::new(None);
+        state.outcome = Some(outcome);
+        state.bits = CALLED;
+        state
+    }
+
+    /// Whether it was fired or cancelled; Twisted's `called`.
+    #[inline]
+    pub const fn is_called(&self) -> bool {
+        self.bits & CALLED != 0
+    }
+
+    /// Whether a link has been called and has not returned yet; Twisted's `_runningCallbacks`.
+    #[inline]
+    pub const fn is_running(&self) -> bool {
+        self.bits & RUNNING != 0
+    }
+
+    /// Whether a link returned a Deferred that has no outcome yet.
+    #[inline]
+    pub const fn is_waiting(&self) -> bool {
+        self.upstream.is_some()
+    }
+
+    /// What it waits for; Twisted's `_chainedTo`.
+    pub const fn waiting_on(&self) -> Option<&H::Upstream> {
+        self.upstream.as_ref()
+    }
+
+    /// How many [`pause`](super::pause)s have not been ended.
+    #[inline]
+    pub const fn pauses(&self) -> u32 {
+        self.pauses
+    }
+
+    /// How many links, waiting Deferreds included, have not run yet.
+    pub fn pending(&self) -> usize {
+        self.links.len()
+    }
+
+    /// The outcome as it stands, unless a link has it or there is none yet; Twisted's `result`.
+    #[inline]
+    pub const fn outcome(&self) -> Option<&H::Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// Takes the outcome away for good. What is added afterwards never runs.
+    #[inline]
+    pub const fn take_outcome(&mut self) -> Option<H::Outcome> {
+        self.outcome.take()
+    }
+
+    /// Puts an outcome back into a Deferred whose link is running, for whoever looks at it meanwhile.
+    #[inline]
+    pub fn lend_outcome(&mut self, outcome: H::Outcome) {
+        debug_assert!(self.is_running() && self.outcome.is_none());
+        self.outcome = Some(outcome);
+    }
+
+    /// Takes the next link, or waiting Deferred, off the queue of a Deferred that is at its end.
+    pub fn take_link(&mut self) -> Option<Result<H::Link, H::Cell>> {
+        Some(match self.links.pop()? {
+            Entry::Call(link) => Ok(link),
+            Entry::Resume(outer) => Err(outer),
+        })
+    }
+
+    /// Whether an outcome is here for the next link, or for a Deferred that wants it.
+    #[inline]
+    pub const fn is_ready(&self) -> bool {
+        self.outcome.is_some() && self.pauses == 0 && !self.is_waiting() && !self.is_running()
+    }
+
+    /// Whether an outcome is here and no link is left to change it.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.is_ready() && self.links.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self, host: &H) -> Next<H> {
+        if !self.is_ready() {
+            return Next::Blocked;
+        }
+        match self.links.pop() {
+            None => Next::Dry,
+            Some(Entry::Call(link)) => {
+                self.bits |= RUNNING;
+                match self.outcome.take() {
+                    Some(outcome) => Next::Call(link, outcome),
+                    None => Next::Blocked,
+                }
+            }
+            Some(Entry::Resume(outer)) => {
+                self.waiters -= 1;
+                match self.outcome.replace(host.nothing()) {
+                    Some(outcome) => Next::Resume {
+                        outer,
+                        outcome,
+                        more: !self.links.is_empty(),
+                    },
+                    None => Next::Blocked,
+                }
+            }
+        }
+    }
+
+    /// The running link has returned `outcome`.
+    #[inline]
+    pub(super) fn returned(&mut self, outcome: H::Outcome) {
+        self.bits &= !RUNNING;
+        self.outcome = Some(outcome);
+    }
+
+    /// The running link has returned a Deferred without an outcome.
+    pub(super) fn wait(&mut self, upstream: H::Upstream) {
+        self.bits &= !RUNNING;
+        self.upstream = Some(upstream);
+    }
+
+    /// The Deferred waited for has handed over its outcome.
+    #[inline]
+    pub(super) fn resume(&mut self, outcome: H::Outcome) -> Option<H::Upstream> {
+        self.outcome = Some(outcome);
+        self.upstream.take()
+    }
+
+    #[inline]
+    pub(super) fn fire(&mut self, outcome: H::Outcome) -> Fired<H> {
+        if self.is_called() {
+            if self.bits & SWALLOW_NEXT == 0 {
+                return Fired::Already(outcome);
+            }
+            self.bits &= !SWALLOW_NEXT;
+            return Fired::Swallowed(outcome);
+        }
+        self.bits |= CALLED;
+        self.outcome = Some(outcome);
+        Fired::Taken(self.canceller.take())
+    }
+
+    pub(super) fn begin_cancel(&mut self, host: &H) -> Cancel<H> {
+        if let Some(upstream) = &self.upstream {
+            return host
+                .upgrade(upstream)
+                .map_or(Cancel::Nothing, Cancel::Upstream);
+        }
+        if self.is_called() || self.bits & CANCELLING != 0 {
+            return Cancel::Nothing;
+        }
+        match self.canceller.take() {
+            Some(canceller) => {
+                self.bits |= CANCELLING;
+                Cancel::Ask(canceller)
+            }
+            None => Cancel::Fail,
+        }
+    }
+
+    pub(super) const fn end_cancel(&mut self) {
+        self.bits &= !CANCELLING;
+    }
+
+    pub(super) const fn swallow_next(&mut self) {
+        self.bits |= SWALLOW_NEXT;
+    }
+}
+
+/// What cancelling a Deferred amounts to.
+pub(super) enum Cancel<H: Host> {
+    Nothing,
+    Fail,
+    Ask(H::Canceller),
+    Upstream(H::Cell),
+}

@@ -1,0 +1,170 @@
+//! A coroutine: a future, and the Deferred of its result.
+
+use std::{
+    cell::{Cell, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::{Rc, Weak},
+    sync::{Arc, Weak as ArcWeak},
+    task::{Context, Poll, Waker},
+    thread::{self, ThreadId},
+};
+
+use super::{
+    registry::{self, Errand, Home, current_home},
+    waker::TaskWaker,
+};
+use crate::{
+    chain::State,
+    deferred::{
+        Deferred,
+        cell::{Canceller, CellData, Outcome},
+        trigger::Firing,
+    },
+    failure::Failure,
+};
+
+type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// A coroutine. It is kept by what can resume it: the Deferred it awaits, or the registry for its wakers.
+pub(super) struct Task {
+    /// Absent while it is being polled, and after the end.
+    future: RefCell<Option<ErasedFuture>>,
+    /// It was cancelled while it was being polled, and is dropped after that.
+    cancelled: Cell<bool>,
+    /// Fires the Deferred of the result.
+    result: RefCell<Option<Firing>>,
+    thread: ThreadId,
+    home: Option<Arc<dyn Home>>,
+    /// A waker that nobody else holds, to be used again.
+    idle_waker: Cell<Option<Arc<TaskWaker>>>,
+    /// The waker that others hold.
+    lent_waker: RefCell<ArcWeak<TaskWaker>>,
+}
+
+thread_local! {
+    /// The coroutine that is being polled, and the address of its waker.
+    static CURRENT: RefCell<Option<(Rc<Task>, *const ())>> = const { RefCell::new(None) };
+}
+
+pub(super) fn spawn<T: 'static>(
+    future: impl Future<Output = Result<T, Failure>> + 'static,
+) -> Deferred<T> {
+    let task = Rc::new(Task {
+        future: RefCell::new(Some(Box::pin(async { Outcome::from(future.await) }))),
+        cancelled: Cell::new(false),
+        result: RefCell::new(None),
+        thread: thread::current().id(),
+        home: current_home(),
+        idle_waker: Cell::new(None),
+        lent_waker: RefCell::new(ArcWeak::new()),
+    });
+    let weak: Weak<Task> = Rc::downgrade(&task);
+    let canceller: Canceller = Box::new(move |_| {
+        if let Some(task) = weak.upgrade() {
+            task.cancel();
+        }
+    });
+    let cell = CellData::new(State::new(Some(canceller)));
+    *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
+    task.resume();
+    Deferred::from_cell(cell)
+}
+
+impl Task {
+    /// Polls, and fires the result if that is the end.
+    pub(super) fn resume(self: Rc<Self>) {
+        if let Some((firing, outcome)) = self.poll() {
+            // It may have been cancelled meanwhile, which is an outcome too.
+            let _ = firing.fire(outcome);
+        }
+    }
+
+    /// Polls, and hands over what is to be fired with what if that is the end.
+    pub(super) fn poll(self: Rc<Self>) -> Option<(Firing, Outcome)> {
+        loop {
+            let mut future = self.future.borrow_mut().take()?;
+            let waker = self.waker();
+            match self.poll_with(&mut future, &waker) {
+                Poll::Ready(outcome) => {
+                    drop(future);
+                    return Some((self.result.take()?, outcome));
+                }
+                Poll::Pending if self.cancelled.get() => {
+                    drop(future);
+                    return None;
+                }
+                Poll::Pending => *self.future.borrow_mut() = Some(future),
+            }
+            let notified = waker.take_notified();
+            // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
+            // does not keep everything else waiting.
+            let poll_now = notified && !waker.send(Errand::Resume(waker.id));
+            self.put_back(waker, notified && !poll_now);
+            if !poll_now {
+                return None;
+            }
+        }
+    }
+
+    fn poll_with(
+        self: &Rc<Self>,
+        future: &mut ErasedFuture,
+        waker: &Arc<TaskWaker>,
+    ) -> Poll<Outcome> {
+        struct Restore(Option<(Rc<Task>, *const ())>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let current = (self.clone(), Arc::as_ptr(waker).cast());
+        let _restore = Restore(CURRENT.replace(Some(current)));
+        let waker = Waker::from(waker.clone());
+        let mut context = Context::from_waker(&waker);
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
+            .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))
+    }
+
+    /// The waker for the next poll. While that lasts, the registry does not know the coroutine, so that waking
+    /// it is noted and not another poll inside this one.
+    fn waker(&self) -> Arc<TaskWaker> {
+        let lent = self.lent_waker.borrow().upgrade();
+        let waker = self
+            .idle_waker
+            .take()
+            .or(lent)
+            .unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone()));
+        drop(registry::take(waker.id));
+        waker
+    }
+
+    /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the coroutine,
+    /// and when it is dropped, the coroutine is.
+    fn put_back(self: &Rc<Self>, waker: Arc<TaskWaker>, errand_sent: bool) {
+        let lent = Arc::strong_count(&waker) > 1;
+        if lent || errand_sent {
+            registry::keep(waker.id, self.clone());
+        }
+        if lent {
+            *self.lent_waker.borrow_mut() = Arc::downgrade(&waker);
+        } else {
+            self.idle_waker.set(Some(waker));
+        }
+    }
+
+    /// Drops the future, now or when the poll that is going on ends.
+    fn cancel(&self) {
+        self.cancelled.set(true);
+        let future = self.future.borrow_mut().take();
+        drop(future);
+    }
+
+    /// The coroutine whose own waker this is, if it is the one being polled.
+    pub(super) fn of_waker(waker: &Waker) -> Option<Rc<Task>> {
+        CURRENT.with_borrow(|current| match current {
+            Some((task, address)) if waker.data() == *address => Some(task.clone()),
+            _ => None,
+        })
+    }
+}

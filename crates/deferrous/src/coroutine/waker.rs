@@ -1,0 +1,94 @@
+//! What futures other than Deferreds wake a coroutine with.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Wake,
+    thread::{self, ThreadId},
+};
+
+use super::registry::{self, Errand, Home};
+use crate::unhandled::{Origin, report};
+
+/// A coroutine was woken from another thread, and no reactor was there to resume it.
+///
+/// Spawn it where a reactor is current: with `Reactor::spawn`, or in a callback of the reactor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CannotResume;
+
+impl fmt::Display for CannotResume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a coroutine was woken from another thread, but no running reactor leads back to its own: \
+             spawn it with Reactor::spawn",
+        )
+    }
+}
+
+impl Error for CannotResume {}
+
+/// Finds its coroutine by a number, since what is shared between threads may not lead to it directly.
+pub(super) struct TaskWaker {
+    pub(super) id: u64,
+    thread: ThreadId,
+    home: Option<Arc<dyn Home>>,
+    /// The coroutine woke itself while it was being polled.
+    notified: AtomicBool,
+}
+
+impl TaskWaker {
+    pub(super) fn new(thread: ThreadId, home: Option<Arc<dyn Home>>) -> Arc<Self> {
+        Arc::new(TaskWaker {
+            id: registry::new_id(),
+            thread,
+            home,
+            notified: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a wake came during the poll that has just ended.
+    pub(super) fn take_notified(&self) -> bool {
+        self.notified.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sends an errand to the reactor; `false` if there is none.
+    pub(super) fn send(&self, errand: Errand) -> bool {
+        self.home.as_ref().is_some_and(|home| home.send(errand))
+    }
+
+    fn is_at_home(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_at_home() {
+            match registry::take(self.id) {
+                Some(task) => task.resume(),
+                None => self.notified.store(true, Ordering::Relaxed),
+            }
+        } else if !self.send(Errand::Resume(self.id)) {
+            report(Origin::Wake, CannotResume.into());
+        }
+    }
+}
+
+impl Drop for TaskWaker {
+    fn drop(&mut self) {
+        if self.is_at_home() {
+            drop(registry::take(self.id));
+        } else {
+            // Without a reactor to tell, the coroutine stays where it is until its thread ends.
+            self.send(Errand::Forget(self.id));
+        }
+    }
+}

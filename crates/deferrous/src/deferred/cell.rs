@@ -1,0 +1,241 @@
+//! Rust closures as a host of the engine.
+
+use std::{
+    cell::{Cell as Flag, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::{Rc, Weak},
+};
+
+use crate::{
+    chain::{self, AlreadyCalled, Host, State, Step},
+    deferred::{
+        dispose::{self, Remains},
+        errors::{Abandoned, Cancelled, CircularWait},
+    },
+    failure::Failure,
+    inline::{Thunk, Value},
+    unhandled::{Origin, report},
+};
+
+/// The host: nothing but a name, since a Rust closure needs no interpreter.
+pub(crate) struct Closures;
+
+/// A value, or a failure.
+pub(crate) enum Outcome {
+    Value(Value),
+    Failure(Failure),
+}
+
+/// Both sides of a callback/errback pair in one closure.
+pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
+
+/// Asks for the work to be given up; it gets the cell so that it may fire it.
+pub(crate) type Canceller = Box<dyn FnOnce(&DeferredCell)>;
+
+/// The state of one Deferred and what its handles share.
+pub(crate) struct CellData {
+    state: RefCell<State<Closures>>,
+    /// How many `Trigger`s are left.
+    triggers: Flag<u32>,
+    /// No handle can add a link any more, so a failure that is here to stay is unhandled.
+    detached: Flag<bool>,
+}
+
+/// A counted reference to one Deferred's state.
+pub(crate) type DeferredCell = Rc<CellData>;
+
+impl Outcome {
+    #[inline]
+    pub(crate) fn value<T: 'static>(value: T) -> Self {
+        Outcome::Value(Value::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn into_result<T: 'static>(self) -> Result<T, Failure> {
+        match self {
+            Outcome::Value(value) => Ok(value.take()),
+            Outcome::Failure(failure) => Err(failure),
+        }
+    }
+}
+
+impl<T: 'static> From<Result<T, Failure>> for Outcome {
+    #[inline]
+    fn from(result: Result<T, Failure>) -> Self {
+        match result {
+            Ok(value) => Outcome::value(value),
+            Err(failure) => Outcome::Failure(failure),
+        }
+    }
+}
+
+impl Host for Closures {
+    type Cell = DeferredCell;
+    type Upstream = Weak<CellData>;
+    type Outcome = Outcome;
+    type Link = Link;
+    type Canceller = Canceller;
+
+    #[inline]
+    fn with<R>(&self, cell: &DeferredCell, f: impl FnOnce(&mut State<Self>) -> R) -> R {
+        f(&mut cell.state.borrow_mut())
+    }
+
+    fn same(&self, a: &DeferredCell, b: &DeferredCell) -> bool {
+        Rc::ptr_eq(a, b)
+    }
+
+    #[inline]
+    fn call(&self, _: &DeferredCell, link: Link, outcome: Outcome) -> Step<Self> {
+        catch_unwind(AssertUnwindSafe(|| link.call(outcome)))
+            .unwrap_or_else(|panic| Step::Outcome(Outcome::Failure(Failure::from_panic(panic))))
+    }
+
+    fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| canceller(cell))) {
+            let failure = Outcome::Failure(Failure::from_panic(panic));
+            if let Err(AlreadyCalled) = chain::fire(self, cell, failure) {
+                tracing::debug!("a canceller panicked after it had fired its Deferred");
+            }
+        }
+    }
+
+    #[inline]
+    fn settled(&self, cell: &DeferredCell) {
+        if cell.detached.get() {
+            cell.report_unhandled();
+        }
+    }
+
+    #[inline]
+    fn nothing(&self) -> Outcome {
+        Outcome::value(())
+    }
+
+    fn cancelled(&self) -> Outcome {
+        Outcome::Failure(Cancelled.into())
+    }
+
+    fn already_called(&self, refused: Outcome) -> Outcome {
+        if let Outcome::Failure(failure) = refused {
+            report(Origin::Deferred, failure);
+        }
+        Outcome::Failure(AlreadyCalled.into())
+    }
+
+    fn circular(&self) -> Outcome {
+        Outcome::Failure(CircularWait.into())
+    }
+
+    fn upstream(&self, cell: &DeferredCell) -> Self::Upstream {
+        Rc::downgrade(cell)
+    }
+
+    fn upgrade(&self, upstream: &Self::Upstream) -> Option<DeferredCell> {
+        upstream.upgrade()
+    }
+}
+
+impl CellData {
+    #[inline]
+    pub(crate) fn new(state: State<Closures>) -> DeferredCell {
+        Rc::new(CellData {
+            state: RefCell::new(state),
+            triggers: Flag::new(0),
+            detached: Flag::new(false),
+        })
+    }
+
+    /// Reads the state.
+    #[inline]
+    pub(crate) fn read<R>(&self, f: impl FnOnce(&State<Closures>) -> R) -> R {
+        f(&self.state.borrow())
+    }
+
+    /// Takes a settled outcome away.
+    #[inline]
+    pub(crate) fn take_settled(&self) -> Option<Outcome> {
+        let mut state = self.state.borrow_mut();
+        if state.is_settled() {
+            state.take_outcome()
+        } else {
+            None
+        }
+    }
+
+    /// Takes back what was lent to whoever looks while a link is running.
+    pub(crate) fn take_lent(&self) -> Option<Outcome> {
+        let mut state = self.state.borrow_mut();
+        if state.is_running() {
+            state.take_outcome()
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn lend(&self, outcome: Outcome) {
+        self.state.borrow_mut().lend_outcome(outcome);
+    }
+
+    /// Nobody will add a link any more.
+    #[inline]
+    pub(crate) fn detach(&self) {
+        self.detached.set(true);
+        self.report_unhandled();
+    }
+
+    fn report_unhandled(&self) {
+        let mut state = self.state.borrow_mut();
+        if !state.is_settled() || !matches!(state.outcome(), Some(Outcome::Failure(_))) {
+            return;
+        }
+        let outcome = state.take_outcome();
+        drop(state);
+        if let Some(Outcome::Failure(failure)) = outcome {
+            report(Origin::Deferred, failure);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn add_trigger(&self) {
+        self.triggers.set(self.triggers.get() + 1);
+    }
+
+    /// A trigger is gone; with the last of them, a Deferred that somebody still waits for is abandoned.
+    #[inline]
+    pub(crate) fn remove_trigger(self: &Rc<Self>) {
+        let left = self.triggers.get() - 1;
+        self.triggers.set(left);
+        if left == 0 && !self.read(State::is_called) {
+            self.abandon();
+        }
+    }
+
+    #[cold]
+    fn abandon(self: &Rc<Self>) {
+        if self.detached.get() && self.read(State::pending) == 0 {
+            return;
+        }
+        let outcome = Outcome::Failure(Abandoned.into());
+        let fired = chain::fire(&Closures, self, outcome);
+        debug_assert_eq!(fired, Ok(()));
+    }
+}
+
+impl Drop for CellData {
+    #[inline]
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        match state.take_outcome() {
+            Some(Outcome::Failure(failure)) => report(Origin::Deferred, failure),
+            Some(Outcome::Value(value)) if value.needs_drop() => {
+                dispose::later(Remains::Value(value));
+            }
+            _ => {}
+        }
+        if state.pending() > 0 || !state.is_called() {
+            let state = std::mem::replace(state, State::new(None));
+            dispose::later(Remains::State(state));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The errors a Deferred can end with by itself.
+
+use std::{error::Error, fmt, time::Duration};
+
+/// The Deferred was cancelled; Twisted's `CancelledError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred was cancelled")
+    }
+}
+
+impl Error for Cancelled {}
+
+/// The last [`Trigger`](crate::Trigger) was dropped without firing its Deferred. Twisted has no such
+/// error: its Deferreds wait for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abandoned;
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred was abandoned: all that could have fired it is gone")
+    }
+}
+
+impl Error for Abandoned {}
+
+/// The Deferred did not fire in the time given to `add_timeout`; Twisted's `TimeoutError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut {
+    /// How long it was given.
+    pub after: Duration,
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timed out after {:?}", self.after)
+    }
+}
+
+impl Error for TimedOut {}
+
+/// A callback returned a Deferred that waits for the callback's own; neither would ever have fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircularWait;
+
+impl fmt::Display for CircularWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a callback returned a Deferred that waits for the callback's own Deferred")
+    }
+}
+
+impl Error for CircularWait {}

@@ -1,0 +1,83 @@
+//! What a callback may return.
+
+use crate::{
+    chain::Step,
+    deferred::{
+        Deferred,
+        cell::{Closures, Outcome},
+        succeed,
+    },
+    failure::Failure,
+};
+
+/// What a callback may return: nothing, a `Result`, or another Deferred to wait for.
+///
+/// In Twisted a callback returns any value, raises, or returns a Deferred. Here `()` is a plain success,
+/// `Result<U, Failure>` a success or a raised error, and `Deferred<U>` a wait. Because only one `Result`
+/// is accepted, closures need no annotations: `|n| Ok(n + 1)` and `?` just work. For a plain value there
+/// is [`Deferred::map`].
+pub trait CallbackResult: sealed::IntoStep {
+    /// The type of the next value in the chain.
+    type Value: 'static;
+
+    /// Makes a Deferred of what was returned: one that has fired, unless it was one already.
+    fn into_deferred(self) -> Deferred<Self::Value>;
+}
+
+pub(crate) mod sealed {
+    use super::{Closures, Step};
+
+    pub trait IntoStep {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn into_step(self) -> Step<Closures>;
+    }
+}
+
+impl CallbackResult for () {
+    type Value = ();
+
+    fn into_deferred(self) -> Deferred<()> {
+        succeed(())
+    }
+}
+
+impl sealed::IntoStep for () {
+    #[allow(private_interfaces)]
+    #[inline]
+    fn into_step(self) -> Step<Closures> {
+        Step::Outcome(Outcome::value(()))
+    }
+}
+
+impl<U: 'static> CallbackResult for Result<U, Failure> {
+    type Value = U;
+
+    fn into_deferred(self) -> Deferred<U> {
+        self.into()
+    }
+}
+
+impl<U: 'static> sealed::IntoStep for Result<U, Failure> {
+    #[allow(private_interfaces)]
+    #[inline]
+    fn into_step(self) -> Step<Closures> {
+        Step::Outcome(self.into())
+    }
+}
+
+impl<U: 'static> CallbackResult for Deferred<U> {
+    type Value = U;
+
+    fn into_deferred(self) -> Deferred<U> {
+        self
+    }
+}
+
+impl<U: 'static> sealed::IntoStep for Deferred<U> {
+    #[allow(private_interfaces)]
+    #[inline]
+    fn into_step(self) -> Step<Closures> {
+        Step::Chain(self.into_cell())
+    }
+}

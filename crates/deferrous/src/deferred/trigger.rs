@@ -1,0 +1,145 @@
+//! The end that fires.
+
+use std::{fmt, marker::PhantomData};
+
+use crate::{
+    chain::{self, AlreadyCalled, State},
+    deferred::cell::{Closures, DeferredCell, Outcome},
+    failure::Failure,
+};
+
+/// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
+///
+/// [`deferred`](crate::deferred()) makes one together with its [`Deferred`](crate::Deferred). Clones fire
+/// the same Deferred, because a success handler and an error handler often both need one; the first to
+/// do so wins. When the last clone is dropped without firing, the Deferred fails with
+/// [`Abandoned`](crate::Abandoned), so that nothing waits for ever by accident.
+///
+/// A trigger stays on its thread. To fire from another one, send a call to the reactor with
+/// `Remote::call_from_thread`, or let `Reactor::defer_to_thread` do that.
+#[must_use = "a Deferred whose triggers are all dropped fails with `Abandoned`"]
+pub struct Trigger<T> {
+    firing: Firing,
+    _value: PhantomData<fn(T)>,
+}
+
+/// The right to fire a Deferred, whatever its type. The last one to go abandons the Deferred.
+pub(crate) struct Firing(DeferredCell);
+
+impl Firing {
+    #[inline]
+    pub(crate) fn new(cell: DeferredCell) -> Self {
+        cell.add_trigger();
+        Firing(cell)
+    }
+
+    #[inline]
+    pub(crate) fn fire(&self, outcome: Outcome) -> Result<(), AlreadyCalled> {
+        chain::fire(&Closures, &self.0, outcome)
+    }
+
+    /// The Deferred, for somebody who is about to fire it without this.
+    pub(crate) fn into_cell(self) -> DeferredCell {
+        // Counted for good, so that dropping this does not abandon the Deferred first.
+        self.0.add_trigger();
+        self.0.clone()
+    }
+}
+
+impl Clone for Firing {
+    #[inline]
+    fn clone(&self) -> Self {
+        Firing::new(self.0.clone())
+    }
+}
+
+impl Drop for Firing {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.remove_trigger();
+    }
+}
+
+impl<T: 'static> Trigger<T> {
+    #[inline]
+    pub(crate) fn new(cell: DeferredCell) -> Self {
+        Trigger {
+            firing: Firing::new(cell),
+            _value: PhantomData,
+        }
+    }
+
+    /// Fires the Deferred with a value and runs its callbacks; Twisted's `callback`.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one call that
+    /// follows a cancellation without a canceller is accepted and ignored, because who makes it could
+    /// not know.
+    ///
+    /// ```
+    /// let (trigger, d) = deferrous::deferred::<u64>();
+    /// let d = d.map(|n| n + 1);
+    /// trigger.callback(41)?;
+    /// assert!(trigger.callback(1).is_err());
+    /// assert_eq!(d.into_result().unwrap()?, 42);
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[inline]
+    pub fn callback(&self, value: T) -> Result<(), AlreadyCalled> {
+        self.firing.fire(Outcome::value(value))
+    }
+
+    /// Fires the Deferred with an error and runs its errbacks; Twisted's `errback`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`callback`](Self::callback).
+    ///
+    /// ```
+    /// let (trigger, d) = deferrous::deferred::<u64>();
+    /// trigger.errback(std::io::Error::other("no disk"))?;
+    /// assert_eq!(d.into_result().unwrap().unwrap_err().to_string(), "no disk");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[inline]
+    pub fn errback(&self, failure: impl Into<Failure>) -> Result<(), AlreadyCalled> {
+        self.firing.fire(Outcome::Failure(failure.into()))
+    }
+
+    /// Fires the Deferred with a value or a failure, whichever the result is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`callback`](Self::callback).
+    #[inline]
+    pub fn fire_with(&self, result: Result<T, Failure>) -> Result<(), AlreadyCalled> {
+        self.firing.fire(result.into())
+    }
+
+    /// Whether the Deferred was fired or cancelled; Twisted's `called`.
+    #[inline]
+    pub fn is_called(&self) -> bool {
+        self.firing.0.read(State::is_called)
+    }
+
+    pub(crate) fn into_firing(self) -> Firing {
+        self.firing
+    }
+}
+
+impl<T> Clone for Trigger<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Trigger {
+            firing: self.firing.clone(),
+            _value: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Trigger<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::describe::<T>(f, "Trigger", &self.firing.0)
+    }
+}

@@ -1,0 +1,266 @@
+//! Values and closures of any type, kept in place when they are small.
+//!
+//! A chain forgets the types of its values and closures, and a box for each would be most of its cost.
+//! [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger. This is the only
+//! file of the engine's typed face with `unsafe` in it, and what it offers is safe: a `Value` checks its
+//! type before it gives anything out.
+
+use std::{
+    any::{TypeId, type_name},
+    fmt,
+    marker::PhantomData,
+    mem::{ManuallyDrop, MaybeUninit, align_of, size_of},
+    ptr,
+};
+
+/// Three words: a `String`, a `Vec`, a boxed slice and a number, or a closure over as much.
+type Words = [usize; 3];
+
+/// Room for a `T`, or for a box of one.
+#[repr(transparent)]
+struct Room(MaybeUninit<Words>);
+
+const fn fits<T>() -> bool {
+    size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>()
+}
+
+impl Room {
+    #[inline]
+    fn new<T>(content: T) -> Self {
+        let mut room = MaybeUninit::<Words>::uninit();
+        if const { fits::<T>() } {
+            // SAFETY: a `T` fits into the words by size and alignment, as just asked.
+            unsafe { room.as_mut_ptr().cast::<T>().write(content) };
+        } else {
+            // SAFETY: a box of a sized type is one word.
+            unsafe {
+                room.as_mut_ptr().cast::<Box<T>>().write(Box::new(content));
+            };
+        }
+        Room(room)
+    }
+
+    /// # Safety
+    ///
+    /// The room was made with a `T`, which has not been taken out or dropped.
+    #[inline]
+    unsafe fn take<T>(&self) -> T {
+        let words = self.0.as_ptr();
+        if const { fits::<T>() } {
+            // SAFETY: the caller says that a `T` is here, and that nobody reads it again.
+            unsafe { words.cast::<T>().read() }
+        } else {
+            // SAFETY: as above; `new` wrote a box for a type of this size.
+            unsafe { *words.cast::<Box<T>>().read() }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`take`](Room::take).
+    unsafe fn drop_content<T>(&mut self) {
+        let words = self.0.as_mut_ptr();
+        if const { fits::<T>() } {
+            // SAFETY: the caller says that a `T` is here; it is dropped in place, once.
+            unsafe { ptr::drop_in_place(words.cast::<T>()) };
+        } else {
+            // SAFETY: as above; `new` wrote a box for a type of this size.
+            unsafe { ptr::drop_in_place(words.cast::<Box<T>>()) };
+        }
+    }
+}
+
+struct ValueKind {
+    id: TypeId,
+    name: fn() -> &'static str,
+    /// Drops the content; absent where there is nothing to do.
+    drop: Option<unsafe fn(&mut Room)>,
+}
+
+/// A value whose type has been forgotten.
+pub(crate) struct Value {
+    kind: &'static ValueKind,
+    room: Room,
+    /// The content may be anything, and so may not be sent or shared.
+    _content: PhantomData<*mut ()>,
+}
+
+impl Value {
+    #[inline]
+    pub(crate) fn new<T: 'static>(content: T) -> Self {
+        Value {
+            kind: const {
+                &ValueKind {
+                    id: TypeId::of::<T>(),
+                    name: type_name::<T>,
+                    drop: if std::mem::needs_drop::<T>() || !fits::<T>() {
+                        Some(Room::drop_content::<T>)
+                    } else {
+                        None
+                    },
+                }
+            },
+            room: Room::new(content),
+            _content: PhantomData,
+        }
+    }
+
+    /// The value itself.
+    ///
+    /// # Panics
+    ///
+    /// If it is of another type, which only an error in this crate can bring about.
+    #[inline]
+    pub(crate) fn take<T: 'static>(self) -> T {
+        if self.kind.id != TypeId::of::<T>() {
+            mixed_up(self.type_name(), type_name::<T>());
+        }
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the type was compared, and `this` is neither used nor dropped again.
+        unsafe { this.room.take::<T>() }
+    }
+
+    /// The name of the value's type.
+    pub(crate) fn type_name(&self) -> &'static str {
+        (self.kind.name)()
+    }
+
+    /// Whether dropping it does anything.
+    #[inline]
+    pub(crate) const fn needs_drop(&self) -> bool {
+        self.kind.drop.is_some()
+    }
+}
+
+#[cold]
+fn mixed_up(found: &str, wanted: &str) -> ! {
+    panic!("a chain held a value of type {found} where its types say {wanted}: please report this")
+}
+
+impl Drop for Value {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(drop) = self.kind.drop {
+            // SAFETY: the function was chosen for the type that `new` put in.
+            unsafe { drop(&mut self.room) };
+        }
+    }
+}
+
+struct ThunkKind<A, R> {
+    call: unsafe fn(&Room, A) -> R,
+    drop: unsafe fn(&mut Room),
+}
+
+/// A closure that is called once, and whose type has been forgotten.
+pub(crate) struct Thunk<A: 'static, R: 'static> {
+    kind: &'static ThunkKind<A, R>,
+    room: Room,
+    /// The closure may hold anything, and so may not be sent or shared.
+    _content: PhantomData<*mut ()>,
+}
+
+/// # Safety
+///
+/// The room was made with an `F`, which has not been taken out or dropped.
+unsafe fn call<A, R, F: FnOnce(A) -> R>(room: &Room, argument: A) -> R {
+    // SAFETY: passed on to the caller.
+    let f = unsafe { room.take::<F>() };
+    f(argument)
+}
+
+impl<A: 'static, R: 'static> Thunk<A, R> {
+    #[inline]
+    pub(crate) fn new<F: FnOnce(A) -> R + 'static>(f: F) -> Self {
+        Thunk {
+            kind: const {
+                &ThunkKind {
+                    call: call::<A, R, F>,
+                    drop: Room::drop_content::<F>,
+                }
+            },
+            room: Room::new(f),
+            _content: PhantomData,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn call(self, argument: A) -> R {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used again.
+        unsafe { (this.kind.call)(&this.room, argument) }
+    }
+}
+
+impl<A: 'static, R: 'static> Drop for Thunk<A, R> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: `kind` was chosen for the closure that `new` put in.
+        unsafe { (self.kind.drop)(&mut self.room) };
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.type_name()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::{Thunk, Value};
+
+    #[repr(align(32))]
+    struct Aligned(u8);
+
+    /// Taking and dropping each free the content exactly once.
+    fn counted<T: 'static>(make: impl Fn(Rc<()>) -> T) {
+        let count = Rc::new(());
+        let value = Value::new(make(count.clone()));
+        assert_eq!(Rc::strong_count(&count), 2);
+        drop(value);
+        assert_eq!(Rc::strong_count(&count), 1);
+        let taken = Value::new(make(count.clone())).take::<T>();
+        assert_eq!(Rc::strong_count(&count), 2);
+        drop(taken);
+        assert_eq!(Rc::strong_count(&count), 1);
+    }
+
+    #[test]
+    fn values_are_dropped_once() {
+        counted(|rc| rc);
+        counted(|rc| (rc, [0_usize; 2]));
+        counted(|rc| (rc, [0_usize; 3]));
+        counted(|rc| (rc, Aligned(1)));
+    }
+
+    #[test]
+    fn values_come_back_whole() {
+        assert_eq!(Value::new(7_u8).take::<u8>(), 7);
+        assert_eq!(Value::new([1_u64; 9]).take::<[u64; 9]>(), [1; 9]);
+        assert_eq!(Value::new(Aligned(9)).take::<Aligned>().0, 9);
+        Value::new(()).take::<()>();
+    }
+
+    #[test]
+    #[should_panic(expected = "u8 where its types say u16")]
+    fn a_value_of_another_type_is_refused() {
+        Value::new(7_u8).take::<u16>();
+    }
+
+    #[test]
+    fn closures_are_called_or_dropped_once() {
+        let count = Rc::new(());
+        for size in 0..2 {
+            let (inner, large) = (count.clone(), [size; 5]);
+            let thunk = Thunk::new(move |n: usize| n + large[0] + Rc::strong_count(&inner));
+            assert_eq!(thunk.call(1), 3 + size);
+            assert_eq!(Rc::strong_count(&count), 1);
+            let inner = count.clone();
+            drop(Thunk::new(move |()| drop(inner)));
+            assert_eq!(Rc::strong_count(&count), 1);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Failures that nobody handled: where they go.
+//!
+//! A failure is never lost. A Deferred that ends with one, a panic in a timer or a thread, a handler that
+//! fails at shutdown: all are reported here, once. The default writes them through [`tracing`] at error
+//! level, and to standard error where no subscriber listens. [`set_unhandled_handler`] changes that for
+//! the program, and [`capture_unhandled`] for one thread, for tests.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::failure::Failure;
+
+/// What was running when a failure was left unhandled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A Deferred's last outcome, which nobody took.
+    Deferred,
+    /// A function passed to `call_later`, `call_when_running` or `call_from_thread`.
+    ReactorCall,
+    /// A callback of `add_reader`, `add_writer` or `add_signal_handler`.
+    Source,
+    /// A system event trigger.
+    Trigger,
+    /// A job of `call_in_thread`.
+    Thread,
+    /// A coroutine that was woken where it could not be resumed.
+    Wake,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Deferred => "Unhandled error in Deferred",
+            Origin::ReactorCall => "Unhandled error in a call made by the reactor",
+            Origin::Source => "Unhandled error in a callback for a descriptor or signal",
+            Origin::Trigger => "Unhandled error in a system event trigger",
+            Origin::Thread => "Unhandled error in a thread pool job",
+            Origin::Wake => "A coroutine was woken and cannot be resumed",
+        })
+    }
+}
+
+/// A failure that nobody handled, and where it came from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unhandled {
+    /// What was running.
+    pub origin: Origin,
+    /// What went wrong.
+    pub failure: Failure,
+}
+
+impl fmt::Display for Unhandled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:#}", self.origin, self.failure)
+    }
+}
+
+/// What [`set_unhandled_handler`] takes.
+pub type UnhandledHandler = Arc<dyn Fn(Unhandled) + Send + Sync>;
+
+static HANDLER: RwLock<Option<UnhandledHandler>> = RwLock::new(None);
+
+thread_local! {
+    static CAPTURED: RefCell<Vec<Vec<Unhandled>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Sends every unhandled failure of the program to `handler`, and returns the handler before it.
+///
+/// `None` restores the default. The handler is called on the thread on which the failure was found; if
+/// it panics, the panic is written to standard error. It mirrors an observer of Twisted's log that looks
+/// at `isError` events. Any thread may call this.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// let seen = Arc::new(Mutex::new(Vec::new()));
+/// let log = seen.clone();
+/// deferrous::set_unhandled_handler(Some(Arc::new(move |unhandled| {
+///     log.lock().unwrap().push(unhandled.to_string());
+/// })));
+/// drop(deferrous::fail::<()>(std::fmt::Error));
+/// assert!(seen.lock().unwrap()[0].starts_with("Unhandled error in Deferred"));
+/// # deferrous::set_unhandled_handler(None);
+/// ```
+pub fn set_unhandled_handler(handler: Option<UnhandledHandler>) -> Option<UnhandledHandler> {
+    let mut current = HANDLER.write().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut current, handler)
+}
+
+/// Keeps this thread's unhandled failures from the handler until the guard is dropped.
+///
+/// The failures nobody took with [`take`](CapturedUnhandled::take) are passed on when the guard is
+/// dropped. It mirrors `flushLoggedErrors` of Twisted's trial.
+///
+/// ```
+/// let captured = deferrous::capture_unhandled();
+/// drop(deferrous::fail::<()>(std::fmt::Error));
+/// assert!(captured.take()[0].failure.check::<std::fmt::Error>());
+/// ```
+pub fn capture_unhandled() -> CapturedUnhandled {
+    let depth = CAPTURED.with_borrow_mut(|captured| {
+        captured.push(Vec::new());
+        captured.len()
+    });
+    CapturedUnhandled {
+        depth,
+        _thread: std::marker::PhantomData,
+    }
+}
+
+/// What [`capture_unhandled`] returns: collects unhandled failures while it lives.
+#[must_use = "failures are captured only while this guard lives"]
+#[derive(Debug)]
+pub struct CapturedUnhandled {
+    depth: usize,
+    _thread: std::marker::PhantomData<*mut ()>,
+}
+
+impl CapturedUnhandled {
+    /// The failures since the last call, oldest first.
+    pub fn take(&self) -> Vec<Unhandled> {
+        CAPTURED.with_borrow_mut(|captured| {
+            captured
+                .get_mut(self.depth - 1)
+                .map(std::mem::take)
+                .unwrap_or_default()
+        })
+    }
+}
+
+impl Drop for CapturedUnhandled {
+    fn drop(&mut self) {
+        let left: Vec<_> = CAPTURED.with_borrow_mut(|captured| {
+            captured
+                .drain(self.depth.saturating_sub(1)..)
+                .flatten()
+                .collect()
+        });
+        for unhandled in left {
+            report(unhandled.origin, unhandled.failure);
+        }
+    }
+}
+
+/// Reports a failure that nobody handled.
+#[cold]
+pub(crate) fn report(origin: Origin, failure: Failure) {
+    let mut unhandled = Some(Unhandled { origin, failure });
+    // A thread that is ending may have lost its capture already; then the handler gets the failure.
+    let _ = CAPTURED.try_with(|captured| {
+        if let Some(innermost) = captured.borrow_mut().last_mut() {
+            innermost.extend(unhandled.take());
+        }
+    });
+    let Some(unhandled) = unhandled else { return };
+    let handler = HANDLER
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    let Some(handler) = handler else {
+        return write(&unhandled);
+    };
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(unhandled))) {
+        let failure = Failure::from_panic(panic);
+        eprintln!("deferrous: the handler of unhandled failures panicked: {failure:?}");
+    }
+}
+
+fn write(unhandled: &Unhandled) {
+    let unheard = tracing::dispatcher::get_default(|d| d.is::<tracing::subscriber::NoSubscriber>());
+    if unheard {
+        eprintln!("{}\n{:?}", unhandled.origin, unhandled.failure);
+    } else {
+        tracing::error!(
+            origin = ?unhandled.origin,
+            failure = ?unhandled.failure,
+            "{unhandled}"
+        );
+    }
+}
