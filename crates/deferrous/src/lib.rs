@@ -7,6 +7,7 @@ mod coroutine;
 mod deferred;
 mod failure;
 mod inline;
+mod reactor;
 mod sync;
 mod unhandled;
 
@@ -21,6 +22,11 @@ pub use deferred::{
     TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, succeed,
 };
 pub use failure::{Failure, Panicked};
+pub use reactor::{
+    Clock, DelayedCall, DelayedCallError, Executor, Job, LoopingCall, LoopingCallError,
+    NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError, ReactorGone,
+    ReactorTime, Remote, SignalWatch, SystemEvent, ThreadPool, TriggerId, Watch, WouldDeadlock,
+};
 pub use sync::{
     DeferredLock, DeferredQueue, DeferredSemaphore, LockPermit, QueueLimits, QueueOverflow,
     QueueUnderflow, SemaphorePermit,

@@ -1,0 +1,292 @@
+//! Calling a function again and again.
+
+use std::{cell::RefCell, error::Error, fmt, rc::Rc, time::Duration};
+
+use super::{time::ReactorTime, timers::DelayedCall};
+use crate::{
+    deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
+    failure::Failure,
+};
+
+/// A [`LoopingCall`] was asked for something its state does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoopingCallError {
+    /// `start` while it runs.
+    AlreadyRunning,
+    /// `stop` or `reset` while it does not run.
+    NotRunning,
+}
+
+impl fmt::Display for LoopingCallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LoopingCallError::AlreadyRunning => "the looping call is running already",
+            LoopingCallError::NotRunning => "the looping call is not running",
+        })
+    }
+}
+
+impl Error for LoopingCallError {}
+
+/// Calls a function again and again; Twisted's `task.LoopingCall`.
+///
+/// Calls are made at whole intervals after the start. One that returns a Deferred is followed by another only when
+/// that has fired. No call is made up for: after a long one, the next is at the next whole interval.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+/// let (clock, count) = (deferrous::Clock::new(), Rc::new(Cell::new(0)));
+/// let counter = count.clone();
+/// let tick = deferrous::LoopingCall::new(&clock, move || counter.set(counter.get() + 1));
+/// let _ended = tick.start(Duration::from_secs(1), true)?;
+/// clock.pump([Duration::from_millis(500); 5]);
+/// assert_eq!(count.get(), 3); // at 0, 1 and 2 seconds
+/// tick.stop()?;
+/// # Ok::<(), deferrous::LoopingCallError>(())
+/// ```
+pub struct LoopingCall<C: ReactorTime>(Rc<Shared<C>>);
+
+type Function = Box<dyn FnMut(u64) -> Deferred<()>>;
+
+struct Shared<C: ReactorTime> {
+    clock: C,
+    /// Absent while it is being called.
+    function: RefCell<Option<Function>>,
+    run: RefCell<Option<Run>>,
+    counts: bool,
+}
+
+/// One run, from `start` to `stop`.
+struct Run {
+    interval: Duration,
+    started: Duration,
+    last_counted: Duration,
+    next: Option<DelayedCall>,
+    ended: Trigger<()>,
+}
+
+impl<C: ReactorTime> LoopingCall<C> {
+    /// A looping call of `function`, which may return `()`, a `Result` or a Deferred, on the time of `clock`.
+    pub fn new<R: CallbackResult<Value = ()>>(
+        clock: &C,
+        mut function: impl FnMut() -> R + 'static,
+    ) -> Self {
+        Self::make(clock, false, move |_| function())
+    }
+
+    /// As [`new`](Self::new), but the function is told how many intervals have passed since its last call: 1, or more
+    /// if calls were missed. Twisted's `withCount`.
+    pub fn with_count<R: CallbackResult<Value = ()>>(
+        clock: &C,
+        function: impl FnMut(u64) -> R + 'static,
+    ) -> Self {
+        Self::make(clock, true, function)
+    }
+
+    fn make<R: CallbackResult<Value = ()>>(
+        clock: &C,
+        counts: bool,
+        mut function: impl FnMut(u64) -> R + 'static,
+    ) -> Self {
+        LoopingCall(Rc::new(Shared {
+            clock: clock.clone(),
+            function: RefCell::new(Some(Box::new(move |count| {
+                maybe_deferred(|| function(count))
+            }))),
+            run: RefCell::new(None),
+            counts,
+        }))
+    }
+
+    /// Starts calling, `now` or after the first interval; Twisted's `start`.
+    ///
+    /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails with, which ends the loop.
+    /// Cancelling it stops the loop. With an interval of zero, calls follow each other in turns of the reactor.
+    ///
+    /// # Errors
+    ///
+    /// If it is running.
+    pub fn start(&self, interval: Duration, now: bool) -> Result<Deferred<()>, LoopingCallError> {
+        if self.is_running() {
+            return Err(LoopingCallError::AlreadyRunning);
+        }
+        let stopped = Rc::downgrade(&self.0);
+        let (ended, d) = deferred_with_canceller(move |_| {
+            if let Some(shared) = stopped.upgrade() {
+                drop(shared.end());
+            }
+        });
+        let started = self.0.clock.now();
+        *self.0.run.borrow_mut() = Some(Run {
+            interval,
+            started,
+            // The first call is about one interval, whether that has passed or is passing.
+            last_counted: if now {
+                started.saturating_sub(interval)
+            } else {
+                started
+            },
+            next: None,
+            ended,
+        });
+        if now {
+            self.0.call();
+        } else {
+            self.0.schedule();
+        }
+        Ok(d)
+    }
+
+    /// Stops calling, and fires the Deferred of [`start`](Self::start); Twisted's `stop`.
+    ///
+    /// A call that is being made, or waited for, is not cut short.
+    ///
+    /// # Errors
+    ///
+    /// If it is not running.
+    pub fn stop(&self) -> Result<(), LoopingCallError> {
+        let run = self.0.end().ok_or(LoopingCallError::NotRunning)?;
+        // It may have been cancelled, which has ended it too.
+        let _ = run.ended.callback(());
+        Ok(())
+    }
+
+    /// Puts the next call one whole interval from now, and the grid with it; Twisted's `reset`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not running.
+    pub fn reset(&self) -> Result<(), LoopingCallError> {
+        let now = self.0.clock.now();
+        let scheduled = {
+            let mut run = self.0.run.borrow_mut();
+            let run = run.as_mut().ok_or(LoopingCallError::NotRunning)?;
+            run.started = now;
+            run.last_counted = now;
+            run.next.take()
+        };
+        // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
+        if let Some(next) = scheduled {
+            let _ = next.cancel();
+            self.0.schedule();
+        }
+        Ok(())
+    }
+
+    /// Whether it has been started and not stopped; Twisted's `running`.
+    pub fn is_running(&self) -> bool {
+        self.0.run.borrow().is_some()
+    }
+
+    /// The interval of the current run; Twisted's `interval`.
+    pub fn interval(&self) -> Option<Duration> {
+        self.0.run.borrow().as_ref().map(|run| run.interval)
+    }
+}
+
+impl<C: ReactorTime> Shared<C> {
+    fn end(&self) -> Option<Run> {
+        let mut run = self.run.borrow_mut().take()?;
+        if let Some(next) = run.next.take() {
+            let _ = next.cancel();
+        }
+        Some(run)
+    }
+
+    /// Sets the next call: at the next whole interval after now.
+    fn schedule(self: &Rc<Self>) {
+        let now = self.clock.now();
+        let delay = match &*self.run.borrow() {
+            Some(run) => until_next(now.saturating_sub(run.started), run.interval),
+            None => return,
+        };
+        let shared = self.clone();
+        let call = self.clock.call_later(delay, move || {
+            if let Some(run) = &mut *shared.run.borrow_mut() {
+                run.next = None;
+            }
+            shared.call();
+        });
+        if let Some(run) = &mut *self.run.borrow_mut() {
+            run.next = Some(call);
+        }
+    }
+
+    fn call(self: &Rc<Self>) {
+        let count = self.count();
+        if self.counts && count == 0 {
+            return self.schedule();
+        }
+        // The function may have been started again while an earlier run's call of it is still being made.
+        let Some(mut function) = self.function.borrow_mut().take() else {
+            return self.schedule();
+        };
+        let d = function(count);
+        *self.function.borrow_mut() = Some(function);
+        let shared = self.clone();
+        d.add_both(move |result| match result {
+            Ok(()) => shared.schedule(),
+            Err(failure) => shared.fail(failure),
+        });
+    }
+
+    /// How many intervals have passed since the last call that was told.
+    fn count(&self) -> u64 {
+        let now = self.clock.now();
+        match &mut *self.run.borrow_mut() {
+            Some(run) => {
+                let passed = intervals(now.saturating_sub(run.last_counted), run.interval);
+                if passed > 0 {
+                    let grid = now.saturating_sub(run.started);
+                    let over = remainder(grid, run.interval);
+                    run.last_counted = now.saturating_sub(over);
+                }
+                passed
+            }
+            None => 0,
+        }
+    }
+
+    fn fail(&self, failure: Failure) {
+        match self.end() {
+            Some(run) => {
+                let _ = run.ended.errback(failure);
+            }
+            None => crate::unhandled::report(crate::unhandled::Origin::ReactorCall, failure),
+        }
+    }
+}
+
+/// How long from a time, that much after the start, to the next whole interval.
+fn until_next(since_start: Duration, interval: Duration) -> Duration {
+    interval - remainder(since_start, interval)
+}
+
+fn remainder(time: Duration, interval: Duration) -> Duration {
+    match interval.as_nanos() {
+        0 => Duration::ZERO,
+        nanos => Duration::from_nanos_u128(time.as_nanos() % nanos),
+    }
+}
+
+fn intervals(time: Duration, interval: Duration) -> u64 {
+    match interval.as_nanos() {
+        0 => 1,
+        nanos => u64::try_from(time.as_nanos() / nanos).unwrap_or(u64::MAX),
+    }
+}
+
+impl<C: ReactorTime> Clone for LoopingCall<C> {
+    fn clone(&self) -> Self {
+        LoopingCall(self.0.clone())
+    }
+}
+
+impl<C: ReactorTime> fmt::Debug for LoopingCall<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopingCall")
+            .field("running", &self.is_running())
+            .field("interval", &self.interval())
+            .finish()
+    }
+}

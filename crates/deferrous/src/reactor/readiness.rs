@@ -1,0 +1,337 @@
+//! Descriptors that can be read from or written to: `add_reader` and `add_writer`.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fmt, io,
+    os::fd::{AsFd, AsRawFd, RawFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::{Rc, Weak},
+    sync::Arc,
+};
+
+use polling::{Event, Events, PollMode};
+use slab::Slab;
+
+use super::{Reactor, remote::Shared};
+use crate::{
+    failure::Failure,
+    unhandled::{Origin, report},
+};
+
+/// What is watched of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Read,
+    Write,
+}
+
+type Callback = Box<dyn FnMut()>;
+
+/// One `add_reader` or `add_writer`.
+struct Registered {
+    id: u64,
+    /// Keeps the descriptor open for as long as it is polled.
+    source: Rc<dyn AsFd>,
+    /// Absent while it is being called.
+    callback: Option<Callback>,
+}
+
+/// All that is watched of one descriptor.
+struct Descriptor {
+    fd: RawFd,
+    /// Tells this descriptor's events from those of one that had the same key before.
+    generation: u32,
+    reader: Option<Registered>,
+    writer: Option<Registered>,
+}
+
+impl Descriptor {
+    fn side(&mut self, direction: Direction) -> &mut Option<Registered> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    fn event(&self, key: usize) -> Event {
+        Event::new(
+            key | (self.generation as usize) << KEY_BITS,
+            self.reader.is_some(),
+            self.writer.is_some(),
+        )
+    }
+}
+
+/// An event's key is a descriptor's place in the slab, and above that its generation.
+const KEY_BITS: u32 = usize::BITS / 2;
+const KEY_MASK: usize = (1 << KEY_BITS) - 1;
+
+/// The descriptors of one reactor.
+pub(super) struct Descriptors {
+    shared: Arc<Shared>,
+    table: RefCell<Table>,
+}
+
+struct Table {
+    descriptors: Slab<Descriptor>,
+    by_fd: HashMap<RawFd, usize>,
+    next_id: u64,
+    next_generation: u32,
+}
+
+impl Descriptors {
+    pub(super) fn new(shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Descriptors {
+            shared,
+            table: RefCell::new(Table {
+                descriptors: Slab::new(),
+                by_fd: HashMap::new(),
+                next_id: 0,
+                next_generation: 0,
+            }),
+        })
+    }
+
+    /// How many descriptors are watched.
+    pub(super) fn len(&self) -> usize {
+        self.table.borrow().descriptors.len()
+    }
+
+    fn add<S: AsFd + 'static>(
+        self: &Rc<Self>,
+        direction: Direction,
+        source: S,
+        mut callback: impl FnMut(&S) + 'static,
+    ) -> io::Result<Watch> {
+        let source = Rc::new(source);
+        let fd = source.as_fd().as_raw_fd();
+        let mut table = self.table.borrow_mut();
+        let table = &mut *table;
+        let known = table.by_fd.get(&fd).copied();
+        let key = known.unwrap_or_else(|| {
+            let generation = table.next_generation;
+            table.next_generation = generation.wrapping_add(1);
+            table.descriptors.insert(Descriptor {
+                fd,
+                generation,
+                reader: None,
+                writer: None,
+            })
+        });
+        let descriptor = &mut table.descriptors[key];
+        if descriptor.side(direction).is_some() {
+            let what = match direction {
+                Direction::Read => "reader",
+                Direction::Write => "writer",
+            };
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                format!("descriptor {fd} has a {what} already: remove that one first"),
+            ));
+        }
+        let id = table.next_id;
+        table.next_id += 1;
+        let for_callback = source.clone();
+        *descriptor.side(direction) = Some(Registered {
+            id,
+            source: source.clone(),
+            callback: Some(Box::new(move || callback(&for_callback))),
+        });
+        let event = descriptor.event(key);
+        let poller = &self.shared.poller;
+        let polled = if known.is_some() {
+            poller.modify_with_mode(source.as_fd(), event, PollMode::Level)
+        } else {
+            // SAFETY: `Registered` keeps the source, and with it the descriptor, until `take` has deleted it from the
+            // poller.
+            unsafe { poller.add_with_mode(&source.as_fd(), event, PollMode::Level) }
+        };
+        if let Err(error) = polled {
+            *descriptor.side(direction) = None;
+            if known.is_none() {
+                table.descriptors.remove(key);
+            }
+            return Err(error);
+        }
+        table.by_fd.insert(fd, key);
+        Ok(Watch {
+            descriptors: Rc::downgrade(self),
+            key,
+            direction,
+            id,
+        })
+    }
+
+    /// Takes a registration out, and tells the poller. The caller drops it, outside any borrow.
+    fn take(&self, key: usize, direction: Direction, id: u64) -> Option<Registered> {
+        let mut table = self.table.borrow_mut();
+        let side = table.descriptors.get_mut(key)?.side(direction);
+        if side.as_ref()?.id != id {
+            return None;
+        }
+        let registered = side.take()?;
+        let descriptor = &table.descriptors[key];
+        let fd = registered.source.as_fd();
+        let told = if descriptor.reader.is_none() && descriptor.writer.is_none() {
+            let raw = descriptor.fd;
+            table.by_fd.remove(&raw);
+            table.descriptors.remove(key);
+            self.shared.poller.delete(fd)
+        } else {
+            let event = descriptor.event(key);
+            self.shared
+                .poller
+                .modify_with_mode(fd, event, PollMode::Level)
+        };
+        if let Err(error) = told {
+            // Somebody closed the descriptor, and with that the system has forgotten it.
+            tracing::debug!(%error, "a watched descriptor is no longer polled");
+        }
+        Some(registered)
+    }
+
+    /// Calls what the events are for. A callback may remove any other, whose event is then passed over.
+    pub(super) fn dispatch(&self, events: &Events) {
+        for event in events.iter() {
+            if event.readable {
+                self.call(event.key, Direction::Read);
+            }
+            if event.writable {
+                self.call(event.key, Direction::Write);
+            }
+        }
+    }
+
+    fn call(&self, event_key: usize, direction: Direction) {
+        let key = event_key & KEY_MASK;
+        let found = {
+            let mut table = self.table.borrow_mut();
+            table.descriptors.get_mut(key).and_then(|descriptor| {
+                let current = descriptor.generation as usize == event_key >> KEY_BITS;
+                let registered = descriptor.side(direction).as_mut().filter(|_| current)?;
+                Some((registered.id, registered.callback.take()?))
+            })
+        };
+        let Some((id, mut callback)) = found else {
+            return;
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(&mut callback)) {
+            // It would panic again at once, since what it is told of stays true.
+            drop(self.take(key, direction, id));
+            report(Origin::Source, Failure::from_panic(panic));
+            return;
+        }
+        let mut table = self.table.borrow_mut();
+        let descriptor = table.descriptors.get_mut(key);
+        if let Some(registered) = descriptor.and_then(|d| d.side(direction).as_mut())
+            && registered.id == id
+        {
+            registered.callback = Some(callback);
+        }
+    }
+
+    /// Forgets all descriptors.
+    pub(super) fn clear(&self) {
+        let registered: Vec<_> = {
+            let table = self.table.borrow();
+            let sides = |(key, descriptor): (usize, &Descriptor)| {
+                let side = |direction, side: &Option<Registered>| {
+                    side.as_ref()
+                        .map(|registered| (key, direction, registered.id))
+                };
+                [
+                    side(Direction::Read, &descriptor.reader),
+                    side(Direction::Write, &descriptor.writer),
+                ]
+            };
+            table.descriptors.iter().flat_map(sides).flatten().collect()
+        };
+        for (key, direction, id) in registered {
+            drop(self.take(key, direction, id));
+        }
+    }
+}
+
+impl Reactor {
+    /// Calls `callback` whenever `source` can be read from, or has failed; Twisted's `addReader`.
+    ///
+    /// The reactor keeps the source, which may be a socket, a pipe, an `Rc` of one, or whatever else has a
+    /// descriptor, and calls again for as long as there is something to read (it is level-triggered). A source to read
+    /// from should be non-blocking. A callback that panics is reported and removed.
+    ///
+    /// # Errors
+    ///
+    /// If the descriptor has a reader already, or the system cannot poll it, as is the case for regular files.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let (mut near, far) = UnixStream::pair()?;
+    /// far.set_nonblocking(true)?;
+    /// let stop = reactor.clone();
+    /// let watch = reactor.add_reader(far, move |mut stream| {
+    ///     let mut text = String::new();
+    ///     let _ = stream.read_to_string(&mut text);
+    ///     assert_eq!(text, "hello");
+    ///     stop.stop().unwrap();
+    /// })?;
+    /// near.write_all(b"hello")?;
+    /// reactor.run()?;
+    /// # watch.remove();
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    pub fn add_reader<S: AsFd + 'static>(
+        &self,
+        source: S,
+        callback: impl FnMut(&S) + 'static,
+    ) -> io::Result<Watch> {
+        self.descriptors().add(Direction::Read, source, callback)
+    }
+
+    /// Calls `callback` whenever `source` can be written to, or has failed; Twisted's `addWriter`.
+    ///
+    /// As [`add_reader`](Self::add_reader). Most descriptors can be written to most of the time, so a writer is
+    /// usually removed as soon as all is written.
+    ///
+    /// # Errors
+    ///
+    /// If the descriptor has a writer already, or the system cannot poll it.
+    pub fn add_writer<S: AsFd + 'static>(
+        &self,
+        source: S,
+        callback: impl FnMut(&S) + 'static,
+    ) -> io::Result<Watch> {
+        self.descriptors().add(Direction::Write, source, callback)
+    }
+}
+
+/// A reader or writer of a reactor, by which it is removed.
+///
+/// Dropping it removes nothing. When the reactor ends, all are removed.
+pub struct Watch {
+    descriptors: Weak<Descriptors>,
+    key: usize,
+    direction: Direction,
+    id: u64,
+}
+
+impl Watch {
+    /// Removes it; Twisted's `removeReader` and `removeWriter`. Nothing happens if it is gone already.
+    ///
+    /// Any callback may do so, its own too. It is not called again, even if an event for it has been seen.
+    pub fn remove(&self) {
+        if let Some(descriptors) = self.descriptors.upgrade() {
+            drop(descriptors.take(self.key, self.direction, self.id));
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("direction", &self.direction)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

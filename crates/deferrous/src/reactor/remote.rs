@@ -1,0 +1,231 @@
+//! Reaching a reactor from other threads.
+
+use std::{
+    fmt, io, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+use polling::{Events, Poller};
+
+use super::{
+    Reactor,
+    errors::{ReactorGone, WouldDeadlock},
+};
+use crate::{
+    coroutine::{Errand, Home},
+    deferred::{CallbackResult, cell::Outcome},
+    failure::Failure,
+};
+
+/// What another thread wants done on the reactor's.
+pub(super) enum Message {
+    Call(Box<dyn FnOnce(&Reactor) + Send>),
+    /// Fire what waits under this key: a job in a thread has ended.
+    Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
+    Errand(Errand),
+    /// The pool's last worker has gone.
+    PoolStopped,
+}
+
+/// What the reactor's thread and the others share.
+pub(super) struct Shared {
+    inbox: Mutex<Inbox>,
+    /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so that a burst
+    /// wakes once.
+    asleep: AtomicBool,
+    pub(super) poller: Poller,
+    thread: ThreadId,
+}
+
+struct Inbox {
+    messages: Vec<Message>,
+    closed: bool,
+}
+
+impl Shared {
+    pub(super) fn new() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Shared {
+            inbox: Mutex::new(Inbox {
+                messages: Vec::new(),
+                closed: false,
+            }),
+            asleep: AtomicBool::new(false),
+            poller: Poller::new()?,
+            thread: thread::current().id(),
+        }))
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
+        {
+            let mut inbox = self.inbox();
+            if inbox.closed {
+                drop(inbox);
+                drop(message);
+                return Err(ReactorGone);
+            }
+            inbox.messages.push(message);
+        }
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.poller.notify()
+        {
+            // The message is in the inbox and is read when something else wakes the reactor.
+            tracing::error!(%error, "cannot wake the reactor");
+        }
+        Ok(())
+    }
+
+    /// Exchanges the messages for an empty vector, whose room the inbox goes on to use.
+    pub(super) fn receive(&self, into: &mut Vec<Message>) {
+        debug_assert!(into.is_empty());
+        mem::swap(&mut self.inbox().messages, into);
+    }
+
+    /// Whether nothing has come since the last [`receive`](Self::receive).
+    pub(super) fn is_empty(&self) -> bool {
+        self.inbox().messages.is_empty()
+    }
+
+    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is there.
+    pub(super) fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = if timeout == Some(Duration::ZERO) {
+            timeout
+        } else {
+            self.asleep.store(true, Ordering::SeqCst);
+            if self.is_empty() {
+                timeout
+            } else {
+                Some(Duration::ZERO)
+            }
+        };
+        let polled = self.poller.wait(events, timeout);
+        self.asleep.store(false, Ordering::SeqCst);
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses further messages, and hands out those left to be dropped.
+    pub(super) fn close(&self) -> Vec<Message> {
+        let mut inbox = self.inbox();
+        inbox.closed = true;
+        mem::take(&mut inbox.messages)
+    }
+}
+
+impl Home for Shared {
+    fn send(&self, errand: Errand) -> bool {
+        Shared::send(self, Message::Errand(errand)).is_ok()
+    }
+}
+
+/// Reaches a [`Reactor`] from any thread.
+///
+/// Made by [`Reactor::remote`]. Clones reach the same reactor.
+///
+/// ```
+/// let reactor = deferrous::Reactor::new()?;
+/// let remote = reactor.remote();
+/// std::thread::spawn(move || remote.call_from_thread(|reactor| reactor.stop().unwrap()));
+/// reactor.run()?;
+/// # Ok::<(), deferrous::Failure>(())
+/// ```
+#[derive(Clone)]
+pub struct Remote(pub(super) Arc<Shared>);
+
+impl Remote {
+    /// Has `call` made on the reactor's thread, soon; Twisted's `callFromThread`.
+    ///
+    /// Calls from one thread are made in order. If the reactor does not run yet, they wait until it does. A call
+    /// that panics is reported. Any thread may use it, the reactor's own too.
+    ///
+    /// # Errors
+    ///
+    /// [`ReactorGone`] if the reactor has ended; the call is dropped then.
+    pub fn call_from_thread(
+        &self,
+        call: impl FnOnce(&Reactor) + Send + 'static,
+    ) -> Result<(), ReactorGone> {
+        self.0.send(Message::Call(Box::new(call)))
+    }
+
+    /// Stops the reactor; Twisted's `reactor.callFromThread(reactor.stop)`. Nothing happens if it is stopping
+    /// already; if it does not run yet, it stops as soon as it does.
+    ///
+    /// # Errors
+    ///
+    /// [`ReactorGone`] if it has ended.
+    pub fn stop(&self) -> Result<(), ReactorGone> {
+        self.call_from_thread(|reactor| {
+            // Only stopping twice fails here, which is what was wanted.
+            let _ = reactor.stop();
+        })
+    }
+
+    /// Calls `call` on the reactor's thread and waits for the outcome of the Deferred, or the result, that it returns;
+    /// Twisted's `blockingCallFromThread`.
+    ///
+    /// For code in a pool thread. The Deferred is cancelled if the reactor, while it stops, has nothing left that
+    /// could fire it.
+    ///
+    /// # Errors
+    ///
+    /// What the call fails with, a panic included; [`ReactorGone`] if the reactor has ended or ends meanwhile;
+    /// [`WouldDeadlock`] on the reactor's own thread.
+    ///
+    /// ```
+    /// use deferrous::{Failure, Reactor, succeed};
+    /// let reactor = Reactor::new()?;
+    /// let remote = reactor.remote();
+    /// let d = reactor.defer_to_thread(move || {
+    ///     let looked_up: u32 = remote.blocking_call_from_thread(|_reactor| succeed(20))?;
+    ///     Ok(looked_up + 1)
+    /// });
+    /// assert_eq!(reactor.run_until(d)?, 21);
+    /// # Ok::<(), Failure>(())
+    /// ```
+    pub fn blocking_call_from_thread<R>(
+        &self,
+        call: impl FnOnce(&Reactor) -> R + Send + 'static,
+    ) -> Result<R::Value, Failure>
+    where
+        R: CallbackResult,
+        R::Value: Send,
+    {
+        if thread::current().id() == self.0.thread {
+            return Err(WouldDeadlock.into());
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.call_from_thread(move |reactor| {
+            let reactor_again = reactor.clone();
+            let d = crate::deferred::maybe_deferred(move || call(&reactor_again));
+            let waiting = reactor.add_blocked(d.cancel_handle());
+            let reactor = reactor.clone();
+            d.add_both(move |result| {
+                reactor.remove_blocked(waiting);
+                // Nobody but the waiting thread has the other end, and it waits.
+                let _ = sender.send(result);
+            });
+        })?;
+        receiver.recv().unwrap_or_else(|_| Err(ReactorGone.into()))
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("thread", &self.0.thread)
+            .field("gone", &self.0.inbox().closed)
+            .finish()
+    }
+}

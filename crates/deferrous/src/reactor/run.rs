@@ -1,0 +1,270 @@
+//! The loop, from `run` to its end.
+
+use std::{
+    cell::RefCell,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    time::Duration,
+};
+
+use polling::Events;
+
+use super::{
+    Reactor,
+    errors::ReactorError,
+    events::{Phase, SystemEvent},
+    remote::Message,
+};
+use crate::{
+    coroutine::run_errand,
+    deferred::{Deferred, cell::Outcome, deferred},
+    failure::Failure,
+    unhandled::{Origin, report},
+};
+
+/// Where a reactor is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    New,
+    Running,
+    /// `stop` was called: the shutdown triggers are being fired.
+    Stopping,
+    Ended,
+}
+
+/// What a turn of the loop uses again and again.
+struct Turn {
+    events: Events,
+    messages: Vec<Message>,
+}
+
+impl Reactor {
+    /// Runs until [`stop`](Self::stop) is called and the shutdown triggers are done; Twisted's `run`.
+    ///
+    /// SIGINT and SIGTERM stop it, unless the [builder](Self::builder) said otherwise. A second one, during the shutdown,
+    /// ends the process as it does by default. At the end all that is pending is dropped: delayed calls, descriptors and
+    /// signal handlers; Deferreds that wait for it fail with [`Abandoned`](crate::Abandoned).
+    ///
+    /// # Errors
+    ///
+    /// [`ReactorError::AlreadyRunning`] from inside a callback, [`ReactorError::NotRestartable`] after the end, and
+    /// [`ReactorError::Io`] if the system refuses to poll.
+    pub fn run(&self) -> Result<(), ReactorError> {
+        match self.0.stage.get() {
+            Stage::New => {}
+            Stage::Running | Stage::Stopping => return Err(ReactorError::AlreadyRunning),
+            Stage::Ended => return Err(ReactorError::NotRestartable),
+        }
+        self.0.stage.set(Stage::Running);
+        let _ended = Ended(self);
+        if self.0.handles_signals {
+            self.signals().stop_reactor(self)?;
+        }
+        self.enter(|| {
+            self.start_up();
+            let mut turn = Turn {
+                events: Events::new(),
+                messages: Vec::new(),
+            };
+            while self.0.stage.get() != Stage::Ended {
+                self.turn(&mut turn)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs until `deferred` fires, stops, and returns its outcome; Twisted's `task.react`.
+    ///
+    /// If the reactor is stopped first, by a signal for example, the Deferred is cancelled, and what it makes of that is
+    /// its outcome.
+    ///
+    /// # Errors
+    ///
+    /// What the Deferred fails with; [`ReactorError::StoppedEarly`] if it has no outcome when the reactor ends; and what
+    /// [`run`](Self::run) fails with.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let (trigger, d) = deferrous::deferred();
+    /// reactor.call_later(Duration::from_millis(1), move || trigger.callback("done").unwrap());
+    /// assert_eq!(reactor.run_until(d)?, "done");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
+        let result = Rc::new(RefCell::new(None));
+        let (store, reactor) = (Rc::downgrade(&result), self.downgrade());
+        let handle = deferred.cancel_handle();
+        self.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || {
+            handle.cancel();
+        });
+        self.call_when_running(move || {
+            deferred.add_both(move |outcome| {
+                match (store.upgrade(), outcome) {
+                    (Some(store), outcome) => *store.borrow_mut() = Some(outcome),
+                    (None, Err(failure)) => report(Origin::Deferred, failure),
+                    (None, Ok(_)) => {}
+                }
+                if let Some(reactor) = reactor.upgrade() {
+                    // It may be stopping already.
+                    let _ = reactor.stop();
+                }
+            });
+        });
+        self.run()?;
+        result
+            .take()
+            .unwrap_or_else(|| Err(ReactorError::StoppedEarly.into()))
+    }
+
+    /// Stops the reactor: fires the shutdown triggers, lets the thread pool finish what is queued, and ends
+    /// [`run`](Self::run); Twisted's `stop`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReactorError::NotRunning`] if it does not run, or is stopping already.
+    pub fn stop(&self) -> Result<(), ReactorError> {
+        if self.0.stage.get() != Stage::Running {
+            return Err(ReactorError::NotRunning);
+        }
+        self.0.stage.set(Stage::Stopping);
+        self.signals().stop_listening();
+        // The shutdown begins in a turn of its own, after what is going on now.
+        let reactor = self.clone();
+        self.call_later(Duration::ZERO, move || reactor.shut_down());
+        Ok(())
+    }
+
+    /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`.
+    pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
+        if !self.is_running() {
+            self.add_system_event_trigger(Phase::After, SystemEvent::Startup, call);
+        } else if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+            report(Origin::ReactorCall, Failure::from_panic(panic));
+        }
+    }
+
+    fn start_up(&self) {
+        let reactor = self.clone();
+        self.fire_event(SystemEvent::Startup, move || {
+            reactor.thread_pool().start();
+            crate::deferred::succeed(())
+        });
+    }
+
+    fn shut_down(&self) {
+        let (reactor, end) = (self.clone(), self.clone());
+        self.fire_event(SystemEvent::Shutdown, move || reactor.stop_pool())
+            .add_both(move |_| end.0.stage.set(Stage::Ended));
+    }
+
+    /// Fires the triggers of an event, phase by phase. What the reactor itself has to do is part of the middle one.
+    fn fire_event(
+        &self,
+        event: SystemEvent,
+        own: impl FnOnce() -> Deferred<()> + 'static,
+    ) -> Deferred<()> {
+        let (during, after) = (self.clone(), self.clone());
+        self.triggers()
+            .fire((event, Phase::Before))
+            .add_callback(move |()| {
+                let triggers = during.triggers().fire((event, Phase::During));
+                let own = own();
+                triggers.add_callback(|()| own)
+            })
+            .add_callback(move |()| after.triggers().fire((event, Phase::After)))
+    }
+
+    /// Lets the pool finish. The loop goes on meanwhile, so that jobs may still use it.
+    fn stop_pool(&self) -> Deferred<()> {
+        let (trigger, d) = deferred();
+        *self.0.pool_stopped.borrow_mut() = Some(trigger);
+        let shared = self.shared();
+        self.thread_pool().stop_then(move || {
+            let _ = shared.send(Message::PoolStopped);
+        });
+        d
+    }
+
+    fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
+        self.0.shared.receive(&mut turn.messages);
+        for message in turn.messages.drain(..) {
+            self.handle(message);
+        }
+        self.0.timers.run_due();
+        if self.0.stage.get() == Stage::Ended {
+            return Ok(());
+        }
+        let timeout = self.0.timers.next_delay();
+        if timeout.is_none() && self.0.stage.get() == Stage::Stopping {
+            self.release_blocked();
+        }
+        turn.events.clear();
+        self.0.shared.poll(&mut turn.events, timeout)?;
+        self.0.descriptors.dispatch(&turn.events);
+        Ok(())
+    }
+
+    fn handle(&self, message: Message) {
+        let done = catch_unwind(AssertUnwindSafe(|| match message {
+            Message::Call(call) => call(self),
+            Message::Fire(key, outcome) => self.fire_reply(key, outcome()),
+            Message::Errand(errand) => run_errand(errand),
+            Message::PoolStopped => {
+                self.thread_pool().join();
+                let trigger = self.0.pool_stopped.take();
+                trigger.map(|trigger| trigger.callback(()));
+            }
+        }));
+        if let Err(panic) = done {
+            report(Origin::ReactorCall, Failure::from_panic(panic));
+        }
+    }
+
+    fn fire_reply(&self, key: usize, outcome: Outcome) {
+        let firing = self.0.replies.borrow_mut().try_remove(key);
+        if let Some(firing) = firing {
+            // Somebody may have cancelled it, and wants no result any more.
+            let _ = firing.fire(outcome);
+        }
+    }
+
+    /// While the reactor stops, jobs may wait for Deferreds that it would fire. If they all do, and nothing is left that
+    /// could, they would wait for each other for ever.
+    fn release_blocked(&self) {
+        let blocked: Vec<_> = {
+            let blocked = self.0.blocked.borrow();
+            blocked.iter().map(|(_, handle)| handle.clone()).collect()
+        };
+        let busy = self.thread_pool().threads() - self.thread_pool().idle();
+        let nothing_else = self.0.shared.is_empty()
+            && self.0.replies.borrow().len() <= busy
+            && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
+        if blocked.is_empty() || blocked.len() < busy || !nothing_else {
+            return;
+        }
+        for handle in blocked {
+            handle.cancel();
+        }
+    }
+}
+
+/// The end of a run, however it comes.
+struct Ended<'a>(&'a Reactor);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let inner = &self.0.0;
+        inner.stage.set(Stage::Ended);
+        inner.pool.stop_then(|| {});
+        drop(inner.shared.close());
+        // Who waits for a reply hears now that none comes, and may still set timers and more, which go next.
+        drop(inner.replies.take());
+        drop(mem::take(&mut *inner.blocked.borrow_mut()));
+        inner.signals.clear();
+        inner.descriptors.clear();
+        inner.timers.clear();
+        inner.triggers.clear();
+    }
+}

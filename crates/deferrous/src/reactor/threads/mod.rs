@@ -1,0 +1,134 @@
+//! Work that blocks, in threads: the pool, other executors, and the way back to the reactor.
+
+mod pool;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+pub use pool::{PoolStopped, ThreadPool};
+
+use super::{
+    Reactor,
+    remote::{Message, Shared},
+};
+use crate::{
+    deferred::{Abandoned, Deferred, cell::Outcome, deferred},
+    failure::Failure,
+};
+
+/// What an [`Executor`] runs.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Something that runs jobs elsewhere: a [`ThreadPool`], or a pool that the program has already.
+///
+/// ```
+/// use deferrous::{Executor, Job, Reactor};
+/// struct NewThread;
+/// impl Executor for NewThread {
+///     fn execute(&self, job: Job) {
+///         std::thread::spawn(job);
+///     }
+/// }
+/// let reactor = Reactor::new()?;
+/// let d = reactor.defer_to(&NewThread, || Ok(6 * 7));
+/// assert_eq!(reactor.run_until(d)?, 42);
+/// # Ok::<(), deferrous::Failure>(())
+/// ```
+pub trait Executor {
+    /// Runs `job`, now or later, on whatever thread. Dropping it instead is an answer too: who waits for it gets
+    /// [`Abandoned`].
+    fn execute(&self, job: Job);
+}
+
+impl Reactor {
+    /// Runs `job` in the thread pool, and fires the Deferred with its result on this thread; Twisted's
+    /// `deferToThread`.
+    ///
+    /// An error that the job returns, or a panic, becomes the failure. Results come back in the order in which jobs
+    /// end. Jobs start once the reactor runs. Cancelling the Deferred lets go of the result; the job goes on.
+    ///
+    /// ```
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let d = reactor.defer_to_thread(|| Ok(std::fs::read_to_string("/proc/self/comm")?));
+    /// # #[cfg(target_os = "linux")]
+    /// assert!(!reactor.run_until(d)?.is_empty());
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    pub fn defer_to_thread<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Deferred<T> {
+        self.defer_to(self.thread_pool(), job)
+    }
+
+    /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice; Twisted's
+    /// `deferToThreadPool`.
+    ///
+    /// If the executor drops the job, the Deferred fails with [`Abandoned`].
+    pub fn defer_to<T: Send + 'static>(
+        &self,
+        executor: &(impl Executor + ?Sized),
+        job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Deferred<T> {
+        let (trigger, d) = deferred();
+        let reply = Reply {
+            key: self.expect_reply(trigger.into_firing()),
+            shared: self.shared(),
+            answered: false,
+        };
+        executor.execute(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(job))
+                .unwrap_or_else(|panic| Err(Failure::from_panic(panic)));
+            reply.send(result);
+        }));
+        d
+    }
+
+    /// Runs `job` in the thread pool; Twisted's `callInThread`. A panic in it is reported.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStopped`] if the reactor has ended; the job is dropped then.
+    pub fn call_in_thread(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolStopped> {
+        self.thread_pool().call_in_thread(job)
+    }
+
+    /// Sets how many threads the pool may have; Twisted's `suggestThreadPoolSize`.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is 0: jobs could never run.
+    pub fn suggest_thread_pool_size(&self, size: usize) {
+        let pool = self.thread_pool();
+        pool.adjust_size(pool.min_threads().min(size), size);
+    }
+}
+
+/// The way back of one job's result. Dropped without sending, it says that the job was.
+struct Reply {
+    key: usize,
+    shared: Arc<Shared>,
+    answered: bool,
+}
+
+impl Reply {
+    fn send<T: Send + 'static>(mut self, result: Result<T, Failure>) {
+        self.answered = true;
+        self.post(Box::new(move || result.into()));
+    }
+
+    fn post(&self, outcome: Box<dyn FnOnce() -> Outcome + Send>) {
+        // A reactor that has ended has let go of all who waited.
+        let _ = self.shared.send(Message::Fire(self.key, outcome));
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.post(Box::new(|| Outcome::Failure(Abandoned.into())));
+        }
+    }
+}

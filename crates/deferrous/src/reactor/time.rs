@@ -1,0 +1,181 @@
+//! What needs time, and not a whole reactor: [`ReactorTime`], [`Clock`], and timeouts of Deferreds.
+
+use std::{cell::Cell, fmt, rc::Rc, time::Duration};
+
+use super::{
+    Reactor,
+    timers::{DelayedCall, Timers},
+};
+use crate::{
+    deferred::{CallbackResult, Cancelled, Deferred, TimedOut},
+    failure::Failure,
+};
+
+/// A source of time and delayed calls: a [`Reactor`] or a [`Clock`]. Twisted's `IReactorTime`.
+///
+/// Code that takes `&impl ReactorTime` can be tested without waiting. Clones are the same source, which belongs to
+/// one thread.
+pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
+    /// The time since the source was made. It never goes back. Twisted's `seconds`.
+    fn now(&self) -> Duration {
+        self.timers().now()
+    }
+
+    /// Calls `call` once `delay` has passed; Twisted's `callLater`.
+    ///
+    /// Calls with the same deadline are made in the order in which they were set. One that panics is reported, and
+    /// the others go on.
+    fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
+        self.timers().call_later(delay, call)
+    }
+
+    /// How many delayed calls are pending; the length of Twisted's `getDelayedCalls`.
+    fn delayed_calls(&self) -> usize {
+        self.timers().len()
+    }
+}
+
+pub(super) mod sealed {
+    use super::Timers;
+
+    pub trait HasTimers {
+        #[doc(hidden)]
+        fn timers(&self) -> &Timers;
+    }
+}
+
+impl sealed::HasTimers for Reactor {
+    fn timers(&self) -> &Timers {
+        self.timers_ref()
+    }
+}
+
+impl ReactorTime for Reactor {}
+
+/// A reactor's time without the time: it passes when [`advance`](Clock::advance) says so. Twisted's `task.Clock`.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+/// let (clock, rang) = (deferrous::Clock::new(), Rc::new(Cell::new(false)));
+/// let bell = rang.clone();
+/// clock.call_later(Duration::from_secs(3600), move || bell.set(true));
+/// clock.advance(Duration::from_secs(3599));
+/// assert!(!rang.get());
+/// clock.advance(Duration::from_secs(1));
+/// assert!(rang.get());
+/// ```
+#[derive(Clone)]
+pub struct Clock(Timers);
+
+impl Clock {
+    /// A clock at zero.
+    pub fn new() -> Self {
+        Clock(Timers::manual())
+    }
+
+    /// Lets `amount` pass and makes the calls that are due then; Twisted's `advance`.
+    ///
+    /// To the calls it is the new time already, and what they set for no later than that is made too.
+    pub fn advance(&self, amount: Duration) {
+        self.0.pass(amount);
+        self.0.run_due();
+    }
+
+    /// Lets each amount pass in turn; Twisted's `pump`.
+    pub fn pump(&self, amounts: impl IntoIterator<Item = Duration>) {
+        for amount in amounts {
+            self.advance(amount);
+        }
+    }
+
+    /// The time since the clock was made: [`ReactorTime::now`].
+    pub fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
+        self.0.call_later(delay, call)
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock::new()
+    }
+}
+
+impl sealed::HasTimers for Clock {
+    fn timers(&self) -> &Timers {
+        &self.0
+    }
+}
+
+impl ReactorTime for Clock {}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock")
+            .field("now", &self.now())
+            .field("delayed_calls", &self.delayed_calls())
+            .finish()
+    }
+}
+
+impl<T: 'static> Deferred<T> {
+    /// Cancels this Deferred if the chain so far has not come to an outcome in time; it then fails with
+    /// [`TimedOut`]. Twisted's `addTimeout`.
+    ///
+    /// If a canceller or errback turns the cancellation into something else, that is kept.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let clock = deferrous::Clock::new();
+    /// let (_trigger, d) = deferrous::deferred::<()>();
+    /// let d = d.add_timeout(Duration::from_secs(2), &clock);
+    /// clock.advance(Duration::from_secs(2));
+    /// let failure = d.into_result().unwrap().unwrap_err();
+    /// assert_eq!(failure.to_string(), "timed out after 2s");
+    /// ```
+    #[must_use = "the timeout is a failure of the Deferred returned"]
+    pub fn add_timeout(self, timeout: Duration, clock: &impl ReactorTime) -> Deferred<T> {
+        self.add_timeout_with(timeout, clock, move |result| match result {
+            Err(failure) if failure.check::<Cancelled>() => Err(TimedOut { after: timeout }.into()),
+            other => other,
+        })
+    }
+
+    /// As [`add_timeout`](Self::add_timeout), but after a timeout `on_timeout` decides what becomes of the outcome:
+    /// the `onTimeoutCancel` of Twisted's `addTimeout`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let clock = deferrous::Clock::new();
+    /// let (_trigger, d) = deferrous::deferred();
+    /// let d = d.add_timeout_with(Duration::from_secs(2), &clock, |_| Ok("the default"));
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(d.into_result().unwrap().unwrap(), "the default");
+    /// ```
+    #[must_use = "the timeout is an outcome of the Deferred returned"]
+    pub fn add_timeout_with<R: CallbackResult<Value = T>>(
+        self,
+        timeout: Duration,
+        clock: &impl ReactorTime,
+        on_timeout: impl FnOnce(Result<T, Failure>) -> R + 'static,
+    ) -> Deferred<T> {
+        let timed_out = Rc::new(Cell::new(false));
+        let (mark, handle) = (timed_out.clone(), self.cancel_handle());
+        let call = clock.call_later(timeout, move || {
+            mark.set(true);
+            handle.cancel();
+        });
+        self.add_both(move |result| {
+            if timed_out.get() {
+                return on_timeout(result).into_deferred();
+            }
+            // Already made means that it is being made, which `timed_out` says.
+            let _ = call.cancel();
+            result.into()
+        })
+    }
+}
