@@ -30,6 +30,8 @@ type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
 pub(super) struct Task {
     /// Absent while it is being polled, and after the end.
     future: RefCell<Option<ErasedFuture>>,
+    /// It was to be polled while that was going on already, and is polled again after that.
+    again: Cell<bool>,
     /// It was cancelled while it was being polled, and is dropped after that.
     cancelled: Cell<bool>,
     /// Fires the Deferred of the result.
@@ -52,6 +54,7 @@ pub(super) fn spawn<T: 'static>(
 ) -> Deferred<T> {
     let task = Rc::new(Task {
         future: RefCell::new(Some(Box::pin(async { Outcome::from(future.await) }))),
+        again: Cell::new(false),
         cancelled: Cell::new(false),
         result: RefCell::new(None),
         thread: thread::current().id(),
@@ -83,7 +86,10 @@ impl Task {
     /// Polls, and hands over what is to be fired with what if that is the end.
     pub(super) fn poll(self: Rc<Self>) -> Option<(Firing, Outcome)> {
         loop {
-            let mut future = self.future.borrow_mut().take()?;
+            let Some(mut future) = self.future.take() else {
+                self.again.set(true);
+                return None;
+            };
             let waker = self.waker();
             match self.poll_with(&mut future, &waker) {
                 Poll::Ready(outcome) => {
@@ -99,7 +105,7 @@ impl Task {
             let notified = waker.take_notified();
             // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
             // does not keep everything else waiting.
-            let poll_now = notified && !waker.send(Errand::Resume(waker.id));
+            let poll_now = self.again.take() || notified && !waker.send(Errand::Resume(waker.id));
             self.put_back(waker, notified && !poll_now);
             if !poll_now {
                 return None;

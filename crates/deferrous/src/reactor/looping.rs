@@ -1,11 +1,18 @@
 //! Calling a function again and again.
 
-use std::{cell::RefCell, error::Error, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use super::{time::ReactorTime, timers::DelayedCall};
 use crate::{
     deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
     failure::Failure,
+    unhandled::{Origin, report},
 };
 
 /// A [`LoopingCall`] was asked for something its state does not allow.
@@ -54,13 +61,18 @@ struct Shared<C: ReactorTime> {
     function: RefCell<Option<Function>>,
     run: RefCell<Option<Run>>,
     counts: bool,
+    /// How many runs there have been.
+    runs: Cell<u64>,
 }
 
 /// One run, from `start` to `stop`.
 struct Run {
     interval: Duration,
     started: Duration,
-    last_counted: Duration,
+    /// The number of the last interval that was counted.
+    counted: i128,
+    /// Tells this run from those before.
+    number: u64,
     next: Option<DelayedCall>,
     ended: Trigger<()>,
 }
@@ -95,6 +107,7 @@ impl<C: ReactorTime> LoopingCall<C> {
             }))),
             run: RefCell::new(None),
             counts,
+            runs: Cell::new(0),
         }))
     }
 
@@ -117,15 +130,14 @@ impl<C: ReactorTime> LoopingCall<C> {
             }
         });
         let started = self.0.clock.now();
+        let number = self.0.runs.get() + 1;
+        self.0.runs.set(number);
         *self.0.run.borrow_mut() = Some(Run {
             interval,
             started,
             // The first call is about one interval, whether that has passed or is passing.
-            last_counted: if now {
-                started.saturating_sub(interval)
-            } else {
-                started
-            },
+            counted: if now { -1 } else { 0 },
+            number,
             next: None,
             ended,
         });
@@ -162,7 +174,7 @@ impl<C: ReactorTime> LoopingCall<C> {
             let mut run = self.0.run.borrow_mut();
             let run = run.as_mut().ok_or(LoopingCallError::NotRunning)?;
             run.started = now;
-            run.last_counted = now;
+            run.counted = 0;
             run.next.take()
         };
         // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
@@ -217,62 +229,53 @@ impl<C: ReactorTime> Shared<C> {
         if self.counts && count == 0 {
             return self.schedule();
         }
-        // The function may have been started again while an earlier run's call of it is still being made.
-        let Some(mut function) = self.function.borrow_mut().take() else {
+        // The function may have stopped the loop and started it again, and is then still being called.
+        let Some(mut function) = self.function.take() else {
             return self.schedule();
         };
+        let number = self.runs.get();
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
         let shared = self.clone();
-        d.add_both(move |result| match result {
-            Ok(()) => shared.schedule(),
-            Err(failure) => shared.fail(failure),
+        d.add_both(move |result| {
+            let current = shared.run.borrow().as_ref().map(|run| run.number) == Some(number);
+            match result {
+                Ok(()) if current => shared.schedule(),
+                Ok(()) => {}
+                Err(failure) if current => shared.fail(failure),
+                Err(failure) => report(Origin::ReactorCall, failure),
+            }
         });
     }
 
-    /// How many intervals have passed since the last call that was told.
+    /// How many intervals have passed since those that were counted before.
     fn count(&self) -> u64 {
         let now = self.clock.now();
-        match &mut *self.run.borrow_mut() {
-            Some(run) => {
-                let passed = intervals(now.saturating_sub(run.last_counted), run.interval);
-                if passed > 0 {
-                    let grid = now.saturating_sub(run.started);
-                    let over = remainder(grid, run.interval);
-                    run.last_counted = now.saturating_sub(over);
-                }
-                passed
-            }
-            None => 0,
+        let mut run = self.run.borrow_mut();
+        let Some(run) = &mut *run else { return 0 };
+        if run.interval.is_zero() {
+            return 1;
         }
+        let since_start = now.saturating_sub(run.started).as_nanos();
+        // Nanoseconds of a `Duration` are far from filling an `i128`.
+        let current = (since_start / run.interval.as_nanos()) as i128;
+        let passed = u64::try_from(current - run.counted).unwrap_or(0);
+        run.counted = current;
+        passed
     }
 
     fn fail(&self, failure: Failure) {
-        match self.end() {
-            Some(run) => {
-                let _ = run.ended.errback(failure);
-            }
-            None => crate::unhandled::report(crate::unhandled::Origin::ReactorCall, failure),
+        if let Some(run) = self.end() {
+            let _ = run.ended.errback(failure);
         }
     }
 }
 
 /// How long from a time, that much after the start, to the next whole interval.
 fn until_next(since_start: Duration, interval: Duration) -> Duration {
-    interval - remainder(since_start, interval)
-}
-
-fn remainder(time: Duration, interval: Duration) -> Duration {
     match interval.as_nanos() {
         0 => Duration::ZERO,
-        nanos => Duration::from_nanos_u128(time.as_nanos() % nanos),
-    }
-}
-
-fn intervals(time: Duration, interval: Duration) -> u64 {
-    match interval.as_nanos() {
-        0 => 1,
-        nanos => u64::try_from(time.as_nanos() / nanos).unwrap_or(u64::MAX),
+        nanos => interval - Duration::from_nanos_u128(since_start.as_nanos() % nanos),
     }
 }
 
