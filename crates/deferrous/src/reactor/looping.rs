@@ -11,7 +11,6 @@ use std::{
 use super::{time::ReactorTime, timers::DelayedCall};
 use crate::{
     deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
-    failure::Failure,
     unhandled::{Origin, report},
 };
 
@@ -126,7 +125,7 @@ impl<C: ReactorTime> LoopingCall<C> {
         let stopped = Rc::downgrade(&self.0);
         let (ended, d) = deferred_with_canceller(move |_| {
             if let Some(shared) = stopped.upgrade() {
-                drop(shared.end());
+                shared.end();
             }
         });
         let started = self.0.clock.now();
@@ -149,17 +148,19 @@ impl<C: ReactorTime> LoopingCall<C> {
         Ok(d)
     }
 
-    /// Stops calling, and fires the Deferred of [`start`](Self::start); Twisted's `stop`.
-    ///
-    /// A call that is being made, or waited for, is not cut short.
+    /// Stops calling, and fires the Deferred of [`start`](Self::start), once a call that is being made or waited for has
+    /// ended; Twisted's `stop`.
     ///
     /// # Errors
     ///
     /// If it is not running.
     pub fn stop(&self) -> Result<(), LoopingCallError> {
-        let run = self.0.end().ok_or(LoopingCallError::NotRunning)?;
-        // It may have been cancelled, which has ended it too.
-        let _ = run.ended.callback(());
+        let run = self.0.run.take().ok_or(LoopingCallError::NotRunning)?;
+        // Without a next call one is being made or waited for, and what follows it fires the Deferred.
+        if let Some(next) = run.next {
+            let _ = next.cancel();
+            let _ = run.ended.callback(());
+        }
         Ok(())
     }
 
@@ -197,12 +198,11 @@ impl<C: ReactorTime> LoopingCall<C> {
 }
 
 impl<C: ReactorTime> Shared<C> {
-    fn end(&self) -> Option<Run> {
-        let mut run = self.run.borrow_mut().take()?;
-        if let Some(next) = run.next.take() {
+    fn end(&self) {
+        let run = self.run.take();
+        if let Some(next) = run.and_then(|run| run.next) {
             let _ = next.cancel();
         }
-        Some(run)
     }
 
     /// Sets the next call: at the next whole interval after now.
@@ -233,19 +233,33 @@ impl<C: ReactorTime> Shared<C> {
         let Some(mut function) = self.function.take() else {
             return self.schedule();
         };
-        let number = self.runs.get();
+        let Some((number, ended)) = self.current() else {
+            return;
+        };
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
         let shared = self.clone();
         d.add_both(move |result| {
-            let current = shared.run.borrow().as_ref().map(|run| run.number) == Some(number);
+            let runs_on = shared
+                .current()
+                .is_some_and(|(current, _)| current == number);
             match result {
-                Ok(()) if current => shared.schedule(),
-                Ok(()) => {}
-                Err(failure) if current => shared.fail(failure),
-                Err(failure) => report(Origin::ReactorCall, failure),
+                Ok(()) if runs_on => return shared.schedule(),
+                Err(_) if runs_on => shared.end(),
+                _ => {}
+            }
+            // Cancelling fires it too, and then only a failure is news.
+            match result {
+                Err(failure) if ended.is_called() => report(Origin::ReactorCall, failure),
+                result => drop(ended.fire_with(result)),
             }
         });
+    }
+
+    /// The number of the current run, and what fires its Deferred.
+    fn current(&self) -> Option<(u64, Trigger<()>)> {
+        let run = self.run.borrow();
+        run.as_ref().map(|run| (run.number, run.ended.clone()))
     }
 
     /// How many intervals have passed since those that were counted before.
@@ -262,12 +276,6 @@ impl<C: ReactorTime> Shared<C> {
         let passed = u64::try_from(current - run.counted).unwrap_or(0);
         run.counted = current;
         passed
-    }
-
-    fn fail(&self, failure: Failure) {
-        if let Some(run) = self.end() {
-            let _ = run.ended.errback(failure);
-        }
     }
 }
 
