@@ -229,12 +229,12 @@ impl<C: ReactorTime> Shared<C> {
         if self.counts && count == 0 {
             return self.schedule();
         }
+        let Some((number, ended)) = self.current() else {
+            return;
+        };
         // The function may have stopped the loop and started it again, and is then still being called.
         let Some(mut function) = self.function.take() else {
             return self.schedule();
-        };
-        let Some((number, ended)) = self.current() else {
-            return;
         };
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
