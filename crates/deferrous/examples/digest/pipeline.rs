@@ -67,8 +67,8 @@ impl Pipeline {
         }
     }
 
-    /// Hashes all files under the paths. The failure, if any, is that of writing: files that cannot be read are in the
-    /// report.
+    /// Hashes all files under the paths. A failure means that the program cannot go on, as where no line can be written;
+    /// files that cannot be read are in the report.
     pub fn run(self, paths: Vec<PathBuf>) -> Deferred<()> {
         let writing = self.reactor.spawn(self.clone().write());
         let walking = self.reactor.clone().spawn(self.walk(Walk::new(paths)));
