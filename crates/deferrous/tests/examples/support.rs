@@ -70,12 +70,14 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("it is text")
 }
 
-/// An empty directory for the files of one test.
+/// An empty directory for the files of one test. It stays if the test fails.
 pub struct Place(PathBuf);
 
 impl Place {
     pub fn new(test: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("examples")
+            .join(test);
         if path.exists() {
             fs::remove_dir_all(&path).expect("a former run left it");
         }
@@ -109,5 +111,14 @@ impl Place {
     pub fn pipe(&self, name: &str) {
         let status = Command::new("mkfifo").arg(self.path(name)).status();
         assert!(status.expect("there is a mkfifo").success());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            // What cannot be removed now is removed by the next run.
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
