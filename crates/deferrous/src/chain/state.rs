@@ -234,7 +234,7 @@ impl<H: Host> State<H> {
 
     /// An outcome has come, from the link that was running or from outside: it is in `hand`, and stays there if
     /// there is a use for it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn came(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
         if self.pauses > 0 {
             self.store(host, hand);
