@@ -7,12 +7,12 @@ use std::{
     rc::{Rc, Weak},
     sync::{Arc, Weak as ArcWeak},
     task::{Context, Poll, Waker},
-    thread::{self, ThreadId},
+    thread::ThreadId,
 };
 
 use super::{
     registry::{self, Errand, Home, current_home},
-    waker::TaskWaker,
+    waker::{OwnWaker, TaskWaker, this_thread},
 };
 use crate::{
     chain::State,
@@ -39,7 +39,9 @@ pub(super) struct Task {
     thread: ThreadId,
     home: Option<Arc<dyn Home>>,
     /// A waker that nobody else holds, to be used again.
-    idle_waker: Cell<Option<Arc<TaskWaker>>>,
+    idle_waker: Cell<Option<OwnWaker>>,
+    /// The registry was told of this coroutine, and may still know it.
+    registered: Cell<bool>,
     /// The waker that others hold.
     lent_waker: RefCell<ArcWeak<TaskWaker>>,
 }
@@ -57,9 +59,10 @@ pub(super) fn spawn<T: 'static>(
         again: Cell::new(false),
         cancelled: Cell::new(false),
         result: RefCell::new(None),
-        thread: thread::current().id(),
+        thread: this_thread(),
         home: current_home(),
         idle_waker: Cell::new(None),
+        registered: Cell::new(false),
         lent_waker: RefCell::new(ArcWeak::new()),
     });
     let weak: Weak<Task> = Rc::downgrade(&task);
@@ -68,7 +71,7 @@ pub(super) fn spawn<T: 'static>(
             task.cancel();
         }
     });
-    let cell = CellData::new(State::new(Some(canceller)));
+    let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
     task.resume();
     Deferred::from_cell(cell)
@@ -102,10 +105,11 @@ impl Task {
                 }
                 Poll::Pending => *self.future.borrow_mut() = Some(future),
             }
-            let notified = waker.take_notified();
+            let notified = waker.shared.take_notified();
             // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
             // does not keep everything else waiting.
-            let poll_now = self.again.take() || notified && !waker.send(Errand::Resume(waker.id));
+            let poll_now = self.again.take()
+                || notified && !waker.shared.send(Errand::Resume(waker.shared.id));
             self.put_back(waker, notified && !poll_now);
             if !poll_now {
                 return None;
@@ -113,47 +117,43 @@ impl Task {
         }
     }
 
-    fn poll_with(
-        self: &Rc<Self>,
-        future: &mut ErasedFuture,
-        waker: &Arc<TaskWaker>,
-    ) -> Poll<Outcome> {
+    fn poll_with(self: &Rc<Self>, future: &mut ErasedFuture, waker: &OwnWaker) -> Poll<Outcome> {
         struct Restore(Option<(Rc<Task>, *const ())>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 CURRENT.set(self.0.take());
             }
         }
-        let current = (self.clone(), Arc::as_ptr(waker).cast());
+        let current = (self.clone(), waker.waker.data());
         let _restore = Restore(CURRENT.replace(Some(current)));
-        let waker = Waker::from(waker.clone());
-        let mut context = Context::from_waker(&waker);
+        let mut context = Context::from_waker(&waker.waker);
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
             .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))
     }
 
     /// The waker for the next poll. While that lasts, the registry does not know the coroutine, so that waking
     /// it is noted and not another poll inside this one.
-    fn waker(&self) -> Arc<TaskWaker> {
-        let lent = self.lent_waker.borrow().upgrade();
-        let waker = self
-            .idle_waker
-            .take()
-            .or(lent)
-            .unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone()));
-        drop(registry::take(waker.id));
+    fn waker(&self) -> OwnWaker {
+        let waker = self.idle_waker.take().unwrap_or_else(|| {
+            let lent = self.lent_waker.borrow().upgrade();
+            OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone())))
+        });
+        if self.registered.take() {
+            drop(registry::take(waker.shared.id));
+        }
         waker
     }
 
     /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the coroutine,
     /// and when it is dropped, the coroutine is.
-    fn put_back(self: &Rc<Self>, waker: Arc<TaskWaker>, errand_sent: bool) {
-        let lent = Arc::strong_count(&waker) > 1;
+    fn put_back(self: &Rc<Self>, waker: OwnWaker, errand_sent: bool) {
+        let lent = waker.is_lent();
         if lent || errand_sent {
-            registry::keep(waker.id, self.clone());
+            self.registered.set(true);
+            registry::keep(waker.shared.id, self.clone());
         }
         if lent {
-            *self.lent_waker.borrow_mut() = Arc::downgrade(&waker);
+            *self.lent_waker.borrow_mut() = Arc::downgrade(&waker.shared);
         } else {
             self.idle_waker.set(Some(waker));
         }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Wake,
+    task::{Wake, Waker},
     thread::{self, ThreadId},
 };
 
@@ -31,6 +31,35 @@ impl fmt::Display for CannotResume {
 
 impl Error for CannotResume {}
 
+thread_local! {
+    static THIS_THREAD: ThreadId = thread::current().id();
+}
+
+/// The thread that this runs on, without the counted reference that `thread::current` makes.
+pub(super) fn this_thread() -> ThreadId {
+    THIS_THREAD.with(|id| *id)
+}
+
+/// A waker, and the same again as the type that executors know, so that a poll need not make one.
+pub(super) struct OwnWaker {
+    pub(super) shared: Arc<TaskWaker>,
+    pub(super) waker: Waker,
+}
+
+impl OwnWaker {
+    pub(super) fn new(shared: Arc<TaskWaker>) -> Self {
+        OwnWaker {
+            waker: Waker::from(shared.clone()),
+            shared,
+        }
+    }
+
+    /// Whether somebody else has a clone.
+    pub(super) fn is_lent(&self) -> bool {
+        Arc::strong_count(&self.shared) > 2
+    }
+}
+
 /// Finds its coroutine by a number, since what is shared between threads may not lead to it directly.
 pub(super) struct TaskWaker {
     pub(super) id: u64,
@@ -52,7 +81,8 @@ impl TaskWaker {
 
     /// Whether a wake came during the poll that has just ended.
     pub(super) fn take_notified(&self) -> bool {
-        self.notified.swap(false, Ordering::Relaxed)
+        // Looked at first because exchanging is dear, and seldom needed.
+        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Relaxed)
     }
 
     /// Sends an errand to the reactor; `false` if there is none.
@@ -61,7 +91,7 @@ impl TaskWaker {
     }
 
     fn is_at_home(&self) -> bool {
-        thread::current().id() == self.thread
+        this_thread() == self.thread
     }
 }
 
