@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-const OPS: u32 = 1024;
+const OPS: u32 = 8192;
 const IN_FLIGHT: u32 = 64;
 
 /// As many threads as our pool has at most.

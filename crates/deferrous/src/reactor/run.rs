@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use polling::Events;
-
 use super::{
     Reactor,
     errors::ReactorError,
     events::{Phase, SystemEvent},
+    poller::Events,
     remote::Message,
 };
 use crate::{
@@ -200,7 +199,6 @@ impl Reactor {
         if timeout.is_none() && self.0.stage.get() == Stage::Stopping {
             self.release_blocked();
         }
-        turn.events.clear();
         self.0.shared.poll(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())
