@@ -12,7 +12,7 @@ use std::{
 
 use deferrous::{
     Abandoned, Cancelled, CannotResume, Deferred, Failure, Origin, Panicked, capture_unhandled,
-    deferred, deferred_with_canceller, fail, spawn, succeed,
+    deferred, fail, spawn, succeed,
 };
 use futures::{
     channel::oneshot, executor::LocalPool, future::Either, pin_mut, task::LocalSpawnExt,
