@@ -213,6 +213,31 @@ fn the_links_of_the_other_one_run_before_the_rest_of_the_chain() {
 }
 
 #[test]
+fn a_row_of_chained_deferreds_goes_on_from_its_end() {
+    let trace = Trace::new();
+    let (a_trigger, a) = deferred::<i32>();
+    let (b_trigger, b) = deferred::<i32>();
+    let (c_trigger, c) = deferred::<i32>();
+    let (d_trigger, d) = deferred::<i32>();
+    let rest = [
+        a.chain_deferred(b_trigger).map(|()| 1),
+        b.chain_deferred(c_trigger).map(|()| 2),
+        c.chain_deferred(d_trigger).map(|()| 3),
+    ];
+    let [a, b, c] = rest;
+    let rest = [
+        a.add_both(trace.both("a")),
+        b.add_both(trace.both("b")),
+        c.add_both(trace.both("c")),
+        d.add_both(trace.both("d")),
+    ];
+    a_trigger.callback(0).unwrap();
+    let expected = ["d value 0", "c value 3", "b value 2", "a value 1"];
+    assert_eq!(trace.take(), expected);
+    drop(rest);
+}
+
+#[test]
 fn a_deferred_that_waits_for_itself_fails() {
     let (trigger, d) = deferred::<()>();
     let own: Rc<RefCell<Option<Deferred<()>>>> = Rc::default();

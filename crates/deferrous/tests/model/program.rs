@@ -99,7 +99,7 @@ fn simple(chains: bool) -> BoxedStrategy<Op> {
         return simple.boxed();
     }
     let chain = (number(), number()).prop_map(|(from, to)| Op::Chain(from, to));
-    prop_oneof![9 => simple, 1 => chain].boxed()
+    prop_oneof![5 => simple, 1 => chain].boxed()
 }
 
 fn op(chains: bool, depth: u32) -> BoxedStrategy<Op> {
