@@ -186,8 +186,9 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> Next<H> {
             state.next(host)
         });
     }
+    // One that is on its way through its links has an outcome too, but not the one to be taken.
     let taken = host.with(inner, |state| {
-        if state.is_ready() {
+        if state.is_settled() {
             return state.outcome.replace(host.nothing());
         }
         state.waiters += 1;

@@ -114,6 +114,12 @@ impl<H: Host> State<H> {
         self.bits & RUNNING != 0
     }
 
+    /// Whether its canceller is being called right now.
+    #[inline]
+    pub const fn is_cancelling(&self) -> bool {
+        self.bits & CANCELLING != 0
+    }
+
     /// Whether a link returned a Deferred that has no outcome yet.
     #[inline]
     pub const fn is_waiting(&self) -> bool {

@@ -206,7 +206,8 @@ impl CellData {
     pub(crate) fn remove_trigger(self: &Rc<Self>) {
         let left = self.triggers.get() - 1;
         self.triggers.set(left);
-        if left == 0 && !self.read(State::is_called) {
+        // While the canceller runs, what follows is decided after it: it fails as cancelled.
+        if left == 0 && !self.read(|state| state.is_called() || state.is_cancelling()) {
             self.abandon();
         }
     }
