@@ -263,3 +263,13 @@ fn cancelling_does_not_go_against_chain_deferred() {
     value_of(rest);
     assert!(failure_of(other).check::<Cancelled>());
 }
+
+#[test]
+fn a_canceller_may_drop_the_last_trigger_that_is_left() {
+    let work = std::rc::Rc::new(std::cell::Cell::new(None));
+    let given_up = work.clone();
+    let (trigger, d) = deferred_with_canceller::<i32>(move |_| drop(given_up.take()));
+    work.set(Some(trigger));
+    d.cancel();
+    assert!(failure_of(d).check::<Cancelled>());
+}

@@ -10,8 +10,8 @@ use std::{
 };
 
 use deferrous::{
-    Abandoned, Cancelled, Deferred, Failure, Panicked, capture_unhandled, deferred, fail, spawn,
-    succeed,
+    Abandoned, Cancelled, Deferred, Failure, Panicked, capture_unhandled, deferred,
+    deferred_with_canceller, fail, spawn, succeed,
 };
 use support::{Dropped, Trace, error, failure_of, messages, value_of};
 
@@ -300,4 +300,22 @@ fn a_wake_after_the_end_does_nothing() {
     });
     kept.take().unwrap().wake();
     assert_eq!(value_of(d), 5);
+}
+
+#[test]
+fn cancelling_drops_the_future_and_cancels_what_it_awaits() {
+    let captured = capture_unhandled();
+    let trace = Trace::new();
+    let (seen, guard) = (trace.clone(), Dropped(trace.clone(), "future"));
+    let (_trigger, waited) = deferred_with_canceller::<i32>(move |_| seen.note("canceller"));
+    let d = spawn(async move {
+        let _guard = guard;
+        waited.await
+    });
+    d.cancel();
+    let mut noted = trace.take();
+    noted.sort();
+    assert_eq!(noted, ["canceller", "dropped future"]);
+    assert!(failure_of(d).check::<Cancelled>());
+    assert!(captured.take().is_empty());
 }

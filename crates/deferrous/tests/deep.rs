@@ -189,3 +189,12 @@ fn a_loop_of_returned_deferreds_takes_no_stack() {
         assert_eq!(value_of(d), MANY);
     });
 }
+
+#[test]
+fn awaiting_coroutines_cancelled() {
+    in_small_stack(|| {
+        let (_trigger, d) = awaiting();
+        d.cancel();
+        assert!(failure_of(d).check::<Cancelled>());
+    });
+}

@@ -168,3 +168,12 @@ fn a_future_may_move_to_another_task_between_polls() {
     trigger.callback(6).unwrap();
     assert_eq!(value_of(second), 6);
 }
+
+#[test]
+fn cancelling_drops_a_foreign_future() {
+    let (sender, receiver) = oneshot::channel::<i32>();
+    let d = spawn(async move { Ok(receiver.await?) });
+    d.cancel();
+    assert!(sender.is_canceled());
+    assert!(failure_of(d).check::<Cancelled>());
+}

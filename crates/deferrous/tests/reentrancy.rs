@@ -290,3 +290,35 @@ fn firing_nests_as_deep_as_callbacks_do() {
     assert_eq!(trace.take(), expected);
     drop(kept);
 }
+
+#[test]
+fn one_that_is_on_its_way_through_its_links_is_waited_for() {
+    let (trigger, d) = deferred::<()>();
+    let (other_trigger, other) = deferred::<()>();
+    let slot: Slot<String> = Rc::default();
+    let given = slot.clone();
+    let other = other.add_callback(move |()| given.take().unwrap());
+    slot.replace(Some(
+        d.chain_deferred(other_trigger).map(|()| "x".to_owned()),
+    ));
+    trigger.callback(()).unwrap();
+    assert_eq!(value_of(other), "x");
+}
+
+#[test]
+fn one_whose_canceller_is_being_dropped_is_waited_for() {
+    struct Returns(Slot<String>, Slot<String>);
+    impl Drop for Returns {
+        fn drop(&mut self) {
+            let given = self.0.clone();
+            let d = succeed(()).add_callback(move |()| given.take().unwrap());
+            self.1.replace(Some(d));
+        }
+    }
+    let (slot, outer) = (Slot::default(), Slot::default());
+    let returns = Returns(slot.clone(), outer.clone());
+    let (trigger, d) = deferred_with_canceller::<i32>(move |_| drop(returns));
+    slot.replace(Some(d.map(|n| n.to_string())));
+    trigger.callback(1).unwrap();
+    assert_eq!(value_of(outer.take().unwrap()), "1");
+}

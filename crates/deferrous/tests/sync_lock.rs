@@ -252,3 +252,20 @@ fn a_long_row_of_waiters_is_worked_off_one_by_one() {
         assert!(!lock.is_locked());
     });
 }
+
+#[test]
+fn cancelling_a_waiter_gives_up_its_place() {
+    let trace = Trace::new();
+    let lock = DeferredLock::new();
+    let permit = value_of(lock.acquire());
+    let first = note_when_run(&lock, &trace, "first");
+    let second = note_when_run(&lock, &trace, "second");
+    let third = note_when_run(&lock, &trace, "third");
+    second.cancel();
+    assert_eq!(lock.waiting(), 2);
+    assert!(failure_of(second).check::<Cancelled>());
+    drop(permit);
+    assert_eq!(trace.take(), ["first", "third"]);
+    value_of(first);
+    value_of(third);
+}

@@ -3,7 +3,8 @@
 mod support;
 
 use deferrous::{
-    Abandoned, DeferredQueue, QueueLimits, QueueOverflow, QueueUnderflow, capture_unhandled,
+    Abandoned, Cancelled, DeferredQueue, QueueLimits, QueueOverflow, QueueUnderflow,
+    capture_unhandled,
 };
 use support::{Dropped, Trace, failure_of, value_of};
 
@@ -156,4 +157,19 @@ fn the_errors_say_what_to_do() {
         deferrous::Failure::from(refused).to_string(),
         refused.to_string()
     );
+}
+
+#[test]
+fn cancelling_a_waiter_gives_up_its_place() {
+    let queue = bounded(None, Some(2));
+    let first = queue.get().unwrap();
+    let second = queue.get().unwrap();
+    first.cancel();
+    assert_eq!(queue.waiting(), 1);
+    let third = queue.get().unwrap();
+    queue.put(1).unwrap();
+    queue.put(2).unwrap();
+    assert!(failure_of(first).check::<Cancelled>());
+    assert_eq!(value_of(second), 1);
+    assert_eq!(value_of(third), 2);
 }

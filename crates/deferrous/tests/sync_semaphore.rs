@@ -131,3 +131,15 @@ fn a_waiter_that_was_paused_holds_its_token() {
     drop(value_of(waiting));
     assert_eq!(semaphore.tokens(), 1);
 }
+
+#[test]
+fn a_cancelled_waiter_never_runs() {
+    let semaphore = DeferredSemaphore::new(1);
+    let permit = value_of(semaphore.acquire());
+    let waiting = semaphore.run(|| -> Result<(), Failure> { panic!("never") });
+    waiting.cancel();
+    assert_eq!(semaphore.waiting(), 0);
+    assert!(failure_of(waiting).check::<Cancelled>());
+    drop(permit);
+    assert_eq!(semaphore.tokens(), 1);
+}
