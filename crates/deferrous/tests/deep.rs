@@ -231,7 +231,8 @@ fn triggers_owned_by_links_abandoned() {
         let (trigger, d) = triggers_owned();
         drop(trigger);
         assert!(failure_of(d).check::<Abandoned>());
-        assert_eq!(captured.take().len(), MANY as usize);
+        // All but the first, which has no links, and the last, whose failure was just taken.
+        assert_eq!(captured.take().len(), MANY as usize - 1);
     });
 }
 
