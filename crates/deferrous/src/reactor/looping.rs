@@ -1,11 +1,20 @@
 //! Calling a function again and again.
 
-use std::{cell::RefCell, error::Error, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use super::{time::ReactorTime, timers::DelayedCall};
 use crate::{
-    deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
+    deferred::{
+        CallbackResult, Cancelled, Deferred, Trigger, deferred_with_canceller, maybe_deferred,
+    },
     failure::Failure,
+    unhandled::{Origin, report},
 };
 
 /// A [`LoopingCall`] was asked for something its state does not allow.
@@ -52,16 +61,20 @@ struct Shared<C: ReactorTime> {
     clock: C,
     /// Absent while it is being called.
     function: RefCell<Option<Function>>,
-    run: RefCell<Option<Run>>,
+    run: RefCell<Option<Rc<Run>>>,
     counts: bool,
 }
 
-/// One run, from `start` to `stop`.
+/// One run, from `start` to `stop` and to the end of the call that is being made then.
 struct Run {
     interval: Duration,
-    started: Duration,
-    last_counted: Duration,
-    next: Option<DelayedCall>,
+    started: Cell<Duration>,
+    /// The whole interval that the function was last told of. None before the first call, which is about one interval,
+    /// the one that ends with the start.
+    last_counted: Cell<Option<Duration>>,
+    next: RefCell<Option<DelayedCall>>,
+    /// A call is being made, or its Deferred waited for.
+    calling: Cell<bool>,
     ended: Trigger<()>,
 }
 
@@ -100,8 +113,9 @@ impl<C: ReactorTime> LoopingCall<C> {
 
     /// Starts calling, `now` or after the first interval; Twisted's `start`.
     ///
-    /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails with, which ends the loop.
-    /// Cancelling it stops the loop. With an interval of zero, calls follow each other in turns of the reactor.
+    /// The Deferred fires when [`stop`](Self::stop) is called and no call is being made or waited for, or fails with what
+    /// a call fails with, which ends the loop. Cancelling it stops the loop. With an interval of zero, calls follow each
+    /// other in turns of the reactor.
     ///
     /// # Errors
     ///
@@ -110,44 +124,49 @@ impl<C: ReactorTime> LoopingCall<C> {
         if self.is_running() {
             return Err(LoopingCallError::AlreadyRunning);
         }
-        let stopped = Rc::downgrade(&self.0);
-        let (ended, d) = deferred_with_canceller(move |_| {
-            if let Some(shared) = stopped.upgrade() {
-                drop(shared.end());
+        let started = self.0.clock.now();
+        let mut fires = None;
+        let run = Rc::new_cyclic(|run: &std::rc::Weak<Run>| {
+            let (shared, run) = (Rc::downgrade(&self.0), run.clone());
+            let (ended, d) = deferred_with_canceller(move |ended| {
+                if let (Some(shared), Some(run)) = (shared.upgrade(), run.upgrade()) {
+                    shared.end(&run);
+                }
+                let _ = ended.errback(Cancelled);
+            });
+            fires = Some(d);
+            Run {
+                interval,
+                started: Cell::new(started),
+                last_counted: Cell::new((!now).then_some(started)),
+                next: RefCell::new(None),
+                calling: Cell::new(false),
+                ended,
             }
         });
-        let started = self.0.clock.now();
-        *self.0.run.borrow_mut() = Some(Run {
-            interval,
-            started,
-            // The first call is about one interval, whether that has passed or is passing.
-            last_counted: if now {
-                started.saturating_sub(interval)
-            } else {
-                started
-            },
-            next: None,
-            ended,
-        });
+        *self.0.run.borrow_mut() = Some(run.clone());
         if now {
-            self.0.call();
+            self.0.call(run);
         } else {
-            self.0.schedule();
+            self.0.schedule(run);
         }
-        Ok(d)
+        Ok(fires.expect("the Deferred was made with the run"))
     }
 
     /// Stops calling, and fires the Deferred of [`start`](Self::start); Twisted's `stop`.
     ///
-    /// A call that is being made, or waited for, is not cut short.
+    /// A call that is being made, or waited for, is not cut short: the Deferred fires when it has ended, and fails if it
+    /// does.
     ///
     /// # Errors
     ///
     /// If it is not running.
     pub fn stop(&self) -> Result<(), LoopingCallError> {
-        let run = self.0.end().ok_or(LoopingCallError::NotRunning)?;
-        // It may have been cancelled, which has ended it too.
-        let _ = run.ended.callback(());
+        let run = self.0.current().ok_or(LoopingCallError::NotRunning)?;
+        self.0.end(&run);
+        if !run.calling.get() {
+            let _ = run.ended.callback(());
+        }
         Ok(())
     }
 
@@ -157,18 +176,15 @@ impl<C: ReactorTime> LoopingCall<C> {
     ///
     /// If it is not running.
     pub fn reset(&self) -> Result<(), LoopingCallError> {
+        let run = self.0.current().ok_or(LoopingCallError::NotRunning)?;
         let now = self.0.clock.now();
-        let scheduled = {
-            let mut run = self.0.run.borrow_mut();
-            let run = run.as_mut().ok_or(LoopingCallError::NotRunning)?;
-            run.started = now;
-            run.last_counted = now;
-            run.next.take()
-        };
+        run.started.set(now);
+        run.last_counted.set(Some(now));
         // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
+        let scheduled = run.next.take();
         if let Some(next) = scheduled {
             let _ = next.cancel();
-            self.0.schedule();
+            self.0.schedule(run);
         }
         Ok(())
     }
@@ -185,75 +201,91 @@ impl<C: ReactorTime> LoopingCall<C> {
 }
 
 impl<C: ReactorTime> Shared<C> {
-    fn end(&self) -> Option<Run> {
-        let mut run = self.run.borrow_mut().take()?;
-        if let Some(next) = run.next.take() {
+    fn current(&self) -> Option<Rc<Run>> {
+        self.run.borrow().clone()
+    }
+
+    /// Whether this run goes on. It may have been stopped, and another one started, while a call was being made.
+    fn goes_on(&self, run: &Rc<Run>) -> bool {
+        self.run
+            .borrow()
+            .as_ref()
+            .is_some_and(|r| Rc::ptr_eq(r, run))
+    }
+
+    /// Makes no further calls for this run.
+    fn end(&self, run: &Rc<Run>) {
+        if self.goes_on(run) {
+            self.run.take();
+        }
+        let next = run.next.take();
+        if let Some(next) = next {
             let _ = next.cancel();
         }
-        Some(run)
     }
 
     /// Sets the next call: at the next whole interval after now.
-    fn schedule(self: &Rc<Self>) {
-        let now = self.clock.now();
-        let delay = match &*self.run.borrow() {
-            Some(run) => until_next(now.saturating_sub(run.started), run.interval),
-            None => return,
-        };
-        let shared = self.clone();
+    fn schedule(self: &Rc<Self>, run: Rc<Run>) {
+        let since_start = self.clock.now().saturating_sub(run.started.get());
+        let delay = until_next(since_start, run.interval);
+        let (shared, next) = (self.clone(), run.clone());
         let call = self.clock.call_later(delay, move || {
-            if let Some(run) = &mut *shared.run.borrow_mut() {
-                run.next = None;
-            }
-            shared.call();
+            next.next.take();
+            shared.call(next);
         });
-        if let Some(run) = &mut *self.run.borrow_mut() {
-            run.next = Some(call);
-        }
+        *run.next.borrow_mut() = Some(call);
     }
 
-    fn call(self: &Rc<Self>) {
-        let count = self.count();
+    fn call(self: &Rc<Self>, run: Rc<Run>) {
+        let count = self.count(&run);
         if self.counts && count == 0 {
-            return self.schedule();
+            return self.schedule(run);
         }
         // The function may have been started again while an earlier run's call of it is still being made.
         let Some(mut function) = self.function.borrow_mut().take() else {
-            return self.schedule();
+            return self.schedule(run);
         };
+        run.calling.set(true);
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
         let shared = self.clone();
-        d.add_both(move |result| match result {
-            Ok(()) => shared.schedule(),
-            Err(failure) => shared.fail(failure),
-        });
+        d.add_both(move |result| shared.called(run, result));
+    }
+
+    /// Goes on after a call.
+    fn called(self: &Rc<Self>, run: Rc<Run>, result: Result<(), Failure>) {
+        run.calling.set(false);
+        match result {
+            Ok(()) if self.goes_on(&run) => self.schedule(run),
+            Ok(()) => {
+                // It may have been cancelled, which is an end too.
+                let _ = run.ended.callback(());
+            }
+            Err(failure) => {
+                self.end(&run);
+                if run.ended.is_called() {
+                    report(Origin::ReactorCall, failure);
+                } else {
+                    let _ = run.ended.errback(failure);
+                }
+            }
+        }
     }
 
     /// How many intervals have passed since the last call that was told.
-    fn count(&self) -> u64 {
+    fn count(&self, run: &Run) -> u64 {
         let now = self.clock.now();
-        match &mut *self.run.borrow_mut() {
-            Some(run) => {
-                let passed = intervals(now.saturating_sub(run.last_counted), run.interval);
-                if passed > 0 {
-                    let grid = now.saturating_sub(run.started);
-                    let over = remainder(grid, run.interval);
-                    run.last_counted = now.saturating_sub(over);
-                }
-                passed
-            }
-            None => 0,
+        let since_start = now.saturating_sub(run.started.get());
+        let passed = match run.last_counted.get() {
+            Some(last) => intervals(now.saturating_sub(last), run.interval),
+            // The first call of a run is made at once.
+            None => 1,
+        };
+        if passed > 0 {
+            let over = remainder(since_start, run.interval);
+            run.last_counted.set(Some(now.saturating_sub(over)));
         }
-    }
-
-    fn fail(&self, failure: Failure) {
-        match self.end() {
-            Some(run) => {
-                let _ = run.ended.errback(failure);
-            }
-            None => crate::unhandled::report(crate::unhandled::Origin::ReactorCall, failure),
-        }
+        passed
     }
 }
 
