@@ -153,7 +153,10 @@ fn counts_begin_with_the_first_interval_if_that_is_waited_for() {
 #[test]
 fn with_an_interval_of_zero_every_count_is_one() {
     let (clock, log) = (Clock::new(), Log::new());
-    let (seen, own) = (log.clone(), Rc::new(RefCell::new(None::<LoopingCall<Clock>>)));
+    let (seen, own) = (
+        log.clone(),
+        Rc::new(RefCell::new(None::<LoopingCall<Clock>>)),
+    );
     let stop = own.clone();
     let tick = LoopingCall::with_count(&clock, move |count| {
         seen.add(count);
@@ -187,7 +190,11 @@ fn an_error_ends_the_loop() {
     let seen = log.clone();
     let tick = LoopingCall::new(&clock, move || {
         seen.add(());
-        if seen.len() == 3 { Err(std::fmt::Error.into()) } else { Ok(()) }
+        if seen.len() == 3 {
+            Err(std::fmt::Error.into())
+        } else {
+            Ok(())
+        }
     });
     let d = tick.start(secs(1), true).unwrap();
     clock.pump([secs(1); 10]);

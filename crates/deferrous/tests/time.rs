@@ -9,8 +9,8 @@ use std::{
 };
 
 use deferrous::{
-    Clock, DelayedCall, DelayedCallError, Origin, Panicked, Reactor, ReactorTime, capture_unhandled,
-    deferred, spawn,
+    Clock, DelayedCall, DelayedCallError, Origin, Panicked, Reactor, ReactorTime,
+    capture_unhandled, deferred, spawn,
 };
 use reactor_support::{HOUR, Log, ms, reactor, run, within_a_minute};
 
@@ -135,7 +135,8 @@ async fn a_call_may_set_calls<C: Source>(time: C) {
     fn again<C: Source>(time: C, log: Log<u32>, left: u32) {
         log.add(left);
         if left > 0 {
-            time.clone().call_later(Duration::ZERO, move || again(time, log, left - 1));
+            time.clone()
+                .call_later(Duration::ZERO, move || again(time, log, left - 1));
         }
     }
     let (clock, seen) = (time.clone(), log.clone());
@@ -222,7 +223,9 @@ async fn a_moved_call_comes_after_those_with_its_new_deadline<C: Source>(time: C
     let log = Log::new();
     let moved = time.call_later(ms(1), log.adds("moved"));
     let there = time.call_later(ms(3), log.adds("there"));
-    moved.delay(there.time().unwrap() - moved.time().unwrap()).unwrap();
+    moved
+        .delay(there.time().unwrap() - moved.time().unwrap())
+        .unwrap();
     assert_eq!(moved.time(), there.time());
     time.pass(ms(5)).await;
     assert_eq!(log.take(), ["there", "moved"]);

@@ -138,7 +138,9 @@ fn the_timeout_covers_a_deferred_that_is_waited_for() {
 fn the_timeout_does_not_cover_what_is_added_later() {
     let clock = Clock::new();
     let (_inner_trigger, inner) = deferred::<u8>();
-    let d = succeed(()).add_timeout(secs(1), &clock).add_callback(move |()| inner);
+    let d = succeed(())
+        .add_timeout(secs(1), &clock)
+        .add_callback(move |()| inner);
     clock.advance(secs(2));
     assert!(d.into_result().is_err());
 }
@@ -172,7 +174,9 @@ fn on_timeout_decides_what_becomes_of_the_outcome() {
 fn on_timeout_is_not_asked_when_there_was_none() {
     let clock = Clock::new();
     let (trigger, d) = deferred();
-    let d = d.add_timeout_with(secs(1), &clock, |_| -> Result<u8, Failure> { panic!("in time") });
+    let d = d.add_timeout_with(secs(1), &clock, |_| -> Result<u8, Failure> {
+        panic!("in time")
+    });
     trigger.callback(1).unwrap();
     clock.advance(secs(2));
     assert_eq!(outcome(d).unwrap(), 1);

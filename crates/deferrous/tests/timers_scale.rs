@@ -83,7 +83,9 @@ fn cancelled_calls_take_no_room() {
 #[test]
 fn calls_cancelled_in_the_shadow_of_others_take_no_room() {
     let clock = Clock::new();
-    let _kept: Vec<_> = (0..1000).map(|n| clock.call_later(scattered(n), || ())).collect();
+    let _kept: Vec<_> = (0..1000)
+        .map(|n| clock.call_later(scattered(n), || ()))
+        .collect();
     let (most, _) = growth(|| {
         let mut recent = std::collections::VecDeque::new();
         for n in 0..2 * MILLION {
@@ -190,7 +192,9 @@ impl Model {
     }
 
     fn change(&mut self, number: usize, deadline: impl FnOnce(u64, u64) -> Option<u64>) -> bool {
-        let Some(at) = self.find(number) else { return false };
+        let Some(at) = self.find(number) else {
+            return false;
+        };
         let (old, number, next) = self.pending.remove(at);
         if let Some(deadline) = deadline(self.now, old) {
             self.set(deadline, number, next);
