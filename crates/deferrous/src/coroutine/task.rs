@@ -85,6 +85,7 @@ impl Task {
         loop {
             let mut future = self.future.borrow_mut().take()?;
             let waker = self.waker();
+            waker.begin_poll();
             match self.poll_with(&mut future, &waker) {
                 Poll::Ready(outcome) => {
                     drop(future);
@@ -142,8 +143,8 @@ impl Task {
     /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the coroutine,
     /// and when it is dropped, the coroutine is.
     fn put_back(self: &Rc<Self>, waker: Arc<TaskWaker>, errand_sent: bool) {
-        let lent = Arc::strong_count(&waker) > 1;
-        if lent || errand_sent {
+        let (lent, woken) = waker.may_resume();
+        if lent || woken || errand_sent {
             registry::keep(waker.id, self.clone());
         }
         if lent {

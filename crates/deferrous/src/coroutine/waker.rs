@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
     task::Wake,
     thread::{self, ThreadId},
@@ -38,6 +38,8 @@ pub(super) struct TaskWaker {
     home: Option<Arc<dyn Home>>,
     /// The coroutine woke itself while it was being polled.
     notified: AtomicBool,
+    /// Another thread has woken it since the last poll began: an errand is on its way, and must find the coroutine.
+    woken: AtomicBool,
 }
 
 impl TaskWaker {
@@ -47,7 +49,21 @@ impl TaskWaker {
             thread,
             home,
             notified: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
         })
+    }
+
+    /// What woke the coroutine before now is known to the poll that begins.
+    pub(super) fn begin_poll(&self) {
+        self.woken.swap(false, Ordering::AcqRel);
+    }
+
+    /// Whether somebody else holds the waker, or did during the poll that has just ended and has used it.
+    pub(super) fn may_resume(self: &Arc<Self>) -> (bool, bool) {
+        let lent = Arc::strong_count(self) > 1;
+        // Who let go of it has woken before that.
+        fence(Ordering::Acquire);
+        (lent, self.woken.load(Ordering::Relaxed))
     }
 
     /// Whether a wake came during the poll that has just ended.
@@ -76,8 +92,12 @@ impl Wake for TaskWaker {
                 Some(task) => task.resume(),
                 None => self.notified.store(true, Ordering::Relaxed),
             }
-        } else if !self.send(Errand::Resume(self.id)) {
-            report(Origin::Wake, CannotResume.into());
+        } else {
+            self.woken.store(true, Ordering::Release);
+            if !self.send(Errand::Resume(self.id)) {
+                self.woken.store(false, Ordering::Release);
+                report(Origin::Wake, CannotResume.into());
+            }
         }
     }
 }
@@ -85,7 +105,9 @@ impl Wake for TaskWaker {
 impl Drop for TaskWaker {
     fn drop(&mut self) {
         if self.is_at_home() {
-            drop(registry::take(self.id));
+            if !*self.woken.get_mut() {
+                drop(registry::take(self.id));
+            }
         } else {
             // Without a reactor to tell, the coroutine stays where it is until its thread ends.
             self.send(Errand::Forget(self.id));

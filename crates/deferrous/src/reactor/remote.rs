@@ -18,7 +18,7 @@ use super::{
     errors::{ReactorGone, WouldDeadlock},
 };
 use crate::{
-    coroutine::{Errand, Home},
+    coroutine::{Errand, Home, give_up_errand},
     deferred::{CallbackResult, cell::Outcome},
     failure::Failure,
 };
@@ -115,11 +115,19 @@ impl Shared {
         }
     }
 
-    /// Refuses further messages, and hands out those left to be dropped.
-    pub(super) fn close(&self) -> Vec<Message> {
-        let mut inbox = self.inbox();
-        inbox.closed = true;
-        mem::take(&mut inbox.messages)
+    /// Refuses further messages, and drops those left. Who waits for one hears of that.
+    pub(super) fn close(&self) {
+        let left = {
+            let mut inbox = self.inbox();
+            inbox.closed = true;
+            mem::take(&mut inbox.messages)
+        };
+        for message in left {
+            match message {
+                Message::Errand(errand) => give_up_errand(errand),
+                other => drop(other),
+            }
+        }
     }
 }
 
