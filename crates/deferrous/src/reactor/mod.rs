@@ -237,6 +237,10 @@ impl Reactor {
         matches!(self.0.stage.get(), Stage::Running | Stage::Stopping)
     }
 
+    fn has_ended(&self) -> bool {
+        self.0.stage.get() == Stage::Ended
+    }
+
     fn downgrade(&self) -> WeakReactor {
         WeakReactor(Rc::downgrade(&self.0))
     }
@@ -281,7 +285,7 @@ impl Reactor {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Threads that still hold a remote are told that nobody listens.
-        drop(self.shared.close());
+        self.shared.close();
         self.pool.stop_then(|| {});
     }
 }

@@ -33,6 +33,9 @@ pub(super) enum Stage {
     Ended,
 }
 
+/// How often at most the end of a run looks for what was set meanwhile.
+const LAST_ROUNDS: usize = 100;
+
 /// What a turn of the loop uses again and again.
 struct Turn {
     events: Events,
@@ -51,11 +54,7 @@ impl Reactor {
     /// [`ReactorError::AlreadyRunning`] from inside a callback, [`ReactorError::NotRestartable`] after the end, and
     /// [`ReactorError::Io`] if the system refuses to poll.
     pub fn run(&self) -> Result<(), ReactorError> {
-        match self.0.stage.get() {
-            Stage::New => {}
-            Stage::Running | Stage::Stopping => return Err(ReactorError::AlreadyRunning),
-            Stage::Ended => return Err(ReactorError::NotRestartable),
-        }
+        self.check_startable()?;
         self.0.stage.set(Stage::Running);
         let _ended = Ended(self);
         if self.0.handles_signals {
@@ -72,6 +71,14 @@ impl Reactor {
             }
             Ok(())
         })
+    }
+
+    fn check_startable(&self) -> Result<(), ReactorError> {
+        match self.0.stage.get() {
+            Stage::New => Ok(()),
+            Stage::Running | Stage::Stopping => Err(ReactorError::AlreadyRunning),
+            Stage::Ended => Err(ReactorError::NotRestartable),
+        }
     }
 
     /// Runs until `deferred` fires, stops, and returns its outcome; Twisted's `task.react`.
@@ -93,6 +100,8 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
+        // A run that goes on already must not end when this Deferred fires.
+        self.check_startable()?;
         let result = Rc::new(RefCell::new(None));
         let (store, reactor) = (Rc::downgrade(&result), self.downgrade());
         let handle = deferred.cancel_handle();
@@ -138,10 +147,15 @@ impl Reactor {
 
     /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`.
     pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
-        if !self.is_running() {
+        let call = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+                report(Origin::ReactorCall, Failure::from_panic(panic));
+            }
+        };
+        if self.is_running() {
+            call();
+        } else {
             self.add_system_event_trigger(Phase::After, SystemEvent::Startup, call);
-        } else if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-            report(Origin::ReactorCall, Failure::from_panic(panic));
         }
     }
 
@@ -258,13 +272,19 @@ impl Drop for Ended<'_> {
         let inner = &self.0.0;
         inner.stage.set(Stage::Ended);
         inner.pool.stop_then(|| {});
-        drop(inner.shared.close());
+        inner.shared.close();
         // Who waits for a reply hears now that none comes, and may still set timers and more, which go next.
         drop(inner.replies.take());
         drop(mem::take(&mut *inner.blocked.borrow_mut()));
-        inner.signals.clear();
-        inner.descriptors.clear();
-        inner.timers.clear();
-        inner.triggers.clear();
+        // What is dropped may set more, which would keep a reactor that it owns for ever. But it may also do so for ever.
+        for _ in 0..LAST_ROUNDS {
+            inner.signals.clear();
+            inner.descriptors.clear();
+            inner.timers.clear();
+            inner.triggers.clear();
+            if inner.timers.len() == 0 && inner.descriptors.len() == 0 {
+                break;
+            }
+        }
     }
 }
