@@ -33,12 +33,16 @@ pub use time::{Clock, ReactorTime};
 pub use timers::{DelayedCall, DelayedCallError};
 
 use self::{
-    events::Triggers, readiness::Descriptors, remote::Shared, run::Stage, signals::Signals,
+    events::Triggers,
+    readiness::Descriptors,
+    remote::{BlockedCall, Shared},
+    run::Stage,
+    signals::Signals,
     timers::Timers,
 };
 use crate::{
     coroutine,
-    deferred::{CancelHandle, Deferred, trigger::Firing},
+    deferred::{Deferred, trigger::Firing},
     failure::Failure,
 };
 
@@ -90,7 +94,7 @@ struct Inner {
     /// What waits for jobs in threads.
     replies: RefCell<Slab<Firing>>,
     /// What threads wait for in `blocking_call_from_thread`.
-    blocked: RefCell<Slab<CancelHandle>>,
+    blocked: RefCell<Slab<BlockedCall>>,
     /// Fires when the pool's last worker has gone.
     pool_stopped: RefCell<Option<crate::deferred::Trigger<()>>>,
 }
@@ -273,12 +277,13 @@ impl Reactor {
         self.0.replies.borrow_mut().insert(firing)
     }
 
-    fn add_blocked(&self, handle: CancelHandle) -> usize {
-        self.0.blocked.borrow_mut().insert(handle)
+    fn add_blocked(&self, call: BlockedCall) -> usize {
+        self.0.blocked.borrow_mut().insert(call)
     }
 
     fn remove_blocked(&self, key: usize) {
-        self.0.blocked.borrow_mut().try_remove(key);
+        let removed = self.0.blocked.borrow_mut().try_remove(key);
+        drop(removed);
     }
 }
 

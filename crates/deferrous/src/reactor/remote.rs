@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     coroutine::{Errand, Home, give_up_errand},
-    deferred::{CallbackResult, cell::Outcome},
+    deferred::{CallbackResult, CancelHandle, cell::Outcome},
     failure::Failure,
 };
 
@@ -31,6 +31,14 @@ pub(super) enum Message {
     Errand(Errand),
     /// The pool's last worker has gone.
     PoolStopped,
+}
+
+/// What a thread waits for in `blocking_call_from_thread`.
+pub(super) struct BlockedCall {
+    /// Cancels what the call has returned.
+    pub(super) handle: CancelHandle,
+    /// Tells the thread that the reactor has ended.
+    pub(super) gone: Box<dyn FnOnce()>,
 }
 
 /// What the reactor's thread and the others share.
@@ -213,16 +221,20 @@ impl Remote {
         if thread::current().id() == self.0.thread {
             return Err(WouldDeadlock.into());
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel::<Result<R::Value, Failure>>(1);
         self.call_from_thread(move |reactor| {
             let reactor_again = reactor.clone();
             let d = crate::deferred::maybe_deferred(move || call(&reactor_again));
-            let waiting = reactor.add_blocked(d.cancel_handle());
+            let ending = sender.clone();
+            let waiting = reactor.add_blocked(BlockedCall {
+                handle: d.cancel_handle(),
+                gone: Box::new(move || drop(ending.try_send(Err(ReactorGone.into())))),
+            });
             let reactor = reactor.clone();
             d.add_both(move |result| {
                 reactor.remove_blocked(waiting);
-                // Nobody but the waiting thread has the other end, and it waits.
-                let _ = sender.send(result);
+                // A thread that was told that the reactor is gone waits no more.
+                let _ = sender.try_send(result);
             });
         })?;
         receiver.recv().unwrap_or_else(|_| Err(ReactorGone.into()))

@@ -36,6 +36,9 @@ pub(super) enum Stage {
 /// How often at most the end of a run looks for what was set meanwhile.
 const LAST_ROUNDS: usize = 100;
 
+/// How long a stopping reactor waits before it looks again whether threads that wait for it wait in vain.
+const RECHECK: Duration = Duration::from_millis(20);
+
 /// What a turn of the loop uses again and again.
 struct Turn {
     events: Events,
@@ -210,9 +213,11 @@ impl Reactor {
         if self.0.stage.get() == Stage::Ended {
             return Ok(());
         }
-        let timeout = self.0.timers.next_delay();
-        if timeout.is_none() && self.0.stage.get() == Stage::Stopping {
+        let mut timeout = self.0.timers.next_delay();
+        if self.0.stage.get() == Stage::Stopping && !self.0.blocked.borrow().is_empty() {
             self.release_blocked();
+            // A job may end without telling the reactor, and then it looks different.
+            timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
         turn.events.clear();
         self.0.shared.poll(&mut turn.events, timeout)?;
@@ -249,10 +254,14 @@ impl Reactor {
     fn release_blocked(&self) {
         let blocked: Vec<_> = {
             let blocked = self.0.blocked.borrow();
-            blocked.iter().map(|(_, handle)| handle.clone()).collect()
+            blocked
+                .iter()
+                .map(|(_, call)| call.handle.clone())
+                .collect()
         };
-        let busy = self.thread_pool().threads() - self.thread_pool().idle();
-        let nothing_else = self.0.shared.is_empty()
+        let busy = self.thread_pool().busy();
+        let nothing_else = self.0.timers.len() == 0
+            && self.0.shared.is_empty()
             && self.0.replies.borrow().len() <= busy
             && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {
@@ -275,7 +284,10 @@ impl Drop for Ended<'_> {
         inner.shared.close();
         // Who waits for a reply hears now that none comes, and may still set timers and more, which go next.
         drop(inner.replies.take());
-        drop(mem::take(&mut *inner.blocked.borrow_mut()));
+        let blocked = mem::take(&mut *inner.blocked.borrow_mut());
+        for (_, call) in blocked {
+            (call.gone)();
+        }
         // What is dropped may set more, which would keep a reactor that it owns for ever. But it may also do so for ever.
         for _ in 0..LAST_ROUNDS {
             inner.signals.clear();
