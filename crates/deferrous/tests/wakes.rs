@@ -127,6 +127,26 @@ fn a_wake_by_reference_is_not_lost_when_the_waker_comes_home() {
 }
 
 #[test]
+fn a_waker_that_comes_home_after_it_was_used_takes_nothing_with_it() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let slot = Arc::new(Mutex::new(None));
+        let store = slot.clone();
+        let d = reactor.spawn(async move {
+            woken_by(|waker| *store.lock().unwrap() = Some(waker)).await;
+            Ok(5)
+        });
+        let waker = mem::take(&mut *slot.lock().unwrap()).unwrap();
+        let used = thread::spawn(move || {
+            waker.wake_by_ref();
+            waker
+        });
+        drop(used.join().unwrap());
+        assert_eq!(reactor.run_until(d).unwrap(), 5);
+    });
+}
+
+#[test]
 fn wakes_that_race_with_the_poll_are_not_lost() {
     within_a_minute(|| {
         let (to_thread, wakers) = mpsc::channel::<Waker>();
