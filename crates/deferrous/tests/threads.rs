@@ -134,7 +134,7 @@ fn jobs_run_at_the_same_time() {
         let jobs: Vec<_> = (0..10)
             .map(|_| {
                 let barrier = barrier.clone();
-                reactor.defer_to_thread(move || Ok(drop(barrier.wait())))
+                reactor.defer_to_thread(move || Ok(barrier.wait().is_leader()))
             })
             .collect();
         reactor.run_until(gather_results(jobs)).unwrap();
@@ -310,16 +310,16 @@ fn a_result_that_comes_after_the_end_does_no_harm() {
     within_a_minute(|| {
         let (reactor, workers) = (reactor(), Workers::new(1));
         let (release, released) = mpsc::channel::<()>();
-        let (ending, ended) = mpsc::channel();
+        let (ending, ended) = mpsc::channel::<()>();
         let d = reactor.defer_to(&workers, move || {
             let _ = released.recv();
-            Ok(drop(ending))
+            Ok(ending)
         });
         reactor.remote().stop().unwrap();
         reactor.run().unwrap();
         assert!(d.into_result().unwrap().unwrap_err().check::<Abandoned>());
         drop(release);
-        assert!(ended.recv().map(|()| ()).is_err());
+        assert!(ended.recv().is_err());
     });
 }
 
