@@ -24,7 +24,7 @@ fn ended() -> Reactor {
 }
 
 fn is_abandoned<T: 'static>(d: Deferred<T>) -> bool {
-    let result = d.into_result().ok().expect("it has fired");
+    let result = d.into_result().expect("it has fired");
     result
         .err()
         .is_some_and(|failure| failure.check::<Abandoned>())
