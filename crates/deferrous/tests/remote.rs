@@ -3,7 +3,11 @@
 mod reactor_support;
 
 use std::{
-    sync::{Arc, Barrier, mpsc},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -65,6 +69,34 @@ fn a_call_wakes_a_sleeping_reactor_each_time() {
                     .call_from_thread(move |_| done.send(()).unwrap())
                     .unwrap();
                 wait.recv().unwrap();
+            }
+            remote.stop().unwrap();
+        });
+        reactor.run().unwrap();
+        caller.join().unwrap();
+    });
+}
+
+#[test]
+fn a_call_at_the_moment_of_falling_asleep_is_not_missed() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        reactor.call_later(HOUR, || panic!("an hour has not passed"));
+        let remote = reactor.remote();
+        let caller = thread::spawn(move || {
+            let made = Arc::new(AtomicUsize::new(0));
+            for n in 1..=50_000 {
+                let count = made.clone();
+                let call = move |_: &Reactor| count.store(n, Ordering::SeqCst);
+                remote.call_from_thread(call).unwrap();
+                let mut spins = 0_u32;
+                while made.load(Ordering::SeqCst) < n {
+                    spins += 1;
+                    if spins > 10_000 {
+                        thread::yield_now();
+                    }
+                }
+                (0..n * 7 % 400).for_each(|_| std::hint::spin_loop());
             }
             remote.stop().unwrap();
         });

@@ -73,6 +73,19 @@ fn it_grows_by_need_up_to_the_maximum() {
 }
 
 #[test]
+fn jobs_that_come_quickly_get_one_worker_each() {
+    within_a_minute(|| {
+        for _ in 0..20 {
+            let pool = started(0, 10);
+            let busy = occupy(&pool, 4);
+            assert_eq!((pool.threads(), pool.queued()), (4, 0));
+            drop(busy);
+            pool.stop();
+        }
+    });
+}
+
+#[test]
 fn an_idle_worker_is_used_before_another_is_started() {
     within_a_minute(|| {
         let pool = started(0, 8);

@@ -91,6 +91,35 @@ fn what_is_removed_is_not_called_even_if_its_event_was_seen() {
 }
 
 #[test]
+fn an_event_is_not_for_what_was_added_after_it_was_seen() {
+    within_a_minute(|| {
+        let (reactor, log) = (reactor(), Log::new());
+        let watches = Rc::new(RefCell::new(Vec::<Watch>::new()));
+        let (mut written, silent) = (Vec::new(), pair());
+        let silent = [Rc::new(silent.0), Rc::new(silent.1)];
+        for _ in 0..2 {
+            let (mut near, far) = pair();
+            near.write_all(b"a").unwrap();
+            written.push(near);
+            let (all, again, seen) = (watches.clone(), reactor.clone(), log.clone());
+            let silent = silent.clone();
+            let watch = reactor.add_reader(far, move |_| {
+                seen.add(());
+                let removed = all.take();
+                removed.iter().for_each(Watch::remove);
+                for silent in silent.clone() {
+                    let called = |_: &_| panic!("nothing was written");
+                    again.add_reader(silent, called).unwrap();
+                }
+            });
+            watches.borrow_mut().push(watch.unwrap());
+        }
+        run_some_turns(&reactor);
+        assert_eq!(log.len(), 1);
+    });
+}
+
+#[test]
 fn a_reader_may_remove_the_writer_of_the_same_event() {
     within_a_minute(|| {
         let (reactor, log) = (reactor(), Log::new());
