@@ -9,8 +9,9 @@ use std::{
     any::{TypeId, type_name},
     fmt,
     marker::PhantomData,
-    mem::{ManuallyDrop, MaybeUninit, align_of, size_of},
+    mem::{self, ManuallyDrop, MaybeUninit, align_of, size_of},
     ptr,
+    rc::Rc,
 };
 
 /// Three words: a `String`, a `Vec`, a boxed slice and a number, or a closure over as much.
@@ -70,11 +71,40 @@ impl Room {
     }
 }
 
+/// An `Rc` whose content is made where it is to be. `Rc::new` makes it on the stack, and copying it from there is a good part of
+/// what a new Deferred costs.
+#[inline(always)]
+pub(crate) fn rc_in_place<T>(make: impl FnOnce() -> T) -> Rc<T> {
+    let mut rc = Rc::<T>::new_uninit();
+    if let Some(place) = Rc::get_mut(&mut rc) {
+        place.write(make());
+    }
+    // SAFETY: nobody else has this `Rc` yet, so `get_mut` gave the place, and the content was written there.
+    unsafe { rc.assume_init() }
+}
+
 struct ValueKind {
     id: TypeId,
     name: fn() -> &'static str,
     /// Drops the content; absent where there is nothing to do.
     drop: Option<unsafe fn(&mut Room)>,
+}
+
+impl ValueKind {
+    #[inline]
+    const fn of<T: 'static>() -> &'static Self {
+        const {
+            &ValueKind {
+                id: TypeId::of::<T>(),
+                name: type_name::<T>,
+                drop: if mem::needs_drop::<T>() || !fits::<T>() {
+                    Some(Room::drop_content::<T>)
+                } else {
+                    None
+                },
+            }
+        }
+    }
 }
 
 /// A value whose type has been forgotten.
@@ -89,35 +119,27 @@ impl Value {
     #[inline]
     pub(crate) fn new<T: 'static>(content: T) -> Self {
         Value {
-            kind: const {
-                &ValueKind {
-                    id: TypeId::of::<T>(),
-                    name: type_name::<T>,
-                    drop: if std::mem::needs_drop::<T>() || !fits::<T>() {
-                        Some(Room::drop_content::<T>)
-                    } else {
-                        None
-                    },
-                }
-            },
+            kind: ValueKind::of::<T>(),
             room: Room::new(content),
             _content: PhantomData,
         }
     }
 
-    /// The value itself.
+    /// The value itself; `()` is left in its place.
     ///
     /// # Panics
     ///
     /// If it is of another type, which only an error in this crate can bring about.
     #[inline]
-    pub(crate) fn take<T: 'static>(self) -> T {
-        if self.kind.id != TypeId::of::<T>() {
+    pub(crate) fn take<T: 'static>(&mut self) -> T {
+        // The same kind has the same address, nearly always, and that is known without reading it.
+        if !ptr::eq(self.kind, ValueKind::of::<T>()) && self.kind.id != TypeId::of::<T>() {
             mixed_up(self.type_name(), type_name::<T>());
         }
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the type was compared, and `this` is neither used nor dropped again.
-        unsafe { this.room.take::<T>() }
+        // Not by `mem::replace`: moving all words costs more than reading those that are there.
+        self.kind = ValueKind::of::<()>();
+        // SAFETY: the type was compared, and the kind says that the content is gone.
+        unsafe { self.room.take::<T>() }
     }
 
     /// The name of the value's type.
@@ -148,11 +170,11 @@ impl Drop for Value {
 }
 
 struct ThunkKind<A, R> {
-    call: unsafe fn(&Room, A) -> R,
+    call: unsafe fn(&Room, &mut A) -> R,
     drop: unsafe fn(&mut Room),
 }
 
-/// A closure that is called once, and whose type has been forgotten.
+/// A closure over `&mut A` that is called once, and whose type has been forgotten.
 pub(crate) struct Thunk<A: 'static, R: 'static> {
     kind: &'static ThunkKind<A, R>,
     room: Room,
@@ -163,7 +185,7 @@ pub(crate) struct Thunk<A: 'static, R: 'static> {
 /// # Safety
 ///
 /// The room was made with an `F`, which has not been taken out or dropped.
-unsafe fn call<A, R, F: FnOnce(A) -> R>(room: &Room, argument: A) -> R {
+unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(room: &Room, argument: &mut A) -> R {
     // SAFETY: passed on to the caller.
     let f = unsafe { room.take::<F>() };
     f(argument)
@@ -171,7 +193,7 @@ unsafe fn call<A, R, F: FnOnce(A) -> R>(room: &Room, argument: A) -> R {
 
 impl<A: 'static, R: 'static> Thunk<A, R> {
     #[inline]
-    pub(crate) fn new<F: FnOnce(A) -> R + 'static>(f: F) -> Self {
+    pub(crate) fn new<F: FnOnce(&mut A) -> R + 'static>(f: F) -> Self {
         Thunk {
             kind: const {
                 &ThunkKind {
@@ -185,7 +207,7 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
     }
 
     #[inline]
-    pub(crate) fn call(self, argument: A) -> R {
+    pub(crate) fn call(self, argument: &mut A) -> R {
         let this = ManuallyDrop::new(self);
         // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used again.
         unsafe { (this.kind.call)(&this.room, argument) }
@@ -255,11 +277,11 @@ mod tests {
         let count = Rc::new(());
         for size in 0..2 {
             let (inner, large) = (count.clone(), [size; 5]);
-            let thunk = Thunk::new(move |n: usize| n + large[0] + Rc::strong_count(&inner));
-            assert_eq!(thunk.call(1), 3 + size);
+            let thunk = Thunk::new(move |n: &mut usize| *n + large[0] + Rc::strong_count(&inner));
+            assert_eq!(thunk.call(&mut 1), 3 + size);
             assert_eq!(Rc::strong_count(&count), 1);
             let inner = count.clone();
-            drop(Thunk::new(move |()| drop(inner)));
+            drop(Thunk::new(move |(): &mut ()| drop(inner)));
             assert_eq!(Rc::strong_count(&count), 1);
         }
     }

@@ -1,5 +1,77 @@
-//! Twisted's Deferred, reactor and thread pool in Rust.
-#![warn(missing_docs)]
+//! Twisted's Deferred, reactor and thread pool, without an async runtime.
+//!
+//! A [`Deferred`] is a value that is not there yet, with a chain of callbacks that wait for it. A function that cannot
+//! answer at once returns one. Its caller adds *callbacks*, for the value, and *errbacks*, for a [`Failure`], and each
+//! of them may change the outcome for the next, fail, or return another Deferred for the chain to wait for. Whoever
+//! made the Deferred keeps a [`Trigger`] and fires it when the answer is there: the callbacks run there and then, on the
+//! same thread, in order.
+//!
+//! ```
+//! use deferrous::{Deferred, Failure, Reactor, gather_results, succeed};
+//!
+//! // Blocking work goes to a thread, and comes back as a Deferred.
+//! fn word_count(reactor: &Reactor, path: &'static str) -> Deferred<usize> {
+//!     reactor
+//!         .defer_to_thread(move || Ok(std::fs::read_to_string(path)?))
+//!         .map(|text| text.split_whitespace().count())
+//!         .add_errback(move |failure| {
+//!             // Only what is expected is handled. Any other failure goes on along the chain.
+//!             let error = failure.trap::<std::io::Error>()?;
+//!             println!("{path}: {error}");
+//!             Ok(0)
+//!         })
+//! }
+//!
+//! let reactor = Reactor::new()?;
+//! let counts = ["Cargo.toml", "no such file"].map(|path| word_count(&reactor, path));
+//! let total = gather_results(counts).add_callback(|counts| succeed(counts.iter().sum::<usize>()));
+//! println!("{} words", reactor.run_until(total)?);
+//! # Ok::<(), Failure>(())
+//! ```
+//!
+//! Deferreds do not make code asynchronous. They carry results; that nothing waits is up to who makes them. Long work
+//! inside a function that returns a Deferred blocks as it always does, and belongs into
+//! [`defer_to_thread`](Reactor::defer_to_thread).
+//!
+//! # What is here
+//!
+//! | for | there is |
+//! |---|---|
+//! | making Deferreds | [`deferred()`], [`deferred_with_canceller`], [`succeed`], [`fail`], [`maybe_deferred`] |
+//! | adding to a chain | [`map`](Deferred::map), [`add_callback`](Deferred::add_callback), [`add_errback`](Deferred::add_errback), [`add_callbacks`](Deferred::add_callbacks), [`add_both`](Deferred::add_both), [`chain_deferred`](Deferred::chain_deferred) |
+//! | holding and giving up | [`pause`](Deferred::pause), [`pause_guard`](Deferred::pause_guard), [`cancel`](Deferred::cancel), [`cancel_handle`](Deferred::cancel_handle), [`add_timeout`](Deferred::add_timeout) |
+//! | many at once | [`gather_results`], [`deferred_list`], [`race`] |
+//! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
+//! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited |
+//! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and a [`Remote`] for other threads |
+//! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
+//! | other kinds of Deferred | the engine itself, in [`chain`] |
+//!
+//! # What it guarantees
+//!
+//! 1. A Deferred gets its outcome once. A second one is refused with [`AlreadyCalled`] and changes nothing.
+//! 2. Links run in the order in which they were added. A value goes to the callback, a failure to the errback, and what
+//!    the link at hand has no side for passes by. What a callback returns is the next outcome; a panic is a failure.
+//! 3. A link added after firing runs at once, before the call that adds it returns, unless the Deferred is paused, waits,
+//!    or runs a link right now. Then it is queued, and whoever ends that state runs it.
+//! 4. A callback that returns a Deferred makes the chain wait for it, to any depth, without recursion.
+//! 5. Pauses count, and while there is one no link runs.
+//! 6. Cancelling calls the canceller once. If that does not fire the Deferred, it fails with [`Cancelled`]. While it waits
+//!    for another one, that one is cancelled. After firing nothing happens.
+//! 7. A failure that nothing takes is reported, once ([`set_unhandled_handler`]). When the last [`Trigger`] is dropped, the
+//!    Deferred fails with [`Abandoned`]: nothing waits for ever by accident.
+//! 8. All of this may be done from inside any callback or canceller.
+//!
+//! # Threads
+//!
+//! Deferreds, triggers and the reactor belong to the thread that made them, and the compiler sees to it:
+//!
+//! ```compile_fail
+//! let d = deferrous::succeed(1);
+//! std::thread::spawn(move || d.map(|n| n + 1));
+//! ```
+//!
+//! What may cross is small: a [`Remote`], and the jobs and results of [`defer_to_thread`](Reactor::defer_to_thread).
 
 pub mod chain;
 mod combine;

@@ -52,10 +52,14 @@ pub trait Host: Sized {
     /// Whether both references lead to the same state.
     fn same(&self, a: &Self::Cell, b: &Self::Cell) -> bool;
 
-    /// Calls the side of `link` that fits `outcome` and says what came of it.
+    /// Calls the side of `link` that fits `outcome`, leaves the next outcome in its place, and says where it
+    /// goes.
+    ///
+    /// An outcome is several words. It stays where it is from the first link of a row to the last, because
+    /// moving it in and out of each costs more than the rest of the loop.
     ///
     /// Must not unwind: a panic or exception in the callback is an outcome like any other.
-    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: Self::Outcome) -> Step<Self>;
+    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
 
     /// Calls a canceller, which may or may not [`fire`] the Deferred. Must not unwind.
     fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);
@@ -86,11 +90,12 @@ pub trait Host: Sized {
 
 /// What came of calling one link.
 pub enum Step<H: Host> {
-    /// The next outcome.
-    Outcome(H::Outcome),
-    /// A Deferred was returned: its outcome is the next one, when it has one.
+    /// The next outcome is in place.
+    Outcome,
+    /// A Deferred was returned: its outcome is the next one, when it has one. What is in place of it is
+    /// dropped.
     Chain(H::Cell),
-    /// The outcome goes to another Deferred, which is fired with it; nothing is left here. As a link
-    /// that calls [`fire`] itself, but a row of any length needs no stack.
-    Forward(H::Cell, H::Outcome),
+    /// The outcome in place goes to another Deferred, which is fired with it; nothing is left here. As a
+    /// link that calls [`fire`] itself, but a row of any length needs no stack.
+    Forward(H::Cell),
 }

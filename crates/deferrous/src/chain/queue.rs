@@ -1,6 +1,6 @@
 //! A queue whose first two entries need no allocation.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use arrayvec::ArrayVec;
 
@@ -21,29 +21,60 @@ impl<T> Queue<T> {
         Queue::Few(ArrayVec::new_const())
     }
 
-    #[inline]
+    /// Inlined, so that the caller makes the item where it is to be.
+    #[inline(always)]
     pub(super) fn push(&mut self, item: T) {
+        if self.is_full() {
+            self.make_room();
+        }
+        match self {
+            Queue::Few(few) => few.push(item),
+            Queue::Many(many) => many.push_back(item),
+        }
+    }
+
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        match self {
+            Queue::Few(few) => few.is_full(),
+            Queue::Many(many) => many.len() == many.capacity(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
         match self {
             Queue::Few(few) => {
-                if let Err(full) = few.try_push(item) {
-                    let mut many = VecDeque::with_capacity(FIRST_CAPACITY);
-                    many.extend(few.drain(..));
-                    many.push_back(full.element());
-                    *self = Queue::Many(many);
-                }
+                let mut many = VecDeque::with_capacity(FIRST_CAPACITY);
+                many.extend(mem::take(few));
+                *self = Queue::Many(many);
             }
-            Queue::Many(many) => many.push_back(item),
+            Queue::Many(many) => many.reserve(1),
         }
     }
 
     #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
+        self.pop_if(|_| true)
+    }
+
+    /// Takes the first one if it is as wanted.
+    #[inline(always)]
+    pub(super) fn pop_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
         match self {
-            Queue::Few(few) => few.pop_at(0),
-            Queue::Many(many) => many.pop_front(),
+            Queue::Few(few) => match few.first() {
+                Some(first) if wanted(first) => few.pop_at(0),
+                _ => None,
+            },
+            Queue::Many(many) => match many.front() {
+                Some(first) if wanted(first) => many.pop_front(),
+                _ => None,
+            },
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         match self {
             Queue::Few(few) => few.len(),

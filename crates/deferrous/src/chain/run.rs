@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::{
-    AlreadyCalled, Host, NotPaused, Step,
-    state::{Cancel, Entry, Fired, Next},
+    AlreadyCalled, Host, NotPaused, State, Step,
+    state::{Begin, Cancel, Entry, Fired, Next},
 };
 
 /// Gives a Deferred its outcome and runs its links; Twisted's `callback` and `errback`.
@@ -14,29 +14,58 @@ use super::{
 /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one firing that
 /// follows a cancellation without a canceller is accepted and ignored.
 #[inline]
-pub fn fire<H: Host>(host: &H, cell: &H::Cell, outcome: H::Outcome) -> Result<(), AlreadyCalled> {
-    match host.with(cell, |state| state.fire(outcome)) {
-        Fired::Taken(canceller) => {
+pub fn fire<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    mut outcome: H::Outcome,
+) -> Result<(), AlreadyCalled> {
+    match host.with(cell, |state| state.fire(host, &mut outcome)) {
+        Fired::Taken(next) => drive(host, cell, next, &mut outcome),
+        Fired::Disarmed(canceller) => {
             drop(canceller);
             run(host, cell);
-            Ok(())
         }
-        Fired::Swallowed(_) => Ok(()),
-        Fired::Already(_) => Err(AlreadyCalled),
+        Fired::Swallowed => {}
+        Fired::Already => return Err(AlreadyCalled),
     }
+    Ok(())
 }
 
 /// Adds a link, and runs it before returning unless the Deferred is unfired, paused, waiting, or running
 /// a link right now; Twisted's `addCallbacks`.
-#[inline]
-pub fn add<H: Host>(host: &H, cell: &H::Cell, link: H::Link) {
-    let ready = host.with(cell, |state| {
-        state.links.push(Entry::Call(link));
-        state.is_ready()
-    });
-    if ready {
+///
+/// `link` makes the link, so that it is made where it is to be: in the queue, most often. It must not reach
+/// for a state.
+#[inline(always)]
+pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
+    let mut hand = host.nothing();
+    let begin = host.with(cell, |state| state.begin(&mut hand));
+    if let Begin::Call = begin {
+        let step = host.call(cell, link(), &mut hand);
+        return finish(host, cell, step, &mut hand);
+    }
+    host.with(cell, |state| state.links.push(Entry::Call(link())));
+    if let Begin::QueueAndRun = begin {
         run(host, cell);
     }
+}
+
+/// A link that never was in the queue has returned.
+#[inline(always)]
+fn finish<H: Host>(host: &H, cell: &H::Cell, step: Step<H>, hand: &mut H::Outcome) {
+    if let Step::Outcome = step {
+        let dry = host.with(cell, |state| {
+            let dry = state.pauses == 0 && state.links.is_empty();
+            if dry {
+                state.store(host, hand);
+            }
+            dry
+        });
+        if dry {
+            return host.settled(cell);
+        }
+    }
+    drive(host, cell, Next::Returned(step), hand);
 }
 
 /// Stops links from running until as many [`unpause`]s follow; Twisted's `pause`.
@@ -85,18 +114,20 @@ pub fn cancel<H: Host>(host: &H, cell: &H::Cell) {
 
 /// Fails `cell` as cancelled, unless its canceller has fired it.
 fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
-    let outcome = host.cancelled();
+    let mut outcome = host.cancelled();
     let fired = host.with(cell, |state| {
         if state.is_called() {
-            return Fired::Already(outcome);
+            return Fired::Already;
         }
         if swallow_next {
             state.swallow_next();
         }
-        state.fire(outcome)
+        state.fire(host, &mut outcome)
     });
-    if let Fired::Taken(_) = fired {
-        run(host, cell);
+    match fired {
+        Fired::Taken(next) => drive(host, cell, next, &mut outcome),
+        Fired::Disarmed(_) => run(host, cell),
+        Fired::Swallowed | Fired::Already => {}
     }
 }
 
@@ -104,10 +135,11 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
 ///
 /// The engine does this by itself when the Deferred waited for has an outcome. A host calls it for one
 /// that went away without ever having an outcome to give.
-pub fn resume<H: Host>(host: &H, outer: &H::Cell, outcome: H::Outcome) {
-    let upstream = host.with(outer, |state| state.resume(outcome));
+pub fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
+    let upstream = host.with(outer, State::stop_waiting);
     drop(upstream);
-    run(host, outer);
+    let next = host.with(outer, |state| state.came(host, &mut outcome));
+    drive(host, outer, next, &mut outcome);
 }
 
 /// Runs the links of `cell` while it has an outcome and nothing forbids it; Twisted's `_runCallbacks`.
@@ -115,27 +147,26 @@ pub fn resume<H: Host>(host: &H, outer: &H::Cell, outcome: H::Outcome) {
 /// A Deferred that waited for this one is run before this one's next link. Those left unfinished below
 /// are kept on a stack of the loop's own.
 pub fn run<H: Host>(host: &H, cell: &H::Cell) {
+    let mut hand = host.nothing();
+    let next = host.with(cell, |state| state.next(host, &mut hand));
+    drive(host, cell, next, &mut hand);
+}
+
+/// The loop. Between links the outcome is in `hand`: an outcome that only passes through is never put into a
+/// state.
+fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcome) {
     let mut below = Vec::new();
     let mut current = cell.clone();
-    let mut next = host.with(&current, |state| state.next(host));
+    let mut next = first;
     loop {
         next = match next {
-            Next::Call(link, outcome) => match host.call(&current, link, outcome) {
-                Step::Outcome(outcome) => host.with(&current, |state| {
-                    state.returned(outcome);
-                    state.next(host)
-                }),
-                Step::Chain(inner) => chain(host, &current, &inner),
-                Step::Forward(to, outcome) => forward(host, &mut below, &mut current, to, outcome),
-            },
-            Next::Resume {
-                outer,
-                outcome,
-                more,
-            } => {
+            Next::Call(link) => call_row(host, &current, link, hand),
+            Next::Returned(Step::Outcome) => host.with(&current, |state| state.came(host, hand)),
+            Next::Returned(Step::Chain(inner)) => chain(host, &current, &inner, hand),
+            Next::Returned(Step::Forward(to)) => forward(host, &mut below, &mut current, to, hand),
+            Next::Resume { outer, more } => {
                 let (upstream, next) = host.with(&outer, |state| {
-                    let upstream = state.resume(outcome);
-                    (upstream, state.next(host))
+                    (state.stop_waiting(), state.came(host, hand))
                 });
                 drop(upstream);
                 descend(host, &mut below, &mut current, outer, more);
@@ -147,17 +178,30 @@ pub fn run<H: Host>(host: &H, cell: &H::Cell) {
                     Some(cell) => current = cell,
                     None => return,
                 }
-                host.with(&current, |state| state.next(host))
+                host.with(&current, |state| state.next(host, hand))
             }
             Next::Blocked => {
                 match below.pop() {
                     Some(cell) => current = cell,
                     None => return,
                 }
-                host.with(&current, |state| state.next(host))
+                host.with(&current, |state| state.next(host, hand))
             }
         };
     }
+}
+
+/// Calls `link` and those after it, while there are any and each leaves an outcome.
+#[inline(always)]
+fn call_row<H: Host>(host: &H, cell: &H::Cell, link: H::Link, hand: &mut H::Outcome) -> Next<H> {
+    let mut step = host.call(cell, link, hand);
+    while let Step::Outcome = step {
+        match host.with(cell, State::next_link) {
+            Some(link) => step = host.call(cell, link, hand),
+            None => return host.with(cell, |state| state.came(host, hand)),
+        }
+    }
+    Next::Returned(step)
 }
 
 /// Makes `cell` the one to run, and keeps the one before it if it has more to do, so that a row of any
@@ -178,13 +222,10 @@ fn descend<H: Host>(
 }
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
-fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> Next<H> {
+fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Outcome) -> Next<H> {
     if is_circle(host, current, inner) {
-        let outcome = host.circular();
-        return host.with(current, |state| {
-            state.returned(outcome);
-            state.next(host)
-        });
+        *hand = host.circular();
+        return host.with(current, |state| state.came(host, hand));
     }
     let taken = host.with(inner, |state| {
         if state.is_ready() {
@@ -196,13 +237,12 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> Next<H> {
     });
     match taken {
         Some(outcome) => {
+            *hand = outcome;
             host.settled(inner);
-            host.with(current, |state| {
-                state.returned(outcome);
-                state.next(host)
-            })
+            host.with(current, |state| state.came(host, hand))
         }
         None => {
+            *hand = host.nothing();
             let upstream = host.upstream(inner);
             host.with(current, |state| state.wait(upstream));
             Next::Blocked
@@ -240,27 +280,29 @@ fn forward<H: Host>(
     below: &mut Vec<H::Cell>,
     current: &mut H::Cell,
     to: H::Cell,
-    outcome: H::Outcome,
+    hand: &mut H::Outcome,
 ) -> Next<H> {
-    match host.with(&to, |state| state.fire(outcome)) {
-        Fired::Taken(canceller) => {
+    let fired = host.with(&to, |state| state.fire(host, hand));
+    let next = match fired {
+        Fired::Taken(next) => Some(next),
+        Fired::Disarmed(canceller) => {
             drop(canceller);
-            let more = host.with(current, |state| {
-                state.returned(host.nothing());
-                !state.links.is_empty()
-            });
-            descend(host, below, current, to, more);
-            host.with(current, |state| state.next(host))
+            None
         }
-        refused => {
-            let left = match refused {
-                Fired::Already(outcome) => host.already_called(outcome),
-                _ => host.nothing(),
-            };
-            host.with(current, |state| {
-                state.returned(left);
-                state.next(host)
-            })
+        Fired::Swallowed => {
+            *hand = host.nothing();
+            return host.with(current, |state| state.came(host, hand));
         }
-    }
+        Fired::Already => {
+            let refused = mem::replace(hand, host.nothing());
+            *hand = host.already_called(refused);
+            return host.with(current, |state| state.came(host, hand));
+        }
+    };
+    let more = host.with(current, |state| {
+        state.store(host, &mut host.nothing());
+        !state.links.is_empty()
+    });
+    descend(host, below, current, to, more);
+    next.unwrap_or_else(|| host.with(current, |state| state.next(host, hand)))
 }

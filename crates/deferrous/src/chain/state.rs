@@ -1,8 +1,8 @@
 //! What one Deferred remembers.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, mem};
 
-use super::{Host, queue::Queue};
+use super::{Host, Step, queue::Queue};
 
 /// The outcome was set, by [`fire`](super::fire) or by cancelling.
 const CALLED: u8 = 1;
@@ -61,27 +61,35 @@ pub struct State<H: Host> {
 }
 
 /// What the loop does next with one Deferred.
+///
+/// The outcome that goes with it is not in here but in the loop's hand.
 pub(super) enum Next<H: Host> {
-    Call(H::Link, H::Outcome),
-    Resume {
-        outer: H::Cell,
-        outcome: H::Outcome,
-        more: bool,
-    },
+    Call(H::Link),
+    Returned(Step<H>),
+    Resume { outer: H::Cell, more: bool },
     Dry,
     Blocked,
 }
 
+/// What to do with a link that is new.
+pub(super) enum Begin {
+    Call,
+    Queue,
+    QueueAndRun,
+}
+
 /// What became of an attempt to fire.
 pub(super) enum Fired<H: Host> {
-    /// Taken; the canceller is handed out to be dropped where no state is borrowed.
-    Taken(Option<H::Canceller>),
-    Swallowed(H::Outcome),
-    Already(H::Outcome),
+    Taken(Next<H>),
+    /// Taken; the canceller is handed out to be dropped where no state is borrowed, before anything runs.
+    Disarmed(H::Canceller),
+    Swallowed,
+    Already,
 }
 
 impl<H: Host> State<H> {
     /// A Deferred without an outcome.
+    #[inline(always)]
     pub const fn new(canceller: Option<H::Canceller>) -> Self {
         State {
             outcome: None,
@@ -95,6 +103,7 @@ impl<H: Host> State<H> {
     }
 
     /// A Deferred that was fired with `outcome` already.
+    #[inline(always)]
     pub fn fired(outcome: H::Outcome) -> Self {
         let mut state = Self::new(None);
         state.outcome = Some(outcome);
@@ -112,6 +121,12 @@ impl<H: Host> State<H> {
     #[inline]
     pub const fn is_running(&self) -> bool {
         self.bits & RUNNING != 0
+    }
+
+    /// Whether its canceller is being called, after which it has an outcome.
+    #[inline]
+    pub const fn is_cancelling(&self) -> bool {
+        self.bits & CANCELLING != 0
     }
 
     /// Whether a link returned a Deferred that has no outcome yet.
@@ -175,39 +190,82 @@ impl<H: Host> State<H> {
         self.is_ready() && self.links.is_empty()
     }
 
-    #[inline]
-    pub(super) fn next(&mut self, host: &H) -> Next<H> {
+    /// Takes the outcome in `hand` for a link that is new, if it may run at once.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, hand: &mut H::Outcome) -> Begin {
+        if !self.is_ready() {
+            return Begin::Queue;
+        }
+        if !self.links.is_empty() {
+            return Begin::QueueAndRun;
+        }
+        if let Some(outcome) = self.outcome.take() {
+            self.bits |= RUNNING;
+            *hand = outcome;
+        }
+        Begin::Call
+    }
+
+    /// What to do with the outcome that is here, which is taken in `hand` for that.
+    pub(super) fn next(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
         if !self.is_ready() {
             return Next::Blocked;
         }
+        if self.links.is_empty() {
+            return Next::Dry;
+        }
+        if let Some(outcome) = self.outcome.take() {
+            *hand = outcome;
+        }
+        self.came(host, hand)
+    }
+
+    /// The link after the one that was running, if it may run.
+    #[inline(always)]
+    pub(super) fn next_link(&mut self) -> Option<H::Link> {
+        if self.pauses > 0 {
+            return None;
+        }
+        match self.links.pop_if(|entry| matches!(entry, Entry::Call(_)))? {
+            Entry::Call(link) => Some(link),
+            Entry::Resume(_) => None,
+        }
+    }
+
+    /// An outcome has come, from the link that was running or from outside: it is in `hand`, and stays there if
+    /// there is a use for it.
+    #[inline(always)]
+    pub(super) fn came(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
+        if self.pauses > 0 {
+            self.store(host, hand);
+            return Next::Blocked;
+        }
         match self.links.pop() {
-            None => Next::Dry,
             Some(Entry::Call(link)) => {
                 self.bits |= RUNNING;
-                match self.outcome.take() {
-                    Some(outcome) => Next::Call(link, outcome),
-                    None => Next::Blocked,
-                }
+                Next::Call(link)
             }
             Some(Entry::Resume(outer)) => {
+                self.bits &= !RUNNING;
                 self.waiters -= 1;
-                match self.outcome.replace(host.nothing()) {
-                    Some(outcome) => Next::Resume {
-                        outer,
-                        outcome,
-                        more: !self.links.is_empty(),
-                    },
-                    None => Next::Blocked,
+                self.outcome = Some(host.nothing());
+                Next::Resume {
+                    outer,
+                    more: !self.links.is_empty(),
                 }
+            }
+            None => {
+                self.store(host, hand);
+                Next::Dry
             }
         }
     }
 
-    /// The running link has returned `outcome`.
+    /// Keeps the outcome in `hand`. No link is running any more.
     #[inline]
-    pub(super) fn returned(&mut self, outcome: H::Outcome) {
+    pub(super) fn store(&mut self, host: &H, hand: &mut H::Outcome) {
         self.bits &= !RUNNING;
-        self.outcome = Some(outcome);
+        self.outcome = Some(mem::replace(hand, host.nothing()));
     }
 
     /// The running link has returned a Deferred without an outcome.
@@ -218,23 +276,27 @@ impl<H: Host> State<H> {
 
     /// The Deferred waited for has handed over its outcome.
     #[inline]
-    pub(super) fn resume(&mut self, outcome: H::Outcome) -> Option<H::Upstream> {
-        self.outcome = Some(outcome);
+    pub(super) fn stop_waiting(&mut self) -> Option<H::Upstream> {
         self.upstream.take()
     }
 
     #[inline]
-    pub(super) fn fire(&mut self, outcome: H::Outcome) -> Fired<H> {
+    pub(super) fn fire(&mut self, host: &H, hand: &mut H::Outcome) -> Fired<H> {
         if self.is_called() {
             if self.bits & SWALLOW_NEXT == 0 {
-                return Fired::Already(outcome);
+                return Fired::Already;
             }
             self.bits &= !SWALLOW_NEXT;
-            return Fired::Swallowed(outcome);
+            return Fired::Swallowed;
         }
         self.bits |= CALLED;
-        self.outcome = Some(outcome);
-        Fired::Taken(self.canceller.take())
+        match self.canceller.take() {
+            None => Fired::Taken(self.came(host, hand)),
+            Some(canceller) => {
+                self.store(host, hand);
+                Fired::Disarmed(canceller)
+            }
+        }
     }
 
     pub(super) fn begin_cancel(&mut self, host: &H) -> Cancel<H> {

@@ -11,7 +11,7 @@ use std::{
 
 use super::task::Task;
 use crate::{
-    chain::{self, Host, State, Step},
+    chain::{self, State, Step},
     deferred::{
         Cancelled, Deferred,
         cell::{Closures, DeferredCell, Link, Outcome},
@@ -73,9 +73,9 @@ impl<T: 'static> Future for DeferredFuture<T> {
             panic!("a Deferred was polled after it had given its outcome")
         };
         match take_outcome(cell, &this.waiting) {
-            Some(outcome) => {
+            Some(mut outcome) => {
                 this.cell = None;
-                Poll::Ready(outcome.into_result())
+                Poll::Ready(outcome.take_result())
             }
             None => {
                 this.waiting.listen(cell, context.waker());
@@ -106,13 +106,13 @@ impl Waiting {
             Some(task) => {
                 if !matches!(self, Waiting::Task(known) if *known == Rc::as_ptr(&task)) {
                     *self = Waiting::Task(Rc::as_ptr(&task));
-                    chain::add(&Closures, cell, resume_link(cell, task));
+                    chain::add(&Closures, cell, || resume_link(cell, task));
                 }
             }
             None => {
                 let slot = Rc::new(RefCell::new(waker.clone()));
                 *self = Waiting::Waker(slot.clone());
-                chain::add(&Closures, cell, wake_link(cell, slot));
+                chain::add(&Closures, cell, || wake_link(cell, slot));
             }
         }
     }
@@ -127,22 +127,27 @@ fn lend(cell: &DeferredCell, outcome: Outcome, run: impl FnOnce()) -> Option<Out
 
 /// Polls the coroutine. Its end is passed on as a step, so that a row of coroutines that await each other takes
 /// no stack.
+#[inline(always)]
 fn resume_link(cell: &DeferredCell, task: Rc<Task>) -> Link {
     let cell = Rc::downgrade(cell);
-    Thunk::new(move |outcome| {
+    Thunk::new(move |outcome: &mut Outcome| {
         let Some(cell) = cell.upgrade() else {
-            return Step::Outcome(outcome);
+            return Step::Outcome;
         };
         let mut ended = None;
-        let left = lend(&cell, outcome, || ended = task.poll());
+        let left = lend(&cell, outcome.take(), || ended = task.poll());
         match (left, ended) {
-            (None, Some((firing, result))) => Step::Forward(firing.into_cell(), result),
+            (None, Some((firing, result))) => {
+                *outcome = result;
+                Step::Forward(firing.into_cell())
+            }
             (left, ended) => {
                 if let Some((firing, result)) = ended {
                     // Cancelling may have come first.
                     let _ = firing.fire(result);
                 }
-                Step::Outcome(left.unwrap_or_else(|| Closures.nothing()))
+                *outcome = left.unwrap_or_else(Outcome::nothing);
+                Step::Outcome
             }
         }
     })
@@ -151,13 +156,14 @@ fn resume_link(cell: &DeferredCell, task: Rc<Task>) -> Link {
 /// Wakes a foreign executor, which polls now or later.
 fn wake_link(cell: &DeferredCell, slot: Rc<RefCell<Waker>>) -> Link {
     let cell = Rc::downgrade(cell);
-    Thunk::new(move |outcome| {
+    Thunk::new(move |outcome: &mut Outcome| {
         let Some(cell) = cell.upgrade() else {
-            return Step::Outcome(outcome);
+            return Step::Outcome;
         };
         let waker = slot.borrow().clone();
-        let left = lend(&cell, outcome, || waker.wake());
-        Step::Outcome(left.unwrap_or_else(|| Closures.nothing()))
+        let left = lend(&cell, outcome.take(), || waker.wake());
+        *outcome = left.unwrap_or_else(Outcome::nothing);
+        Step::Outcome
     })
 }
 
@@ -167,18 +173,20 @@ impl<T> Drop for DeferredFuture<T> {
         if cell.read(State::is_called) && !cell.read(State::is_waiting) {
             return cell.detach();
         }
-        chain::add(&Closures, &cell, Thunk::new(ignore_cancelled));
+        chain::add(&Closures, &cell, || Thunk::new(ignore_cancelled));
         cell.detach();
         dispose::later(Remains::Cancel(cell));
     }
 }
 
 /// Nobody waits any more, so that the Deferred was cancelled is no news.
-fn ignore_cancelled(outcome: Outcome) -> Step<Closures> {
-    Step::Outcome(match outcome {
-        Outcome::Failure(failure) if failure.check::<Cancelled>() => Closures.nothing(),
-        other => other,
-    })
+fn ignore_cancelled(outcome: &mut Outcome) -> Step<Closures> {
+    if let Outcome::Failure(failure) = outcome
+        && failure.check::<Cancelled>()
+    {
+        *outcome = Outcome::nothing();
+    }
+    Step::Outcome
 }
 
 impl<T> fmt::Debug for DeferredFuture<T> {

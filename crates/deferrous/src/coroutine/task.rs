@@ -7,12 +7,12 @@ use std::{
     rc::{Rc, Weak},
     sync::{Arc, Weak as ArcWeak},
     task::{Context, Poll, Waker},
-    thread::{self, ThreadId},
+    thread::ThreadId,
 };
 
 use super::{
     registry::{self, Errand, Home, current_home},
-    waker::TaskWaker,
+    waker::{OwnWaker, TaskWaker, this_thread},
 };
 use crate::{
     chain::State,
@@ -30,6 +30,8 @@ type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
 pub(super) struct Task {
     /// Absent while it is being polled, and after the end.
     future: RefCell<Option<ErasedFuture>>,
+    /// It was to be polled while that was going on already, and is polled again after that.
+    again: Cell<bool>,
     /// It was cancelled while it was being polled, and is dropped after that.
     cancelled: Cell<bool>,
     /// Fires the Deferred of the result.
@@ -37,7 +39,9 @@ pub(super) struct Task {
     thread: ThreadId,
     home: Option<Arc<dyn Home>>,
     /// A waker that nobody else holds, to be used again.
-    idle_waker: Cell<Option<Arc<TaskWaker>>>,
+    idle_waker: Cell<Option<OwnWaker>>,
+    /// The registry was told of this coroutine, and may still know it.
+    registered: Cell<bool>,
     /// The waker that others hold.
     lent_waker: RefCell<ArcWeak<TaskWaker>>,
 }
@@ -52,11 +56,13 @@ pub(super) fn spawn<T: 'static>(
 ) -> Deferred<T> {
     let task = Rc::new(Task {
         future: RefCell::new(Some(Box::pin(async { Outcome::from(future.await) }))),
+        again: Cell::new(false),
         cancelled: Cell::new(false),
         result: RefCell::new(None),
-        thread: thread::current().id(),
+        thread: this_thread(),
         home: current_home(),
         idle_waker: Cell::new(None),
+        registered: Cell::new(false),
         lent_waker: RefCell::new(ArcWeak::new()),
     });
     let weak: Weak<Task> = Rc::downgrade(&task);
@@ -65,7 +71,7 @@ pub(super) fn spawn<T: 'static>(
             task.cancel();
         }
     });
-    let cell = CellData::new(State::new(Some(canceller)));
+    let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
     task.resume();
     Deferred::from_cell(cell)
@@ -83,9 +89,12 @@ impl Task {
     /// Polls, and hands over what is to be fired with what if that is the end.
     pub(super) fn poll(self: Rc<Self>) -> Option<(Firing, Outcome)> {
         loop {
-            let mut future = self.future.borrow_mut().take()?;
+            let Some(mut future) = self.future.take() else {
+                self.again.set(true);
+                return None;
+            };
             let waker = self.waker();
-            waker.begin_poll();
+            waker.shared.begin_poll();
             match self.poll_with(&mut future, &waker) {
                 Poll::Ready(outcome) => {
                     drop(future);
@@ -97,10 +106,11 @@ impl Task {
                 }
                 Poll::Pending => *self.future.borrow_mut() = Some(future),
             }
-            let notified = waker.take_notified();
+            let notified = waker.shared.take_notified();
             // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
             // does not keep everything else waiting.
-            let poll_now = notified && !waker.send(Errand::Resume(waker.id));
+            let poll_now = self.again.take()
+                || notified && !waker.shared.send(Errand::Resume(waker.shared.id));
             self.put_back(waker, notified && !poll_now);
             if !poll_now {
                 return None;
@@ -108,47 +118,43 @@ impl Task {
         }
     }
 
-    fn poll_with(
-        self: &Rc<Self>,
-        future: &mut ErasedFuture,
-        waker: &Arc<TaskWaker>,
-    ) -> Poll<Outcome> {
+    fn poll_with(self: &Rc<Self>, future: &mut ErasedFuture, waker: &OwnWaker) -> Poll<Outcome> {
         struct Restore(Option<(Rc<Task>, *const ())>);
         impl Drop for Restore {
             fn drop(&mut self) {
                 CURRENT.set(self.0.take());
             }
         }
-        let current = (self.clone(), Arc::as_ptr(waker).cast());
+        let current = (self.clone(), waker.waker.data());
         let _restore = Restore(CURRENT.replace(Some(current)));
-        let waker = Waker::from(waker.clone());
-        let mut context = Context::from_waker(&waker);
+        let mut context = Context::from_waker(&waker.waker);
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
             .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))
     }
 
     /// The waker for the next poll. While that lasts, the registry does not know the coroutine, so that waking
     /// it is noted and not another poll inside this one.
-    fn waker(&self) -> Arc<TaskWaker> {
-        let lent = self.lent_waker.borrow().upgrade();
-        let waker = self
-            .idle_waker
-            .take()
-            .or(lent)
-            .unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone()));
-        drop(registry::take(waker.id));
+    fn waker(&self) -> OwnWaker {
+        let waker = self.idle_waker.take().unwrap_or_else(|| {
+            let lent = self.lent_waker.borrow().upgrade();
+            OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone())))
+        });
+        if self.registered.take() {
+            drop(registry::take(waker.shared.id));
+        }
         waker
     }
 
     /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the coroutine,
     /// and when it is dropped, the coroutine is.
-    fn put_back(self: &Rc<Self>, waker: Arc<TaskWaker>, errand_sent: bool) {
-        let (lent, woken) = waker.may_resume();
-        if lent || woken || errand_sent {
-            registry::keep(waker.id, self.clone());
+    fn put_back(self: &Rc<Self>, waker: OwnWaker, errand_sent: bool) {
+        let lent = waker.is_lent();
+        if lent || errand_sent || waker.shared.is_woken() {
+            self.registered.set(true);
+            registry::keep(waker.shared.id, self.clone());
         }
         if lent {
-            *self.lent_waker.borrow_mut() = Arc::downgrade(&waker);
+            *self.lent_waker.borrow_mut() = Arc::downgrade(&waker.shared);
         } else {
             self.idle_waker.set(Some(waker));
         }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering, fence},
     },
-    task::Wake,
+    task::{Wake, Waker},
     thread::{self, ThreadId},
 };
 
@@ -30,6 +30,38 @@ impl fmt::Display for CannotResume {
 }
 
 impl Error for CannotResume {}
+
+thread_local! {
+    static THIS_THREAD: ThreadId = thread::current().id();
+}
+
+/// The thread that this runs on, without the counted reference that `thread::current` makes.
+pub(super) fn this_thread() -> ThreadId {
+    THIS_THREAD.with(|id| *id)
+}
+
+/// A waker, and the same again as the type that executors know, so that a poll need not make one.
+pub(super) struct OwnWaker {
+    pub(super) shared: Arc<TaskWaker>,
+    pub(super) waker: Waker,
+}
+
+impl OwnWaker {
+    pub(super) fn new(shared: Arc<TaskWaker>) -> Self {
+        OwnWaker {
+            waker: Waker::from(shared.clone()),
+            shared,
+        }
+    }
+
+    /// Whether somebody else has a clone.
+    pub(super) fn is_lent(&self) -> bool {
+        let lent = Arc::strong_count(&self.shared) > 2;
+        // Who has let go of a clone has woken before that.
+        fence(Ordering::Acquire);
+        lent
+    }
+}
 
 /// Finds its coroutine by a number, since what is shared between threads may not lead to it directly.
 pub(super) struct TaskWaker {
@@ -55,20 +87,20 @@ impl TaskWaker {
 
     /// What woke the coroutine before now is known to the poll that begins.
     pub(super) fn begin_poll(&self) {
-        self.woken.swap(false, Ordering::AcqRel);
+        if self.woken.load(Ordering::Acquire) {
+            self.woken.store(false, Ordering::Relaxed);
+        }
     }
 
-    /// Whether somebody else holds the waker, or did during the poll that has just ended and has used it.
-    pub(super) fn may_resume(self: &Arc<Self>) -> (bool, bool) {
-        let lent = Arc::strong_count(self) > 1;
-        // Who let go of it has woken before that.
-        fence(Ordering::Acquire);
-        (lent, self.woken.load(Ordering::Relaxed))
+    /// Whether another thread has woken it since the poll began. To be asked after whether that thread still has a clone.
+    pub(super) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
     }
 
     /// Whether a wake came during the poll that has just ended.
     pub(super) fn take_notified(&self) -> bool {
-        self.notified.swap(false, Ordering::Relaxed)
+        // Looked at first because exchanging is dear, and seldom needed.
+        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Relaxed)
     }
 
     /// Sends an errand to the reactor; `false` if there is none.
@@ -77,7 +109,7 @@ impl TaskWaker {
     }
 
     fn is_at_home(&self) -> bool {
-        thread::current().id() == self.thread
+        this_thread() == self.thread
     }
 }
 

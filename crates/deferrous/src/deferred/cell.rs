@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell as Flag, RefCell},
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
 };
@@ -13,7 +14,7 @@ use crate::{
         errors::{Abandoned, Cancelled, CircularWait},
     },
     failure::Failure,
-    inline::{Thunk, Value},
+    inline::{Thunk, Value, rc_in_place},
     unhandled::{Origin, report},
 };
 
@@ -50,11 +51,27 @@ impl Outcome {
         Outcome::Value(Value::new(value))
     }
 
+    /// What a Deferred is left with when its outcome has gone elsewhere.
     #[inline]
-    pub(crate) fn into_result<T: 'static>(self) -> Result<T, Failure> {
+    pub(crate) fn nothing() -> Self {
+        Outcome::value(())
+    }
+
+    /// Takes the outcome away and leaves nothing.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Outcome::nothing())
+    }
+
+    /// Takes the value or the failure away and leaves nothing.
+    #[inline]
+    pub(crate) fn take_result<T: 'static>(&mut self) -> Result<T, Failure> {
         match self {
             Outcome::Value(value) => Ok(value.take()),
-            Outcome::Failure(failure) => Err(failure),
+            Outcome::Failure(_) => match self.take() {
+                Outcome::Failure(failure) => Err(failure),
+                Outcome::Value(_) => unreachable!("it was a failure just now"),
+            },
         }
     }
 }
@@ -76,7 +93,7 @@ impl Host for Closures {
     type Link = Link;
     type Canceller = Canceller;
 
-    #[inline]
+    #[inline(always)]
     fn with<R>(&self, cell: &DeferredCell, f: impl FnOnce(&mut State<Self>) -> R) -> R {
         f(&mut cell.state.borrow_mut())
     }
@@ -86,9 +103,11 @@ impl Host for Closures {
     }
 
     #[inline]
-    fn call(&self, _: &DeferredCell, link: Link, outcome: Outcome) -> Step<Self> {
-        catch_unwind(AssertUnwindSafe(|| link.call(outcome)))
-            .unwrap_or_else(|panic| Step::Outcome(Outcome::Failure(Failure::from_panic(panic))))
+    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
+        catch_unwind(AssertUnwindSafe(|| link.call(outcome))).unwrap_or_else(|panic| {
+            *outcome = Outcome::Failure(Failure::from_panic(panic));
+            Step::Outcome
+        })
     }
 
     fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
@@ -109,7 +128,7 @@ impl Host for Closures {
 
     #[inline]
     fn nothing(&self) -> Outcome {
-        Outcome::value(())
+        Outcome::nothing()
     }
 
     fn cancelled(&self) -> Outcome {
@@ -137,10 +156,10 @@ impl Host for Closures {
 }
 
 impl CellData {
-    #[inline]
-    pub(crate) fn new(state: State<Closures>) -> DeferredCell {
-        Rc::new(CellData {
-            state: RefCell::new(state),
+    #[inline(always)]
+    pub(crate) fn new(state: impl FnOnce() -> State<Closures>) -> DeferredCell {
+        rc_in_place(|| CellData {
+            state: RefCell::new(state()),
             triggers: Flag::new(0),
             detached: Flag::new(false),
         })
@@ -206,7 +225,7 @@ impl CellData {
     pub(crate) fn remove_trigger(self: &Rc<Self>) {
         let left = self.triggers.get() - 1;
         self.triggers.set(left);
-        if left == 0 && !self.read(State::is_called) {
+        if left == 0 && !self.read(|state| state.is_called() || state.is_cancelling()) {
             self.abandon();
         }
     }

@@ -22,7 +22,7 @@ use crate::{
 /// ```
 #[inline]
 pub fn deferred<T: 'static>() -> (Trigger<T>, Deferred<T>) {
-    let cell = CellData::new(State::new(None));
+    let cell = CellData::new(|| State::new(None));
     (Trigger::new(cell.clone()), Deferred::from_cell(cell))
 }
 
@@ -45,7 +45,7 @@ pub fn deferred_with_canceller<T: 'static>(
     canceller: impl FnOnce(&Trigger<T>) + 'static,
 ) -> (Trigger<T>, Deferred<T>) {
     let canceller: Canceller = Box::new(move |cell| canceller(&Trigger::new(cell.clone())));
-    let cell = CellData::new(State::new(Some(canceller)));
+    let cell = CellData::new(|| State::new(Some(canceller)));
     (Trigger::new(cell.clone()), Deferred::from_cell(cell))
 }
 
@@ -63,7 +63,7 @@ pub fn deferred_with_canceller<T: 'static>(
 #[inline]
 #[must_use = "a Deferred that has fired does nothing by itself"]
 pub fn succeed<T: 'static>(value: T) -> Deferred<T> {
-    Deferred::from_cell(CellData::new(State::fired(Outcome::value(value))))
+    Deferred::from_cell(CellData::new(|| State::fired(Outcome::value(value))))
 }
 
 /// Makes a Deferred that has fired with a failure; Twisted's `fail`.
@@ -75,9 +75,9 @@ pub fn succeed<T: 'static>(value: T) -> Deferred<T> {
 #[inline]
 #[must_use = "dropping it reports the failure as unhandled"]
 pub fn fail<T: 'static>(failure: impl Into<Failure>) -> Deferred<T> {
-    Deferred::from_cell(CellData::new(State::fired(Outcome::Failure(
-        failure.into(),
-    ))))
+    Deferred::from_cell(CellData::new(|| {
+        State::fired(Outcome::Failure(failure.into()))
+    }))
 }
 
 /// Calls a function and makes a Deferred of what comes of it; Twisted's `maybeDeferred`.

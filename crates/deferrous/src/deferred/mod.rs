@@ -16,7 +16,7 @@ pub use handles::{CancelHandle, PauseGuard};
 pub use returns::CallbackResult;
 pub use trigger::Trigger;
 
-use self::cell::{Closures, DeferredCell, Link, Outcome};
+use self::cell::{Closures, DeferredCell, Outcome};
 use crate::{
     chain::{self, NotPaused, State, Step},
     failure::Failure,
@@ -94,9 +94,10 @@ impl<T: 'static> Deferred<T> {
         }
     }
 
-    #[inline]
-    fn link<U>(self, link: Link) -> Deferred<U> {
-        chain::add(&Closures, self.cell(), link);
+    /// Inlined, so that the link is made in its place in the queue.
+    #[inline(always)]
+    fn link<U>(self, link: impl FnOnce(&mut Outcome) -> Step<Closures> + 'static) -> Deferred<U> {
+        chain::add(&Closures, self.cell(), || Thunk::new(link));
         Deferred {
             handle: self.handle,
             _value: PhantomData,
@@ -113,12 +114,12 @@ impl<T: 'static> Deferred<T> {
     /// ```
     #[inline]
     pub fn map<U: 'static>(self, f: impl FnOnce(T) -> U + 'static) -> Deferred<U> {
-        self.link(Thunk::new(move |outcome| {
-            Step::Outcome(match outcome {
-                Outcome::Value(value) => Outcome::value(f(value.take())),
-                failure => failure,
-            })
-        }))
+        self.link(move |outcome: &mut Outcome| {
+            if let Outcome::Value(value) = outcome {
+                *outcome = Outcome::value(f(value.take()));
+            }
+            Step::Outcome
+        })
     }
 
     /// Adds a callback for the value; a failure passes by. Twisted's `addCallback`.
@@ -136,10 +137,10 @@ impl<T: 'static> Deferred<T> {
         self,
         callback: impl FnOnce(T) -> R + 'static,
     ) -> Deferred<R::Value> {
-        self.link(Thunk::new(move |outcome| match outcome {
-            Outcome::Value(value) => callback(value.take()).into_step(),
-            failure => Step::Outcome(failure),
-        }))
+        self.link(move |outcome: &mut Outcome| match outcome {
+            Outcome::Value(value) => callback(value.take()).into_step(outcome),
+            Outcome::Failure(_) => Step::Outcome,
+        })
     }
 
     /// Adds an errback for a failure; a value passes by. Twisted's `addErrback`.
@@ -155,10 +156,13 @@ impl<T: 'static> Deferred<T> {
         self,
         errback: impl FnOnce(Failure) -> R + 'static,
     ) -> Deferred<T> {
-        self.link(Thunk::new(move |outcome| match outcome {
-            Outcome::Failure(failure) => errback(failure).into_step(),
-            value => Step::Outcome(value),
-        }))
+        self.link(move |outcome: &mut Outcome| match outcome.take() {
+            Outcome::Failure(failure) => errback(failure).into_step(outcome),
+            value => {
+                *outcome = value;
+                Step::Outcome
+            }
+        })
     }
 
     /// Adds a callback for the value and an errback for a failure, of which one runs; a failure of the
@@ -179,10 +183,10 @@ impl<T: 'static> Deferred<T> {
         R: CallbackResult,
         E: CallbackResult<Value = R::Value>,
     {
-        self.link(Thunk::new(move |outcome| match outcome {
-            Outcome::Value(value) => callback(value.take()).into_step(),
-            Outcome::Failure(failure) => errback(failure).into_step(),
-        }))
+        self.link(move |outcome: &mut Outcome| match outcome.take_result() {
+            Ok(value) => callback(value).into_step(outcome),
+            Err(failure) => errback(failure).into_step(outcome),
+        })
     }
 
     /// Adds a function that runs whatever the outcome is. Twisted's `addBoth`.
@@ -196,9 +200,7 @@ impl<T: 'static> Deferred<T> {
         self,
         both: impl FnOnce(Result<T, Failure>) -> R + 'static,
     ) -> Deferred<R::Value> {
-        self.link(Thunk::new(move |outcome: Outcome| {
-            both(outcome.into_result()).into_step()
-        }))
+        self.link(move |outcome: &mut Outcome| both(outcome.take_result()).into_step(outcome))
     }
 
     /// Fires another Deferred with this one's outcome, and goes on with `()`; Twisted's `chainDeferred`.
@@ -214,9 +216,7 @@ impl<T: 'static> Deferred<T> {
     /// assert!(rest.into_result().unwrap().is_ok());
     /// ```
     pub fn chain_deferred(self, other: Trigger<T>) -> Deferred<()> {
-        self.link(Thunk::new(move |outcome| {
-            Step::Forward(other.into_firing().into_cell(), outcome)
-        }))
+        self.link(move |_: &mut Outcome| Step::Forward(other.into_firing().into_cell()))
     }
 
     /// Stops the chain before the next link: until [`unpause`](Self::unpause) no link runs, and an outcome
@@ -299,7 +299,7 @@ impl<T: 'static> Deferred<T> {
     /// ```
     pub fn into_result(self) -> Result<Result<T, Failure>, Self> {
         match self.cell().take_settled() {
-            Some(outcome) => Ok(outcome.into_result()),
+            Some(mut outcome) => Ok(outcome.take_result()),
             None => Err(self),
         }
     }
@@ -371,6 +371,6 @@ fn describe<T>(f: &mut fmt::Formatter<'_>, name: &str, cell: &DeferredCell) -> f
 impl<T: 'static> From<Result<T, Failure>> for Deferred<T> {
     /// A Deferred that has fired with the result.
     fn from(result: Result<T, Failure>) -> Self {
-        Deferred::from_cell(cell::CellData::new(State::fired(result.into())))
+        Deferred::from_cell(cell::CellData::new(|| State::fired(result.into())))
     }
 }

@@ -25,12 +25,13 @@ pub trait CallbackResult: sealed::IntoStep {
 }
 
 pub(crate) mod sealed {
-    use super::{Closures, Step};
+    use super::{Closures, Outcome, Step};
 
     pub trait IntoStep {
+        /// Puts what was returned in place of the outcome, unless it is a Deferred.
         #[doc(hidden)]
         #[allow(private_interfaces)]
-        fn into_step(self) -> Step<Closures>;
+        fn into_step(self, outcome: &mut Outcome) -> Step<Closures>;
     }
 }
 
@@ -45,8 +46,9 @@ impl CallbackResult for () {
 impl sealed::IntoStep for () {
     #[allow(private_interfaces)]
     #[inline]
-    fn into_step(self) -> Step<Closures> {
-        Step::Outcome(Outcome::value(()))
+    fn into_step(self, outcome: &mut Outcome) -> Step<Closures> {
+        *outcome = Outcome::value(());
+        Step::Outcome
     }
 }
 
@@ -61,8 +63,9 @@ impl<U: 'static> CallbackResult for Result<U, Failure> {
 impl<U: 'static> sealed::IntoStep for Result<U, Failure> {
     #[allow(private_interfaces)]
     #[inline]
-    fn into_step(self) -> Step<Closures> {
-        Step::Outcome(self.into())
+    fn into_step(self, outcome: &mut Outcome) -> Step<Closures> {
+        *outcome = self.into();
+        Step::Outcome
     }
 }
 
@@ -77,7 +80,7 @@ impl<U: 'static> CallbackResult for Deferred<U> {
 impl<U: 'static> sealed::IntoStep for Deferred<U> {
     #[allow(private_interfaces)]
     #[inline]
-    fn into_step(self) -> Step<Closures> {
+    fn into_step(self, _: &mut Outcome) -> Step<Closures> {
         Step::Chain(self.into_cell())
     }
 }

@@ -33,7 +33,12 @@ type Trigger = Box<dyn FnOnce() -> Deferred<()>>;
 type Place = (SystemEvent, Phase);
 
 /// The triggers of one reactor, each under a number that orders them.
-pub(super) struct Triggers(RefCell<(u64, BTreeMap<(Place, u64), Trigger>)>);
+pub(super) struct Triggers(RefCell<Numbered>);
+
+struct Numbered {
+    next: u64,
+    triggers: BTreeMap<(Place, u64), Trigger>,
+}
 
 /// A system event trigger, for [`Reactor::remove_system_event_trigger`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,10 @@ impl std::error::Error for NoSuchTrigger {}
 
 impl Triggers {
     pub(super) const fn new() -> Self {
-        Triggers(RefCell::new((0, BTreeMap::new())))
+        Triggers(RefCell::new(Numbered {
+            next: 0,
+            triggers: BTreeMap::new(),
+        }))
     }
 
     pub(super) fn add<R: CallbackResult<Value = ()>>(
@@ -61,21 +69,22 @@ impl Triggers {
         place: Place,
         trigger: impl FnOnce() -> R + 'static,
     ) -> TriggerId {
-        let (next, triggers) = &mut *self.0.borrow_mut();
-        let id = *next;
-        *next += 1;
-        triggers.insert((place, id), Box::new(move || maybe_deferred(trigger)));
+        let mut numbered = self.0.borrow_mut();
+        let id = numbered.next;
+        numbered.next += 1;
+        let trigger = Box::new(move || maybe_deferred(trigger));
+        numbered.triggers.insert((place, id), trigger);
         TriggerId(place, id)
     }
 
     fn remove(&self, id: TriggerId) -> Result<(), NoSuchTrigger> {
-        let removed = self.0.borrow_mut().1.remove(&(id.0, id.1));
+        let removed = self.0.borrow_mut().triggers.remove(&(id.0, id.1));
         removed.map(drop).ok_or(NoSuchTrigger)
     }
 
     /// Takes the first trigger of a phase, one at a time, so that a trigger may add and remove others.
     fn next(&self, place: Place) -> Option<Trigger> {
-        let triggers = &mut self.0.borrow_mut().1;
+        let triggers = &mut self.0.borrow_mut().triggers;
         let key = *triggers.range((place, 0)..=(place, u64::MAX)).next()?.0;
         triggers.remove(&key)
     }
@@ -90,7 +99,7 @@ impl Triggers {
     }
 
     pub(super) fn clear(&self) {
-        let triggers = mem::take(&mut self.0.borrow_mut().1);
+        let triggers = mem::take(&mut self.0.borrow_mut().triggers);
         drop(triggers);
     }
 }

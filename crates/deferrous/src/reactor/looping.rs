@@ -10,10 +10,7 @@ use std::{
 
 use super::{time::ReactorTime, timers::DelayedCall};
 use crate::{
-    deferred::{
-        CallbackResult, Cancelled, Deferred, Trigger, deferred_with_canceller, maybe_deferred,
-    },
-    failure::Failure,
+    deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
     unhandled::{Origin, report},
 };
 
@@ -61,20 +58,21 @@ struct Shared<C: ReactorTime> {
     clock: C,
     /// Absent while it is being called.
     function: RefCell<Option<Function>>,
-    run: RefCell<Option<Rc<Run>>>,
+    run: RefCell<Option<Run>>,
     counts: bool,
+    /// How many runs there have been.
+    runs: Cell<u64>,
 }
 
-/// One run, from `start` to `stop` and to the end of the call that is being made then.
+/// One run, from `start` to `stop`.
 struct Run {
     interval: Duration,
-    started: Cell<Duration>,
-    /// The whole interval that the function was last told of. None before the first call, which is about one interval,
-    /// the one that ends with the start.
-    last_counted: Cell<Option<Duration>>,
-    next: RefCell<Option<DelayedCall>>,
-    /// A call is being made, or its Deferred waited for.
-    calling: Cell<bool>,
+    started: Duration,
+    /// The number of the last interval that was counted.
+    counted: i128,
+    /// Tells this run from those before.
+    number: u64,
+    next: Option<DelayedCall>,
     ended: Trigger<()>,
 }
 
@@ -108,14 +106,14 @@ impl<C: ReactorTime> LoopingCall<C> {
             }))),
             run: RefCell::new(None),
             counts,
+            runs: Cell::new(0),
         }))
     }
 
     /// Starts calling, `now` or after the first interval; Twisted's `start`.
     ///
-    /// The Deferred fires when [`stop`](Self::stop) is called and no call is being made or waited for, or fails with what
-    /// a call fails with, which ends the loop. Cancelling it stops the loop. With an interval of zero, calls follow each
-    /// other in turns of the reactor.
+    /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails with, which ends the loop.
+    /// Cancelling it stops the loop. With an interval of zero, calls follow each other in turns of the reactor.
     ///
     /// # Errors
     ///
@@ -124,47 +122,43 @@ impl<C: ReactorTime> LoopingCall<C> {
         if self.is_running() {
             return Err(LoopingCallError::AlreadyRunning);
         }
-        let started = self.0.clock.now();
-        let mut fires = None;
-        let run = Rc::new_cyclic(|run: &std::rc::Weak<Run>| {
-            let (shared, run) = (Rc::downgrade(&self.0), run.clone());
-            let (ended, d) = deferred_with_canceller(move |ended| {
-                if let (Some(shared), Some(run)) = (shared.upgrade(), run.upgrade()) {
-                    shared.end(&run);
-                }
-                let _ = ended.errback(Cancelled);
-            });
-            fires = Some(d);
-            Run {
-                interval,
-                started: Cell::new(started),
-                last_counted: Cell::new((!now).then_some(started)),
-                next: RefCell::new(None),
-                calling: Cell::new(false),
-                ended,
+        let stopped = Rc::downgrade(&self.0);
+        let (ended, d) = deferred_with_canceller(move |_| {
+            if let Some(shared) = stopped.upgrade() {
+                shared.end();
             }
         });
-        *self.0.run.borrow_mut() = Some(run.clone());
+        let started = self.0.clock.now();
+        let number = self.0.runs.get() + 1;
+        self.0.runs.set(number);
+        *self.0.run.borrow_mut() = Some(Run {
+            interval,
+            started,
+            // The first call is about one interval, whether that has passed or is passing.
+            counted: if now { -1 } else { 0 },
+            number,
+            next: None,
+            ended,
+        });
         if now {
-            self.0.call(run);
+            self.0.call();
         } else {
-            self.0.schedule(run);
+            self.0.schedule();
         }
-        Ok(fires.expect("the Deferred was made with the run"))
+        Ok(d)
     }
 
-    /// Stops calling, and fires the Deferred of [`start`](Self::start); Twisted's `stop`.
-    ///
-    /// A call that is being made, or waited for, is not cut short: the Deferred fires when it has ended, and fails if it
-    /// does.
+    /// Stops calling, and fires the Deferred of [`start`](Self::start), once a call that is being made or waited for has
+    /// ended; Twisted's `stop`.
     ///
     /// # Errors
     ///
     /// If it is not running.
     pub fn stop(&self) -> Result<(), LoopingCallError> {
-        let run = self.0.current().ok_or(LoopingCallError::NotRunning)?;
-        self.0.end(&run);
-        if !run.calling.get() {
+        let run = self.0.run.take().ok_or(LoopingCallError::NotRunning)?;
+        // Without a next call one is being made or waited for, and what follows it fires the Deferred.
+        if let Some(next) = run.next {
+            let _ = next.cancel();
             let _ = run.ended.callback(());
         }
         Ok(())
@@ -176,15 +170,18 @@ impl<C: ReactorTime> LoopingCall<C> {
     ///
     /// If it is not running.
     pub fn reset(&self) -> Result<(), LoopingCallError> {
-        let run = self.0.current().ok_or(LoopingCallError::NotRunning)?;
         let now = self.0.clock.now();
-        run.started.set(now);
-        run.last_counted.set(Some(now));
+        let scheduled = {
+            let mut run = self.0.run.borrow_mut();
+            let run = run.as_mut().ok_or(LoopingCallError::NotRunning)?;
+            run.started = now;
+            run.counted = 0;
+            run.next.take()
+        };
         // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
-        let scheduled = run.next.take();
         if let Some(next) = scheduled {
             let _ = next.cancel();
-            self.0.schedule(run);
+            self.0.schedule();
         }
         Ok(())
     }
@@ -201,110 +198,92 @@ impl<C: ReactorTime> LoopingCall<C> {
 }
 
 impl<C: ReactorTime> Shared<C> {
-    fn current(&self) -> Option<Rc<Run>> {
-        self.run.borrow().clone()
-    }
-
-    /// Whether this run goes on. It may have been stopped, and another one started, while a call was being made.
-    fn goes_on(&self, run: &Rc<Run>) -> bool {
-        self.run
-            .borrow()
-            .as_ref()
-            .is_some_and(|r| Rc::ptr_eq(r, run))
-    }
-
-    /// Makes no further calls for this run.
-    fn end(&self, run: &Rc<Run>) {
-        if self.goes_on(run) {
-            self.run.take();
-        }
-        let next = run.next.take();
-        if let Some(next) = next {
+    fn end(&self) {
+        let run = self.run.take();
+        if let Some(next) = run.and_then(|run| run.next) {
             let _ = next.cancel();
         }
     }
 
     /// Sets the next call: at the next whole interval after now.
-    fn schedule(self: &Rc<Self>, run: Rc<Run>) {
-        let since_start = self.clock.now().saturating_sub(run.started.get());
-        let delay = until_next(since_start, run.interval);
-        let (shared, next) = (self.clone(), run.clone());
+    fn schedule(self: &Rc<Self>) {
+        let now = self.clock.now();
+        let delay = match &*self.run.borrow() {
+            Some(run) => until_next(now.saturating_sub(run.started), run.interval),
+            None => return,
+        };
+        let shared = self.clone();
         let call = self.clock.call_later(delay, move || {
-            next.next.take();
-            shared.call(next);
+            if let Some(run) = &mut *shared.run.borrow_mut() {
+                run.next = None;
+            }
+            shared.call();
         });
-        *run.next.borrow_mut() = Some(call);
+        if let Some(run) = &mut *self.run.borrow_mut() {
+            run.next = Some(call);
+        }
     }
 
-    fn call(self: &Rc<Self>, run: Rc<Run>) {
-        let count = self.count(&run);
+    fn call(self: &Rc<Self>) {
+        let count = self.count();
         if self.counts && count == 0 {
-            return self.schedule(run);
+            return self.schedule();
         }
-        // The function may have been started again while an earlier run's call of it is still being made.
-        let Some(mut function) = self.function.borrow_mut().take() else {
-            return self.schedule(run);
+        let Some((number, ended)) = self.current() else {
+            return;
         };
-        run.calling.set(true);
+        // The function may have stopped the loop and started it again, and is then still being called.
+        let Some(mut function) = self.function.take() else {
+            return self.schedule();
+        };
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
         let shared = self.clone();
-        d.add_both(move |result| shared.called(run, result));
+        d.add_both(move |result| {
+            let runs_on = shared
+                .current()
+                .is_some_and(|(current, _)| current == number);
+            match result {
+                Ok(()) if runs_on => return shared.schedule(),
+                Err(_) if runs_on => shared.end(),
+                _ => {}
+            }
+            // Cancelling fires it too, and then only a failure is news.
+            match result {
+                Err(failure) if ended.is_called() => report(Origin::ReactorCall, failure),
+                result => drop(ended.fire_with(result)),
+            }
+        });
     }
 
-    /// Goes on after a call.
-    fn called(self: &Rc<Self>, run: Rc<Run>, result: Result<(), Failure>) {
-        run.calling.set(false);
-        match result {
-            Ok(()) if self.goes_on(&run) => self.schedule(run),
-            Ok(()) => {
-                // It may have been cancelled, which is an end too.
-                let _ = run.ended.callback(());
-            }
-            Err(failure) => {
-                self.end(&run);
-                if run.ended.is_called() {
-                    report(Origin::ReactorCall, failure);
-                } else {
-                    let _ = run.ended.errback(failure);
-                }
-            }
-        }
+    /// The number of the current run, and what fires its Deferred.
+    fn current(&self) -> Option<(u64, Trigger<()>)> {
+        let run = self.run.borrow();
+        run.as_ref().map(|run| (run.number, run.ended.clone()))
     }
 
-    /// How many intervals have passed since the last call that was told.
-    fn count(&self, run: &Run) -> u64 {
+    /// How many intervals have passed since those that were counted before.
+    fn count(&self) -> u64 {
         let now = self.clock.now();
-        let since_start = now.saturating_sub(run.started.get());
-        let passed = match run.last_counted.get() {
-            Some(last) => intervals(now.saturating_sub(last), run.interval),
-            // The first call of a run is made at once.
-            None => 1,
-        };
-        if passed > 0 {
-            let over = remainder(since_start, run.interval);
-            run.last_counted.set(Some(now.saturating_sub(over)));
+        let mut run = self.run.borrow_mut();
+        let Some(run) = &mut *run else { return 0 };
+        if run.interval.is_zero() {
+            return 1;
         }
+        let since_start = now.saturating_sub(run.started).as_nanos();
+        // Nanoseconds of a `Duration` are far from filling an `i128`.
+        let current = (since_start / run.interval.as_nanos()) as i128;
+        let passed = u64::try_from(current - run.counted).unwrap_or(0);
+        run.counted = current;
         passed
     }
 }
 
 /// How long from a time, that much after the start, to the next whole interval.
 fn until_next(since_start: Duration, interval: Duration) -> Duration {
-    interval - remainder(since_start, interval)
-}
-
-fn remainder(time: Duration, interval: Duration) -> Duration {
     match interval.as_nanos() {
         0 => Duration::ZERO,
-        nanos => Duration::from_nanos_u128(time.as_nanos() % nanos),
-    }
-}
-
-fn intervals(time: Duration, interval: Duration) -> u64 {
-    match interval.as_nanos() {
-        0 => 1,
-        nanos => u64::try_from(time.as_nanos() / nanos).unwrap_or(u64::MAX),
+        nanos => interval - Duration::from_nanos_u128(since_start.as_nanos() % nanos),
     }
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod events;
 mod looping;
+mod poller;
 mod readiness;
 mod remote;
 mod run;

@@ -10,10 +10,13 @@ use std::{
     sync::Arc,
 };
 
-use polling::{Event, Events, PollMode};
 use slab::Slab;
 
-use super::{Reactor, remote::Shared};
+use super::{
+    Reactor,
+    poller::{Event, Events},
+    remote::Shared,
+};
 use crate::{
     failure::Failure,
     unhandled::{Origin, report},
@@ -31,7 +34,7 @@ type Callback = Box<dyn FnMut()>;
 /// One `add_reader` or `add_writer`.
 struct Registered {
     id: u64,
-    /// Keeps the descriptor open for as long as it is polled.
+    /// Keeps the descriptor open for as long as it is polled; `Poller::add` relies on that.
     source: Rc<dyn AsFd>,
     /// Absent while it is being called.
     callback: Option<Callback>,
@@ -55,11 +58,11 @@ impl Descriptor {
     }
 
     fn event(&self, key: usize) -> Event {
-        Event::new(
-            key | (self.generation as usize) << KEY_BITS,
-            self.reader.is_some(),
-            self.writer.is_some(),
-        )
+        Event {
+            key: key | (self.generation as usize) << KEY_BITS,
+            readable: self.reader.is_some(),
+            writable: self.writer.is_some(),
+        }
     }
 }
 
@@ -141,11 +144,9 @@ impl Descriptors {
         let event = descriptor.event(key);
         let poller = &self.shared.poller;
         let polled = if known.is_some() {
-            poller.modify_with_mode(source.as_fd(), event, PollMode::Level)
+            poller.modify(source.as_fd(), event)
         } else {
-            // SAFETY: `Registered` keeps the source, and with it the descriptor, until `take` has deleted it from the
-            // poller.
-            unsafe { poller.add_with_mode(&source.as_fd(), event, PollMode::Level) }
+            poller.add(source.as_fd(), event)
         };
         if let Err(error) = polled {
             let refused = descriptor.side(direction).take();
@@ -182,9 +183,7 @@ impl Descriptors {
             self.shared.poller.delete(fd)
         } else {
             let event = descriptor.event(key);
-            self.shared
-                .poller
-                .modify_with_mode(fd, event, PollMode::Level)
+            self.shared.poller.modify(fd, event)
         };
         if let Err(error) = told {
             // Somebody closed the descriptor, and with that the system has forgotten it.

@@ -11,11 +11,10 @@ use std::{
     time::Duration,
 };
 
-use polling::{Events, Poller};
-
 use super::{
     Reactor,
     errors::{ReactorGone, WouldDeadlock},
+    poller::{Events, Poller},
 };
 use crate::{
     coroutine::{Errand, Home, give_up_errand},
@@ -84,7 +83,7 @@ impl Shared {
             inbox.messages.push(message);
         }
         if self.asleep.swap(false, Ordering::SeqCst)
-            && let Err(error) = self.poller.notify()
+            && let Err(error) = self.poller.wake()
         {
             // The message is in the inbox and is read when something else wakes the reactor.
             tracing::error!(%error, "cannot wake the reactor");

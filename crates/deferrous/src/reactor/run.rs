@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use polling::Events;
-
 use super::{
     Reactor,
     errors::ReactorError,
     events::{Phase, SystemEvent},
+    poller::Events,
     remote::Message,
 };
 use crate::{
@@ -219,7 +218,6 @@ impl Reactor {
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
-        turn.events.clear();
         self.0.shared.poll(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())

@@ -158,7 +158,7 @@ impl Timers {
 
     pub(super) fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = nanos(self.now().saturating_add(delay));
-        let call = Thunk::new(move |()| call());
+        let call = Thunk::new(move |(): &mut ()| call());
         let (index, generation) = self.0.calls.borrow_mut().insert(deadline, call);
         DelayedCall {
             timers: self.clone(),
@@ -185,7 +185,7 @@ impl Timers {
         loop {
             let call = self.0.calls.borrow_mut().pop(now);
             let Some(call) = call else { return };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call.call(()))) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call.call(&mut ()))) {
                 report(Origin::ReactorCall, Failure::from_panic(panic));
             }
         }

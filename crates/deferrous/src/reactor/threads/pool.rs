@@ -154,12 +154,14 @@ impl ThreadPool {
         if state.phase == Phase::New {
             return Ok(());
         }
-        if state.queue.len() > state.free() && state.workers < state.max {
-            self.0.grow(state);
-        } else {
+        let waiting = state.queue.len();
+        if waiting <= state.free() {
             drop(state);
             self.0.news.notify_one();
+        } else if state.workers < state.max {
+            self.0.grow(state);
         }
+        // Otherwise each idle worker has been woken for a job before this one, and whoever is done first takes it.
         Ok(())
     }
 

@@ -1,0 +1,40 @@
+# `make help` lists the targets.
+
+CARGO ?= cargo
+RUN := $(CARGO) run --quiet --release --example
+# Where the long versions of the tests go on until; see crates/deferrous/benches/README.md for how long that is.
+SOAK_CASES ?= 200000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint docs soak
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 10
+
+demo: ## build, run the programs of the founding document, and digest this tree
+	$(CARGO) build --quiet --release --examples
+	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
+	    printf '\n== %s\n' $$example; $(RUN) $$example; done
+	@printf '\n== digest, checked by sha256sum -c\n'
+	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
+	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
+	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
+
+test: ## pass the tests
+	$(CARGO) test --workspace --quiet
+
+bench: ## measure against the peers, and print the ratios
+	$(CARGO) bench --quiet -p deferrous --bench ratios
+
+lint: ## check the format, the lints and the documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+docs: ## build the documentation, in target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	@echo "open target/doc/deferrous/index.html"
+
+soak: ## pass the long versions of the tests, and the tests under memcheck
+	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model
+	scripts/memcheck

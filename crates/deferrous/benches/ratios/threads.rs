@@ -1,0 +1,98 @@
+//! Work in other threads, and its results back on this one.
+
+use std::hint::black_box;
+
+use deferrous::{Failure, Reactor, gather_results, spawn};
+use futures::future::join_all;
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::spawn_blocking,
+};
+
+use crate::harness::{Case, Pair};
+
+pub const CASES: &[Case] = &[
+    Case {
+        name: "threads: round trip, 1 in flight",
+        target: Some(1.0),
+        make: one_in_flight,
+    },
+    Case {
+        name: "threads: round trip, 64 in flight",
+        target: Some(1.0),
+        make: many_in_flight,
+    },
+];
+
+const OPS: u32 = 8192;
+const IN_FLIGHT: u32 = 64;
+
+/// As many threads as our pool has at most.
+const THREADS: usize = 10;
+
+/// What runs in the other thread: next to nothing, so that the way there and back is what is measured.
+fn job(n: u32) -> impl FnOnce() -> Result<u32, Failure> + Send + 'static {
+    move || Ok(black_box(n) + 1)
+}
+
+/// A runtime whose loop, like our reactor's, waits for descriptors and timers too. It is made once. A reactor runs once, so
+/// ours is made for every call, and its threads with it: that is in our figures.
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(THREADS)
+        .build()
+        .unwrap()
+}
+
+fn one_in_flight() -> Pair {
+    let runtime = runtime();
+    Pair {
+        ops: OPS,
+        ours: Box::new(|| {
+            let reactor = Reactor::new().unwrap();
+            let work = reactor.clone();
+            let end = spawn(async move {
+                for n in 0..OPS {
+                    black_box(work.defer_to_thread(job(n)).await?);
+                }
+                Ok(())
+            });
+            reactor.run_until(end).unwrap();
+        }),
+        peer: Box::new(move || {
+            runtime.block_on(async {
+                for n in 0..OPS {
+                    black_box(spawn_blocking(job(n)).await.unwrap().unwrap());
+                }
+            });
+        }),
+    }
+}
+
+fn many_in_flight() -> Pair {
+    let runtime = runtime();
+    Pair {
+        ops: OPS,
+        ours: Box::new(|| {
+            let reactor = Reactor::new().unwrap();
+            let work = reactor.clone();
+            let end = spawn(async move {
+                for _ in 0..OPS / IN_FLIGHT {
+                    let jobs = (0..IN_FLIGHT).map(|n| work.defer_to_thread(job(n)));
+                    black_box(gather_results(jobs).await?);
+                }
+                Ok(())
+            });
+            reactor.run_until(end).unwrap();
+        }),
+        peer: Box::new(move || {
+            runtime.block_on(async {
+                for _ in 0..OPS / IN_FLIGHT {
+                    let jobs = (0..IN_FLIGHT).map(|n| spawn_blocking(job(n)));
+                    black_box(join_all(jobs).await);
+                }
+            });
+        }),
+    }
+}
