@@ -36,12 +36,17 @@ fn assert_leaves_nothing(case: impl Fn() + Send + 'static) {
         for _ in 0..20 {
             case();
         }
-        let before = (in_use(), descriptors());
-        for _ in 0..ROUNDS {
-            case();
-        }
-        assert_eq!((descriptors(), workers()), (before.1, 0));
-        let grown = in_use() - before.0;
+        let before = descriptors();
+        // The harness allocates too, now and then. What leaks does so in every batch.
+        let batches = (0..3).map(|_| {
+            let before = in_use();
+            for _ in 0..ROUNDS {
+                case();
+            }
+            in_use() - before
+        });
+        let grown = batches.min().unwrap();
+        assert_eq!((descriptors(), workers()), (before, 0));
         assert!(
             grown < 16 * ROUNDS,
             "grew by {grown} bytes in {ROUNDS} rounds"
