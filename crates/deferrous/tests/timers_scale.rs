@@ -173,16 +173,19 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The number and delay of the call that a call sets.
+type Next = Option<(usize, u64)>;
+
 /// What timers should do, said with a sorted list of deadlines, numbers and what is set next.
 #[derive(Default)]
 struct Model {
     now: u64,
-    pending: Vec<(u64, usize, Option<(usize, u64)>)>,
+    pending: Vec<(u64, usize, Next)>,
     made: Vec<usize>,
 }
 
 impl Model {
-    fn set(&mut self, deadline: u64, number: usize, next: Option<(usize, u64)>) {
+    fn set(&mut self, deadline: u64, number: usize, next: Next) {
         let at = self.pending.partition_point(|call| call.0 <= deadline);
         self.pending.insert(at, (deadline, number, next));
     }
