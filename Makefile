@@ -20,6 +20,8 @@ demo: ## build, run the programs of the founding document, and digest this tree
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
 	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
 
+# Millions of failures are made, and each would walk the stack if this were set.
+test: export RUST_BACKTRACE = 0
 test: ## pass the tests
 	$(CARGO) test --workspace --quiet
 
@@ -35,6 +37,7 @@ docs: ## build the documentation, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@echo "open target/doc/deferrous/index.html"
 
+soak: export RUST_BACKTRACE = 0
 soak: ## pass the long versions of the tests, and the tests under memcheck
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model
 	scripts/memcheck

@@ -8,6 +8,8 @@
 use std::{
     cell::RefCell,
     fmt,
+    io::{self, Write},
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -67,7 +69,13 @@ pub type UnhandledHandler = Arc<dyn Fn(Unhandled) + Send + Sync>;
 static HANDLER: RwLock<Option<UnhandledHandler>> = RwLock::new(None);
 
 thread_local! {
-    static CAPTURED: RefCell<Vec<Vec<Unhandled>>> = const { RefCell::new(Vec::new()) };
+    /// What the living guards have captured, each under its number, innermost last.
+    static CAPTURED: RefCell<Captured> = const {
+        RefCell::new(Captured {
+            next: 0,
+            guards: Vec::new(),
+        })
+    };
 }
 
 /// Sends every unhandled failure of the program to `handler`, and returns the handler before it.
@@ -89,7 +97,12 @@ thread_local! {
 /// ```
 pub fn set_unhandled_handler(handler: Option<UnhandledHandler>) -> Option<UnhandledHandler> {
     let mut current = HANDLER.write().unwrap_or_else(PoisonError::into_inner);
-    std::mem::replace(&mut current, handler)
+    mem::replace(&mut current, handler)
+}
+
+struct Captured {
+    next: u64,
+    guards: Vec<(u64, Vec<Unhandled>)>,
 }
 
 /// Keeps this thread's unhandled failures from the handler until the guard is dropped.
@@ -103,12 +116,13 @@ pub fn set_unhandled_handler(handler: Option<UnhandledHandler>) -> Option<Unhand
 /// assert!(captured.take()[0].failure.check::<std::fmt::Error>());
 /// ```
 pub fn capture_unhandled() -> CapturedUnhandled {
-    let depth = CAPTURED.with_borrow_mut(|captured| {
-        captured.push(Vec::new());
-        captured.len()
+    let number = CAPTURED.with_borrow_mut(|captured| {
+        captured.next += 1;
+        captured.guards.push((captured.next, Vec::new()));
+        captured.next
     });
     CapturedUnhandled {
-        depth,
+        number,
         _thread: std::marker::PhantomData,
     }
 }
@@ -117,7 +131,7 @@ pub fn capture_unhandled() -> CapturedUnhandled {
 #[must_use = "failures are captured only while this guard lives"]
 #[derive(Debug)]
 pub struct CapturedUnhandled {
-    depth: usize,
+    number: u64,
     _thread: std::marker::PhantomData<*mut ()>,
 }
 
@@ -125,9 +139,9 @@ impl CapturedUnhandled {
     /// The failures since the last call, oldest first.
     pub fn take(&self) -> Vec<Unhandled> {
         CAPTURED.with_borrow_mut(|captured| {
-            captured
-                .get_mut(self.depth - 1)
-                .map(std::mem::take)
+            let mut guards = captured.guards.iter_mut();
+            let own = guards.find(|(number, _)| *number == self.number);
+            own.map(|(_, failures)| mem::take(failures))
                 .unwrap_or_default()
         })
     }
@@ -135,11 +149,9 @@ impl CapturedUnhandled {
 
 impl Drop for CapturedUnhandled {
     fn drop(&mut self) {
-        let left: Vec<_> = CAPTURED.with_borrow_mut(|captured| {
-            captured
-                .drain(self.depth.saturating_sub(1)..)
-                .flatten()
-                .collect()
+        let left = self.take();
+        CAPTURED.with_borrow_mut(|captured| {
+            captured.guards.retain(|(number, _)| *number != self.number);
         });
         for unhandled in left {
             report(unhandled.origin, unhandled.failure);
@@ -153,7 +165,7 @@ pub(crate) fn report(origin: Origin, failure: Failure) {
     let mut unhandled = Some(Unhandled { origin, failure });
     // A thread that is ending may have lost its capture already; then the handler gets the failure.
     let _ = CAPTURED.try_with(|captured| {
-        if let Some(innermost) = captured.borrow_mut().last_mut() {
+        if let Some((_, innermost)) = captured.borrow_mut().guards.last_mut() {
             innermost.extend(unhandled.take());
         }
     });
@@ -167,14 +179,15 @@ pub(crate) fn report(origin: Origin, failure: Failure) {
     };
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(unhandled))) {
         let failure = Failure::from_panic(panic);
-        eprintln!("deferrous: the handler of unhandled failures panicked: {failure:?}");
+        let text = format!("the handler of unhandled failures panicked: {failure:?}");
+        write_to_stderr(&text);
     }
 }
 
 fn write(unhandled: &Unhandled) {
     let unheard = tracing::dispatcher::get_default(|d| d.is::<tracing::subscriber::NoSubscriber>());
     if unheard {
-        eprintln!("{}\n{:?}", unhandled.origin, unhandled.failure);
+        write_to_stderr(&format!("{}\n{:?}", unhandled.origin, unhandled.failure));
     } else {
         tracing::error!(
             origin = ?unhandled.origin,
@@ -182,4 +195,9 @@ fn write(unhandled: &Unhandled) {
             "{unhandled}"
         );
     }
+}
+
+/// Does not panic where standard error is closed, since this may be called from a destructor.
+fn write_to_stderr(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -77,9 +77,9 @@ pub trait Host: Sized {
     /// the outcome given.
     fn already_called(&self, refused: Self::Outcome) -> Self::Outcome;
 
-    /// The failure of a link that returned a Deferred which waits, in the end, for that link's own: two
-    /// that wait for each other would never end.
-    fn circular(&self) -> Self::Outcome;
+    /// The failure of a link that returned `inner`, which waits, in the end, for that link's own
+    /// Deferred, or is it: they would wait for each other for ever.
+    fn circular(&self, inner: &Self::Cell) -> Self::Outcome;
 
     /// Makes what a waiting Deferred keeps of `cell`.
     fn upstream(&self, cell: &Self::Cell) -> Self::Upstream;

@@ -74,6 +74,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The one that was pushed last.
+    pub(super) fn last(&self) -> Option<&T> {
+        match self {
+            Queue::Few(few) => few.last(),
+            Queue::Many(many) => many.back(),
+        }
+    }
+
     #[inline]
     pub(super) fn len(&self) -> usize {
         match self {

@@ -4,7 +4,7 @@ use std::mem;
 
 use super::{
     AlreadyCalled, Host, NotPaused, State, Step,
-    state::{Begin, Cancel, Entry, Fired, Next},
+    state::{Begin, Cancel, Entry, Fired, Next, Waiter},
 };
 
 /// Gives a Deferred its outcome and runs its links; Twisted's `callback` and `errback`.
@@ -22,8 +22,8 @@ pub fn fire<H: Host>(
     match host.with(cell, |state| state.fire(host, &mut outcome)) {
         Fired::Taken(next) => drive(host, cell, next, &mut outcome),
         Fired::Disarmed(canceller) => {
-            drop(canceller);
             run(host, cell);
+            drop(canceller);
         }
         Fired::Swallowed => {}
         Fired::Already => return Err(AlreadyCalled),
@@ -224,11 +224,12 @@ fn descend<H: Host>(
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
 fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Outcome) -> Next<H> {
     if is_circle(host, current, inner) {
-        *hand = host.circular();
+        *hand = host.circular(inner);
         return host.with(current, |state| state.came(host, hand));
     }
+    // One that is on its way through its links has an outcome too, but not the one to be taken.
     let taken = host.with(inner, |state| {
-        if state.is_ready() {
+        if state.is_settled() {
             return state.outcome.replace(host.nothing());
         }
         state.waiters += 1;
@@ -250,28 +251,31 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
     }
 }
 
-/// Whether `inner` waits, in the end, for `current`. Only a Deferred that is waited for can be in a
-/// circle, and one whose link is running waits for none itself, so the walk is rare and it ends.
+/// Whether `inner` waits, in the end, for `current`.
+///
+/// Two rows are about to be joined: those that wait for `current`, and those that `inner` waits for. Both are walked
+/// in step, and the end of either says that they are not one. So it is the shorter that counts, and building a
+/// row of any length, from whichever end, takes no more time than sorting would.
 fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
     if host.same(current, inner) {
         return true;
     }
-    if host.with(current, |state| state.waiters == 0) {
-        return false;
-    }
-    let next = |cell: &H::Cell| {
-        host.with(cell, |state| {
+    let (mut up, mut down) = (inner.clone(), Some(current.clone()));
+    loop {
+        down = match down.map(|cell| host.with(&cell, |state| state.waiter())) {
+            Some(Waiter::None) => return false,
+            Some(Waiter::One(outer)) => Some(outer),
+            Some(Waiter::Several) | None => None,
+        };
+        let next = host.with(&up, |state| {
             state.upstream.as_ref().and_then(|up| host.upgrade(up))
-        })
-    };
-    let mut at = next(inner);
-    while let Some(cell) = at {
-        if host.same(current, &cell) {
-            return true;
+        });
+        match next {
+            None => return false,
+            Some(next) if host.same(current, &next) => return true,
+            Some(next) => up = next,
         }
-        at = next(&cell);
     }
-    false
 }
 
 /// The running link of `current` returned an outcome for another Deferred.

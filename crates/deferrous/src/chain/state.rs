@@ -55,7 +55,7 @@ pub struct State<H: Host> {
     pub(super) canceller: Option<H::Canceller>,
     pub(super) upstream: Option<H::Upstream>,
     pub(super) pauses: u32,
-    /// How many of the links are `Entry::Resume`: only a Deferred with waiters can close a circle.
+    /// How many of the links are `Entry::Resume`.
     pub(super) waiters: u32,
     pub(super) bits: u8,
 }
@@ -268,6 +268,14 @@ impl<H: Host> State<H> {
         self.outcome = Some(mem::replace(hand, host.nothing()));
     }
 
+    pub(super) fn waiter(&self) -> Waiter<H> {
+        match (self.waiters, self.links.last()) {
+            (0, _) => Waiter::None,
+            (1, Some(Entry::Resume(outer))) => Waiter::One(outer.clone()),
+            _ => Waiter::Several,
+        }
+    }
+
     /// The running link has returned a Deferred without an outcome.
     pub(super) fn wait(&mut self, upstream: H::Upstream) {
         self.bits &= !RUNNING;
@@ -324,6 +332,14 @@ impl<H: Host> State<H> {
     pub(super) const fn swallow_next(&mut self) {
         self.bits |= SWALLOW_NEXT;
     }
+}
+
+/// Who waits for a Deferred.
+pub(super) enum Waiter<H: Host> {
+    None,
+    One(H::Cell),
+    /// More than one, or one with other links after it.
+    Several,
 }
 
 /// What cancelling a Deferred amounts to.

@@ -175,7 +175,7 @@ impl<T> Drop for DeferredFuture<T> {
         }
         chain::add(&Closures, &cell, || Thunk::new(ignore_cancelled));
         cell.detach();
-        dispose::later(Remains::Cancel(cell));
+        dispose::dispose(Remains::Cancel(cell));
     }
 }
 

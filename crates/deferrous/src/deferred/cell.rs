@@ -142,7 +142,9 @@ impl Host for Closures {
         Outcome::Failure(AlreadyCalled.into())
     }
 
-    fn circular(&self) -> Outcome {
+    fn circular(&self, inner: &DeferredCell) -> Outcome {
+        // The link has given up the handle, and what `inner` comes to is taken by nobody.
+        inner.detached.set(true);
         Outcome::Failure(CircularWait.into())
     }
 
@@ -226,18 +228,17 @@ impl CellData {
         let left = self.triggers.get() - 1;
         self.triggers.set(left);
         if left == 0 && !self.read(|state| state.is_called() || state.is_cancelling()) {
-            self.abandon();
+            dispose::dispose(Remains::Abandoned(self.clone()));
         }
     }
 
-    #[cold]
-    fn abandon(self: &Rc<Self>) {
+    /// Fails a Deferred that nothing can fire any more, unless nobody would notice.
+    pub(crate) fn abandon(self: &Rc<Self>) {
         if self.detached.get() && self.read(State::pending) == 0 {
             return;
         }
-        let outcome = Outcome::Failure(Abandoned.into());
-        let fired = chain::fire(&Closures, self, outcome);
-        debug_assert_eq!(fired, Ok(()));
+        // It may have been cancelled since its last trigger went.
+        let _ = chain::fire(&Closures, self, Outcome::Failure(Abandoned.into()));
     }
 }
 
@@ -248,13 +249,13 @@ impl Drop for CellData {
         match state.take_outcome() {
             Some(Outcome::Failure(failure)) => report(Origin::Deferred, failure),
             Some(Outcome::Value(value)) if value.needs_drop() => {
-                dispose::later(Remains::Value(value));
+                dispose::dispose(Remains::Value(value));
             }
             _ => {}
         }
         if state.pending() > 0 || !state.is_called() {
             let state = std::mem::replace(state, State::new(None));
-            dispose::later(Remains::State(state));
+            dispose::dispose(Remains::State(state));
         }
     }
 }

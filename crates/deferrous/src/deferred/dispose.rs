@@ -1,8 +1,8 @@
 //! Taking apart what a Deferred leaves behind, without recursion.
 //!
-//! A link may own a Deferred whose links own Deferreds, a million deep. Dropping the first would drop the
-//! second from inside, and so on until the stack is full. Instead each cell puts its remains on a list of
-//! the thread, and whoever finds the list idle works it off.
+//! A link may own a Deferred, or a trigger, whose links own others, a million deep. Dropping the first would drop or
+//! abandon the second from inside, and so on until the stack is full. Instead, from some depth on, remains go on a list of
+//! the thread, which is worked off at that depth.
 
 use std::cell::{Cell, RefCell};
 
@@ -21,43 +21,55 @@ pub(crate) enum Remains {
     Value(Value),
     /// The state of a Deferred that ended with links in its queue, or with a canceller.
     State(State<Closures>),
+    /// A Deferred whose last trigger is gone.
+    Abandoned(DeferredCell),
     /// A Deferred to cancel because the future that waited for it was dropped.
     Cancel(DeferredCell),
 }
 
+/// How deep disposing may nest. Up to here what is dropped is gone when its drop returns, as everywhere else in Rust.
+/// What lies deeper waits on the list until the stack has come back up to here.
+const DEEPEST: u32 = 16;
+
 thread_local! {
-    static BUSY: Cell<bool> = const { Cell::new(false) };
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
     static LIST: RefCell<Vec<Remains>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Disposes of `remains` now, or, if that is already going on further up the stack, after what is there.
-pub(crate) fn later(remains: Remains) {
+/// Disposes of `remains`: now, or soon if that is already going on too deep in the stack.
+///
+/// Where the thread is ending and the list is gone, it is done now.
+pub(crate) fn dispose(remains: Remains) {
     let mut next = Some(remains);
-    let nested = BUSY.try_with(|busy| busy.replace(true)).unwrap_or(false);
-    if nested {
-        // Where the thread is ending and the list is gone, what is left is dropped here.
+    if DEPTH.get() == DEEPEST {
         let _ = LIST.try_with(|list| list.borrow_mut().extend(next.take()));
-        return;
     }
-    let _idle = Idle;
+    let _level = Level::enter();
     while let Some(remains) = next {
-        dispose(remains);
+        take_apart(remains);
         next = LIST
             .try_with(|list| list.borrow_mut().pop())
             .unwrap_or(None);
     }
 }
 
-/// Marks the list as idle even if a destructor panicked.
-struct Idle;
+/// One level of nesting, left even if a destructor panics.
+struct Level;
 
-impl Drop for Idle {
-    fn drop(&mut self) {
-        let _ = BUSY.try_with(|busy| busy.set(false));
+impl Level {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Level
     }
 }
 
-fn dispose(remains: Remains) {
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+fn take_apart(remains: Remains) {
     match remains {
         Remains::Value(value) => drop(value),
         Remains::State(mut state) => {
@@ -71,6 +83,7 @@ fn dispose(remains: Remains) {
                 }
             }
         }
+        Remains::Abandoned(cell) => cell.abandon(),
         Remains::Cancel(cell) => chain::cancel(&Closures, &cell),
     }
 }

@@ -40,6 +40,7 @@ impl Shared {
         if self.handing_out.replace(true) {
             return;
         }
+        let _done = HandingOut(&self.handing_out);
         while self.tokens.get() > 0
             && let Some(trigger) = self.waiters.next()
         {
@@ -47,7 +48,15 @@ impl Shared {
             // A Deferred that refuses the permit drops it, which frees the token again.
             let _ = trigger.callback(SemaphorePermit(self.clone()));
         }
-        self.handing_out.set(false);
+    }
+}
+
+/// Ends the handing out, even if a destructor panics.
+struct HandingOut<'a>(&'a Cell<bool>);
+
+impl Drop for HandingOut<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 

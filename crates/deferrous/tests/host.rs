@@ -1,0 +1,363 @@
+//! A second host of the engine, as unlike closures as can be: Deferreds are numbers of an arena, links are an
+//! enum, and outcomes are numbers or texts.
+
+use std::cell::{Cell, RefCell};
+
+use deferrous::chain::{
+    AlreadyCalled, Host, NotPaused, State, Step, add, cancel, fire, pause, unpause,
+};
+
+type Outcome = Result<i64, String>;
+
+#[derive(Clone, Copy)]
+enum Link {
+    Plus(i64),
+    Fail(&'static str),
+    Recover(i64),
+    Return(usize),
+    Forward(usize),
+    Pause,
+    Cancel(usize),
+    Fire(usize, i64),
+    Add(&'static Link),
+    Note(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Canceller {
+    Nothing,
+    Fires(i64),
+    CancelsAgain,
+}
+
+/// The arena, and what happened in it.
+#[derive(Default)]
+struct Arena {
+    cells: RefCell<Vec<Option<Box<State<Arena>>>>>,
+    settled: Cell<usize>,
+    notes: RefCell<Vec<String>>,
+}
+
+impl Host for Arena {
+    type Cell = usize;
+    type Upstream = usize;
+    type Outcome = Outcome;
+    type Link = Link;
+    type Canceller = Canceller;
+
+    fn with<R>(&self, cell: &usize, f: impl FnOnce(&mut State<Self>) -> R) -> R {
+        let mut state = self.cells.borrow_mut()[*cell].take().expect("lent twice");
+        let result = f(&mut state);
+        self.cells.borrow_mut()[*cell] = Some(state);
+        result
+    }
+
+    fn same(&self, a: &usize, b: &usize) -> bool {
+        a == b
+    }
+
+    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
+        match (link, &mut *outcome) {
+            (Link::Plus(n), Ok(value)) => *value += n,
+            (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),
+            (Link::Recover(n), Err(_)) => *outcome = Ok(n),
+            (Link::Return(inner), Ok(_)) => return Step::Chain(inner),
+            (Link::Forward(to), _) => return Step::Forward(to),
+            (Link::Pause, _) => pause(self, cell),
+            (Link::Cancel(other), _) => cancel(self, &other),
+            (Link::Fire(other, value), _) => {
+                let fired = fire(self, &other, Ok(value));
+                self.note(format!("{fired:?}"));
+            }
+            (Link::Add(link), _) => {
+                add(self, cell, || *link);
+                self.note("added".to_owned());
+            }
+            (Link::Note(name), outcome) => self.note(format!("{name} {outcome:?}")),
+            _ => {}
+        }
+        Step::Outcome
+    }
+
+    fn call_canceller(&self, cell: &usize, canceller: Canceller) {
+        self.note("canceller".to_owned());
+        match canceller {
+            Canceller::Nothing => {}
+            Canceller::Fires(value) => fire(self, cell, Ok(value)).unwrap(),
+            Canceller::CancelsAgain => cancel(self, cell),
+        }
+    }
+
+    fn settled(&self, _: &usize) {
+        self.settled.set(self.settled.get() + 1);
+    }
+
+    fn nothing(&self) -> Outcome {
+        Ok(0)
+    }
+
+    fn cancelled(&self) -> Outcome {
+        Err("cancelled".to_owned())
+    }
+
+    fn already_called(&self, _: Outcome) -> Outcome {
+        Err("already called".to_owned())
+    }
+
+    fn circular(&self, _: &usize) -> Outcome {
+        Err("circular".to_owned())
+    }
+
+    fn upstream(&self, cell: &usize) -> usize {
+        *cell
+    }
+
+    fn upgrade(&self, upstream: &usize) -> Option<usize> {
+        Some(*upstream)
+    }
+}
+
+impl Arena {
+    fn note(&self, what: String) {
+        self.notes.borrow_mut().push(what);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    fn keep(&self, state: State<Arena>) -> usize {
+        let mut cells = self.cells.borrow_mut();
+        cells.push(Some(Box::new(state)));
+        cells.len() - 1
+    }
+
+    fn unfired(&self, links: &[Link]) -> usize {
+        self.with_links(State::new(None), links)
+    }
+
+    fn fired(&self, value: i64, links: &[Link]) -> usize {
+        self.with_links(State::fired(Ok(value)), links)
+    }
+
+    fn with_links(&self, state: State<Arena>, links: &[Link]) -> usize {
+        let cell = self.keep(state);
+        for link in links {
+            add(self, &cell, || *link);
+        }
+        cell
+    }
+
+    fn outcome(&self, cell: usize) -> Option<Outcome> {
+        self.with(&cell, |state| state.outcome().cloned())
+    }
+}
+
+#[test]
+fn an_outcome_is_given_once() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[Link::Plus(1)]);
+    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
+    assert_eq!(fire(&arena, &d, Ok(5)), Err(AlreadyCalled));
+    assert_eq!(arena.outcome(d), Some(Ok(2)));
+}
+
+#[test]
+fn links_run_in_the_order_they_were_added() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[
+        Link::Note("a"),
+        Link::Fail("no"),
+        Link::Plus(5),
+        Link::Note("b"),
+        Link::Recover(7),
+        Link::Note("c"),
+    ]);
+    assert!(arena.notes().is_empty());
+    fire(&arena, &d, Ok(1)).unwrap();
+    assert_eq!(arena.notes(), ["a Ok(1)", "b Err(\"no\")", "c Ok(7)"]);
+}
+
+#[test]
+fn a_link_added_after_firing_runs_at_once() {
+    let arena = Arena::default();
+    let d = arena.fired(1, &[]);
+    add(&arena, &d, || Link::Note("late"));
+    assert_eq!(arena.notes(), ["late Ok(1)"]);
+}
+
+#[test]
+fn a_link_added_by_a_running_one_is_queued() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[Link::Add(&Link::Note("last")), Link::Note("next")]);
+    fire(&arena, &d, Ok(1)).unwrap();
+    assert_eq!(arena.notes(), ["added", "next Ok(1)", "last Ok(1)"]);
+}
+
+#[test]
+fn a_fired_inner_one_is_taken_and_left_with_nothing() {
+    let arena = Arena::default();
+    let inner = arena.fired(5, &[]);
+    let d = arena.fired(1, &[Link::Return(inner), Link::Plus(1)]);
+    assert_eq!(arena.outcome(d), Some(Ok(6)));
+    assert_eq!(arena.outcome(inner), Some(Ok(0)));
+}
+
+#[test]
+fn an_unfired_inner_one_is_waited_for() {
+    let arena = Arena::default();
+    let inner = arena.unfired(&[Link::Plus(1)]);
+    let d = arena.fired(1, &[Link::Return(inner), Link::Note("next")]);
+    assert!(arena.with(&d, |state| state.is_waiting()));
+    assert!(arena.with(&d, |state| state.waiting_on().copied()) == Some(inner));
+    fire(&arena, &inner, Ok(5)).unwrap();
+    assert_eq!(arena.notes(), ["next Ok(6)"]);
+    assert_eq!(arena.outcome(inner), Some(Ok(0)));
+}
+
+#[test]
+fn the_waiting_one_goes_on_before_the_next_link_of_the_inner_one() {
+    let arena = Arena::default();
+    let inner = arena.unfired(&[]);
+    arena.fired(1, &[Link::Return(inner), Link::Note("outer")]);
+    add(&arena, &inner, || Link::Note("inner"));
+    fire(&arena, &inner, Ok(5)).unwrap();
+    assert_eq!(arena.notes(), ["outer Ok(5)", "inner Ok(0)"]);
+}
+
+#[test]
+fn a_paused_inner_one_is_waited_for() {
+    let arena = Arena::default();
+    let inner = arena.fired(5, &[]);
+    pause(&arena, &inner);
+    let d = arena.fired(1, &[Link::Return(inner)]);
+    assert_eq!(arena.outcome(d), None);
+    unpause(&arena, &inner).unwrap();
+    assert_eq!(arena.outcome(d), Some(Ok(5)));
+}
+
+#[test]
+fn pauses_count() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[Link::Note("link")]);
+    pause(&arena, &d);
+    pause(&arena, &d);
+    fire(&arena, &d, Ok(1)).unwrap();
+    unpause(&arena, &d).unwrap();
+    assert!(arena.notes().is_empty());
+    unpause(&arena, &d).unwrap();
+    assert_eq!(arena.notes(), ["link Ok(1)"]);
+    assert_eq!(unpause(&arena, &d), Err(NotPaused));
+}
+
+#[test]
+fn pausing_from_inside_a_link_stops_after_that_link() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[Link::Note("a"), Link::Pause, Link::Note("b")]);
+    fire(&arena, &d, Ok(1)).unwrap();
+    assert_eq!(arena.notes(), ["a Ok(1)"]);
+    assert_eq!(
+        arena.with(&d, |state| (state.pauses(), state.pending())),
+        (1, 1)
+    );
+    unpause(&arena, &d).unwrap();
+    assert_eq!(arena.notes(), ["b Ok(1)"]);
+}
+
+#[test]
+fn cancelling_calls_the_canceller_once() {
+    for canceller in [Canceller::Nothing, Canceller::CancelsAgain] {
+        let arena = Arena::default();
+        let d = arena.keep(State::new(Some(canceller)));
+        cancel(&arena, &d);
+        cancel(&arena, &d);
+        assert_eq!(arena.notes(), ["canceller"]);
+        assert_eq!(arena.outcome(d), Some(Err("cancelled".to_owned())));
+        assert_eq!(fire(&arena, &d, Ok(1)), Err(AlreadyCalled));
+    }
+}
+
+#[test]
+fn a_canceller_may_fire() {
+    let arena = Arena::default();
+    let d = arena.keep(State::new(Some(Canceller::Fires(8))));
+    cancel(&arena, &d);
+    assert_eq!(arena.outcome(d), Some(Ok(8)));
+}
+
+#[test]
+fn without_a_canceller_the_one_later_firing_is_swallowed() {
+    let arena = Arena::default();
+    let d = arena.unfired(&[]);
+    cancel(&arena, &d);
+    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
+    assert_eq!(fire(&arena, &d, Ok(2)), Err(AlreadyCalled));
+    assert_eq!(arena.outcome(d), Some(Err("cancelled".to_owned())));
+}
+
+#[test]
+fn while_waiting_cancel_goes_to_the_inner_one() {
+    let arena = Arena::default();
+    let inner = arena.keep(State::new(Some(Canceller::Fires(3))));
+    let middle = arena.fired(1, &[Link::Return(inner)]);
+    let d = arena.fired(1, &[Link::Return(middle)]);
+    cancel(&arena, &d);
+    assert_eq!(arena.outcome(d), Some(Ok(3)));
+}
+
+#[test]
+fn links_may_cancel_and_fire_others_and_themselves() {
+    let arena = Arena::default();
+    let other = arena.unfired(&[Link::Note("other")]);
+    let d = arena.keep(State::new(None));
+    for link in [Link::Cancel(other), Link::Fire(other, 1), Link::Fire(d, 2)] {
+        add(&arena, &d, || link);
+    }
+    fire(&arena, &d, Ok(1)).unwrap();
+    let expected = ["other Err(\"cancelled\")", "Ok(())", "Err(AlreadyCalled)"];
+    assert_eq!(arena.notes(), expected);
+    assert_eq!(arena.outcome(d), Some(Ok(1)));
+}
+
+#[test]
+fn an_outcome_is_forwarded_before_the_next_link() {
+    let arena = Arena::default();
+    let other = arena.unfired(&[Link::Note("other")]);
+    let again = arena.fired(1, &[Link::Forward(other), Link::Note("rest")]);
+    assert_eq!(arena.notes(), ["other Ok(1)", "rest Ok(0)"]);
+    add(&arena, &again, || Link::Forward(other));
+    assert_eq!(arena.outcome(again), Some(Err("already called".to_owned())));
+}
+
+#[test]
+fn circles_fail() {
+    let arena = Arena::default();
+    let a = arena.unfired(&[Link::Return(0)]);
+    fire(&arena, &a, Ok(1)).unwrap();
+    assert_eq!(arena.outcome(a), Some(Err("circular".to_owned())));
+    let (b, c, d) = (1, 2, 3);
+    arena.unfired(&[Link::Return(d)]);
+    arena.fired(1, &[Link::Return(b)]);
+    arena.fired(1, &[Link::Return(c)]);
+    fire(&arena, &b, Ok(1)).unwrap();
+    assert_eq!(arena.outcome(b), Some(Ok(0)));
+    assert_eq!(arena.outcome(d), Some(Err("circular".to_owned())));
+}
+
+#[test]
+fn a_row_of_any_length_takes_no_stack_and_settles_each() {
+    let small = std::thread::Builder::new().stack_size(128 * 1024);
+    let row = small.spawn(|| {
+        let arena = Arena::default();
+        let innermost = arena.unfired(&[]);
+        let mut d = innermost;
+        for _ in 0..100_000 {
+            d = arena.fired(0, &[Link::Return(d), Link::Plus(1)]);
+        }
+        let before = arena.settled.get();
+        fire(&arena, &innermost, Ok(0)).unwrap();
+        assert_eq!(arena.outcome(d), Some(Ok(100_000)));
+        assert_eq!(arena.settled.get() - before, 100_001);
+    });
+    row.unwrap().join().unwrap();
+}

@@ -1,0 +1,3 @@
+fn main() {
+    drop(deferrous::succeed(1_u8).add_callback(|n| n + 1));
+}

@@ -1,0 +1,4 @@
+fn main() {
+    let (trigger, _d) = deferrous::deferred::<u8>();
+    let _ = trigger.callback("text");
+}
