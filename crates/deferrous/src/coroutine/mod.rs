@@ -9,7 +9,7 @@ mod task;
 mod waker;
 
 pub use future::DeferredFuture;
-pub(crate) use registry::{Errand, Home, run_errand, with_home};
+pub(crate) use registry::{Errand, Home, give_up_errand, run_errand, with_home};
 pub use waker::CannotResume;
 
 use crate::{deferred::Deferred, failure::Failure};

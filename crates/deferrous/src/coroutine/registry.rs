@@ -85,3 +85,9 @@ pub(crate) fn run_errand(errand: Errand) {
         Errand::Forget(id) => drop(take(id)),
     }
 }
+
+/// Gives up an errand that no reactor will run: what it was to resume is dropped, since nothing else may.
+pub(crate) fn give_up_errand(errand: Errand) {
+    let (Errand::Resume(id) | Errand::Forget(id)) = errand;
+    drop(take(id));
+}

@@ -94,6 +94,7 @@ impl Task {
                 return None;
             };
             let waker = self.waker();
+            waker.shared.begin_poll();
             match self.poll_with(&mut future, &waker) {
                 Poll::Ready(outcome) => {
                     drop(future);
@@ -148,7 +149,7 @@ impl Task {
     /// and when it is dropped, the coroutine is.
     fn put_back(self: &Rc<Self>, waker: OwnWaker, errand_sent: bool) {
         let lent = waker.is_lent();
-        if lent || errand_sent {
+        if lent || errand_sent || waker.shared.is_woken() {
             self.registered.set(true);
             registry::keep(waker.shared.id, self.clone());
         }

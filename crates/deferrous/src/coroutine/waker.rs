@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
     task::{Wake, Waker},
     thread::{self, ThreadId},
@@ -56,7 +56,10 @@ impl OwnWaker {
 
     /// Whether somebody else has a clone.
     pub(super) fn is_lent(&self) -> bool {
-        Arc::strong_count(&self.shared) > 2
+        let lent = Arc::strong_count(&self.shared) > 2;
+        // Who has let go of a clone has woken before that.
+        fence(Ordering::Acquire);
+        lent
     }
 }
 
@@ -67,6 +70,8 @@ pub(super) struct TaskWaker {
     home: Option<Arc<dyn Home>>,
     /// The coroutine woke itself while it was being polled.
     notified: AtomicBool,
+    /// Another thread has woken it since the last poll began: an errand is on its way, and must find the coroutine.
+    woken: AtomicBool,
 }
 
 impl TaskWaker {
@@ -76,7 +81,20 @@ impl TaskWaker {
             thread,
             home,
             notified: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
         })
+    }
+
+    /// What woke the coroutine before now is known to the poll that begins.
+    pub(super) fn begin_poll(&self) {
+        if self.woken.load(Ordering::Acquire) {
+            self.woken.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another thread has woken it since the poll began. To be asked after whether that thread still has a clone.
+    pub(super) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
     }
 
     /// Whether a wake came during the poll that has just ended.
@@ -106,8 +124,12 @@ impl Wake for TaskWaker {
                 Some(task) => task.resume(),
                 None => self.notified.store(true, Ordering::Relaxed),
             }
-        } else if !self.send(Errand::Resume(self.id)) {
-            report(Origin::Wake, CannotResume.into());
+        } else {
+            self.woken.store(true, Ordering::Release);
+            if !self.send(Errand::Resume(self.id)) {
+                self.woken.store(false, Ordering::Release);
+                report(Origin::Wake, CannotResume.into());
+            }
         }
     }
 }
@@ -115,7 +137,9 @@ impl Wake for TaskWaker {
 impl Drop for TaskWaker {
     fn drop(&mut self) {
         if self.is_at_home() {
-            drop(registry::take(self.id));
+            if !*self.woken.get_mut() {
+                drop(registry::take(self.id));
+            }
         } else {
             // Without a reactor to tell, the coroutine stays where it is until its thread ends.
             self.send(Errand::Forget(self.id));

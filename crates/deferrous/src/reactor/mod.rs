@@ -34,12 +34,16 @@ pub use time::{Clock, ReactorTime};
 pub use timers::{DelayedCall, DelayedCallError};
 
 use self::{
-    events::Triggers, readiness::Descriptors, remote::Shared, run::Stage, signals::Signals,
+    events::Triggers,
+    readiness::Descriptors,
+    remote::{BlockedCall, Shared},
+    run::Stage,
+    signals::Signals,
     timers::Timers,
 };
 use crate::{
     coroutine,
-    deferred::{CancelHandle, Deferred, trigger::Firing},
+    deferred::{Deferred, trigger::Firing},
     failure::Failure,
 };
 
@@ -91,7 +95,7 @@ struct Inner {
     /// What waits for jobs in threads.
     replies: RefCell<Slab<Firing>>,
     /// What threads wait for in `blocking_call_from_thread`.
-    blocked: RefCell<Slab<CancelHandle>>,
+    blocked: RefCell<Slab<BlockedCall>>,
     /// Fires when the pool's last worker has gone.
     pool_stopped: RefCell<Option<crate::deferred::Trigger<()>>>,
 }
@@ -238,6 +242,10 @@ impl Reactor {
         matches!(self.0.stage.get(), Stage::Running | Stage::Stopping)
     }
 
+    fn has_ended(&self) -> bool {
+        self.0.stage.get() == Stage::Ended
+    }
+
     fn downgrade(&self) -> WeakReactor {
         WeakReactor(Rc::downgrade(&self.0))
     }
@@ -270,19 +278,20 @@ impl Reactor {
         self.0.replies.borrow_mut().insert(firing)
     }
 
-    fn add_blocked(&self, handle: CancelHandle) -> usize {
-        self.0.blocked.borrow_mut().insert(handle)
+    fn add_blocked(&self, call: BlockedCall) -> usize {
+        self.0.blocked.borrow_mut().insert(call)
     }
 
     fn remove_blocked(&self, key: usize) {
-        self.0.blocked.borrow_mut().try_remove(key);
+        let removed = self.0.blocked.borrow_mut().try_remove(key);
+        drop(removed);
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         // Threads that still hold a remote are told that nobody listens.
-        drop(self.shared.close());
+        self.shared.close();
         self.pool.stop_then(|| {});
     }
 }

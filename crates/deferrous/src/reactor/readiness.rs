@@ -109,8 +109,8 @@ impl Descriptors {
     ) -> io::Result<Watch> {
         let source = Rc::new(source);
         let fd = source.as_fd().as_raw_fd();
-        let mut table = self.table.borrow_mut();
-        let table = &mut *table;
+        let mut borrowed = self.table.borrow_mut();
+        let table = &mut *borrowed;
         let known = table.by_fd.get(&fd).copied();
         let key = known.unwrap_or_else(|| {
             let generation = table.next_generation;
@@ -149,11 +149,13 @@ impl Descriptors {
             poller.add(source.as_fd(), event)
         };
         if let Err(error) = polled {
-            *descriptor.side(direction) = None;
+            let refused = descriptor.side(direction).take();
             if known.is_none() {
                 table.descriptors.remove(key);
             }
-            return Err(error);
+            drop(borrowed);
+            drop(refused);
+            return Err(cannot_poll(fd, error));
         }
         table.by_fd.insert(fd, key);
         Ok(Watch {
@@ -250,6 +252,17 @@ impl Descriptors {
             drop(self.take(key, direction, id));
         }
     }
+}
+
+/// Says what the system does not: it calls a descriptor that it never polls a lack of permission.
+fn cannot_poll(fd: RawFd, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("descriptor {fd} cannot be polled: a regular file or directory is always ready"),
+    )
 }
 
 impl Reactor {

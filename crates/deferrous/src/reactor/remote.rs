@@ -17,8 +17,8 @@ use super::{
     poller::{Events, Poller},
 };
 use crate::{
-    coroutine::{Errand, Home},
-    deferred::{CallbackResult, cell::Outcome},
+    coroutine::{Errand, Home, give_up_errand},
+    deferred::{CallbackResult, CancelHandle, cell::Outcome},
     failure::Failure,
 };
 
@@ -30,6 +30,14 @@ pub(super) enum Message {
     Errand(Errand),
     /// The pool's last worker has gone.
     PoolStopped,
+}
+
+/// What a thread waits for in `blocking_call_from_thread`.
+pub(super) struct BlockedCall {
+    /// Cancels what the call has returned.
+    pub(super) handle: CancelHandle,
+    /// Tells the thread that the reactor has ended.
+    pub(super) gone: Box<dyn FnOnce()>,
 }
 
 /// What the reactor's thread and the others share.
@@ -114,11 +122,19 @@ impl Shared {
         }
     }
 
-    /// Refuses further messages, and hands out those left to be dropped.
-    pub(super) fn close(&self) -> Vec<Message> {
-        let mut inbox = self.inbox();
-        inbox.closed = true;
-        mem::take(&mut inbox.messages)
+    /// Refuses further messages, and drops those left. Who waits for one hears of that.
+    pub(super) fn close(&self) {
+        let left = {
+            let mut inbox = self.inbox();
+            inbox.closed = true;
+            mem::take(&mut inbox.messages)
+        };
+        for message in left {
+            match message {
+                Message::Errand(errand) => give_up_errand(errand),
+                other => drop(other),
+            }
+        }
     }
 }
 
@@ -204,16 +220,20 @@ impl Remote {
         if thread::current().id() == self.0.thread {
             return Err(WouldDeadlock.into());
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel::<Result<R::Value, Failure>>(1);
         self.call_from_thread(move |reactor| {
             let reactor_again = reactor.clone();
             let d = crate::deferred::maybe_deferred(move || call(&reactor_again));
-            let waiting = reactor.add_blocked(d.cancel_handle());
+            let ending = sender.clone();
+            let waiting = reactor.add_blocked(BlockedCall {
+                handle: d.cancel_handle(),
+                gone: Box::new(move || drop(ending.try_send(Err(ReactorGone.into())))),
+            });
             let reactor = reactor.clone();
             d.add_both(move |result| {
                 reactor.remove_blocked(waiting);
-                // Nobody but the waiting thread has the other end, and it waits.
-                let _ = sender.send(result);
+                // A thread that was told that the reactor is gone waits no more.
+                let _ = sender.try_send(result);
             });
         })?;
         receiver.recv().unwrap_or_else(|_| Err(ReactorGone.into()))

@@ -32,6 +32,12 @@ pub(super) enum Stage {
     Ended,
 }
 
+/// How often at most the end of a run looks for what was set meanwhile.
+const LAST_ROUNDS: usize = 100;
+
+/// How long a stopping reactor waits before it looks again whether threads that wait for it wait in vain.
+const RECHECK: Duration = Duration::from_millis(20);
+
 /// What a turn of the loop uses again and again.
 struct Turn {
     events: Events,
@@ -50,11 +56,7 @@ impl Reactor {
     /// [`ReactorError::AlreadyRunning`] from inside a callback, [`ReactorError::NotRestartable`] after the end, and
     /// [`ReactorError::Io`] if the system refuses to poll.
     pub fn run(&self) -> Result<(), ReactorError> {
-        match self.0.stage.get() {
-            Stage::New => {}
-            Stage::Running | Stage::Stopping => return Err(ReactorError::AlreadyRunning),
-            Stage::Ended => return Err(ReactorError::NotRestartable),
-        }
+        self.check_startable()?;
         self.0.stage.set(Stage::Running);
         let _ended = Ended(self);
         if self.0.handles_signals {
@@ -71,6 +73,14 @@ impl Reactor {
             }
             Ok(())
         })
+    }
+
+    fn check_startable(&self) -> Result<(), ReactorError> {
+        match self.0.stage.get() {
+            Stage::New => Ok(()),
+            Stage::Running | Stage::Stopping => Err(ReactorError::AlreadyRunning),
+            Stage::Ended => Err(ReactorError::NotRestartable),
+        }
     }
 
     /// Runs until `deferred` fires, stops, and returns its outcome; Twisted's `task.react`.
@@ -92,6 +102,8 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
+        // A run that goes on already must not end when this Deferred fires.
+        self.check_startable()?;
         let result = Rc::new(RefCell::new(None));
         let (store, reactor) = (Rc::downgrade(&result), self.downgrade());
         let handle = deferred.cancel_handle();
@@ -137,10 +149,15 @@ impl Reactor {
 
     /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`.
     pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
-        if !self.is_running() {
+        let call = move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+                report(Origin::ReactorCall, Failure::from_panic(panic));
+            }
+        };
+        if self.is_running() {
+            call();
+        } else {
             self.add_system_event_trigger(Phase::After, SystemEvent::Startup, call);
-        } else if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-            report(Origin::ReactorCall, Failure::from_panic(panic));
         }
     }
 
@@ -195,9 +212,11 @@ impl Reactor {
         if self.0.stage.get() == Stage::Ended {
             return Ok(());
         }
-        let timeout = self.0.timers.next_delay();
-        if timeout.is_none() && self.0.stage.get() == Stage::Stopping {
+        let mut timeout = self.0.timers.next_delay();
+        if self.0.stage.get() == Stage::Stopping && !self.0.blocked.borrow().is_empty() {
             self.release_blocked();
+            // A job may end without telling the reactor, and then it looks different.
+            timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
         self.0.shared.poll(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
@@ -233,10 +252,14 @@ impl Reactor {
     fn release_blocked(&self) {
         let blocked: Vec<_> = {
             let blocked = self.0.blocked.borrow();
-            blocked.iter().map(|(_, handle)| handle.clone()).collect()
+            blocked
+                .iter()
+                .map(|(_, call)| call.handle.clone())
+                .collect()
         };
-        let busy = self.thread_pool().threads() - self.thread_pool().idle();
-        let nothing_else = self.0.shared.is_empty()
+        let busy = self.thread_pool().busy();
+        let nothing_else = self.0.timers.len() == 0
+            && self.0.shared.is_empty()
             && self.0.replies.borrow().len() <= busy
             && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {
@@ -256,13 +279,22 @@ impl Drop for Ended<'_> {
         let inner = &self.0.0;
         inner.stage.set(Stage::Ended);
         inner.pool.stop_then(|| {});
-        drop(inner.shared.close());
+        inner.shared.close();
         // Who waits for a reply hears now that none comes, and may still set timers and more, which go next.
         drop(inner.replies.take());
-        drop(mem::take(&mut *inner.blocked.borrow_mut()));
-        inner.signals.clear();
-        inner.descriptors.clear();
-        inner.timers.clear();
-        inner.triggers.clear();
+        let blocked = mem::take(&mut *inner.blocked.borrow_mut());
+        for (_, call) in blocked {
+            (call.gone)();
+        }
+        // What is dropped may set more, which would keep a reactor that it owns for ever. But it may also do so for ever.
+        for _ in 0..LAST_ROUNDS {
+            inner.signals.clear();
+            inner.descriptors.clear();
+            inner.timers.clear();
+            inner.triggers.clear();
+            if inner.timers.len() == 0 && inner.descriptors.len() == 0 {
+                break;
+            }
+        }
     }
 }

@@ -39,18 +39,21 @@ struct Handlers {
     callbacks: HashMap<c_int, Vec<Handler>>,
     next_id: u64,
     /// Held while SIGINT and SIGTERM stop this reactor instead of ending the process.
-    stopping: Option<Listening>,
+    stopping: Option<[Listening; 2]>,
 }
 
 struct Handler {
     id: u64,
+    /// Held while this handler takes the place of ending the process.
+    _listening: Option<Listening>,
     /// Absent while it is being called.
     callback: Option<Box<dyn FnMut()>>,
 }
 
-/// How many reactors would stop at a signal. With none, SIGINT and SIGTERM do what they do by default: a handler that
-/// was installed once stays installed, and without this a process whose reactor has ended would ignore them.
-struct Listening(());
+/// One of those who listen to SIGINT or SIGTERM, by its place in [`STOPPING`]. With none, the signal does what it does
+/// by default: a handler that was installed once stays installed, and without this a process whose reactor has ended
+/// would ignore it.
+struct Listening(usize);
 
 struct Listeners {
     count: usize,
@@ -58,12 +61,16 @@ struct Listeners {
     none: Option<Arc<AtomicBool>>,
 }
 
-static LISTENERS: Mutex<Listeners> = Mutex::new(Listeners {
-    count: 0,
-    none: None,
-});
+static LISTENERS: Mutex<[Listeners; 2]> = Mutex::new([Listeners::new(), Listeners::new()]);
 
 impl Listeners {
+    const fn new() -> Self {
+        Listeners {
+            count: 0,
+            none: None,
+        }
+    }
+
     fn change(&mut self, count: usize) {
         self.count = count;
         if let Some(none) = &self.none {
@@ -73,26 +80,30 @@ impl Listeners {
 }
 
 impl Listening {
-    fn new() -> io::Result<Self> {
+    fn new(place: usize) -> io::Result<Self> {
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let listeners = &mut listeners[place];
         if listeners.none.is_none() {
             let none = Arc::new(AtomicBool::new(false));
-            for signal in STOPPING {
-                flag::register_conditional_default(signal, none.clone())?;
-            }
+            flag::register_conditional_default(STOPPING[place], none.clone())?;
             listeners.none = Some(none);
         }
-        let count = listeners.count + 1;
-        listeners.change(count);
-        Ok(Listening(()))
+        listeners.change(listeners.count + 1);
+        Ok(Listening(place))
+    }
+
+    /// For a signal that may not concern all this.
+    fn to(signal: c_int) -> io::Result<Option<Self>> {
+        let place = STOPPING.iter().position(|&stopping| stopping == signal);
+        place.map(Listening::new).transpose()
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = listeners.count - 1;
-        listeners.change(count);
+        let listeners = &mut listeners[self.0];
+        listeners.change(listeners.count - 1);
     }
 }
 
@@ -108,11 +119,12 @@ impl Signals {
 
     /// Lets SIGINT and SIGTERM stop the reactor.
     pub(super) fn stop_reactor(&self, reactor: &Reactor) -> io::Result<()> {
-        self.0.borrow_mut().stopping = Some(Listening::new()?);
+        self.0.borrow_mut().stopping = Some([Listening::new(0)?, Listening::new(1)?]);
         for signal in STOPPING {
             let reactor = reactor.downgrade();
-            self.add(reactor.clone(), signal, move || {
-                if let Some(reactor) = reactor.upgrade() {
+            let stop = reactor.clone();
+            self.add(reactor, signal, None, move || {
+                if let Some(reactor) = stop.upgrade() {
                     tracing::info!(signal, "stopping at a signal");
                     let _ = reactor.stop();
                 }
@@ -130,6 +142,7 @@ impl Signals {
         &self,
         reactor: super::WeakReactor,
         signal: c_int,
+        listening: Option<Listening>,
         callback: impl FnMut() + 'static,
     ) -> io::Result<u64> {
         let strong = reactor.upgrade().ok_or(io::ErrorKind::NotConnected)?;
@@ -140,6 +153,7 @@ impl Signals {
         handlers.next_id += 1;
         handlers.callbacks.entry(signal).or_default().push(Handler {
             id,
+            _listening: listening,
             callback: Some(Box::new(callback)),
         });
         Ok(id)
@@ -244,8 +258,9 @@ impl Reactor {
     /// Calls `callback` on this thread, in a turn of the loop, when the process gets `signal`, such as
     /// `signal_hook::consts::SIGHUP`.
     ///
-    /// Several callbacks for one signal are called in the order in which they were added. While there is one, and after
-    /// that, the signal does not do what it does by default. One that panics is reported and stays.
+    /// Several callbacks for one signal are called in the order in which they were added. While there is one, the signal
+    /// does not do what it does by default, nor after that, except for SIGINT and SIGTERM, which then end the process
+    /// again. One that panics is reported and stays.
     ///
     /// # Errors
     ///
@@ -272,7 +287,9 @@ impl Reactor {
                 format!("signal {signal} cannot be handled"),
             ));
         }
-        let id = self.signals().add(self.downgrade(), signal, callback)?;
+        let listening = Listening::to(signal)?;
+        let signals = self.signals();
+        let id = signals.add(self.downgrade(), signal, listening, callback)?;
         Ok(SignalWatch {
             signals: Rc::downgrade(&self.signals_rc()),
             signal,

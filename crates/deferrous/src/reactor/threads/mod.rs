@@ -14,7 +14,7 @@ use super::{
     remote::{Message, Shared},
 };
 use crate::{
-    deferred::{Abandoned, Deferred, cell::Outcome, deferred},
+    deferred::{Abandoned, Deferred, cell::Outcome, deferred, fail},
     failure::Failure,
 };
 
@@ -66,12 +66,15 @@ impl Reactor {
     /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice; Twisted's
     /// `deferToThreadPool`.
     ///
-    /// If the executor drops the job, the Deferred fails with [`Abandoned`].
+    /// If the executor drops the job, or the reactor has ended, the Deferred fails with [`Abandoned`].
     pub fn defer_to<T: Send + 'static>(
         &self,
         executor: &(impl Executor + ?Sized),
         job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Deferred<T> {
+        if self.has_ended() {
+            return fail(Abandoned);
+        }
         let (trigger, d) = deferred();
         let reply = Reply {
             key: self.expect_reply(trigger.into_firing()),

@@ -1,6 +1,7 @@
 //! A pool of threads that grows by need and shrinks when idle.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, VecDeque},
     error::Error,
     fmt,
@@ -52,6 +53,8 @@ struct Shared {
     state: Mutex<State>,
     /// A job was queued, or the pool is to change its size or stop.
     news: Condvar,
+    /// A worker has gone, or asks for the stop of its own pool.
+    gone: Condvar,
     idle_timeout: Duration,
 }
 
@@ -69,10 +72,19 @@ struct State {
     queue: VecDeque<Job>,
     workers: usize,
     idle: usize,
+    /// Workers that have been started and have not looked for a job yet.
+    starting: usize,
+    /// Workers that stop their own pool, and so cannot be waited for.
+    stoppers: usize,
     next_worker: u64,
     handles: HashMap<u64, JoinHandle<()>>,
     /// To be told when the last worker of a stopping pool goes.
     when_empty: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+thread_local! {
+    /// The pool that this thread works for, and whether it has asked for its stop.
+    static WORKER: Cell<(usize, bool)> = const { Cell::new((0, false)) };
 }
 
 impl ThreadPool {
@@ -100,11 +112,14 @@ impl ThreadPool {
                 queue: VecDeque::new(),
                 workers: 0,
                 idle: 0,
+                starting: 0,
+                stoppers: 0,
                 next_worker: 0,
                 handles: HashMap::new(),
                 when_empty: Vec::new(),
             }),
             news: Condvar::new(),
+            gone: Condvar::new(),
             idle_timeout,
         }))
     }
@@ -140,7 +155,7 @@ impl ThreadPool {
             return Ok(());
         }
         let waiting = state.queue.len();
-        if waiting <= state.idle {
+        if waiting <= state.free() {
             drop(state);
             self.0.news.notify_one();
         } else if state.workers < state.max {
@@ -168,7 +183,7 @@ impl ThreadPool {
     /// Finishes the queued jobs, ends the workers and waits for them; Twisted's `stop`. Jobs of a pool that was never
     /// started are dropped.
     ///
-    /// Called from one of its own workers, it does not wait for that one.
+    /// Several threads may call it, and each waits. Called from one of its own workers, it does not wait for that one.
     pub fn stop(&self) {
         self.stop_then(|| {});
         self.join();
@@ -195,9 +210,22 @@ impl ThreadPool {
 
     /// Waits for the threads of a stopping pool.
     pub(crate) fn join(&self) {
-        let handles = std::mem::take(&mut self.0.state().handles);
+        let mut state = self.0.state();
+        let (pool, asked) = WORKER.get();
+        let own = pool == self.0.address();
+        if own && !asked {
+            WORKER.set((pool, true));
+            state.stoppers += 1;
+            self.0.gone.notify_all();
+        }
+        while state.workers > if own { state.stoppers } else { 0 } {
+            let waited = self.0.gone.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        let handles = std::mem::take(&mut state.handles);
+        drop(state);
         for handle in handles.into_values() {
-            if handle.thread().id() != thread::current().id() {
+            if !own {
                 // Workers catch what jobs panic with.
                 let _ = handle.join();
             }
@@ -224,6 +252,12 @@ impl ThreadPool {
         self.0.state().idle
     }
 
+    /// How many threads have a job, or are about to.
+    pub(crate) fn busy(&self) -> usize {
+        let state = self.0.state();
+        state.workers - state.idle
+    }
+
     /// How many jobs wait for a thread; the size of Twisted's `q`.
     pub fn queued(&self) -> usize {
         self.0.state().queue.len()
@@ -248,14 +282,26 @@ impl Executor for ThreadPool {
     }
 }
 
+impl State {
+    /// How many workers will look for a job without being told.
+    const fn free(&self) -> usize {
+        self.idle + self.starting
+    }
+}
+
 impl Shared {
+    /// Tells the pool from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the workers that are missing for the minimum and for the jobs that find none idle.
     fn grow(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let waiting = state.queue.len().saturating_sub(state.idle);
+        let waiting = state.queue.len().saturating_sub(state.free());
         let wanted = (state.workers + waiting).clamp(state.min, state.max);
         let mut refused = None;
         while state.workers < wanted {
@@ -269,6 +315,7 @@ impl Shared {
                 Ok(handle) => {
                     state.next_worker += 1;
                     state.workers += 1;
+                    state.starting += 1;
                     state.handles.insert(id, handle);
                 }
                 Err(error) => {
@@ -292,7 +339,9 @@ impl Shared {
 
     /// What a worker does.
     fn work(&self, id: u64) {
+        WORKER.set((self.address(), false));
         let mut state = self.state();
+        state.starting -= 1;
         loop {
             if state.workers > state.max {
                 break;
@@ -349,6 +398,8 @@ impl Shared {
 
     fn end(&self, mut state: MutexGuard<'_, State>, id: u64) {
         state.workers -= 1;
+        state.stoppers -= usize::from(WORKER.get().1);
+        self.gone.notify_all();
         if state.phase != Phase::Stopping {
             // Nobody will join it. A handle that is not there yet is dropped by whoever joins all.
             drop(state.handles.remove(&id));
