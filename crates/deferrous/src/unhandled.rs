@@ -30,7 +30,7 @@ pub enum Origin {
     Trigger,
     /// A job of `call_in_thread`.
     Thread,
-    /// A coroutine that was woken where it could not be resumed.
+    /// A coroutine that was woken where it could not be resumed, or a waker that panicked.
     Wake,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Origin {
             Origin::Source => "Unhandled error in a callback for a descriptor or signal",
             Origin::Trigger => "Unhandled error in a system event trigger",
             Origin::Thread => "Unhandled error in a thread pool job",
-            Origin::Wake => "A coroutine was woken and cannot be resumed",
+            Origin::Wake => "Unhandled error in waking what awaits a Deferred",
         })
     }
 }

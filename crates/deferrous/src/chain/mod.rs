@@ -67,6 +67,19 @@ pub trait Host: Sized {
     /// The chain of `cell` ran dry: the place to note or clear an unhandled failure.
     fn settled(&self, cell: &Self::Cell);
 
+    /// Whether a coroutine awaits `cell`, and [`resume`](Host::resume) is to be called when its chain
+    /// has run dry.
+    fn is_awaited(&self, _cell: &Self::Cell) -> bool {
+        false
+    }
+
+    /// Lets the coroutine that awaits `cell` go on, after [`settled`](Host::settled). If that is its
+    /// end, its result is put into `outcome`, and the Deferred to fire with it is returned: a row of
+    /// coroutines that await each other needs no stack.
+    fn resume(&self, _cell: &Self::Cell, _outcome: &mut Self::Outcome) -> Option<Self::Cell> {
+        None
+    }
+
     /// The outcome that is left where one was taken away.
     fn nothing(&self) -> Self::Outcome;
 

@@ -174,11 +174,16 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
             }
             Next::Dry => {
                 host.settled(&current);
-                match below.pop() {
-                    Some(cell) => current = cell,
-                    None => return,
+                match go_on(host, &mut current, hand) {
+                    Some(next) => next,
+                    None => match below.pop() {
+                        Some(cell) => {
+                            current = cell;
+                            host.with(&current, |state| state.next(host, hand))
+                        }
+                        None => return,
+                    },
                 }
-                host.with(&current, |state| state.next(host, hand))
             }
             Next::Blocked => {
                 match below.pop() {
@@ -286,27 +291,57 @@ fn forward<H: Host>(
     to: H::Cell,
     hand: &mut H::Outcome,
 ) -> Next<H> {
-    let fired = host.with(&to, |state| state.fire(host, hand));
-    let next = match fired {
-        Fired::Taken(next) => Some(next),
+    match deliver(host, &to, hand) {
+        Delivered::Next(next) => {
+            let more = host.with(current, |state| {
+                state.store(host, &mut host.nothing());
+                !state.links.is_empty()
+            });
+            let more = more || host.is_awaited(current);
+            descend(host, below, current, to, more);
+            next
+        }
+        Delivered::Swallowed => host.with(current, |state| state.came(host, hand)),
+        Delivered::Refused(outcome) => {
+            *hand = host.already_called(outcome);
+            host.with(current, |state| state.came(host, hand))
+        }
+    }
+}
+
+/// Lets the coroutine that awaits `current` go on. If that ends it, the Deferred of its result is
+/// the one to run.
+fn go_on<H: Host>(host: &H, current: &mut H::Cell, hand: &mut H::Outcome) -> Option<Next<H>> {
+    let result = host.resume(current, hand)?;
+    match deliver(host, &result, hand) {
+        Delivered::Next(next) => {
+            *current = result;
+            Some(next)
+        }
+        // It was cancelled meanwhile, and what became of the coroutine is no news.
+        Delivered::Swallowed | Delivered::Refused(_) => None,
+    }
+}
+
+/// What became of firing a Deferred with the outcome in hand.
+enum Delivered<H: Host> {
+    Next(Next<H>),
+    Swallowed,
+    Refused(H::Outcome),
+}
+
+/// Fires `to`. Unless it goes on with it, the outcome does not stay in `hand`.
+fn deliver<H: Host>(host: &H, to: &H::Cell, hand: &mut H::Outcome) -> Delivered<H> {
+    match host.with(to, |state| state.fire(host, hand)) {
+        Fired::Taken(next) => Delivered::Next(next),
         Fired::Disarmed(canceller) => {
             drop(canceller);
-            None
+            Delivered::Next(host.with(to, |state| state.next(host, hand)))
         }
         Fired::Swallowed => {
             *hand = host.nothing();
-            return host.with(current, |state| state.came(host, hand));
+            Delivered::Swallowed
         }
-        Fired::Already => {
-            let refused = mem::replace(hand, host.nothing());
-            *hand = host.already_called(refused);
-            return host.with(current, |state| state.came(host, hand));
-        }
-    };
-    let more = host.with(current, |state| {
-        state.store(host, &mut host.nothing());
-        !state.links.is_empty()
-    });
-    descend(host, below, current, to, more);
-    next.unwrap_or_else(|| host.with(current, |state| state.next(host, hand)))
+        Fired::Already => Delivered::Refused(mem::replace(hand, host.nothing())),
+    }
 }

@@ -163,13 +163,6 @@ impl<H: Host> State<H> {
         self.outcome.take()
     }
 
-    /// Puts an outcome back into a Deferred whose link is running, for whoever looks at it meanwhile.
-    #[inline]
-    pub fn lend_outcome(&mut self, outcome: H::Outcome) {
-        debug_assert!(self.is_running() && self.outcome.is_none());
-        self.outcome = Some(outcome);
-    }
-
     /// Takes the next link, or waiting Deferred, off the queue of a Deferred that is at its end.
     pub fn take_link(&mut self) -> Option<Result<H::Link, H::Cell>> {
         Some(match self.links.pop()? {

@@ -1,7 +1,6 @@
 //! A Deferred as a future.
 
 use std::{
-    cell::RefCell,
     fmt,
     marker::PhantomData,
     pin::Pin,
@@ -14,8 +13,9 @@ use crate::{
     chain::{self, State, Step},
     deferred::{
         Cancelled, Deferred,
-        cell::{Closures, DeferredCell, Link, Outcome},
+        cell::{Closures, DeferredCell, Outcome, Waiter},
         dispose::{self, Remains},
+        trigger::Firing,
     },
     failure::Failure,
     inline::Thunk,
@@ -35,17 +35,17 @@ use crate::{
 pub struct DeferredFuture<T> {
     /// Absent after the end.
     cell: Option<DeferredCell>,
-    waiting: Waiting,
     _value: PhantomData<fn() -> T>,
 }
 
-/// Who is told when the Deferred fires.
-enum Waiting {
-    Nobody,
-    /// A coroutine of this crate, polled by a link of its own. The address tells it from others.
-    Task(*const Task),
-    /// Some other executor.
-    Waker(Rc<RefCell<Waker>>),
+/// Some other executor, which polls now or later.
+struct Foreign(Waker);
+
+impl Waiter for Foreign {
+    fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)> {
+        self.0.wake_by_ref();
+        None
+    }
 }
 
 impl<T: 'static> IntoFuture for Deferred<T> {
@@ -55,7 +55,6 @@ impl<T: 'static> IntoFuture for Deferred<T> {
     fn into_future(self) -> DeferredFuture<T> {
         DeferredFuture {
             cell: Some(self.into_cell()),
-            waiting: Waiting::Nobody,
             _value: PhantomData,
         }
     }
@@ -72,104 +71,31 @@ impl<T: 'static> Future for DeferredFuture<T> {
         let Some(cell) = &this.cell else {
             panic!("a Deferred was polled after it had given its outcome")
         };
-        match take_outcome(cell, &this.waiting) {
+        match cell.take_settled() {
             Some(mut outcome) => {
                 this.cell = None;
                 Poll::Ready(outcome.take_result())
             }
             None => {
-                this.waiting.listen(cell, context.waker());
+                cell.set_waiter(Some(waiter(context.waker())));
                 Poll::Pending
             }
         }
     }
 }
 
-/// The outcome, if no link is left that could change it. The links of this future are the last, so what is lent
-/// while one of them runs is final too.
-fn take_outcome(cell: &DeferredCell, waiting: &Waiting) -> Option<Outcome> {
-    let outcome = cell.take_settled();
-    if outcome.is_some() || matches!(waiting, Waiting::Nobody) {
-        return outcome;
+/// A coroutine of this crate goes on by itself, and its end is passed on by the engine. Any other future is woken.
+fn waiter(waker: &Waker) -> Rc<dyn Waiter> {
+    match Task::of_waker(waker) {
+        Some(task) => task,
+        None => Rc::new(Foreign(waker.clone())),
     }
-    cell.take_lent()
-}
-
-impl Waiting {
-    /// Makes sure that `waker` will be woken.
-    fn listen(&mut self, cell: &DeferredCell, waker: &Waker) {
-        if let Waiting::Waker(slot) = self {
-            slot.borrow_mut().clone_from(waker);
-            return;
-        }
-        match Task::of_waker(waker) {
-            Some(task) => {
-                if !matches!(self, Waiting::Task(known) if *known == Rc::as_ptr(&task)) {
-                    *self = Waiting::Task(Rc::as_ptr(&task));
-                    chain::add(&Closures, cell, || resume_link(cell, task));
-                }
-            }
-            None => {
-                let slot = Rc::new(RefCell::new(waker.clone()));
-                *self = Waiting::Waker(slot.clone());
-                chain::add(&Closures, cell, || wake_link(cell, slot));
-            }
-        }
-    }
-}
-
-/// Lends the outcome to whoever polls during `run`, and says what is left of it.
-fn lend(cell: &DeferredCell, outcome: Outcome, run: impl FnOnce()) -> Option<Outcome> {
-    cell.lend(outcome);
-    run();
-    cell.take_lent()
-}
-
-/// Polls the coroutine. Its end is passed on as a step, so that a row of coroutines that await each other takes
-/// no stack.
-#[inline(always)]
-fn resume_link(cell: &DeferredCell, task: Rc<Task>) -> Link {
-    let cell = Rc::downgrade(cell);
-    Thunk::new(move |outcome: &mut Outcome| {
-        let Some(cell) = cell.upgrade() else {
-            return Step::Outcome;
-        };
-        let mut ended = None;
-        let left = lend(&cell, outcome.take(), || ended = task.poll());
-        match (left, ended) {
-            (None, Some((firing, result))) => {
-                *outcome = result;
-                Step::Forward(firing.into_cell())
-            }
-            (left, ended) => {
-                if let Some((firing, result)) = ended {
-                    // Cancelling may have come first.
-                    let _ = firing.fire(result);
-                }
-                *outcome = left.unwrap_or_else(Outcome::nothing);
-                Step::Outcome
-            }
-        }
-    })
-}
-
-/// Wakes a foreign executor, which polls now or later.
-fn wake_link(cell: &DeferredCell, slot: Rc<RefCell<Waker>>) -> Link {
-    let cell = Rc::downgrade(cell);
-    Thunk::new(move |outcome: &mut Outcome| {
-        let Some(cell) = cell.upgrade() else {
-            return Step::Outcome;
-        };
-        let waker = slot.borrow().clone();
-        let left = lend(&cell, outcome.take(), || waker.wake());
-        *outcome = left.unwrap_or_else(Outcome::nothing);
-        Step::Outcome
-    })
 }
 
 impl<T> Drop for DeferredFuture<T> {
     fn drop(&mut self) {
         let Some(cell) = self.cell.take() else { return };
+        cell.set_waiter(None);
         if cell.read(State::is_called) && !cell.read(State::is_waiting) {
             return cell.detach();
         }

@@ -79,7 +79,7 @@ pub(crate) fn run_errand(errand: Errand) {
     match errand {
         Errand::Resume(id) => {
             if let Some(task) = take(id) {
-                task.resume();
+                task.wake();
             }
         }
         Errand::Forget(id) => drop(take(id)),

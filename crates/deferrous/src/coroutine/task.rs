@@ -18,7 +18,7 @@ use crate::{
     chain::State,
     deferred::{
         Deferred,
-        cell::{Canceller, CellData, Outcome},
+        cell::{Canceller, CellData, Outcome, Waiter},
         trigger::Firing,
     },
     failure::Failure,
@@ -73,21 +73,12 @@ pub(super) fn spawn<T: 'static>(
     });
     let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
-    task.resume();
+    task.wake();
     Deferred::from_cell(cell)
 }
 
-impl Task {
-    /// Polls, and fires the result if that is the end.
-    pub(super) fn resume(self: Rc<Self>) {
-        if let Some((firing, outcome)) = self.poll() {
-            // It may have been cancelled meanwhile, which is an outcome too.
-            let _ = firing.fire(outcome);
-        }
-    }
-
-    /// Polls, and hands over what is to be fired with what if that is the end.
-    pub(super) fn poll(self: Rc<Self>) -> Option<(Firing, Outcome)> {
+impl Waiter for Task {
+    fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)> {
         loop {
             let Some(mut future) = self.future.take() else {
                 self.again.set(true);
@@ -115,6 +106,16 @@ impl Task {
             if !poll_now {
                 return None;
             }
+        }
+    }
+}
+
+impl Task {
+    /// Polls, and fires the result if that is the end.
+    pub(super) fn wake(self: Rc<Self>) {
+        if let Some((firing, outcome)) = self.resume() {
+            // It may have been cancelled meanwhile, which is an outcome too.
+            let _ = firing.fire(outcome);
         }
     }
 

@@ -121,7 +121,7 @@ impl Wake for TaskWaker {
     fn wake_by_ref(self: &Arc<Self>) {
         if self.is_at_home() {
             match registry::take(self.id) {
-                Some(task) => task.resume(),
+                Some(task) => task.wake(),
                 None => self.notified.store(true, Ordering::Relaxed),
             }
         } else {

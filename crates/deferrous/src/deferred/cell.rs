@@ -12,6 +12,7 @@ use crate::{
     deferred::{
         dispose::{self, Remains},
         errors::{Abandoned, Cancelled, CircularWait},
+        trigger::Firing,
     },
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
@@ -33,11 +34,19 @@ pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 /// Asks for the work to be given up; it gets the cell so that it may fire it.
 pub(crate) type Canceller = Box<dyn FnOnce(&DeferredCell)>;
 
+/// Something that awaits a Deferred's outcome: it goes on when that is there to be taken.
+pub(crate) trait Waiter {
+    /// Goes on. If that is the end of it, says which Deferred is to be fired with what result.
+    fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)>;
+}
+
 /// The state of one Deferred and what its handles share.
 pub(crate) struct CellData {
     state: RefCell<State<Closures>>,
     /// How many `Trigger`s are left.
     triggers: Flag<u32>,
+    /// What awaits the outcome.
+    waiter: Flag<Option<Rc<dyn Waiter>>>,
     /// No handle can add a link any more, so a failure that is here to stay is unhandled.
     detached: Flag<bool>,
 }
@@ -127,6 +136,30 @@ impl Host for Closures {
     }
 
     #[inline]
+    fn is_awaited(&self, cell: &DeferredCell) -> bool {
+        let waiter = cell.waiter.take();
+        let awaited = waiter.is_some();
+        cell.waiter.set(waiter);
+        awaited
+    }
+
+    #[inline]
+    fn resume(&self, cell: &DeferredCell, outcome: &mut Outcome) -> Option<DeferredCell> {
+        let waiter = cell.waiter.take()?;
+        match catch_unwind(AssertUnwindSafe(|| waiter.resume())) {
+            Ok(ended) => {
+                let (firing, result) = ended?;
+                *outcome = result;
+                Some(firing.into_cell())
+            }
+            Err(panic) => {
+                report(Origin::Wake, Failure::from_panic(panic));
+                None
+            }
+        }
+    }
+
+    #[inline]
     fn nothing(&self) -> Outcome {
         Outcome::nothing()
     }
@@ -162,6 +195,7 @@ impl CellData {
     pub(crate) fn new(state: impl FnOnce() -> State<Closures>) -> DeferredCell {
         rc_in_place(|| CellData {
             state: RefCell::new(state()),
+            waiter: Flag::new(None),
             triggers: Flag::new(0),
             detached: Flag::new(false),
         })
@@ -184,18 +218,9 @@ impl CellData {
         }
     }
 
-    /// Takes back what was lent to whoever looks while a link is running.
-    pub(crate) fn take_lent(&self) -> Option<Outcome> {
-        let mut state = self.state.borrow_mut();
-        if state.is_running() {
-            state.take_outcome()
-        } else {
-            None
-        }
-    }
-
-    pub(crate) fn lend(&self, outcome: Outcome) {
-        self.state.borrow_mut().lend_outcome(outcome);
+    /// Has `waiter` go on when the chain has run dry, instead of who was to before.
+    pub(crate) fn set_waiter(&self, waiter: Option<Rc<dyn Waiter>>) {
+        drop(self.waiter.replace(waiter));
     }
 
     /// Nobody will add a link any more.
