@@ -34,6 +34,11 @@ pub const CASES: &[Case] = &[
         make: ten_links_on_fired,
     },
     Case {
+        name: "chain: ten links on succeed",
+        target: None,
+        make: ten_links_on_succeed,
+    },
+    Case {
         name: "chain: ten links, peer not boxed",
         target: None,
         make: ten_links_static_peer,
@@ -152,8 +157,36 @@ fn ten_links() -> Pair {
     }
 }
 
-/// `future::ready` is the cheapest future that has its value.
+/// Both have their value before the first link is added.
 fn ten_links_on_fired() -> Pair {
+    let out = sink();
+    let mut pool = LocalPool::new();
+    let spawner = pool.spawner();
+    Pair {
+        ops: OPS,
+        ours: Box::new(move || {
+            let k = black_box(3);
+            for n in 0..u64::from(OPS) {
+                let (trigger, d) = deferred::<u64>();
+                trigger.callback(black_box(n)).unwrap();
+                drop(add_ten(d, k, out));
+            }
+        }),
+        peer: Box::new(move || {
+            let k = black_box(3);
+            for n in 0..u64::from(OPS) {
+                let (sender, receiver) = oneshot::channel::<u64>();
+                sender.send(black_box(n)).unwrap();
+                let first = receiver.map(move |n| step(k)(n.unwrap())).boxed_local();
+                spawner.spawn_local(add_ten_boxed(first, k, out)).unwrap();
+                pool.run_until_stalled();
+            }
+        }),
+    }
+}
+
+/// What is made with its value, `succeed` against `future::ready`, which is the cheapest future there is.
+fn ten_links_on_succeed() -> Pair {
     let out = sink();
     let mut pool = LocalPool::new();
     let spawner = pool.spawner();

@@ -72,6 +72,8 @@ struct State {
     queue: VecDeque<Job>,
     workers: usize,
     idle: usize,
+    /// An idle worker has been woken and has not looked for a job yet.
+    waking: bool,
     /// Workers that have been started and have not looked for a job yet.
     starting: usize,
     /// Workers that stop their own pool, and so cannot be waited for.
@@ -112,6 +114,7 @@ impl ThreadPool {
                 queue: VecDeque::new(),
                 workers: 0,
                 idle: 0,
+                waking: false,
                 starting: 0,
                 stoppers: 0,
                 next_worker: 0,
@@ -154,14 +157,11 @@ impl ThreadPool {
         if state.phase == Phase::New {
             return Ok(());
         }
-        let waiting = state.queue.len();
-        if waiting <= state.free() {
-            drop(state);
-            self.0.news.notify_one();
-        } else if state.workers < state.max {
+        if state.queue.len() > state.free() && state.workers < state.max {
             self.0.grow(state);
+        } else {
+            self.0.wake_one(state);
         }
-        // Otherwise each idle worker has been woken for a job before this one, and whoever is done first takes it.
         Ok(())
     }
 
@@ -337,6 +337,17 @@ impl Shared {
         drop(dropped);
     }
 
+    /// Wakes an idle worker, unless one is waking up already: it wakes the next if it finds more than one job, so that
+    /// a burst of jobs does not cost who queues them a call of the system each.
+    fn wake_one(&self, mut state: MutexGuard<'_, State>) {
+        let wake = state.idle > 0 && !state.waking;
+        state.waking |= wake;
+        drop(state);
+        if wake {
+            self.news.notify_one();
+        }
+    }
+
     /// What a worker does.
     fn work(&self, id: u64) {
         WORKER.set((self.address(), false));
@@ -347,7 +358,11 @@ impl Shared {
                 break;
             }
             if let Some(job) = state.queue.pop_front() {
-                drop(state);
+                if state.queue.is_empty() {
+                    drop(state);
+                } else {
+                    self.wake_one(state);
+                }
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
                     report(Origin::Thread, Failure::from_panic(panic));
                 }
@@ -386,6 +401,7 @@ impl Shared {
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner)
             };
+            state.waking = false;
             if !state.queue.is_empty()
                 || state.phase == Phase::Stopping
                 || state.workers > state.max
@@ -400,6 +416,10 @@ impl Shared {
         state.workers -= 1;
         state.stoppers -= usize::from(WORKER.get().1);
         self.gone.notify_all();
+        if !state.queue.is_empty() {
+            // It may have been woken for a job that it has not taken, being one worker too many.
+            self.news.notify_all();
+        }
         if state.phase != Phase::Stopping {
             // Nobody will join it. A handle that is not there yet is dropped by whoever joins all.
             drop(state.handles.remove(&id));
