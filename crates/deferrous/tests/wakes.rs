@@ -221,6 +221,24 @@ fn a_coroutine_that_always_wakes_itself_does_not_keep_others_waiting() {
 }
 
 #[test]
+fn a_coroutine_that_always_wakes_itself_ends_with_its_reactor() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let (trigger, stuck) = deferrous::deferred::<()>();
+        let busy = reactor.spawn::<()>(async {
+            let _ = stuck.await;
+            loop {
+                yield_once().await;
+            }
+        });
+        run(&reactor, async { Ok(()) });
+        drop(trigger);
+        let failure = busy.into_result().unwrap().unwrap_err();
+        assert!(failure.check::<Abandoned>());
+    });
+}
+
+#[test]
 fn a_coroutine_whose_last_waker_is_dropped_in_a_thread_is_abandoned() {
     within_a_minute(|| {
         let reactor = reactor();

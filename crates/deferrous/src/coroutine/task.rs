@@ -99,10 +99,10 @@ impl Waiter for Task {
             }
             let notified = waker.shared.take_notified();
             // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
-            // does not keep everything else waiting.
-            let poll_now = self.again.take()
-                || notified && !waker.shared.send(Errand::Resume(waker.shared.id));
-            self.put_back(waker, notified && !poll_now);
+            // does not keep everything else waiting. If the reactor has ended, there is no next poll.
+            let errand_sent = notified && waker.shared.send(Errand::Resume(waker.shared.id));
+            let poll_now = self.again.take() || notified && self.home.is_none();
+            self.put_back(waker, errand_sent);
             if !poll_now {
                 return None;
             }

@@ -47,7 +47,9 @@ impl Reactor {
     /// `deferToThread`.
     ///
     /// An error that the job returns, or a panic, becomes the failure. Results come back in the order in which jobs
-    /// end. Jobs start once the reactor runs. Cancelling the Deferred lets go of the result; the job goes on.
+    /// end. Jobs start once the reactor runs. Cancelling the Deferred lets go of the result; the job goes on, and a
+    /// reactor that stops waits for it. A job that may never end belongs in a [`ThreadPool`] of the program's own, by
+    /// [`defer_to`](Self::defer_to).
     ///
     /// ```
     /// let reactor = deferrous::Reactor::new()?;
