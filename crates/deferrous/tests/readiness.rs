@@ -1,50 +1,21 @@
 //! Descriptors that can be read from or written to.
 
 mod reactor_support;
+mod streams;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     fs::File,
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    os::fd::OwnedFd,
     rc::Rc,
     sync::Arc,
 };
 
 use deferrous::{Reactor, Watch, capture_unhandled};
 use reactor_support::{Log, OnDrop, ms, reactor, within_a_minute};
-
-type Slot<T> = Rc<RefCell<Option<T>>>;
-
-fn pair() -> (UnixStream, UnixStream) {
-    let (near, far) = UnixStream::pair().unwrap();
-    near.set_nonblocking(true).unwrap();
-    far.set_nonblocking(true).unwrap();
-    (near, far)
-}
-
-fn read_one(mut from: impl Read) -> u8 {
-    let mut byte = [0];
-    from.read_exact(&mut byte).unwrap();
-    byte[0]
-}
-
-/// Runs for some turns, enough for what is ready to be called many times.
-fn run_some_turns(reactor: &Reactor) {
-    fn turn(reactor: &Reactor, left: u32) {
-        let again = reactor.clone();
-        if left == 0 {
-            return reactor.stop().unwrap();
-        }
-        reactor.call_later(ms(0), move || turn(&again, left - 1));
-    }
-    let first = reactor.clone();
-    reactor.call_when_running(move || turn(&first, 20));
-    let captured = capture_unhandled();
-    reactor.run().unwrap();
-    assert!(captured.take().is_empty());
-}
+use streams::{Slot, pair, read_one, run_some_turns};
 
 #[test]
 fn a_reader_is_called_again_until_all_is_read() {

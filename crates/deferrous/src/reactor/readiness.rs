@@ -83,6 +83,24 @@ struct Table {
     next_generation: u32,
 }
 
+impl Table {
+    /// The place of a descriptor, and whether it had one.
+    fn find_or_insert(&mut self, fd: RawFd) -> (usize, bool) {
+        if let Some(key) = self.by_fd.get(&fd) {
+            return (*key, true);
+        }
+        let generation = self.next_generation;
+        self.next_generation = generation.wrapping_add(1);
+        let key = self.descriptors.insert(Descriptor {
+            fd,
+            generation,
+            reader: None,
+            writer: None,
+        });
+        (key, false)
+    }
+}
+
 impl Descriptors {
     pub(super) fn new(shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Descriptors {
@@ -111,27 +129,10 @@ impl Descriptors {
         let fd = source.as_fd().as_raw_fd();
         let mut borrowed = self.table.borrow_mut();
         let table = &mut *borrowed;
-        let known = table.by_fd.get(&fd).copied();
-        let key = known.unwrap_or_else(|| {
-            let generation = table.next_generation;
-            table.next_generation = generation.wrapping_add(1);
-            table.descriptors.insert(Descriptor {
-                fd,
-                generation,
-                reader: None,
-                writer: None,
-            })
-        });
+        let (key, known) = table.find_or_insert(fd);
         let descriptor = &mut table.descriptors[key];
         if descriptor.side(direction).is_some() {
-            let what = match direction {
-                Direction::Read => "reader",
-                Direction::Write => "writer",
-            };
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                format!("descriptor {fd} has a {what} already: remove that one first"),
-            ));
+            return Err(already_watched(fd, direction));
         }
         let id = table.next_id;
         table.next_id += 1;
@@ -143,14 +144,14 @@ impl Descriptors {
         });
         let event = descriptor.event(key);
         let poller = &self.shared.poller;
-        let polled = if known.is_some() {
+        let polled = if known {
             poller.modify(source.as_fd(), event)
         } else {
             poller.add(source.as_fd(), event)
         };
         if let Err(error) = polled {
             let refused = descriptor.side(direction).take();
-            if known.is_none() {
+            if !known {
                 table.descriptors.remove(key);
             }
             drop(borrowed);
@@ -252,6 +253,17 @@ impl Descriptors {
             drop(self.take(key, direction, id));
         }
     }
+}
+
+fn already_watched(fd: RawFd, direction: Direction) -> io::Error {
+    let what = match direction {
+        Direction::Read => "reader",
+        Direction::Write => "writer",
+    };
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("descriptor {fd} has a {what} already: remove that one first"),
+    )
 }
 
 /// Says what the system does not: it calls a descriptor that it never polls a lack of permission.

@@ -131,32 +131,7 @@ impl World {
                     self.all[*from].has_handle = true;
                 }
             }
-            Op::Pause(d) => {
-                if self.all[*d].has_handle {
-                    self.all[*d].pauses += 1;
-                }
-            }
-            Op::Unpause(d) => {
-                if self.take_handle(*d) {
-                    let ended = self.unpause(*d);
-                    self.trace.push(format!("unpaused {d} {ended}"));
-                    self.all[*d].has_handle = true;
-                }
-            }
-            Op::Hold(d) => {
-                if self.all[*d].has_handle {
-                    self.all[*d].pauses += 1;
-                    self.all[*d].guards += 1;
-                    self.all[*d].references += 1;
-                }
-            }
-            Op::LetGo(d) => {
-                if self.all[*d].guards > 0 {
-                    self.all[*d].guards -= 1;
-                    self.unpause(*d);
-                    self.release(*d);
-                }
-            }
+            Op::Pause(d) | Op::Unpause(d) | Op::Hold(d) | Op::LetGo(d) => self.step_pause(op, *d),
             Op::Cancel(d) => {
                 self.cancel(*d);
                 self.trace.push(format!("cancelled {d}"));
@@ -180,6 +155,38 @@ impl World {
                     self.drop_trigger(*d);
                 }
             }
+        }
+    }
+
+    fn step_pause(&mut self, op: &Op, d: usize) {
+        match op {
+            Op::Pause(_) => {
+                if self.all[d].has_handle {
+                    self.all[d].pauses += 1;
+                }
+            }
+            Op::Unpause(_) => {
+                if self.take_handle(d) {
+                    let ended = self.unpause(d);
+                    self.trace.push(format!("unpaused {d} {ended}"));
+                    self.all[d].has_handle = true;
+                }
+            }
+            Op::Hold(_) => {
+                if self.all[d].has_handle {
+                    self.all[d].pauses += 1;
+                    self.all[d].guards += 1;
+                    self.all[d].references += 1;
+                }
+            }
+            Op::LetGo(_) => {
+                if self.all[d].guards > 0 {
+                    self.all[d].guards -= 1;
+                    self.unpause(d);
+                    self.release(d);
+                }
+            }
+            _ => unreachable!("only what pauses and unpauses comes here"),
         }
     }
 
