@@ -18,10 +18,11 @@ use crate::{
     chain::State,
     deferred::{
         Deferred,
-        cell::{Canceller, CellData, Outcome, Waiter},
+        cell::{Canceller, CellData, DeferredCell, Outcome, Waiter},
         trigger::Firing,
     },
     failure::Failure,
+    inline::Thunk,
 };
 
 type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
@@ -66,11 +67,11 @@ pub(super) fn spawn<T: 'static>(
         lent_waker: RefCell::new(ArcWeak::new()),
     });
     let weak: Weak<Task> = Rc::downgrade(&task);
-    let canceller: Canceller = Box::new(move |_| {
+    let canceller: Canceller = Box::new(Thunk::new(move |_: &mut DeferredCell| {
         if let Some(task) = weak.upgrade() {
             task.cancel();
         }
-    });
+    }));
     let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
     task.wake();

@@ -32,7 +32,8 @@ pub(crate) enum Outcome {
 pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
 /// Asks for the work to be given up; it gets the cell so that it may fire it.
-pub(crate) type Canceller = Box<dyn FnOnce(&DeferredCell)>;
+/// Few Deferreds have one, so it is one word here.
+pub(crate) type Canceller = Box<Thunk<DeferredCell, ()>>;
 
 /// Something that awaits a Deferred's outcome: it goes on when that is there to be taken.
 pub(crate) trait Waiter {
@@ -120,7 +121,9 @@ impl Host for Closures {
     }
 
     fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| canceller(cell))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
+            canceller.call(&mut cell.clone());
+        })) {
             let failure = Outcome::Failure(Failure::from_panic(panic));
             if let Err(AlreadyCalled) = chain::fire(self, cell, failure) {
                 tracing::debug!("a canceller panicked after it had fired its Deferred");
