@@ -8,6 +8,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::deferred::dispose::{self, Remains};
+
 /// The error of a Deferred: any error of the program, or a caught panic; Twisted's `Failure`.
 ///
 /// It is one word, may be sent to other threads, and remembers the backtrace of the place where it was
@@ -30,7 +32,8 @@ use std::{
 pub struct Failure(Box<Inner>);
 
 struct Inner {
-    error: Box<dyn Error + Send + Sync>,
+    /// Absent only while the failure is being taken apart.
+    error: Option<Box<dyn Error + Send + Sync>>,
     backtrace: Backtrace,
 }
 
@@ -43,7 +46,7 @@ impl Failure {
     /// ```
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Failure(Box::new(Inner {
-            error: error.into(),
+            error: Some(error.into()),
             backtrace: Backtrace::capture(),
         }))
     }
@@ -63,7 +66,7 @@ impl Failure {
 
     /// Whether the error is an `E`; Twisted's `check`.
     pub fn check<E: Error + 'static>(&self) -> bool {
-        self.0.error.is::<E>()
+        self.as_error().is::<E>()
     }
 
     /// Goes on only with an `E`: gives the error if it is one and the failure back if not, so that `?`
@@ -90,22 +93,30 @@ impl Failure {
     /// # Errors
     ///
     /// The failure itself if its error is not an `E`.
-    pub fn downcast<E: Error + 'static>(self) -> Result<E, Failure> {
-        let Inner { error, backtrace } = *self.0;
+    pub fn downcast<E: Error + 'static>(mut self) -> Result<E, Failure> {
+        let Some(error) = self.0.error.take() else {
+            taken_apart()
+        };
         match error.downcast() {
             Ok(error) => Ok(*error),
-            Err(error) => Err(Failure(Box::new(Inner { error, backtrace }))),
+            Err(error) => {
+                self.0.error = Some(error);
+                Err(self)
+            }
         }
     }
 
     /// The error itself, if it is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        self.0.error.downcast_ref()
+        self.as_error().downcast_ref()
     }
 
     /// The error, as an error of the standard library.
     pub fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0.error
+        match &self.0.error {
+            Some(error) => &**error,
+            None => taken_apart(),
+        }
     }
 
     /// The error and its causes, outermost first.
@@ -126,6 +137,21 @@ impl Failure {
     }
 }
 
+/// Nobody has a failure that is being taken apart.
+#[cold]
+fn taken_apart() -> ! {
+    unreachable!("a failure has its error until it is consumed")
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Errors may hold failures, as those of combined Deferreds do, to any depth.
+        if let Some(error) = self.error.take() {
+            dispose::dispose(Remains::Error(error));
+        }
+    }
+}
+
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         Failure::new(error)
@@ -134,7 +160,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.error)?;
+        write!(f, "{}", self.as_error())?;
         if f.alternate() {
             for cause in self.chain().skip(1) {
                 write!(f, ": {cause}")?;
@@ -146,15 +172,15 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.error)?;
+        write!(f, "{}", self.as_error())?;
         for (n, cause) in self.chain().skip(1).enumerate() {
             if n == 0 {
                 write!(f, "\n\nCaused by:")?;
             }
             write!(f, "\n    {n}: {cause}")?;
         }
-        if self.0.backtrace.status() == BacktraceStatus::Captured {
-            write!(f, "\n\nStack backtrace:\n{}", self.0.backtrace)?;
+        if self.backtrace().status() == BacktraceStatus::Captured {
+            write!(f, "\n\nStack backtrace:\n{}", self.backtrace())?;
         }
         Ok(())
     }

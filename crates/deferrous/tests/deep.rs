@@ -3,7 +3,8 @@
 mod support;
 
 use deferrous::{
-    Abandoned, Cancelled, Deferred, Trigger, capture_unhandled, deferred, spawn, succeed,
+    Abandoned, Cancelled, Deferred, Trigger, capture_unhandled, deferred, gather_results, race,
+    spawn, succeed,
 };
 use support::{failure_of, in_small_stack, value_of};
 
@@ -65,6 +66,16 @@ fn joined() -> (Trigger<u32>, Deferred<u32>) {
         trigger.callback(()).unwrap();
     }
     (first, d)
+}
+
+/// Each gathers the one before, and races it.
+fn combined() -> (Trigger<u32>, Deferred<u32>) {
+    let (trigger, mut d) = deferred::<u32>();
+    for _ in 0..MANY / 2 {
+        d = gather_results([d]).map(|values| values[0] + 1);
+        d = race([d]).map(|(_, value)| value + 1);
+    }
+    (trigger, d)
 }
 
 fn linked() -> (Trigger<u32>, Deferred<u32>) {
@@ -239,4 +250,39 @@ fn triggers_owned_by_links_abandoned() {
 #[test]
 fn rows_joined_in_the_middle_fired() {
     fired(joined);
+}
+
+#[test]
+fn combined_deferreds_fired() {
+    fired(combined);
+}
+
+#[test]
+fn combined_deferreds_dropped_unfired() {
+    in_small_stack(|| {
+        let captured = capture_unhandled();
+        let (trigger, d) = combined();
+        drop(d);
+        trigger.callback(0).unwrap();
+        assert!(captured.take().is_empty());
+    });
+}
+
+#[test]
+fn combined_deferreds_abandoned() {
+    in_small_stack(|| {
+        let (trigger, d) = combined();
+        drop(trigger);
+        drop(failure_of(d));
+    });
+}
+
+#[test]
+fn combined_deferreds_cancelled_from_the_outside() {
+    in_small_stack(|| {
+        let (trigger, d) = combined();
+        d.cancel();
+        assert!(trigger.is_called());
+        drop(failure_of(d));
+    });
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    combine::{FirstError, Inputs},
+    combine::{Fires, FirstError, Inputs},
     deferred::{Deferred, Trigger, deferred_with_canceller, succeed},
     failure::Failure,
 };
@@ -71,7 +71,7 @@ fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferre
     });
     for (index, deferred) in deferreds.into_iter().enumerate() {
         let gathering = gathering.clone();
-        deferred.add_both(move |outcome| match outcome {
+        deferred.end_with(move |outcome| match outcome {
             Ok(value) => gathering.succeeded(index, value),
             Err(failure) => gathering.failed(index, failure),
         });
@@ -80,32 +80,26 @@ fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferre
 }
 
 impl<T: 'static> Gathering<T> {
-    fn succeeded(&self, index: usize, value: T) {
+    fn succeeded(&self, index: usize, value: T) -> Option<Fires<Vec<T>>> {
         self.values.borrow_mut()[index] = Some(value);
         let missing = self.missing.get() - 1;
         self.missing.set(missing);
         if missing > 0 {
-            return;
+            return None;
         }
-        let Some(trigger) = self.trigger.take() else {
-            return;
-        };
+        let trigger = self.trigger.take()?;
         let values = self.values.take().into_iter().flatten().collect();
-        // It may have been cancelled, which is an outcome too.
-        let _ = trigger.callback(values);
+        Some((trigger, Ok(values)))
     }
 
-    fn failed(&self, index: usize, failure: Failure) {
-        match self.trigger.take() {
-            Some(trigger) => {
-                if trigger.errback(FirstError { index, failure }).is_err() {
-                    return;
-                }
-                if self.cancel_rest {
-                    self.inputs.cancel();
-                }
-            }
-            None => self.inputs.late(failure),
+    fn failed(&self, index: usize, failure: Failure) -> Option<Fires<Vec<T>>> {
+        let Some(trigger) = self.trigger.take() else {
+            self.inputs.late(failure);
+            return None;
+        };
+        if self.cancel_rest {
+            self.inputs.cancel();
         }
+        Some((trigger, Err(FirstError { index, failure }.into())))
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    combine::{FirstError, Inputs},
+    combine::{Fires, FirstError, Inputs},
     deferred::{Deferred, Trigger, deferred_with_canceller, succeed},
     failure::Failure,
 };
@@ -121,7 +121,7 @@ pub fn deferred_list<T: 'static>(
     });
     for (index, deferred) in deferreds.into_iter().enumerate() {
         let listing = listing.clone();
-        deferred.add_both(move |outcome| listing.came(index, outcome));
+        deferred.end_with(move |outcome| listing.came(index, outcome));
     }
     result
 }
@@ -135,7 +135,7 @@ struct Listing<T> {
 }
 
 impl<T: 'static> Listing<T> {
-    fn came(&self, index: usize, outcome: Result<T, Failure>) {
+    fn came(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
         self.missing.set(self.missing.get() - 1);
         let fires = match &outcome {
             Ok(_) => self.options.one_callback,
@@ -146,28 +146,24 @@ impl<T: 'static> Listing<T> {
         }
         self.results.borrow_mut()[index] = Some(outcome);
         if self.missing.get() > 0 {
-            return;
+            return None;
         }
-        if let Some(trigger) = self.trigger.take() {
-            let results = self.results.take().into_iter().flatten().collect();
-            // It may have been cancelled, which is an outcome too.
-            let _ = trigger.callback(Listed::All(results));
-        }
+        let trigger = self.trigger.take()?;
+        let results = self.results.take().into_iter().flatten().collect();
+        Some((trigger, Ok(Listed::All(results))))
     }
 
-    fn fire_early(&self, index: usize, outcome: Result<T, Failure>) {
-        let trigger = self.trigger.take();
-        let fired = match (trigger, outcome) {
-            (Some(trigger), Ok(value)) => trigger.callback(Listed::First { index, value }),
-            (Some(trigger), Err(failure)) => trigger.errback(FirstError { index, failure }),
+    fn fire_early(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
+        match (self.trigger.take(), outcome) {
+            (Some(trigger), Ok(value)) => Some((trigger, Ok(Listed::First { index, value }))),
+            (Some(trigger), Err(failure)) => {
+                Some((trigger, Err(FirstError { index, failure }.into())))
+            }
             (None, Err(failure)) if !self.options.consume => {
                 self.inputs.late(failure);
-                Ok(())
+                None
             }
-            (None, _) => Ok(()),
-        };
-        if fired.is_err() {
-            tracing::trace!("a cancelled list has its outcome already");
+            (None, _) => None,
         }
     }
 }

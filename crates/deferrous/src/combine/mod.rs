@@ -11,7 +11,7 @@ pub use list::{ListOptions, Listed, deferred_list};
 pub use race::race;
 
 use crate::{
-    deferred::{CancelHandle, Deferred},
+    deferred::{CancelHandle, Deferred, Trigger},
     failure::Failure,
     unhandled::{Origin, report},
 };
@@ -56,6 +56,9 @@ impl Error for AllFailed {
     }
 }
 
+/// What one of the Deferreds came to decides about the result, which is fired so.
+type Fires<T> = (Trigger<T>, Result<T, Failure>);
+
 /// The way back to the Deferreds that were combined.
 struct Inputs {
     handles: Vec<CancelHandle>,
@@ -74,7 +77,7 @@ impl Inputs {
     fn cancel(&self) {
         self.cancelled.set(true);
         for handle in &self.handles {
-            handle.cancel();
+            handle.cancel_soon();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use crate::{
-    combine::{AllFailed, Inputs},
+    combine::{AllFailed, Fires, Inputs},
     deferred::{Deferred, Trigger, deferred_with_canceller, fail},
     failure::Failure,
 };
@@ -42,7 +42,7 @@ pub fn race<T: 'static>(deferreds: impl IntoIterator<Item = Deferred<T>>) -> Def
     });
     for (index, deferred) in deferreds.into_iter().enumerate() {
         let running = running.clone();
-        deferred.add_both(move |outcome| match outcome {
+        deferred.end_with(move |outcome| match outcome {
             Ok(value) => running.won(index, value),
             Err(failure) => running.failed(index, failure),
         });
@@ -62,27 +62,25 @@ struct Failures {
 }
 
 impl<T: 'static> Race<T> {
-    fn won(&self, index: usize, value: T) {
-        if let Some(trigger) = self.trigger.take() {
-            // The losers first: they are cancelled by the time the winner's callbacks run.
-            self.inputs.cancel();
-            let _ = trigger.callback((index, value));
-        }
+    fn won(&self, index: usize, value: T) -> Option<Fires<(usize, T)>> {
+        let trigger = self.trigger.take()?;
+        // The losers first: they are cancelled by the time the winner's callbacks run.
+        self.inputs.cancel();
+        Some((trigger, Ok((index, value))))
     }
 
-    fn failed(&self, index: usize, failure: Failure) {
+    fn failed(&self, index: usize, failure: Failure) -> Option<Fires<(usize, T)>> {
         let mut failures = self.failures.borrow_mut();
         failures.missing -= 1;
         failures.so_far.push((index, failure));
         if failures.missing > 0 {
-            return;
+            return None;
         }
         let mut all = std::mem::take(&mut failures.so_far);
         drop(failures);
-        if let Some(trigger) = self.trigger.take() {
-            all.sort_by_key(|(index, _)| *index);
-            let failures = all.into_iter().map(|(_, failure)| failure).collect();
-            let _ = trigger.errback(AllFailed { failures });
-        }
+        let trigger = self.trigger.take()?;
+        all.sort_by_key(|(index, _)| *index);
+        let failures = all.into_iter().map(|(_, failure)| failure).collect();
+        Some((trigger, Err(AllFailed { failures }.into())))
     }
 }

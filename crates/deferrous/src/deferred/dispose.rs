@@ -4,7 +4,10 @@
 //! abandon the second from inside, and so on until the stack is full. Instead, from some depth on, remains go on a list of
 //! the thread, which is worked off at that depth.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+};
 
 use crate::{
     chain::{self, State},
@@ -19,11 +22,13 @@ use crate::{
 pub(crate) enum Remains {
     /// An outcome that nobody took.
     Value(Value),
+    /// What a failure held.
+    Error(Box<dyn Error + Send + Sync>),
     /// The state of a Deferred that ended with links in its queue, or with a canceller.
     State(State<Closures>),
     /// A Deferred whose last trigger is gone.
     Abandoned(DeferredCell),
-    /// A Deferred to cancel because the future that waited for it was dropped.
+    /// A Deferred to cancel, because what waited for it was dropped or cancelled.
     Cancel(DeferredCell),
 }
 
@@ -72,6 +77,7 @@ impl Drop for Level {
 fn take_apart(remains: Remains) {
     match remains {
         Remains::Value(value) => drop(value),
+        Remains::Error(error) => drop(error),
         Remains::State(mut state) => {
             while let Some(link) = state.take_link() {
                 match link {

@@ -4,7 +4,10 @@ use std::{fmt, rc::Rc, rc::Weak};
 
 use crate::{
     chain::{self, State},
-    deferred::cell::{CellData, Closures, DeferredCell},
+    deferred::{
+        cell::{CellData, Closures, DeferredCell},
+        dispose::{self, Remains},
+    },
 };
 
 /// Cancels a Deferred that has been moved elsewhere.
@@ -24,6 +27,13 @@ impl CancelHandle {
     pub fn cancel(&self) {
         if let Some(cell) = self.0.upgrade() {
             chain::cancel(&Closures, &cell);
+        }
+    }
+
+    /// Cancels the Deferred now, or, if this is one of very many cancellations inside each other, after those.
+    pub(crate) fn cancel_soon(&self) {
+        if let Some(cell) = self.0.upgrade() {
+            dispose::dispose(Remains::Cancel(cell));
         }
     }
 

@@ -219,6 +219,27 @@ impl<T: 'static> Deferred<T> {
         self.link(move |_: &mut Outcome| Step::Forward(other.into_firing().into_cell()))
     }
 
+    /// Adds the last link, which may end with firing another Deferred. As an `add_both` that calls its trigger, but
+    /// a row of any length takes no stack.
+    pub(crate) fn end_with<U: 'static>(
+        self,
+        last: impl FnOnce(Result<T, Failure>) -> Option<(Trigger<U>, Result<U, Failure>)> + 'static,
+    ) {
+        self.link::<()>(
+            move |outcome: &mut Outcome| match last(outcome.take_result()) {
+                // One that was cancelled meanwhile has an outcome, and wants no other.
+                Some((trigger, result)) if !trigger.is_called() => {
+                    *outcome = result.into();
+                    Step::Forward(trigger.into_firing().into_cell())
+                }
+                _ => {
+                    *outcome = Outcome::nothing();
+                    Step::Outcome
+                }
+            },
+        );
+    }
+
     /// Stops the chain before the next link: until [`unpause`](Self::unpause) no link runs, and an outcome
     /// is only stored. Pauses count. Twisted's `pause`.
     ///
