@@ -2,6 +2,8 @@
 
 #[path = "model/mod.rs"]
 mod model;
+#[path = "support/scale.rs"]
+mod scale;
 
 use model::program::{Action, Canceller, DEFERREDS, End, Op, Program, Side};
 use proptest::{
@@ -9,15 +11,9 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-/// How many programs are tried.
-fn cases() -> u32 {
-    let asked = std::env::var("DEFERROUS_CASES").ok();
-    asked.and_then(|cases| cases.parse().ok()).unwrap_or(2_000)
-}
-
 fn agree(chains: bool) {
     let config = Config {
-        cases: cases(),
+        cases: scale::cases(2_000),
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()
