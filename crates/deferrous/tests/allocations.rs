@@ -16,7 +16,7 @@ use deferrous::{
 };
 use futures::{channel::oneshot, executor::LocalPool, future::select};
 use proptest::test_runner::{Config, TestRunner};
-use support::{error, failure_of, result_of, value_of};
+use support::{error, failure_of, result_of, scale, value_of};
 
 /// Counts what each thread holds.
 struct Counting;
@@ -47,6 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// How often at most: a debug build is slow.
 const MANY: u32 = if cfg!(debug_assertions) {
     50_000
 } else {
@@ -60,7 +61,7 @@ fn stays_level(mut operation: impl FnMut()) {
         operation();
     }
     let before = HELD.get();
-    for _ in 0..MANY {
+    for _ in 0..scale::many(MANY) {
         operation();
     }
     assert_eq!(HELD.get() - before, 0, "bytes were left behind");
@@ -317,7 +318,7 @@ fn one_coroutine_that_lives_long() {
 #[test]
 fn random_programs() {
     let config = Config {
-        cases: std::env::var("DEFERROUS_CASES").map_or(1_000, |cases| cases.parse().unwrap()),
+        cases: scale::cases(1_000),
         failure_persistence: None,
         ..Config::default()
     };

@@ -8,12 +8,14 @@ use deferrous::{
 };
 use support::{failure_of, in_small_stack, value_of};
 
-const MANY: u32 = 1_000_000;
+fn many() -> u32 {
+    support::scale::many(1_000_000)
+}
 
 /// Each waits for the one before; the first is fired by the trigger.
 fn nested() -> (Trigger<u32>, Deferred<u32>) {
     let (trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let inner = d;
         d = succeed(()).add_callback(|()| inner).map(|n| n + 1);
     }
@@ -23,7 +25,7 @@ fn nested() -> (Trigger<u32>, Deferred<u32>) {
 /// A link of each owns the one before.
 fn owned() -> (Trigger<u32>, Deferred<u32>) {
     let (trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let inner = d;
         let (_, outer) = deferred::<()>();
         outer.pause();
@@ -35,7 +37,7 @@ fn owned() -> (Trigger<u32>, Deferred<u32>) {
 /// Each fires the next.
 fn forwarding() -> (Trigger<u32>, Deferred<u32>) {
     let (first, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let (trigger, next) = deferred();
         drop(d.map(|n| n + 1).chain_deferred(trigger));
         d = next;
@@ -46,7 +48,7 @@ fn forwarding() -> (Trigger<u32>, Deferred<u32>) {
 /// A link of each owns what fires the next.
 fn triggers_owned() -> (Trigger<u32>, Deferred<u32>) {
     let (mut trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let (next, outer) = deferred::<u32>();
         let owned = trigger;
         d = outer.map(move |n| (n, owned).0);
@@ -58,7 +60,7 @@ fn triggers_owned() -> (Trigger<u32>, Deferred<u32>) {
 /// Each waits for one that has a waiter already.
 fn joined() -> (Trigger<u32>, Deferred<u32>) {
     let (first, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let inner = d;
         let (trigger, middle) = deferred::<()>();
         let middle = middle.add_callback(move |()| inner);
@@ -80,7 +82,7 @@ fn combined() -> (Trigger<u32>, Deferred<u32>) {
 
 fn linked() -> (Trigger<u32>, Deferred<u32>) {
     let (trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         d = d.map(|n| n + 1);
     }
     (trigger, d)
@@ -88,7 +90,7 @@ fn linked() -> (Trigger<u32>, Deferred<u32>) {
 
 fn awaiting() -> (Trigger<u32>, Deferred<u32>) {
     let (trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY {
+    for _ in 0..many() {
         let inner = d;
         d = spawn(async move { Ok(inner.await? + 1) });
     }
@@ -99,7 +101,7 @@ fn fired(make: fn() -> (Trigger<u32>, Deferred<u32>)) {
     in_small_stack(move || {
         let (trigger, d) = make();
         trigger.callback(0).unwrap();
-        assert_eq!(value_of(d), MANY);
+        assert_eq!(value_of(d), many());
     });
 }
 
@@ -151,7 +153,7 @@ fn deferreds_owned_by_links_dropped() {
     in_small_stack(|| {
         let captured = capture_unhandled();
         drop(owned());
-        assert_eq!(captured.take().len(), MANY as usize + 1);
+        assert_eq!(captured.take().len(), many() as usize + 1);
     });
 }
 
@@ -205,7 +207,7 @@ fn values_in_values_dropped() {
     struct Nested(#[allow(dead_code)] Option<Deferred<Nested>>);
     in_small_stack(|| {
         let mut d = succeed(Nested(None));
-        for _ in 0..MANY {
+        for _ in 0..many() {
             d = succeed(Nested(Some(d)));
         }
         drop(d);
@@ -219,10 +221,10 @@ fn a_loop_of_returned_deferreds_takes_no_stack() {
     }
     in_small_stack(|| {
         let mut d = succeed(0);
-        for _ in 0..MANY {
+        for _ in 0..many() {
             d = d.add_callback(count);
         }
-        assert_eq!(value_of(d), MANY);
+        assert_eq!(value_of(d), many());
     });
 }
 
@@ -243,7 +245,7 @@ fn triggers_owned_by_links_abandoned() {
         drop(trigger);
         assert!(failure_of(d).check::<Abandoned>());
         // All but the first, which has no links, and the last, whose failure was just taken.
-        assert_eq!(captured.take().len(), MANY as usize - 1);
+        assert_eq!(captured.take().len(), many() as usize - 1);
     });
 }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use deferrous::{
-    Cancelled, Clock, Deferred, Failure, LoopingCall, LoopingCallError, Panicked, ReactorTime,
-    Trigger, capture_unhandled, deferred,
+    Abandoned, Cancelled, Clock, Deferred, Failure, LoopingCall, LoopingCallError, Panicked,
+    ReactorTime, Trigger, capture_unhandled, deferred,
 };
 use reactor_support::{Log, ms, reactor, secs, within_a_minute};
 
@@ -429,4 +429,26 @@ fn a_reactor_loops_on_the_grid_too() {
         let nth = |n: usize| times[n].saturating_sub(started).as_millis() / 5;
         assert!(nth(0) < nth(1) && nth(1) < nth(2) && nth(2) < nth(3));
     });
+}
+
+#[test]
+fn a_dropped_clock_drops_the_loops_that_run_on_it() {
+    let owned = Rc::new(());
+    let (clock, kept) = (Clock::new(), owned.clone());
+    let tick = LoopingCall::new(&clock, move || drop(kept.clone()));
+    let d = running(tick.start(secs(1), true).unwrap());
+    drop((tick, clock));
+    assert!(ended(d).unwrap_err().check::<Abandoned>());
+    assert_eq!(Rc::strong_count(&owned), 1);
+}
+
+#[test]
+fn a_loop_that_waits_for_a_deferred_ends_when_its_clock_is_gone() {
+    let clock = Clock::new();
+    let (tick, log) = waiting_ticker(&clock);
+    let d = running(tick.start(secs(1), true).unwrap());
+    drop((tick, clock));
+    let d = running(d);
+    log.take().remove(0).callback(()).unwrap();
+    assert!(ended(d).unwrap_err().check::<Abandoned>());
 }

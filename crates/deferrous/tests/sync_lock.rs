@@ -6,7 +6,7 @@ use deferrous::{
     Abandoned, Cancelled, Deferred, DeferredLock, Failure, Trigger, capture_unhandled, deferred,
     succeed,
 };
-use support::{Trace, error, failure_of, in_small_stack, value_of};
+use support::{Trace, error, failure_of, in_small_stack, scale::many, value_of};
 
 fn note_when_run(lock: &DeferredLock, trace: &Trace, name: &'static str) -> Deferred<()> {
     let trace = trace.clone();
@@ -225,13 +225,14 @@ fn a_million_waiters_that_finish_at_once_take_no_stack() {
         let lock = DeferredLock::new();
         let permit = value_of(lock.acquire());
         let count = std::rc::Rc::new(std::cell::Cell::new(0));
-        for _ in 0..1_000_000 {
+        let many = many(1_000_000);
+        for _ in 0..many {
             let count = count.clone();
             drop(lock.run(move || count.set(count.get() + 1)));
         }
-        assert_eq!(lock.waiting(), 1_000_000);
+        assert_eq!(lock.waiting(), many as usize);
         drop(permit);
-        assert_eq!(count.get(), 1_000_000);
+        assert_eq!(count.get(), many);
         assert!(!lock.is_locked());
     });
 }
@@ -241,7 +242,7 @@ fn a_long_row_of_waiters_is_worked_off_one_by_one() {
     in_small_stack(|| {
         let lock = DeferredLock::new();
         let (triggers, works): (Vec<Trigger<()>>, Vec<_>) =
-            (0..100_000).map(|_| deferred::<()>()).unzip();
+            (0..many(100_000)).map(|_| deferred::<()>()).unzip();
         for work in works {
             drop(lock.run(|| work));
         }

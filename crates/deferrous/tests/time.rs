@@ -381,3 +381,18 @@ fn a_clock_makes_calls_exactly_at_their_deadline() {
     clock.advance(Duration::from_nanos(1));
     assert_eq!(log.len(), 1);
 }
+
+#[test]
+fn a_call_that_owns_itself_goes_with_its_clock() {
+    let (clock, owned) = (Clock::new(), Rc::new(RefCell::new(None)));
+    let own = owned.clone();
+    let call = clock.call_later(HOUR, move || drop(own));
+    *owned.borrow_mut() = Some(call);
+    drop(clock);
+    assert_eq!(Rc::strong_count(&owned), 1);
+    let call = owned.take().unwrap();
+    assert!(!call.is_active());
+    assert_eq!(call.cancel(), Err(DelayedCallError::AlreadyCalled));
+    assert_eq!(call.reset(HOUR), Err(DelayedCallError::AlreadyCalled));
+    assert!(format!("{call:?}").contains("called: true"));
+}

@@ -9,13 +9,15 @@ use proptest::{collection::vec, prelude::*};
 use reactor_support::{
     HOUR, Log,
     alloc::{Counting, growth},
-    ms,
+    ms, scale,
 };
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const MILLION: u64 = 1_000_000;
+fn million() -> u64 {
+    u64::from(scale::many(1_000_000))
+}
 const MEGABYTE: isize = 1 << 20;
 
 /// Delays from all over an hour, in no order.
@@ -27,23 +29,23 @@ fn scattered(n: u64) -> Duration {
 fn a_million_calls_are_made_in_order() {
     let clock = Clock::new();
     let (made, last) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(Duration::ZERO)));
-    for n in 0..MILLION {
+    for n in 0..million() {
         let (made, last, delay) = (made.clone(), last.clone(), scattered(n));
         clock.call_later(delay, move || {
             assert!(last.replace(delay) <= delay);
             made.set(made.get() + 1);
         });
     }
-    assert_eq!(clock.delayed_calls() as u64, MILLION);
+    assert_eq!(clock.delayed_calls() as u64, million());
     clock.pump([HOUR / 4; 4]);
-    assert_eq!(made.get(), MILLION);
+    assert_eq!(made.get(), million());
     assert_eq!(clock.delayed_calls(), 0);
 }
 
 #[test]
 fn a_million_pending_calls_can_be_moved_and_cancelled() {
     let (clock, made) = (Clock::new(), Rc::new(Cell::new(0)));
-    let calls: Vec<DelayedCall> = (0..MILLION)
+    let calls: Vec<DelayedCall> = (0..million())
         .map(|n| {
             let made = made.clone();
             clock.call_later(scattered(n), move || made.set(made.get() + 1))
@@ -57,20 +59,20 @@ fn a_million_pending_calls_can_be_moved_and_cancelled() {
             _ => {}
         }
     }
-    assert_eq!(clock.delayed_calls() as u64, MILLION / 4 * 3);
+    assert_eq!(clock.delayed_calls() as u64, million() / 4 * 3);
     clock.advance(HOUR);
-    assert_eq!(made.get(), MILLION / 4);
+    assert_eq!(made.get(), million() / 4);
     clock.advance(HOUR);
-    assert!(made.get() >= MILLION / 2);
+    assert!(made.get() >= million() / 2);
     clock.advance(HOUR);
-    assert_eq!(made.get(), MILLION / 4 * 3);
+    assert_eq!(made.get(), million() / 4 * 3);
 }
 
 #[test]
 fn cancelled_calls_take_no_room() {
     let clock = Clock::new();
     let (most, _) = growth(|| {
-        for n in 0..3 * MILLION {
+        for n in 0..3 * million() {
             let owned = Box::new([n; 8]);
             let call = clock.call_later(HOUR + scattered(n), move || drop(owned));
             call.cancel().unwrap();
@@ -88,7 +90,7 @@ fn calls_cancelled_in_the_shadow_of_others_take_no_room() {
         .collect();
     let (most, _) = growth(|| {
         let mut recent = std::collections::VecDeque::new();
-        for n in 0..2 * MILLION {
+        for n in 0..2 * million() {
             recent.push_back(clock.call_later(HOUR, || ()));
             if n >= 1000 {
                 recent.pop_front().unwrap().cancel().unwrap();
@@ -104,7 +106,7 @@ fn a_call_reset_millions_of_times_takes_no_room() {
     let (clock, log) = (Clock::new(), Log::new());
     let call = clock.call_later(HOUR, log.adds(()));
     let (most, _) = growth(|| {
-        for n in 0..2 * MILLION {
+        for n in 0..2 * million() {
             call.reset(HOUR + scattered(n)).unwrap();
             call.delay(ms(1)).unwrap();
         }
@@ -119,7 +121,7 @@ fn a_call_reset_millions_of_times_takes_no_room() {
 fn timeouts_that_are_always_cancelled_while_time_passes_take_no_room() {
     let clock = Clock::new();
     let (most, _) = growth(|| {
-        for _ in 0..MILLION {
+        for _ in 0..million() {
             let call = clock.call_later(HOUR, || ());
             clock.advance(Duration::from_micros(10));
             call.cancel().unwrap();
@@ -132,7 +134,7 @@ fn timeouts_that_are_always_cancelled_while_time_passes_take_no_room() {
 fn a_dropped_clock_gives_everything_back() {
     let (_, left) = growth(|| {
         let clock = Clock::new();
-        for n in 0..MILLION / 10 {
+        for n in 0..million() / 10 {
             let owned = Box::new(n);
             clock.call_later(scattered(n), move || drop(owned));
         }
@@ -220,7 +222,7 @@ impl Model {
 const SECOND: usize = 1_000_000;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: scale::cases(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn timers_do_what_a_sorted_list_does(steps in vec(step(), 1..200)) {

@@ -183,19 +183,21 @@ fn a_panicking_callback_is_reported_and_removed() {
         let (mut near, far) = pair();
         near.write_all(b"a").unwrap();
         let far = Rc::new(far);
-        reactor
-            .add_reader(far.clone(), |_| panic!("in a reader"))
-            .unwrap();
-        let stop = reactor.clone();
-        reactor.call_later(ms(5), move || stop.stop().unwrap());
-        let again = far.clone();
-        let add = reactor.clone();
-        reactor.call_later(ms(2), move || {
-            drop(
-                add.add_reader(again, |s| assert_eq!(read_one(&**s), b'a'))
-                    .unwrap(),
-            )
-        });
+        let (add, again) = (reactor.clone(), far.clone());
+        let panics = move |_: &Rc<UnixStream>| {
+            let (reactor, again) = (add.clone(), again.clone());
+            // Late enough for it to be called once more if it were still there.
+            add.call_later(ms(2), move || {
+                let stop = reactor.clone();
+                let reads = move |s: &Rc<UnixStream>| {
+                    assert_eq!(read_one(&**s), b'a');
+                    stop.stop().unwrap();
+                };
+                drop(reactor.add_reader(again, reads).unwrap());
+            });
+            panic!("in a reader")
+        };
+        reactor.add_reader(far.clone(), panics).unwrap();
         reactor.run().unwrap();
         let reported = captured.take();
         assert_eq!(reported.len(), 1);

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{time::ReactorTime, timers::DelayedCall};
+use super::{
+    time::ReactorTime,
+    timers::{DelayedCall, WeakTimers},
+};
 use crate::{
     deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
     unhandled::{Origin, report},
@@ -50,12 +53,16 @@ impl Error for LoopingCallError {}
 /// tick.stop()?;
 /// # Ok::<(), deferrous::LoopingCallError>(())
 /// ```
-pub struct LoopingCall<C: ReactorTime>(Rc<Shared<C>>);
+pub struct LoopingCall<C: ReactorTime> {
+    clock: C,
+    shared: Rc<Shared>,
+}
 
 type Function = Box<dyn FnMut(u64) -> Deferred<()>>;
 
-struct Shared<C: ReactorTime> {
-    clock: C,
+struct Shared {
+    /// A pending call of the timers owns this, which must not own them in turn.
+    timers: WeakTimers,
     /// Absent while it is being called.
     function: RefCell<Option<Function>>,
     run: RefCell<Option<Run>>,
@@ -99,21 +106,24 @@ impl<C: ReactorTime> LoopingCall<C> {
         counts: bool,
         mut function: impl FnMut(u64) -> R + 'static,
     ) -> Self {
-        LoopingCall(Rc::new(Shared {
+        LoopingCall {
             clock: clock.clone(),
-            function: RefCell::new(Some(Box::new(move |count| {
-                maybe_deferred(|| function(count))
-            }))),
-            run: RefCell::new(None),
-            counts,
-            runs: Cell::new(0),
-        }))
+            shared: Rc::new(Shared {
+                timers: clock.timers().downgrade(),
+                function: RefCell::new(Some(Box::new(move |count| {
+                    maybe_deferred(|| function(count))
+                }))),
+                run: RefCell::new(None),
+                counts,
+                runs: Cell::new(0),
+            }),
+        }
     }
 
     /// Starts calling, `now` or after the first interval; Twisted's `start`.
     ///
     /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails with, which ends the loop.
-    /// Cancelling it stops the loop. With an interval of zero, calls follow each other in turns of the reactor.
+    /// Cancelling it stops the loop. When the reactor ends or the clock is dropped, so is the loop. With an interval of zero, calls follow each other in turns of the reactor.
     ///
     /// # Errors
     ///
@@ -122,16 +132,16 @@ impl<C: ReactorTime> LoopingCall<C> {
         if self.is_running() {
             return Err(LoopingCallError::AlreadyRunning);
         }
-        let stopped = Rc::downgrade(&self.0);
+        let stopped = Rc::downgrade(&self.shared);
         let (ended, d) = deferred_with_canceller(move |_| {
             if let Some(shared) = stopped.upgrade() {
                 shared.end();
             }
         });
-        let started = self.0.clock.now();
-        let number = self.0.runs.get() + 1;
-        self.0.runs.set(number);
-        *self.0.run.borrow_mut() = Some(Run {
+        let started = self.clock.now();
+        let number = self.shared.runs.get() + 1;
+        self.shared.runs.set(number);
+        *self.shared.run.borrow_mut() = Some(Run {
             interval,
             started,
             // The first call is about one interval, whether that has passed or is passing.
@@ -141,9 +151,9 @@ impl<C: ReactorTime> LoopingCall<C> {
             ended,
         });
         if now {
-            self.0.call();
+            self.shared.call();
         } else {
-            self.0.schedule();
+            self.shared.schedule();
         }
         Ok(d)
     }
@@ -155,7 +165,7 @@ impl<C: ReactorTime> LoopingCall<C> {
     ///
     /// If it is not running.
     pub fn stop(&self) -> Result<(), LoopingCallError> {
-        let run = self.0.run.take().ok_or(LoopingCallError::NotRunning)?;
+        let run = self.shared.run.take().ok_or(LoopingCallError::NotRunning)?;
         // Without a next call one is being made or waited for, and what follows it fires the Deferred.
         if let Some(next) = run.next {
             let _ = next.cancel();
@@ -170,9 +180,9 @@ impl<C: ReactorTime> LoopingCall<C> {
     ///
     /// If it is not running.
     pub fn reset(&self) -> Result<(), LoopingCallError> {
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let scheduled = {
-            let mut run = self.0.run.borrow_mut();
+            let mut run = self.shared.run.borrow_mut();
             let run = run.as_mut().ok_or(LoopingCallError::NotRunning)?;
             run.started = now;
             run.counted = 0;
@@ -181,23 +191,23 @@ impl<C: ReactorTime> LoopingCall<C> {
         // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
         if let Some(next) = scheduled {
             let _ = next.cancel();
-            self.0.schedule();
+            self.shared.schedule();
         }
         Ok(())
     }
 
     /// Whether it has been started and not stopped; Twisted's `running`.
     pub fn is_running(&self) -> bool {
-        self.0.run.borrow().is_some()
+        self.shared.run.borrow().is_some()
     }
 
     /// The interval of the current run; Twisted's `interval`.
     pub fn interval(&self) -> Option<Duration> {
-        self.0.run.borrow().as_ref().map(|run| run.interval)
+        self.shared.run.borrow().as_ref().map(|run| run.interval)
     }
 }
 
-impl<C: ReactorTime> Shared<C> {
+impl Shared {
     fn end(&self) {
         let run = self.run.take();
         if let Some(next) = run.and_then(|run| run.next) {
@@ -207,13 +217,17 @@ impl<C: ReactorTime> Shared<C> {
 
     /// Sets the next call: at the next whole interval after now.
     fn schedule(self: &Rc<Self>) {
-        let now = self.clock.now();
+        // Without its clock a loop makes no more calls.
+        let Some(timers) = self.timers.upgrade() else {
+            return self.end();
+        };
+        let now = timers.now();
         let delay = match &*self.run.borrow() {
             Some(run) => until_next(now.saturating_sub(run.started), run.interval),
             None => return,
         };
         let shared = self.clone();
-        let call = self.clock.call_later(delay, move || {
+        let call = timers.call_later(delay, move || {
             if let Some(run) = &mut *shared.run.borrow_mut() {
                 run.next = None;
             }
@@ -264,13 +278,15 @@ impl<C: ReactorTime> Shared<C> {
 
     /// How many intervals have passed since those that were counted before.
     fn count(&self) -> u64 {
-        let now = self.clock.now();
+        let Some(timers) = self.timers.upgrade() else {
+            return 0;
+        };
         let mut run = self.run.borrow_mut();
         let Some(run) = &mut *run else { return 0 };
         if run.interval.is_zero() {
             return 1;
         }
-        let since_start = now.saturating_sub(run.started).as_nanos();
+        let since_start = timers.now().saturating_sub(run.started).as_nanos();
         // Nanoseconds of a `Duration` are far from filling an `i128`.
         let current = (since_start / run.interval.as_nanos()) as i128;
         let passed = u64::try_from(current - run.counted).unwrap_or(0);
@@ -289,7 +305,10 @@ fn until_next(since_start: Duration, interval: Duration) -> Duration {
 
 impl<C: ReactorTime> Clone for LoopingCall<C> {
     fn clone(&self) -> Self {
-        LoopingCall(self.0.clone())
+        LoopingCall {
+            clock: self.clock.clone(),
+            shared: self.shared.clone(),
+        }
     }
 }
 

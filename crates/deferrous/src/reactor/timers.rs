@@ -5,7 +5,7 @@ use std::{
     error::Error,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
+    rc::{Rc, Weak},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,16 @@ const SWEEP: usize = 1024;
 /// The delayed calls of one reactor or clock. Clones are the same.
 #[derive(Clone)]
 pub struct Timers(Rc<Inner>);
+
+/// What calls may own of the timers that they are in, without keeping these and so themselves.
+#[derive(Clone)]
+pub(super) struct WeakTimers(Weak<Inner>);
+
+impl WeakTimers {
+    pub(super) fn upgrade(&self) -> Option<Timers> {
+        self.0.upgrade().map(Timers)
+    }
+}
 
 struct Inner {
     time: Time,
@@ -142,6 +152,10 @@ impl Timers {
         Timers::new(Time::Manual(Cell::new(Duration::ZERO)))
     }
 
+    pub(super) fn downgrade(&self) -> WeakTimers {
+        WeakTimers(Rc::downgrade(&self.0))
+    }
+
     pub(super) fn now(&self) -> Duration {
         match &self.0.time {
             Time::Real(start) => start.elapsed(),
@@ -161,7 +175,7 @@ impl Timers {
         let call = Thunk::new(move |(): &mut ()| call());
         let (index, generation) = self.0.calls.borrow_mut().insert(deadline, call);
         DelayedCall {
-            timers: self.clone(),
+            timers: self.downgrade(),
             index,
             generation,
             cancelled: Cell::new(false),
@@ -221,7 +235,7 @@ impl fmt::Debug for Timers {
 /// A [`DelayedCall`] that is not pending any more was to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DelayedCallError {
-    /// It has been made; Twisted's `AlreadyCalled`. So has one whose reactor has ended.
+    /// It has been made; Twisted's `AlreadyCalled`. So has one whose reactor has ended, or whose clock is gone.
     AlreadyCalled,
     /// It was cancelled; Twisted's `AlreadyCancelled`.
     AlreadyCancelled,
@@ -241,7 +255,7 @@ impl Error for DelayedCallError {}
 /// A call that waits for its time; Twisted's `IDelayedCall`.
 ///
 /// Made by `call_later` of a [`Reactor`](crate::Reactor) or [`Clock`](crate::Clock). Dropping it does not cancel the
-/// call.
+/// call. It does not keep the reactor or clock alive, so the call itself may own it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -255,7 +269,7 @@ impl Error for DelayedCallError {}
 /// # Ok::<(), deferrous::DelayedCallError>(())
 /// ```
 pub struct DelayedCall {
-    timers: Timers,
+    timers: WeakTimers,
     index: u32,
     generation: u64,
     cancelled: Cell<bool>,
@@ -264,14 +278,17 @@ pub struct DelayedCall {
 impl DelayedCall {
     /// Runs `f` on the calls if this one is pending.
     fn with_pending<R>(&self, f: impl FnOnce(&mut Calls, u32) -> R) -> Result<R, DelayedCallError> {
-        let mut calls = self.timers.0.calls.borrow_mut();
-        if calls.slots[self.index as usize].generation == self.generation {
-            Ok(f(&mut calls, self.index))
-        } else if self.cancelled.get() {
-            Err(DelayedCallError::AlreadyCancelled)
-        } else {
-            Err(DelayedCallError::AlreadyCalled)
+        if let Some(timers) = self.timers.upgrade() {
+            let mut calls = timers.0.calls.borrow_mut();
+            if calls.slots[self.index as usize].generation == self.generation {
+                return Ok(f(&mut calls, self.index));
+            }
         }
+        Err(if self.cancelled.get() {
+            DelayedCallError::AlreadyCancelled
+        } else {
+            DelayedCallError::AlreadyCalled
+        })
     }
 
     /// Keeps the call from being made; Twisted's `cancel`.
@@ -296,7 +313,11 @@ impl DelayedCall {
     ///
     /// If it was made or cancelled before.
     pub fn reset(&self, delay: Duration) -> Result<(), DelayedCallError> {
-        let deadline = nanos(self.timers.now().saturating_add(delay));
+        let now = self
+            .timers
+            .upgrade()
+            .map_or(Duration::MAX, |timers| timers.now());
+        let deadline = nanos(now.saturating_add(delay));
         self.with_pending(|calls, index| calls.move_to(index, deadline))
     }
 
@@ -331,7 +352,11 @@ impl fmt::Debug for DelayedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("DelayedCall");
         match self.time() {
-            Ok(time) => out.field("now", &self.timers.now()).field("time", &time),
+            Ok(time) => {
+                let now = self.timers.upgrade().map(|timers| timers.now());
+                out.field("now", &now.unwrap_or_default())
+                    .field("time", &time)
+            }
             Err(DelayedCallError::AlreadyCalled) => out.field("called", &true),
             Err(DelayedCallError::AlreadyCancelled) => out.field("cancelled", &true),
         };

@@ -235,20 +235,30 @@ impl World {
         true
     }
 
+    /// Meanwhile two Deferreds are held: the one that was asked for, by whoever asked, and the one at the end of the row, which
+    /// is cancelled. Those between are held by their neighbours alone.
     fn cancel(&mut self, d: usize) {
-        let model = &mut self.all[d];
-        if model.freed {
+        if self.all[d].freed {
             return;
         }
-        if let Some(inner) = model.waiting {
-            model.references += 1;
-            self.cancel(inner);
-            return self.release(d);
+        self.all[d].references += 1;
+        let mut end = d;
+        while let Some(inner) = self.all[end].waiting.filter(|_| !self.all[end].freed) {
+            end = inner;
         }
+        if !self.all[end].freed {
+            self.all[end].references += 1;
+            self.cancel_one(end);
+            self.release(end);
+        }
+        self.release(d);
+    }
+
+    fn cancel_one(&mut self, d: usize) {
+        let model = &mut self.all[d];
         if model.called || model.cancelling {
             return;
         }
-        model.references += 1;
         match model.canceller.take() {
             Some(canceller) => self.ask(d, canceller),
             None => {
@@ -258,7 +268,6 @@ impl World {
                 self.go_on(d);
             }
         }
-        self.release(d);
     }
 
     fn ask(&mut self, d: usize, canceller: Canceller) {

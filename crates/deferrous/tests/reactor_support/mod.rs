@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod alloc;
+#[path = "../support/scale.rs"]
+pub mod scale;
 
 use std::{
     cell::RefCell,
@@ -34,7 +36,7 @@ pub fn within_a_minute<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
         let _ = sender.send(outcome);
     });
     spawned.unwrap();
-    match receiver.recv_timeout(secs(60)) {
+    match receiver.recv_timeout(secs(60) * scale::patience()) {
         Ok(Ok(value)) => value,
         Ok(Err(panic)) => panic::resume_unwind(panic),
         Err(_) => panic!("the test hangs"),

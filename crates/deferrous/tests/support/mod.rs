@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code)]
 
+pub mod scale;
+
 use std::{cell::RefCell, fmt::Display, rc::Rc, thread};
 
 use deferrous::{CapturedUnhandled, Deferred, Failure};
