@@ -174,13 +174,20 @@ pub(crate) fn report(origin: Origin, failure: Failure) {
         .read()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let Some(handler) = handler else {
-        return write(&unhandled);
-    };
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(unhandled))) {
+    let reported = catch_unwind(AssertUnwindSafe(|| match handler {
+        Some(handler) => handler(unhandled),
+        None => write(&unhandled),
+    }));
+    if let Err(panic) = reported {
         let failure = Failure::from_panic(panic);
-        let text = format!("the handler of unhandled failures panicked: {failure:?}");
-        write_to_stderr(&text);
+        write_to_stderr(&format!("{origin}, and reporting it panicked: {failure}"));
+    }
+}
+
+/// Drops what belongs to the program, and reports a destructor that panics as a failure of `origin`.
+pub(crate) fn drop_reporting<T>(origin: Origin, value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report(origin, Failure::from_panic(panic));
     }
 }
 

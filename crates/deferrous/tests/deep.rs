@@ -73,7 +73,7 @@ fn joined() -> (Trigger<u32>, Deferred<u32>) {
 /// Each gathers the one before, and races it.
 fn combined() -> (Trigger<u32>, Deferred<u32>) {
     let (trigger, mut d) = deferred::<u32>();
-    for _ in 0..MANY / 2 {
+    for _ in 0..many() / 2 {
         d = gather_results([d]).map(|values| values[0] + 1);
         d = race([d]).map(|(_, value)| value + 1);
     }

@@ -43,7 +43,7 @@ pub trait Host: Sized {
     type Outcome;
     /// One callback/errback pair.
     type Link;
-    /// What [`cancel`] asks to give up the work before the Deferred fires.
+    /// What [`cancel`] asks to give up the work before the Deferred fires. Dropping it must not unwind.
     type Canceller;
 
     /// Borrows the state of `cell` for the length of `f`.

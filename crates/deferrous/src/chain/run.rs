@@ -318,8 +318,12 @@ fn go_on<H: Host>(host: &H, current: &mut H::Cell, hand: &mut H::Outcome) -> Opt
             *current = result;
             Some(next)
         }
-        // It was cancelled meanwhile, and what became of the coroutine is no news.
-        Delivered::Swallowed | Delivered::Refused(_) => None,
+        Delivered::Swallowed => None,
+        Delivered::Refused(outcome) => {
+            // It was cancelled meanwhile, and there is no link to fail for it.
+            drop(host.already_called(outcome));
+            None
+        }
     }
 }
 

@@ -81,6 +81,8 @@ fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferre
 
 impl<T: 'static> Gathering<T> {
     fn succeeded(&self, index: usize, value: T) -> Option<Fires<Vec<T>>> {
+        // After a failure nobody wants the value, which may be a permit that others wait for.
+        self.trigger.borrow().as_ref()?;
         self.values.borrow_mut()[index] = Some(value);
         let missing = self.missing.get() - 1;
         self.missing.set(missing);
@@ -97,6 +99,7 @@ impl<T: 'static> Gathering<T> {
             self.inputs.late(failure);
             return None;
         };
+        drop(self.values.take());
         if self.cancel_rest {
             self.inputs.cancel();
         }

@@ -154,6 +154,15 @@ impl<T: 'static> Listing<T> {
     }
 
     fn fire_early(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
+        // Nobody gets what has come before, which may be a permit that others wait for. Failures in it were to be part of
+        // the result, and are not lost.
+        for earlier in self.results.take().into_iter().flatten() {
+            if let Err(failure) = earlier
+                && !self.options.consume
+            {
+                self.inputs.late(failure);
+            }
+        }
         match (self.trigger.take(), outcome) {
             (Some(trigger), Ok(value)) => Some((trigger, Ok(Listed::First { index, value }))),
             (Some(trigger), Err(failure)) => {

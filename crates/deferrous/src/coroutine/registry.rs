@@ -59,7 +59,8 @@ pub(super) fn take(id: u64) -> Option<Rc<Task>> {
 
 /// The home of coroutines spawned now.
 pub(crate) fn current_home() -> Option<Arc<dyn Home>> {
-    HOME.with_borrow(Clone::clone)
+    // On a thread that is ending there is none.
+    HOME.try_with(|home| home.borrow().clone()).unwrap_or(None)
 }
 
 /// Makes `home` the current one for the length of `f`.

@@ -18,11 +18,11 @@ use crate::{
     chain::State,
     deferred::{
         Deferred,
-        cell::{Canceller, CellData, DeferredCell, Outcome, Waiter},
+        cell::{Canceller, CellData, Outcome, Waiter},
+        dispose,
         trigger::Firing,
     },
     failure::Failure,
-    inline::Thunk,
 };
 
 type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
@@ -67,11 +67,11 @@ pub(super) fn spawn<T: 'static>(
         lent_waker: RefCell::new(ArcWeak::new()),
     });
     let weak: Weak<Task> = Rc::downgrade(&task);
-    let canceller: Canceller = Box::new(Thunk::new(move |_: &mut DeferredCell| {
+    let canceller = Canceller::new(move |_| {
         if let Some(task) = weak.upgrade() {
             task.cancel();
         }
-    }));
+    });
     let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
     task.wake();
@@ -114,9 +114,8 @@ impl Waiter for Task {
 impl Task {
     /// Polls, and fires the result if that is the end.
     pub(super) fn wake(self: Rc<Self>) {
-        if let Some((firing, outcome)) = self.resume() {
-            // It may have been cancelled meanwhile, which is an outcome too.
-            let _ = firing.fire(outcome);
+        if let Some((firing, outcome)) = dispose::wake(self) {
+            firing.finish(outcome);
         }
     }
 
@@ -128,7 +127,12 @@ impl Task {
             }
         }
         let current = (self.clone(), waker.waker.data());
-        let _restore = Restore(CURRENT.replace(Some(current)));
+        let Ok(before) = CURRENT.try_with(|cell| cell.replace(Some(current))) else {
+            // The thread is ending, and nothing can be polled on it any more.
+            self.cancelled.set(true);
+            return Poll::Pending;
+        };
+        let _restore = Restore(before);
         let mut context = Context::from_waker(&waker.waker);
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
             .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))

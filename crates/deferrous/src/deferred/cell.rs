@@ -16,7 +16,7 @@ use crate::{
     },
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// The host: nothing but a name, since a Rust closure needs no interpreter.
@@ -33,7 +33,29 @@ pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
 /// Asks for the work to be given up; it gets the cell so that it may fire it.
 /// Few Deferreds have one, so it is one word here.
-pub(crate) type Canceller = Box<Thunk<DeferredCell, ()>>;
+pub(crate) struct Canceller(Option<Box<Thunk<DeferredCell, ()>>>);
+
+impl Canceller {
+    pub(crate) fn new(canceller: impl FnOnce(&DeferredCell) + 'static) -> Self {
+        let canceller = Thunk::new(move |cell: &mut DeferredCell| canceller(cell));
+        Canceller(Some(Box::new(canceller)))
+    }
+
+    fn call(mut self, cell: &DeferredCell) {
+        if let Some(canceller) = self.0.take() {
+            canceller.call(&mut cell.clone());
+        }
+    }
+}
+
+impl Drop for Canceller {
+    fn drop(&mut self) {
+        // The engine drops it in the middle of its work, which no destructor may cut short.
+        if let Some(canceller) = self.0.take() {
+            drop_reporting(Origin::Deferred, canceller);
+        }
+    }
+}
 
 /// Something that awaits a Deferred's outcome: it goes on when that is there to be taken.
 pub(crate) trait Waiter {
@@ -122,7 +144,7 @@ impl Host for Closures {
 
     fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
-            canceller.call(&mut cell.clone());
+            canceller.call(cell);
         })) {
             let failure = Outcome::Failure(Failure::from_panic(panic));
             if let Err(AlreadyCalled) = chain::fire(self, cell, failure) {
@@ -149,7 +171,7 @@ impl Host for Closures {
     #[inline]
     fn resume(&self, cell: &DeferredCell, outcome: &mut Outcome) -> Option<DeferredCell> {
         let waiter = cell.waiter.take()?;
-        match catch_unwind(AssertUnwindSafe(|| waiter.resume())) {
+        match catch_unwind(AssertUnwindSafe(|| dispose::wake(waiter))) {
             Ok(ended) => {
                 let (firing, result) = ended?;
                 *outcome = result;

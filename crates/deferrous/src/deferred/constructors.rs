@@ -6,10 +6,9 @@ use crate::{
     chain::State,
     deferred::{
         CallbackResult, Deferred, Trigger,
-        cell::{Canceller, CellData, DeferredCell, Outcome},
+        cell::{Canceller, CellData, Outcome},
     },
     failure::Failure,
-    inline::Thunk,
 };
 
 /// Makes a Deferred: the end that fires it and the end that waits. Twisted's `Deferred()`.
@@ -45,9 +44,7 @@ pub fn deferred<T: 'static>() -> (Trigger<T>, Deferred<T>) {
 pub fn deferred_with_canceller<T: 'static>(
     canceller: impl FnOnce(&Trigger<T>) + 'static,
 ) -> (Trigger<T>, Deferred<T>) {
-    let canceller: Canceller = Box::new(Thunk::new(move |cell: &mut DeferredCell| {
-        canceller(&Trigger::new(cell.clone()));
-    }));
+    let canceller = Canceller::new(move |cell| canceller(&Trigger::new(cell.clone())));
     let cell = CellData::new(|| State::new(Some(canceller)));
     (Trigger::new(cell.clone()), Deferred::from_cell(cell))
 }

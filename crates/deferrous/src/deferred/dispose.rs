@@ -1,24 +1,26 @@
-//! Taking apart what a Deferred leaves behind, without recursion.
+//! What nests with the data, without recursion.
 //!
 //! A link may own a Deferred, or a trigger, whose links own others, a million deep. Dropping the first would drop or
-//! abandon the second from inside, and so on until the stack is full. Instead, from some depth on, remains go on a list of
-//! the thread, which is worked off at that depth.
+//! abandon the second from inside, and so on until the stack is full. So would coroutines that wake each other. Instead,
+//! from some depth on, what is to be done goes on a list of the thread, which is worked off at that depth.
 
 use std::{
     cell::{Cell, RefCell},
     error::Error,
+    rc::Rc,
 };
 
 use crate::{
     chain::{self, State},
     deferred::{
-        cell::{Closures, DeferredCell, Outcome},
+        cell::{Closures, DeferredCell, Outcome, Waiter},
         errors::Abandoned,
+        trigger::Firing,
     },
     inline::Value,
 };
 
-/// What is left of a Deferred, or is to be done to one.
+/// What is left of a Deferred, or is to be done about one.
 pub(crate) enum Remains {
     /// An outcome that nobody took.
     Value(Value),
@@ -26,6 +28,8 @@ pub(crate) enum Remains {
     Error(Box<dyn Error + Send + Sync>),
     /// The state of a Deferred that ended with links in its queue, or with a canceller.
     State(State<Closures>),
+    /// A coroutine to go on.
+    Wake(Rc<dyn Waiter>),
     /// A Deferred whose last trigger is gone.
     Abandoned(DeferredCell),
     /// A Deferred to cancel, because what waited for it was dropped or cancelled.
@@ -52,10 +56,27 @@ pub(crate) fn dispose(remains: Remains) {
     let _level = Level::enter();
     while let Some(remains) = next {
         take_apart(remains);
-        next = LIST
-            .try_with(|list| list.borrow_mut().pop())
-            .unwrap_or(None);
+        next = next_listed();
     }
+}
+
+/// Lets `waiter` go on: now, as for [`dispose`], and then says what it has ended with; or soon.
+pub(crate) fn wake(waiter: Rc<dyn Waiter>) -> Option<(Firing, Outcome)> {
+    if DEPTH.get() == DEEPEST {
+        dispose(Remains::Wake(waiter));
+        return None;
+    }
+    let _level = Level::enter();
+    let ended = waiter.resume();
+    while let Some(remains) = next_listed() {
+        take_apart(remains);
+    }
+    ended
+}
+
+fn next_listed() -> Option<Remains> {
+    LIST.try_with(|list| list.borrow_mut().pop())
+        .unwrap_or(None)
 }
 
 /// One level of nesting, left even if a destructor panics.
@@ -87,6 +108,11 @@ fn take_apart(remains: Remains) {
                         chain::resume(&Closures, &outer, outcome);
                     }
                 }
+            }
+        }
+        Remains::Wake(waiter) => {
+            if let Some((firing, result)) = waiter.resume() {
+                firing.finish(result);
             }
         }
         Remains::Abandoned(cell) => cell.abandon(),

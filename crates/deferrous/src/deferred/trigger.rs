@@ -6,6 +6,7 @@ use crate::{
     chain::{self, AlreadyCalled, State},
     deferred::cell::{Closures, DeferredCell, Outcome},
     failure::Failure,
+    unhandled::{Origin, report},
 };
 
 /// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
@@ -36,6 +37,17 @@ impl Firing {
     #[inline]
     pub(crate) fn fire(&self, outcome: Outcome) -> Result<(), AlreadyCalled> {
         chain::fire(&Closures, &self.0, outcome)
+    }
+
+    /// Fires a Deferred that may have been cancelled meanwhile. Then a value is no news any more, and a failure is
+    /// reported.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Failure(failure) if self.0.read(State::is_called) => {
+                report(Origin::Deferred, failure);
+            }
+            outcome => drop(self.fire(outcome)),
+        }
     }
 
     /// The Deferred, for somebody who is about to fire it without this.

@@ -6,7 +6,7 @@ use super::Reactor;
 use crate::{
     combine::{ListOptions, deferred_list},
     deferred::{CallbackResult, Deferred, maybe_deferred},
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// What triggers are for: the event types of Twisted's `addSystemEventTrigger`.
@@ -100,7 +100,9 @@ impl Triggers {
 
     pub(super) fn clear(&self) {
         let triggers = mem::take(&mut self.0.borrow_mut().triggers);
-        drop(triggers);
+        for trigger in triggers.into_values() {
+            drop_reporting(Origin::Trigger, trigger);
+        }
     }
 }
 
@@ -108,7 +110,8 @@ impl Reactor {
     /// Has `trigger` called when the reactor starts or stops; Twisted's `addSystemEventTrigger`.
     ///
     /// Within a phase, triggers are called in the order in which they were added. One may return a Deferred, which is
-    /// waited for before the next phase. One that fails or panics is reported, and the others go on.
+    /// waited for before the next phase. One that fails or panics is reported, and the others go on. After the end of the
+    /// reactor it is dropped.
     ///
     /// ```
     /// use deferrous::{Phase, Reactor, SystemEvent};
@@ -125,7 +128,11 @@ impl Reactor {
         event: SystemEvent,
         trigger: impl FnOnce() -> R + 'static,
     ) -> TriggerId {
-        self.triggers().add((event, phase), trigger)
+        let id = self.triggers().add((event, phase), trigger);
+        if self.has_ended() {
+            self.triggers().clear();
+        }
+        id
     }
 
     /// Takes a trigger back; Twisted's `removeSystemEventTrigger`.

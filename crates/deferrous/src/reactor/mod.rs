@@ -183,7 +183,10 @@ impl Reactor {
     /// The reactor that runs on this thread, or is [`enter`](Self::enter)ed; Twisted's `from twisted.internet import
     /// reactor`.
     pub fn current() -> Option<Reactor> {
-        CURRENT.with_borrow(Clone::clone)
+        // On a thread that is ending there is none.
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .unwrap_or(None)
     }
 
     /// Makes this the current reactor for the length of `f`: for [`spawn`](crate::spawn) and what looks for

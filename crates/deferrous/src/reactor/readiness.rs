@@ -14,12 +14,13 @@ use slab::Slab;
 
 use super::{
     Reactor,
+    errors::ReactorGone,
     poller::{Event, Events},
     remote::Shared,
 };
 use crate::{
     failure::Failure,
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// What is watched of a descriptor.
@@ -44,7 +45,7 @@ struct Registered {
 struct Descriptor {
     fd: RawFd,
     /// Tells this descriptor's events from those of one that had the same key before.
-    generation: u32,
+    generation: usize,
     reader: Option<Registered>,
     writer: Option<Registered>,
 }
@@ -59,7 +60,7 @@ impl Descriptor {
 
     fn event(&self, key: usize) -> Event {
         Event {
-            key: key | (self.generation as usize) << KEY_BITS,
+            key: key | self.generation << KEY_BITS,
             readable: self.reader.is_some(),
             writable: self.writer.is_some(),
         }
@@ -80,7 +81,7 @@ struct Table {
     descriptors: Slab<Descriptor>,
     by_fd: HashMap<RawFd, usize>,
     next_id: u64,
-    next_generation: u32,
+    next_generation: usize,
 }
 
 impl Table {
@@ -90,7 +91,7 @@ impl Table {
             return (*key, true);
         }
         let generation = self.next_generation;
-        self.next_generation = generation.wrapping_add(1);
+        self.next_generation = (generation + 1) & KEY_MASK;
         let key = self.descriptors.insert(Descriptor {
             fd,
             generation,
@@ -126,7 +127,8 @@ impl Descriptors {
         mut callback: impl FnMut(&S) + 'static,
     ) -> io::Result<Watch> {
         let source = Rc::new(source);
-        let fd = source.as_fd().as_raw_fd();
+        let borrowed_fd = source.as_fd();
+        let fd = borrowed_fd.as_raw_fd();
         let mut borrowed = self.table.borrow_mut();
         let table = &mut *borrowed;
         let (key, known) = table.find_or_insert(fd);
@@ -145,9 +147,9 @@ impl Descriptors {
         let event = descriptor.event(key);
         let poller = &self.shared.poller;
         let polled = if known {
-            poller.modify(source.as_fd(), event)
+            poller.modify(borrowed_fd, event)
         } else {
-            poller.add(source.as_fd(), event)
+            poller.add(borrowed_fd, event)
         };
         if let Err(error) = polled {
             let refused = descriptor.side(direction).take();
@@ -169,28 +171,34 @@ impl Descriptors {
 
     /// Takes a registration out, and tells the poller. The caller drops it, outside any borrow.
     fn take(&self, key: usize, direction: Direction, id: u64) -> Option<Registered> {
-        let mut table = self.table.borrow_mut();
-        let side = table.descriptors.get_mut(key)?.side(direction);
-        if side.as_ref()?.id != id {
-            return None;
-        }
-        let registered = side.take()?;
-        let descriptor = &table.descriptors[key];
+        let (registered, left) = {
+            let mut table = self.table.borrow_mut();
+            let descriptor = table.descriptors.get_mut(key)?;
+            let registered = descriptor.side(direction).take_if(|side| side.id == id)?;
+            let unwatched = descriptor.reader.is_none() && descriptor.writer.is_none();
+            let left = (!unwatched).then(|| descriptor.event(key));
+            if unwatched {
+                let fd = descriptor.fd;
+                table.by_fd.remove(&fd);
+                table.descriptors.remove(key);
+            }
+            (registered, left)
+        };
         let fd = registered.source.as_fd();
-        let told = if descriptor.reader.is_none() && descriptor.writer.is_none() {
-            let raw = descriptor.fd;
-            table.by_fd.remove(&raw);
-            table.descriptors.remove(key);
-            self.shared.poller.delete(fd)
-        } else {
-            let event = descriptor.event(key);
-            self.shared.poller.modify(fd, event)
+        let told = match left {
+            Some(event) => self.shared.poller.modify(fd, event),
+            None => self.shared.poller.delete(fd),
         };
         if let Err(error) = told {
             // Somebody closed the descriptor, and with that the system has forgotten it.
             tracing::debug!(%error, "a watched descriptor is no longer polled");
         }
         Some(registered)
+    }
+
+    /// Takes a registration out, and drops what the program has put into it.
+    fn remove(&self, key: usize, direction: Direction, id: u64) {
+        drop_reporting(Origin::Source, self.take(key, direction, id));
     }
 
     /// Calls what the events are for. A callback may remove any other, whose event is then passed over.
@@ -210,7 +218,7 @@ impl Descriptors {
         let found = {
             let mut table = self.table.borrow_mut();
             table.descriptors.get_mut(key).and_then(|descriptor| {
-                let current = descriptor.generation as usize == event_key >> KEY_BITS;
+                let current = descriptor.generation == event_key >> KEY_BITS;
                 let registered = descriptor.side(direction).as_mut().filter(|_| current)?;
                 Some((registered.id, registered.callback.take()?))
             })
@@ -220,17 +228,22 @@ impl Descriptors {
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(&mut callback)) {
             // It would panic again at once, since what it is told of stays true.
-            drop(self.take(key, direction, id));
+            self.remove(key, direction, id);
             report(Origin::Source, Failure::from_panic(panic));
             return;
         }
-        let mut table = self.table.borrow_mut();
-        let descriptor = table.descriptors.get_mut(key);
-        if let Some(registered) = descriptor.and_then(|d| d.side(direction).as_mut())
-            && registered.id == id
+        let mut callback = Some(callback);
         {
-            registered.callback = Some(callback);
+            let mut table = self.table.borrow_mut();
+            let descriptor = table.descriptors.get_mut(key);
+            if let Some(registered) = descriptor.and_then(|d| d.side(direction).as_mut())
+                && registered.id == id
+            {
+                registered.callback = callback.take();
+            }
         }
+        // It has removed itself, and what it owned goes with it.
+        drop_reporting(Origin::Source, callback);
     }
 
     /// Forgets all descriptors.
@@ -250,7 +263,7 @@ impl Descriptors {
             table.descriptors.iter().flat_map(sides).flatten().collect()
         };
         for (key, direction, id) in registered {
-            drop(self.take(key, direction, id));
+            self.remove(key, direction, id);
         }
     }
 }
@@ -282,11 +295,13 @@ impl Reactor {
     ///
     /// The reactor keeps the source, which may be a socket, a pipe, an `Rc` of one, or whatever else has a
     /// descriptor, and calls again for as long as there is something to read (it is level-triggered). A source to read
-    /// from should be non-blocking. A callback that panics is reported and removed.
+    /// from should be non-blocking, and its descriptor always the same. The end of a stream is something to read, so a
+    /// callback that meets it removes itself. A callback that panics is reported and removed.
     ///
     /// # Errors
     ///
-    /// If the descriptor has a reader already, or the system cannot poll it, as is the case for regular files.
+    /// If the descriptor has a reader already, the reactor has ended, or the system cannot poll the descriptor, as is the
+    /// case for regular files.
     ///
     /// ```
     /// use std::{cell::RefCell, io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
@@ -310,7 +325,7 @@ impl Reactor {
         source: S,
         callback: impl FnMut(&S) + 'static,
     ) -> io::Result<Watch> {
-        self.descriptors().add(Direction::Read, source, callback)
+        self.watch(Direction::Read, source, callback)
     }
 
     /// Calls `callback` whenever `source` can be written to, or has failed; Twisted's `addWriter`.
@@ -320,13 +335,25 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the descriptor has a writer already, or the system cannot poll it.
+    /// As for [`add_reader`](Self::add_reader).
     pub fn add_writer<S: AsFd + 'static>(
         &self,
         source: S,
         callback: impl FnMut(&S) + 'static,
     ) -> io::Result<Watch> {
-        self.descriptors().add(Direction::Write, source, callback)
+        self.watch(Direction::Write, source, callback)
+    }
+
+    fn watch<S: AsFd + 'static>(
+        &self,
+        direction: Direction,
+        source: S,
+        callback: impl FnMut(&S) + 'static,
+    ) -> io::Result<Watch> {
+        if self.has_ended() {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, ReactorGone));
+        }
+        self.descriptors().add(direction, source, callback)
     }
 }
 
@@ -346,7 +373,7 @@ impl Watch {
     /// Any callback may do so, its own too. It is not called again, even if an event for it has been seen.
     pub fn remove(&self) {
         if let Some(descriptors) = self.descriptors.upgrade() {
-            drop(descriptors.take(self.key, self.direction, self.id));
+            descriptors.remove(self.key, self.direction, self.id);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     coroutine::run_errand,
     deferred::{Deferred, cell::Outcome, deferred},
     failure::Failure,
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// Where a reactor is in its life.
@@ -31,9 +31,6 @@ pub(super) enum Stage {
     Stopping,
     Ended,
 }
-
-/// How often at most the end of a run looks for what was set meanwhile.
-const LAST_ROUNDS: usize = 100;
 
 /// How long a stopping reactor waits before it looks again whether threads that wait for it wait in vain.
 const RECHECK: Duration = Duration::from_millis(20);
@@ -147,7 +144,8 @@ impl Reactor {
         Ok(())
     }
 
-    /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`.
+    /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`. If it has ended, the
+    /// call is dropped.
     pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
         let call = move || {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
@@ -156,6 +154,8 @@ impl Reactor {
         };
         if self.is_running() {
             call();
+        } else if self.has_ended() {
+            drop_reporting(Origin::ReactorCall, call);
         } else {
             self.add_system_event_trigger(Phase::After, SystemEvent::Startup, call);
         }
@@ -286,15 +286,10 @@ impl Drop for Ended<'_> {
         for (_, call) in blocked {
             (call.gone)();
         }
-        // What is dropped may set more, which would keep a reactor that it owns for ever. But it may also do so for ever.
-        for _ in 0..LAST_ROUNDS {
-            inner.signals.clear();
-            inner.descriptors.clear();
-            inner.timers.clear();
-            inner.triggers.clear();
-            if inner.timers.len() == 0 && inner.descriptors.len() == 0 {
-                break;
-            }
-        }
+        // From here on nothing new is taken, so that what is dropped cannot leave more behind.
+        inner.timers.close();
+        inner.signals.clear();
+        inner.descriptors.clear();
+        inner.triggers.clear();
     }
 }

@@ -23,7 +23,7 @@ use signal_hook::{
 use super::{Reactor, readiness::Watch};
 use crate::{
     failure::Failure,
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// The signals that stop a reactor.
@@ -206,6 +206,7 @@ impl Signals {
                 handler.callback = callback.take();
                 Some(())
             });
+            drop_reporting(Origin::Source, callback);
         }
     }
 
@@ -229,7 +230,7 @@ impl Signals {
                 Some(handlers.remove(at))
             })
         };
-        drop(removed);
+        drop_reporting(Origin::Source, removed);
     }
 
     /// Whether one of the descriptors that the reactor watches is the pipe of the signals.
@@ -250,7 +251,9 @@ impl Signals {
         if let Some((_, watch)) = &delivery {
             watch.remove();
         }
-        drop((callbacks, delivery));
+        for handler in callbacks.into_values().flatten() {
+            drop_reporting(Origin::Source, handler);
+        }
     }
 }
 
@@ -281,7 +284,7 @@ impl Reactor {
         signal: c_int,
         callback: impl FnMut() + 'static,
     ) -> io::Result<SignalWatch> {
-        if signal_hook::consts::FORBIDDEN.contains(&signal) || !(1..64).contains(&signal) {
+        if signal_hook::consts::FORBIDDEN.contains(&signal) || !(1..=64).contains(&signal) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("signal {signal} cannot be handled"),

@@ -13,7 +13,7 @@ use super::wheel::{Entry, Wheel};
 use crate::{
     failure::Failure,
     inline::Thunk,
-    unhandled::{Origin, report},
+    unhandled::{Origin, drop_reporting, report},
 };
 
 /// Deadlines that are no longer wanted are swept out when there are more of them than of others, and than this.
@@ -48,7 +48,12 @@ struct Calls {
     wheel: Wheel,
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// The reactor has ended, and makes no more calls.
+    closed: bool,
 }
+
+/// The place of a call that was never kept.
+const NOWHERE: (u32, u64) = (u32::MAX, 0);
 
 struct Slot {
     /// Counts the calls that this slot has held, so that a handle knows its own.
@@ -138,6 +143,7 @@ impl Timers {
                 wheel: Wheel::new(),
                 slots: Vec::new(),
                 free: Vec::new(),
+                closed: false,
             }),
         }))
     }
@@ -173,7 +179,15 @@ impl Timers {
     pub(super) fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = nanos(self.now().saturating_add(delay));
         let call = Thunk::new(move |(): &mut ()| call());
-        let (index, generation) = self.0.calls.borrow_mut().insert(deadline, call);
+        let mut call = Some(call);
+        let (index, generation) = {
+            let mut calls = self.0.calls.borrow_mut();
+            match call.take_if(|_| !calls.closed) {
+                Some(call) => calls.insert(deadline, call),
+                None => NOWHERE,
+            }
+        };
+        drop(call);
         DelayedCall {
             timers: self.downgrade(),
             index,
@@ -205,10 +219,11 @@ impl Timers {
         }
     }
 
-    /// Drops all pending calls.
-    pub(super) fn clear(&self) {
+    /// Drops all pending calls, and takes no more.
+    pub(super) fn close(&self) {
         let calls = {
             let mut calls = self.0.calls.borrow_mut();
+            calls.closed = true;
             calls.wheel.retain(|_| false);
             let indices = 0..calls.slots.len() as u32;
             let taken: Vec<_> = indices
@@ -219,7 +234,9 @@ impl Timers {
                 .map(|index| calls.remove(index))
                 .collect::<Vec<_>>()
         };
-        drop(calls);
+        for call in calls {
+            drop_reporting(Origin::ReactorCall, call);
+        }
     }
 }
 
@@ -280,7 +297,8 @@ impl DelayedCall {
     fn with_pending<R>(&self, f: impl FnOnce(&mut Calls, u32) -> R) -> Result<R, DelayedCallError> {
         if let Some(timers) = self.timers.upgrade() {
             let mut calls = timers.0.calls.borrow_mut();
-            if calls.slots[self.index as usize].generation == self.generation {
+            let slot = calls.slots.get(self.index as usize);
+            if slot.is_some_and(|slot| slot.generation == self.generation) {
                 return Ok(f(&mut calls, self.index));
             }
         }
