@@ -59,7 +59,8 @@
 //! 6. Cancelling calls the canceller once. If that does not fire the Deferred, it fails with [`Cancelled`]. While it waits
 //!    for another one, that one is cancelled. After firing nothing happens.
 //! 7. A failure that nothing takes is reported, once ([`set_unhandled_handler`]). When the last [`Trigger`] is dropped, the
-//!    Deferred fails with [`Abandoned`]: nothing waits for ever by accident.
+//!    Deferred fails with [`Abandoned`]: nothing waits for ever by accident. (What owns itself by its own closures, as a
+//!    Deferred whose callback owns its trigger, is never dropped, as ever in Rust.)
 //! 8. All of this may be done from inside any callback or canceller.
 //!
 //! # Threads

@@ -273,3 +273,21 @@ fn a_canceller_may_drop_the_last_trigger_that_is_left() {
     d.cancel();
     assert!(failure_of(d).check::<Cancelled>());
 }
+
+#[test]
+fn a_canceller_whose_destructor_panics_cuts_nothing_short() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("in a destructor")
+        }
+    }
+    let captured = capture_unhandled();
+    let (trigger, source) = deferred::<i32>();
+    let bad = Bad;
+    let (other, d) = deferred_with_canceller(move |_| drop(bad));
+    let rest = source.chain_deferred(other).map(|()| "rest");
+    trigger.callback(1).unwrap();
+    assert_eq!((value_of(d), value_of(rest)), (1, "rest"));
+    assert_eq!(captured.take().len(), 1);
+}

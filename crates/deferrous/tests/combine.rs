@@ -3,9 +3,9 @@
 mod support;
 
 use deferrous::{
-    Abandoned, AllFailed, Cancelled, Deferred, FirstError, ListOptions, Listed, Trigger,
-    capture_unhandled, deferred, deferred_list, deferred_with_canceller, fail, gather_results,
-    gather_results_or_cancel, race, succeed,
+    Abandoned, AllFailed, Cancelled, Deferred, DeferredLock, FirstError, ListOptions, Listed,
+    LockPermit, Trigger, capture_unhandled, deferred, deferred_list, deferred_with_canceller, fail,
+    gather_results, gather_results_or_cancel, race, succeed,
 };
 use support::{Trace, error, failure_of, messages, result_of, value_of};
 
@@ -311,4 +311,35 @@ fn combined_deferreds_combine_again() {
         trigger.callback(index as i32).unwrap();
     }
     assert_eq!(value_of(all), [[0, 1], [2, 3]]);
+}
+
+#[test]
+fn values_that_nobody_gets_any_more_are_dropped_at_once() {
+    let lock = DeferredLock::new();
+    let (trigger, failing) = deferred::<LockPermit>();
+    let (_never, pending) = deferred();
+    let all = gather_results([lock.acquire(), failing, pending]);
+    trigger.errback(error("no")).unwrap();
+    assert!(!lock.is_locked());
+    assert_eq!(first_error(all), (1, "no".to_owned()));
+
+    let (trigger, failing) = deferred::<LockPermit>();
+    let (_never, pending) = deferred();
+    let options = ListOptions::new().fire_on_one_errback();
+    let all = deferred_list([lock.acquire(), failing, pending], options);
+    trigger.errback(error("no")).unwrap();
+    assert!(!lock.is_locked());
+    assert_eq!(first_error(all), (1, "no".to_owned()));
+}
+
+#[test]
+fn a_value_after_the_failure_is_dropped() {
+    let lock = DeferredLock::new();
+    let (trigger, late) = deferred::<LockPermit>();
+    let (_never, pending) = deferred();
+    let all = gather_results([fail(error("no")), late, pending]);
+    let permit = value_of(lock.acquire());
+    trigger.callback(permit).unwrap();
+    assert!(!lock.is_locked());
+    assert_eq!(first_error(all), (0, "no".to_owned()));
 }

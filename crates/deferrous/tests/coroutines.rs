@@ -319,3 +319,44 @@ fn cancelling_drops_the_future_and_cancels_what_it_awaits() {
     assert!(failure_of(d).check::<Cancelled>());
     assert!(captured.take().is_empty());
 }
+
+/// A coroutine that cancels itself when `go` fires, and then ends with `end`.
+fn cancels_itself(end: impl FnOnce() -> Result<(), Failure> + 'static) -> Vec<String> {
+    let captured = capture_unhandled();
+    let (trigger, go) = deferred::<()>();
+    let handle = Rc::new(RefCell::new(None::<deferrous::CancelHandle>));
+    let own = handle.clone();
+    let d = spawn(async move {
+        go.await?;
+        own.take().unwrap().cancel();
+        end()
+    });
+    handle.replace(Some(d.cancel_handle()));
+    trigger.callback(()).unwrap();
+    assert!(failure_of(d).check::<Cancelled>());
+    messages(&captured)
+}
+
+#[test]
+fn a_failure_after_the_cancellation_is_reported_and_a_value_is_not() {
+    let failed = cancels_itself(|| Err(error("important")));
+    assert_eq!(failed, ["important"]);
+    assert!(cancels_itself(|| Ok(())).is_empty());
+}
+
+#[test]
+fn a_coroutine_that_awaits_itself_fails() {
+    let (trigger, go) = deferred::<()>();
+    let slot = Rc::new(RefCell::new(None::<Deferred<()>>));
+    let own = slot.clone();
+    let ended = Rc::new(RefCell::new(None));
+    let end = ended.clone();
+    slot.replace(Some(spawn(async move {
+        go.await?;
+        let me = own.take().unwrap();
+        end.replace(me.await.err());
+        Ok(())
+    })));
+    trigger.callback(()).unwrap();
+    assert!(ended.take().unwrap().check::<deferrous::CircularWait>());
+}

@@ -3,8 +3,8 @@
 mod support;
 
 use deferrous::{
-    Abandoned, Cancelled, Deferred, Trigger, capture_unhandled, deferred, gather_results, race,
-    spawn, succeed,
+    Abandoned, Cancelled, Deferred, DeferredQueue, Trigger, capture_unhandled, deferred,
+    gather_results, race, spawn, succeed,
 };
 use support::{failure_of, in_small_stack, value_of};
 
@@ -286,5 +286,43 @@ fn combined_deferreds_cancelled_from_the_outside() {
         d.cancel();
         assert!(trigger.is_called());
         drop(failure_of(d));
+    });
+}
+
+/// Each coroutine waits for a future that is none of this crate's, and wakes the next.
+#[test]
+fn coroutines_that_wake_each_other() {
+    in_small_stack(|| {
+        let (first, mut receiver) = futures::channel::oneshot::channel::<u32>();
+        for _ in 0..many() {
+            let (sender, next) = futures::channel::oneshot::channel();
+            let before = std::mem::replace(&mut receiver, next);
+            drop(spawn(async move {
+                let _ = sender.send(before.await? + 1);
+                Ok(())
+            }));
+        }
+        let last = spawn(async move { Ok(receiver.await?) });
+        first.send(0).unwrap();
+        assert_eq!(value_of(last), many());
+    });
+}
+
+#[test]
+fn coroutines_that_hand_on_through_queues() {
+    in_small_stack(|| {
+        let first = DeferredQueue::<u32>::new();
+        let mut from = first.clone();
+        for _ in 0..many() {
+            let to = DeferredQueue::new();
+            let (get, put) = (from, to.clone());
+            drop(spawn(async move {
+                put.put(get.get()?.await? + 1)?;
+                Ok(())
+            }));
+            from = to;
+        }
+        first.put(0).unwrap();
+        assert_eq!(value_of(from.get().unwrap()), many());
     });
 }

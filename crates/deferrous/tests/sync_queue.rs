@@ -173,3 +173,12 @@ fn cancelling_a_waiter_gives_up_its_place() {
     assert_eq!(value_of(second), 1);
     assert_eq!(value_of(third), 2);
 }
+
+#[test]
+fn an_item_does_not_go_to_a_get_that_was_dropped() {
+    let queue = DeferredQueue::new();
+    drop(queue.get().unwrap());
+    queue.put(1).unwrap();
+    assert_eq!((queue.pending(), queue.waiting()), (1, 0));
+    assert_eq!(value_of(queue.get().unwrap()), 1);
+}

@@ -394,3 +394,17 @@ fn sizes_that_make_no_sense_are_refused() {
         deferrous::Reactor::builder().thread_pool(2, 1).build()
     )));
 }
+
+#[test]
+fn a_pool_that_is_dropped_finishes_and_ends() {
+    within_a_minute(|| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let pool = ThreadPool::new(2, 2);
+        pool.start();
+        let from_job = sender.clone();
+        pool.call_in_thread(move || from_job.send("done").unwrap())
+            .unwrap();
+        drop((pool, sender));
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), ["done"]);
+    });
+}

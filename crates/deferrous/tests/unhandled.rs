@@ -223,3 +223,17 @@ fn a_handler_may_make_deferreds_and_fail() {
     drop(set_unhandled_handler(before));
     assert_eq!(*seen.lock().unwrap(), ["first", "from the handler"]);
 }
+
+#[test]
+fn an_error_that_cannot_be_shown_harms_nobody() {
+    #[derive(Debug)]
+    struct Mute;
+    impl std::fmt::Display for Mute {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no words")
+        }
+    }
+    impl std::error::Error for Mute {}
+    let _turn = HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(fail::<i32>(Mute));
+}

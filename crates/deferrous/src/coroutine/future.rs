@@ -12,7 +12,7 @@ use super::task::Task;
 use crate::{
     chain::{self, State, Step},
     deferred::{
-        Cancelled, Deferred,
+        Cancelled, CircularWait, Deferred,
         cell::{Closures, DeferredCell, Outcome, Waiter},
         dispose::{self, Remains},
         trigger::Firing,
@@ -75,6 +75,9 @@ impl<T: 'static> Future for DeferredFuture<T> {
             Some(mut outcome) => {
                 this.cell = None;
                 Poll::Ready(outcome.take_result())
+            }
+            None if Task::of_waker(context.waker()).is_some_and(|task| task.is_result(cell)) => {
+                Poll::Ready(Err(CircularWait.into()))
             }
             None => {
                 cell.set_waiter(Some(waiter(context.waker())));

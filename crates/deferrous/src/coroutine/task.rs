@@ -18,7 +18,7 @@ use crate::{
     chain::State,
     deferred::{
         Deferred,
-        cell::{Canceller, CellData, Outcome, Waiter},
+        cell::{Canceller, CellData, DeferredCell, Outcome, Waiter},
         dispose,
         trigger::Firing,
     },
@@ -171,6 +171,12 @@ impl Task {
         self.cancelled.set(true);
         let future = self.future.borrow_mut().take();
         drop(future);
+    }
+
+    /// Whether it is this coroutine that would fire `cell`.
+    pub(super) fn is_result(&self, cell: &DeferredCell) -> bool {
+        let result = self.result.borrow();
+        result.as_ref().is_some_and(|firing| firing.fires(cell))
     }
 
     /// The coroutine whose own waker this is, if it is the one being polled.

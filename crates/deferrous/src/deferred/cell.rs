@@ -282,9 +282,14 @@ impl CellData {
         }
     }
 
+    /// Whether no handle and no link is left to take the outcome.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.detached.get() && self.read(State::pending) == 0
+    }
+
     /// Fails a Deferred that nothing can fire any more, unless nobody would notice.
     pub(crate) fn abandon(self: &Rc<Self>) {
-        if self.detached.get() && self.read(State::pending) == 0 {
+        if self.is_unwanted() {
             return;
         }
         // It may have been cancelled since its last trigger went.

@@ -1,6 +1,6 @@
 //! The end that fires.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, rc::Rc};
 
 use crate::{
     chain::{self, AlreadyCalled, State},
@@ -48,6 +48,10 @@ impl Firing {
             }
             outcome => drop(self.fire(outcome)),
         }
+    }
+
+    pub(crate) fn fires(&self, cell: &DeferredCell) -> bool {
+        Rc::ptr_eq(&self.0, cell)
     }
 
     /// The Deferred, for somebody who is about to fire it without this.
@@ -133,6 +137,11 @@ impl<T: 'static> Trigger<T> {
     #[inline]
     pub fn is_called(&self) -> bool {
         self.firing.0.read(State::is_called)
+    }
+
+    /// Whether nobody would notice if the Deferred were fired: it was dropped, and has no links.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.firing.0.is_unwanted()
     }
 
     pub(crate) fn into_firing(self) -> Firing {

@@ -99,7 +99,8 @@ impl<T: 'static> DeferredQueue<T> {
     /// [`QueueOverflow`], with the item, if nobody waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
         while let Some(trigger) = self.0.waiters.next() {
-            if !trigger.is_called() {
+            // Who has dropped the Deferred does not want the item.
+            if !trigger.is_called() && !trigger.is_unwanted() {
                 let _ = trigger.callback(item);
                 return Ok(());
             }
@@ -114,7 +115,7 @@ impl<T: 'static> DeferredQueue<T> {
 
     /// A Deferred that fires with the next item, at once if there is one; Twisted's `get`.
     ///
-    /// Cancelling it while it waits gives up its place.
+    /// Cancelling or dropping it while it waits gives up its place.
     ///
     /// # Errors
     ///

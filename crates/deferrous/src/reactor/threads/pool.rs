@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, VecDeque},
     error::Error,
     fmt,
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -37,7 +38,7 @@ impl Error for PoolStopped {}
 /// It keeps between a minimum and a maximum of workers: it starts one when a job finds none idle, and one that has
 /// been idle for a while goes. Jobs wait in a queue, in order, while all are busy, and before [`start`](Self::start).
 /// A reactor has one and starts and stops it; programs may make others. Clones are the same pool, and any thread may
-/// use it.
+/// use it. When the last is dropped, the pool stops as soon as what is queued is done.
 ///
 /// ```
 /// let pool = deferrous::ThreadPool::new(0, 2);
@@ -47,7 +48,24 @@ impl Error for PoolStopped {}
 /// # Ok::<(), deferrous::PoolStopped>(())
 /// ```
 #[derive(Clone)]
-pub struct ThreadPool(Arc<Shared>);
+pub struct ThreadPool(Arc<Handles>);
+
+/// What the clones of a pool share, and its workers do not: when it goes, nobody can queue jobs any more.
+struct Handles(Arc<Shared>);
+
+impl Deref for Handles {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.0.stop_then(|| {});
+    }
+}
 
 struct Shared {
     state: Mutex<State>,
@@ -106,7 +124,7 @@ impl ThreadPool {
     /// If `max` is 0 or less than `min`.
     pub fn with_idle_timeout(min: usize, max: usize, idle_timeout: Duration) -> Self {
         check_size(min, max);
-        ThreadPool(Arc::new(Shared {
+        ThreadPool(Arc::new(Handles(Arc::new(Shared {
             state: Mutex::new(State {
                 phase: Phase::New,
                 min,
@@ -124,7 +142,7 @@ impl ThreadPool {
             news: Condvar::new(),
             gone: Condvar::new(),
             idle_timeout,
-        }))
+        }))))
     }
 
     /// Starts the minimum of workers, and as many more as jobs are waiting; Twisted's `start`. Nothing happens if it
@@ -191,21 +209,7 @@ impl ThreadPool {
 
     /// Begins to stop, and calls `then` when the last worker has gone, from that worker or from here.
     pub(crate) fn stop_then(&self, then: impl FnOnce() + Send + 'static) {
-        let mut state = self.0.state();
-        let dropped = match state.phase {
-            Phase::New => std::mem::take(&mut state.queue),
-            _ => VecDeque::new(),
-        };
-        state.phase = Phase::Stopping;
-        if state.workers == 0 {
-            drop(state);
-            then();
-        } else {
-            state.when_empty.push(Box::new(then));
-            drop(state);
-            self.0.news.notify_all();
-        }
-        drop(dropped);
+        self.0.stop_then(then);
     }
 
     /// Waits for the threads of a stopping pool.
@@ -297,6 +301,24 @@ impl Shared {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_then(&self, then: impl FnOnce() + Send + 'static) {
+        let mut state = self.state();
+        let dropped = match state.phase {
+            Phase::New => std::mem::take(&mut state.queue),
+            _ => VecDeque::new(),
+        };
+        state.phase = Phase::Stopping;
+        if state.workers == 0 {
+            drop(state);
+            then();
+        } else {
+            state.when_empty.push(Box::new(then));
+            drop(state);
+            self.news.notify_all();
+        }
+        drop(dropped);
     }
 
     /// Starts the workers that are missing for the minimum and for the jobs that find none idle.
