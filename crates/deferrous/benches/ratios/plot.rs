@@ -93,8 +93,15 @@ fn draw(out: &mut String, bar: &Bar, y: f64, at: impl Fn(f64) -> f64) {
         at(low),
         at(high)
     );
-    let value = format!("{ratio:.1}x");
-    text(out, (at(high) + 8.0, middle + 4.5), "13px", "600", &value);
+    let (end, one) = (at(high) + 8.0, at(1.0));
+    // Beside the line, if it would be on it.
+    let clear = if (one - 42.0..one + 6.0).contains(&end) {
+        one + 6.0
+    } else {
+        end
+    };
+    let value = format!("{ratio:.2}x");
+    text(out, (clear, middle + 4.5), "13px", "600", &value);
 }
 
 fn text(out: &mut String, (x, y): (f64, f64), size: &str, weight: &str, text: &str) {
