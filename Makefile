@@ -47,7 +47,7 @@ soak: export RUST_BACKTRACE = 0
 soak: ## pass the long versions of the tests, and the tests under memcheck: some twenty minutes
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
-	$(CARGO) test --release -p deferrous --tests --quiet
+	$(CARGO) test --release -p deferrous --quiet
 	@set -e; for run in $$(seq $(SOAK_RUNS)); do printf 'reactor, run %s\n' $$run; \
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
