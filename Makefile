@@ -4,6 +4,7 @@ CARGO ?= cargo
 RUN := $(CARGO) run --quiet --release --example
 # Where the long versions of the tests go on until; see crates/deferrous/benches/README.md for how long that is.
 SOAK_CASES ?= 200000
+SOAK_RUNS ?= 20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint docs soak
@@ -37,7 +38,17 @@ docs: ## build the documentation, in target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@echo "open target/doc/deferrous/index.html"
 
+# The tests of the reactor, which are run again and again, and once with the poller for other systems.
+REACTOR := --test blocking_calls --test leftovers --test lifecycle --test looping_call --test pausing --test readiness \
+    --test remote --test signals --test stopping --test thread_pool --test threads --test time --test timeouts --test triggers \
+    --test wakes --test watches
+
 soak: export RUST_BACKTRACE = 0
-soak: ## pass the long versions of the tests, and the tests under memcheck
-	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model
+soak: ## pass the long versions of the tests, and the tests under memcheck: some twenty minutes
+	@mkdir -p target
+	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
+	$(CARGO) test --release -p deferrous --quiet
+	@set -e; for run in $$(seq $(SOAK_RUNS)); do printf 'reactor, run %s\n' $$run; \
+	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
+	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	scripts/memcheck

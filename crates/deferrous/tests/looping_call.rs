@@ -4,6 +4,7 @@ mod reactor_support;
 
 use std::{
     cell::{Cell, RefCell},
+    ops::Deref,
     rc::Rc,
     time::Duration,
 };
@@ -14,11 +15,29 @@ use deferrous::{
 };
 use reactor_support::{Log, ms, reactor, secs, within_a_minute};
 
+/// Stops when it is dropped: the function owns the clock, which owns the function for as long as the loop runs.
+struct Ticker(LoopingCall<Clock>);
+
+impl Deref for Ticker {
+    type Target = LoopingCall<Clock>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        let _ = self.0.stop();
+    }
+}
+
 /// A looping call that logs when it is called.
-fn ticker(clock: &Clock) -> (LoopingCall<Clock>, Log<Duration>) {
+fn ticker(clock: &Clock) -> (Ticker, Log<Duration>) {
     let (log, now) = (Log::new(), clock.clone());
     let seen = log.clone();
-    (LoopingCall::new(clock, move || seen.add(now.now())), log)
+    let tick = LoopingCall::new(clock, move || seen.add(now.now()));
+    (Ticker(tick), log)
 }
 
 /// A looping call whose Deferreds the test fires.
@@ -85,6 +104,7 @@ fn a_long_call_is_followed_by_the_next_whole_interval() {
             busy.advance(ms(2300));
         }
     });
+    let tick = Ticker(tick);
     let _d = tick.start(secs(1), true).unwrap();
     clock.pump([ms(100); 8]);
     assert_eq!(log.take(), [ms(0), ms(3000)]);
@@ -101,6 +121,8 @@ fn a_call_that_ends_on_the_grid_is_not_followed_at_once() {
     assert_eq!(log.len(), 0);
     clock.advance(ms(1));
     assert_eq!(log.len(), 1);
+    // What is waited for owns the loop, and the log what is waited for.
+    log.take().remove(0).callback(()).unwrap();
 }
 
 #[test]
@@ -116,6 +138,8 @@ fn a_call_waits_for_the_deferred_of_the_one_before() {
     assert_eq!(log.len(), 0);
     clock.advance(ms(1));
     assert_eq!(log.len(), 1);
+    // What is waited for owns the loop, and the log what is waited for.
+    log.take().remove(0).callback(()).unwrap();
 }
 
 #[test]
@@ -368,7 +392,9 @@ fn cancelling_the_deferred_stops_the_loop() {
 #[test]
 fn dropping_the_deferred_does_not_stop_the_loop() {
     let clock = Clock::new();
-    let (tick, log) = ticker(&clock);
+    let log = Log::new();
+    let seen = log.clone();
+    let tick = LoopingCall::new(&clock, move || seen.add(()));
     drop(tick.start(secs(1), true).unwrap());
     drop(tick);
     clock.pump([secs(1); 2]);
@@ -406,6 +432,7 @@ fn reset_inside_a_call_does_not_double_it() {
     assert_eq!(log.take(), [ms(1500), ms(2500)]);
     assert_eq!(clock.delayed_calls(), 1);
     own.take();
+    tick.stop().unwrap();
 }
 
 #[test]

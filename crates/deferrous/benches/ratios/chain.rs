@@ -20,16 +20,19 @@ use crate::{
 pub const CASES: &[Case] = &[
     Case {
         name: "chain: one link, then fire",
+        peer: "futures: oneshot, map, LocalPool",
         target: Some(1.5),
         make: one_link,
     },
     Case {
         name: "chain: ten links, then fire",
+        peer: "futures: ten boxed maps",
         target: Some(1.5),
         make: ten_links,
     },
     Case {
         name: "chain: ten links on a fired one",
+        peer: "futures: ready and ten boxed maps",
         target: Some(1.5),
         make: ten_links_on_fired,
     },
@@ -40,11 +43,13 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: "chain: ten links, peer not boxed",
+        peer: "futures: ten maps in one expression",
         target: None,
         make: ten_links_static_peer,
     },
     Case {
         name: "chain: the whole life",
+        peer: "tokio LocalSet: a task with ten steps",
         target: Some(1.0),
         make: whole_life,
     },

@@ -14,6 +14,7 @@ use crate::{
 
 pub const CASES: &[Case] = &[Case {
     name: "combine: gather 1,000",
+    peer: "futures: join_all",
     target: Some(1.0),
     make: gather,
 }];

@@ -16,6 +16,7 @@ use crate::{
 
 pub const CASES: &[Case] = &[Case {
     name: "coroutine: ten waits",
+    peer: "tokio LocalSet: a task over ten oneshots",
     target: Some(1.5),
     make: ten_waits,
 }];

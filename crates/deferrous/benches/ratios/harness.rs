@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy)]
 pub struct Case {
     pub name: &'static str,
+    /// What ours is compared with, in a few words.
+    pub peer: &'static str,
     /// How many times as long the peer should take, at least. Absent where the row only informs.
     pub target: Option<f64>,
     pub make: fn() -> Pair,
@@ -46,6 +48,7 @@ pub struct Cost {
 /// What was measured for a row: medians over the rounds.
 pub struct Row {
     pub name: &'static str,
+    pub peer_name: &'static str,
     pub target: Option<f64>,
     pub ours: Cost,
     pub peer: Cost,
@@ -70,6 +73,7 @@ pub fn measure(case: &Case, pace: Pace) -> Row {
     let median = |f: fn(&(Cost, Cost)) -> f64| quartiles(rounds.iter().map(f))[1];
     Row {
         name: case.name,
+        peer_name: case.peer,
         target: case.target,
         ours: Cost {
             wall: median(|(ours, _)| ours.wall),

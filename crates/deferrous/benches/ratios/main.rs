@@ -7,11 +7,12 @@ mod combine;
 mod coroutine;
 mod harness;
 mod memory;
+mod plot;
 mod report;
 mod threads;
 mod timers;
 
-use std::{env, fs, hint::black_box, process::ExitCode};
+use std::{env, fs, hint::black_box, path::Path, process::ExitCode};
 
 use harness::{Case, Pace};
 
@@ -20,6 +21,8 @@ struct Options {
     pace: Pace,
     filter: Option<String>,
     json: Option<String>,
+    plot: Option<String>,
+    caption: String,
     profile: Option<String>,
     times: u32,
 }
@@ -29,6 +32,8 @@ fn options() -> Result<Options, String> {
         pace: Pace::FULL,
         filter: None,
         json: None,
+        plot: None,
+        caption: String::new(),
         profile: None,
         times: 100,
     };
@@ -44,13 +49,15 @@ fn options() -> Result<Options, String> {
             "--bench" => {}
             "--quick" => options.pace = Pace::QUICK,
             "--json" => options.json = Some(value()?),
+            "--plot" => options.plot = Some(value()?),
+            "--caption" => options.caption = value()?,
             "--profile" => options.profile = Some(value()?),
             "--times" => {
                 options.times = value()?.parse().map_err(|_| "--times needs a number")?;
             }
             unknown if unknown.starts_with("--") => {
                 return Err(format!(
-                    "{unknown} is unknown: use [FILTER] [--quick] [--json FILE] [--profile NAME [--times N]]"
+                    "{unknown} is unknown: use [FILTER] [--quick] [--json FILE] [--plot FILE [--caption TEXT]] [--profile NAME [--times N]]"
                 ));
             }
             _ => options.filter = Some(argument),
@@ -111,11 +118,19 @@ fn run(options: &Options) -> Result<(), String> {
         .filter(|size| wanted(size.name))
         .collect();
     report::print_sizes(&sizes);
-    match &options.json {
-        Some(path) => fs::write(path, report::json(&rows, &sizes))
-            .map_err(|error| format!("cannot write {path}: {error}")),
-        None => Ok(()),
+    if let Some(path) = &options.json {
+        write(path, &report::json(&rows, &sizes))?;
     }
+    if let Some(path) = &options.plot {
+        write(path, &plot::svg(&rows, &sizes, &options.caption))?;
+    }
+    Ok(())
+}
+
+/// Writes a file. Cargo runs benches in the directory of the package, but who names a file is most likely at the root.
+fn write(path: &str, text: &str) -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::write(root.join(path), text).map_err(|error| format!("cannot write {path}: {error}"))
 }
 
 fn main() -> ExitCode {

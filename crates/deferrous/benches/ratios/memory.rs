@@ -57,6 +57,7 @@ fn taken(_place: *mut u8, asked: usize) -> usize {
 /// What two ways to wait for the same thing take.
 pub struct Size {
     pub name: &'static str,
+    pub peer_name: &'static str,
     pub ours: usize,
     pub our_allocations: usize,
     pub peer: usize,
@@ -92,6 +93,7 @@ pub fn sizes() -> Vec<Size> {
     drop(captured.take());
     vec![Size {
         name: "memory: pending, two links",
+        peer_name: "futures: oneshot and two boxed maps",
         ours,
         our_allocations,
         peer,

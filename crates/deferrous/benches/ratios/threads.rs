@@ -14,11 +14,13 @@ use crate::harness::{Case, Pair};
 pub const CASES: &[Case] = &[
     Case {
         name: "threads: round trip, 1 in flight",
+        peer: "tokio: spawn_blocking",
         target: Some(1.0),
         make: one_in_flight,
     },
     Case {
         name: "threads: round trip, 64 in flight",
+        peer: "tokio: spawn_blocking",
         target: Some(1.0),
         make: many_in_flight,
     },

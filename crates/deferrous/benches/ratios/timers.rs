@@ -13,6 +13,7 @@ use crate::{
 
 pub const CASES: &[Case] = &[Case {
     name: "timers: a million pending",
+    peer: "tokio-util: DelayQueue",
     target: Some(1.5),
     make: million,
 }];
