@@ -12,7 +12,7 @@ SOAK_RUNS ?= 20
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 10
 
-demo: ## build, run the programs of the founding document, and digest this tree
+demo: ## build, run the example programs, and digest this tree
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
@@ -39,9 +39,8 @@ docs: ## build the documentation, in target/doc
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
-REACTOR := --test blocking_calls --test leftovers --test lifecycle --test looping_call --test pausing --test readiness \
-    --test remote --test signals --test stopping --test thread_pool --test threads --test time --test timeouts --test triggers \
-    --test wakes --test watches
+REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call readiness remote signals \
+    stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
 soak: ## pass the long versions of the tests, and the tests under memcheck: some twenty minutes

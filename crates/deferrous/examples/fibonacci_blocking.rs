@@ -1,7 +1,8 @@
 //! A function that returns a Deferred can still block.
 //!
-//! The whole computation happens inside the function, before it returns, so the callback is added to a Deferred
-//! that has fired already: the printed lines show the order. `fibonacci_thread` is the remedy.
+//! The whole computation happens inside the function, before it returns, so the callback is added
+//! to a Deferred that has fired already: the printed lines show the order. `fibonacci_thread` is
+//! the remedy.
 //!
 //! ```text
 //! cargo run --release -q --example fibonacci_blocking

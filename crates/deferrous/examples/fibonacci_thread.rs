@@ -1,7 +1,8 @@
 //! A blocking function becomes a Deferred in a thread of the pool.
 //!
-//! The function knows nothing of Deferreds, and could come from another crate. The two lines after the addition
-//! of the callback are printed first, because nothing waits for the number until the reactor runs.
+//! The function knows nothing of Deferreds, and could come from another crate. The two lines after
+//! the addition of the callback are printed first, because nothing waits for the number until the
+//! reactor runs.
 //!
 //! ```text
 //! cargo run --release -q --example fibonacci_thread

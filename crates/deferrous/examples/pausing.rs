@@ -1,7 +1,7 @@
 //! A paused Deferred collects callbacks and runs none, even if it has fired.
 //!
-//! Without a pause, a callback that is added to a fired Deferred runs before the adding call returns. Who pauses
-//! must unpause, and a guard cannot forget it.
+//! Without a pause, a callback that is added to a fired Deferred runs before the adding call
+//! returns. Who pauses must unpause, and a guard cannot forget it.
 //!
 //! ```text
 //! cargo run --release -q --example pausing

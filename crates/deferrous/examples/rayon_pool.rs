@@ -1,7 +1,7 @@
 //! Jobs in a pool that the program has already, here one of rayon.
 //!
-//! `Executor` has one method, which is all that `defer_to` needs to run a job elsewhere and to fire the Deferred
-//! back on the reactor's thread.
+//! `Executor` has one method, which is all that `defer_to` needs to run a job elsewhere and to fire
+//! the Deferred back on the reactor's thread.
 //!
 //! ```text
 //! cargo run --release -q --example rayon_pool
@@ -10,7 +10,8 @@
 use deferrous::{Executor, Failure, Job, Reactor, gather_results};
 use rayon::prelude::*;
 
-/// Neither the trait nor rayon's pool belongs to this program, so that a type of its own brings them together.
+/// Neither the trait nor rayon's pool belongs to this program, so that a type of its own brings
+/// them together.
 struct RayonPool(rayon::ThreadPool);
 
 impl Executor for RayonPool {
@@ -19,7 +20,8 @@ impl Executor for RayonPool {
     }
 }
 
-/// How many primes there are below `limit`, counted on all threads of the pool that it is called in.
+/// How many primes there are below `limit`, counted on all threads of the pool that it is called
+/// in.
 fn count_primes(limit: u32) -> usize {
     let is_prime = |n: &u32| {
         (2..)

@@ -1,7 +1,7 @@
 //! Functions that have their answer at once, and callers that expect a Deferred.
 //!
-//! `succeed` and `fail` wrap an answer that is there already. Where a function cannot be changed, its caller uses
-//! `maybe_deferred`, which takes whatever the function returns, now or later.
+//! `succeed` and `fail` wrap an answer that is there already. Where a function cannot be changed,
+//! its caller uses `maybe_deferred`, which takes whatever the function returns, now or later.
 //!
 //! ```text
 //! cargo run --release -q --example valid_user

@@ -12,10 +12,10 @@ use crate::deferred::dispose::{self, Remains};
 
 /// The error of a Deferred: any error of the program, or a caught panic; Twisted's `Failure`.
 ///
-/// It is one word, may be sent to other threads, and remembers the backtrace of the place where it was
-/// made if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for it. `From` makes one of every error, so `?`
-/// works in callbacks. Like other such types it is not itself an [`Error`]; [`as_error`](Self::as_error)
-/// gives the error in it.
+/// It is one word, may be sent to other threads, and remembers the backtrace of the place where it
+/// was made if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` asks for it. `From` makes one of every
+/// error, so `?` works in callbacks. Like other such types it is not itself an [`Error`];
+/// [`as_error`](Self::as_error) gives the error in it.
 ///
 /// `{}` shows the error, `{:#}` with its causes in one line, and `{:?}` as a report with causes and
 /// backtrace.
@@ -69,8 +69,8 @@ impl Failure {
         self.as_error().is::<E>()
     }
 
-    /// Goes on only with an `E`: gives the error if it is one and the failure back if not, so that `?`
-    /// passes on what an errback does not handle; Twisted's `trap`.
+    /// Goes on only with an `E`: gives the error if it is one and the failure back if not, so that
+    /// `?` passes on what an errback does not handle; Twisted's `trap`.
     ///
     /// # Errors
     ///

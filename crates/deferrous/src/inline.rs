@@ -1,9 +1,9 @@
 //! Values and closures of any type, kept in place when they are small.
 //!
-//! A chain forgets the types of its values and closures, and a box for each would be most of its cost.
-//! [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger. This is the only
-//! file of the engine's typed face with `unsafe` in it, and what it offers is safe: a `Value` checks its
-//! type before it gives anything out.
+//! A chain forgets the types of its values and closures, and a box for each would be most of its
+//! cost. [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger. This
+//! is the only file of the engine's typed face with `unsafe` in it, and what it offers is safe: a
+//! `Value` checks its type before it gives anything out.
 
 use std::{
     any::{TypeId, type_name},
@@ -71,15 +71,16 @@ impl Room {
     }
 }
 
-/// An `Rc` whose content is made where it is to be. `Rc::new` makes it on the stack, and copying it from there is a good part of
-/// what a new Deferred costs.
+/// An `Rc` whose content is made where it is to be. `Rc::new` makes it on the stack, and copying it
+/// from there is a good part of what a new Deferred costs.
 #[inline(always)]
 pub(crate) fn rc_in_place<T>(make: impl FnOnce() -> T) -> Rc<T> {
     let mut rc = Rc::<T>::new_uninit();
     if let Some(place) = Rc::get_mut(&mut rc) {
         place.write(make());
     }
-    // SAFETY: nobody else has this `Rc` yet, so `get_mut` gave the place, and the content was written there.
+    // SAFETY: nobody else has this `Rc` yet, so `get_mut` gave the place, and the content was
+    // written there.
     unsafe { rc.assume_init() }
 }
 
@@ -209,7 +210,8 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
     #[inline]
     pub(crate) fn call(self, argument: &mut A) -> R {
         let this = ManuallyDrop::new(self);
-        // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used again.
+        // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used
+        // again.
         unsafe { (this.kind.call)(&this.room, argument) }
     }
 }

@@ -1,10 +1,11 @@
 //! Twisted's Deferred, reactor and thread pool, without an async runtime.
 //!
-//! A [`Deferred`] is a value that is not there yet, with a chain of callbacks that wait for it. A function that cannot
-//! answer at once returns one. Its caller adds *callbacks*, for the value, and *errbacks*, for a [`Failure`], and each
-//! of them may change the outcome for the next, fail, or return another Deferred for the chain to wait for. Whoever
-//! made the Deferred keeps a [`Trigger`] and fires it when the answer is there: the callbacks run there and then, on the
-//! same thread, in order.
+//! A [`Deferred`] is a value that is not there yet, with a chain of callbacks that wait for it. A
+//! function that cannot answer at once returns one. Its caller adds *callbacks*, for the value, and
+//! *errbacks*, for a [`Failure`], and each of them may change the outcome for the next, fail, or
+//! return another Deferred for the chain to wait for. Whoever made the Deferred keeps a [`Trigger`]
+//! and fires it when the answer is there: the callbacks run there and then, on the same thread, in
+//! order.
 //!
 //! ```
 //! use deferrous::{Deferred, Failure, Reactor, gather_results, succeed};
@@ -29,9 +30,9 @@
 //! # Ok::<(), Failure>(())
 //! ```
 //!
-//! Deferreds do not make code asynchronous. They carry results; that nothing waits is up to who makes them. Long work
-//! inside a function that returns a Deferred blocks as it always does, and belongs into
-//! [`defer_to_thread`](Reactor::defer_to_thread).
+//! Deferreds do not make code asynchronous. They carry results; that nothing waits is up to who
+//! makes them. Long work inside a function that returns a Deferred blocks as it always does, and
+//! belongs into [`defer_to_thread`](Reactor::defer_to_thread).
 //!
 //! # What is here
 //!
@@ -49,30 +50,43 @@
 //!
 //! # What it guarantees
 //!
-//! 1. A Deferred gets its outcome once. A second one is refused with [`AlreadyCalled`] and changes nothing.
-//! 2. Links run in the order in which they were added. A value goes to the callback, a failure to the errback, and what
-//!    the link at hand has no side for passes by. What a callback returns is the next outcome; a panic is a failure.
-//! 3. A link added after firing runs at once, before the call that adds it returns, unless the Deferred is paused, waits,
-//!    or runs a link right now. Then it is queued, and whoever ends that state runs it.
-//! 4. A callback that returns a Deferred makes the chain wait for it, to any depth, without recursion.
+//! 1. A Deferred gets its outcome once. A second one is refused with [`AlreadyCalled`] and changes
+//!    nothing.
+//! 2. Links run in the order in which they were added. A value goes to the callback, a failure to
+//!    the errback, and what the link at hand has no side for passes by. What a callback returns is
+//!    the next outcome; a panic is a failure.
+//! 3. A link added after firing runs at once, before the call that adds it returns, unless the
+//!    Deferred is paused, waits, or runs a link right now. Then it is queued, and whoever ends that
+//!    state runs it.
+//! 4. A callback that returns a Deferred makes the chain wait for it, to any depth, without
+//!    recursion.
 //! 5. Pauses count, and while there is one no link runs.
-//! 6. Cancelling calls the canceller once. If that does not fire the Deferred, it fails with [`Cancelled`]. While it waits
-//!    for another one, that one is cancelled. After firing nothing happens.
-//! 7. A failure that nothing takes is reported, once ([`set_unhandled_handler`]). When the last [`Trigger`] is dropped, the
-//!    Deferred fails with [`Abandoned`]: nothing waits for ever by accident. (What owns itself by its own closures, as a
-//!    Deferred whose callback owns its trigger, is never dropped, as ever in Rust.)
+//! 6. Cancelling calls the canceller once. If that does not fire the Deferred, it fails with
+//!    [`Cancelled`]. While it waits for another one, that one is cancelled. After firing nothing
+//!    happens.
+//! 7. A failure that nothing takes is reported, once ([`set_unhandled_handler`]). When the last
+//!    [`Trigger`] is dropped, the Deferred fails with [`Abandoned`]: nothing waits for ever by
+//!    accident. (What owns itself by its own closures, as a Deferred whose callback owns its
+//!    trigger, is never dropped, as ever in Rust.)
 //! 8. All of this may be done from inside any callback or canceller.
 //!
 //! # Threads
 //!
-//! Deferreds, triggers and the reactor belong to the thread that made them, and the compiler sees to it:
+//! Deferreds, triggers and the reactor belong to the thread that made them, and the compiler sees
+//! to it:
 //!
 //! ```compile_fail
 //! let d = deferrous::succeed(1);
 //! std::thread::spawn(move || d.map(|n| n + 1));
 //! ```
 //!
-//! What may cross is small: a [`Remote`], and the jobs and results of [`defer_to_thread`](Reactor::defer_to_thread).
+//! What may cross is small: a [`Remote`], and the jobs and results of
+//! [`defer_to_thread`](Reactor::defer_to_thread).
+
+/// The programs of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 pub mod chain;
 mod combine;

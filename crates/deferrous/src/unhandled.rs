@@ -1,9 +1,10 @@
 //! Failures that nobody handled: where they go.
 //!
-//! A failure is never lost. A Deferred that ends with one, a panic in a timer or a thread, a handler that
-//! fails at shutdown: all are reported here, once. The default writes them through [`tracing`] at error
-//! level, and to standard error where no subscriber listens. [`set_unhandled_handler`] changes that for
-//! the program, and [`capture_unhandled`] for one thread, for tests.
+//! A failure is never lost. A Deferred that ends with one, a panic in a timer or a thread, a
+//! handler that fails at shutdown: all are reported here, once. The default writes them through
+//! [`tracing`] at error level, and to standard error where no subscriber listens.
+//! [`set_unhandled_handler`] changes that for the program, and [`capture_unhandled`] for one
+//! thread, for tests.
 
 use std::{
     cell::RefCell,
@@ -80,9 +81,9 @@ thread_local! {
 
 /// Sends every unhandled failure of the program to `handler`, and returns the handler before it.
 ///
-/// `None` restores the default. The handler is called on the thread on which the failure was found; if
-/// it panics, the panic is written to standard error. It mirrors an observer of Twisted's log that looks
-/// at `isError` events. Any thread may call this.
+/// `None` restores the default. The handler is called on the thread on which the failure was found;
+/// if it panics, the panic is written to standard error. It mirrors an observer of Twisted's log
+/// that looks at `isError` events. Any thread may call this.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -184,7 +185,8 @@ pub(crate) fn report(origin: Origin, failure: Failure) {
     }
 }
 
-/// Drops what belongs to the program, and reports a destructor that panics as a failure of `origin`.
+/// Drops what belongs to the program, and reports a destructor that panics as a failure of
+/// `origin`.
 pub(crate) fn drop_reporting<T>(origin: Origin, value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         report(origin, Failure::from_panic(panic));

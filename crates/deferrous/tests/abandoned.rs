@@ -1,4 +1,5 @@
-//! What is dropped: the last trigger abandons its Deferred, and a Deferred that is dropped lets its chain run.
+//! What is dropped: the last trigger abandons its Deferred, and a Deferred that is dropped lets its
+//! chain run.
 
 mod support;
 

@@ -1,5 +1,6 @@
-//! A link added after firing runs at once, before the adding call returns, unless the Deferred is paused, waiting,
-//! or running a link right now; then it is queued, and whoever ends that state runs it.
+//! A link added after firing runs at once, before the adding call returns, unless the Deferred is
+//! paused, waiting, or running a link right now; then it is queued, and whoever ends that state
+//! runs it.
 
 mod support;
 

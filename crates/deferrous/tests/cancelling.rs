@@ -1,6 +1,6 @@
-//! `cancel` before firing calls the canceller once; if that does not fire the Deferred, it fails with a cancelled
-//! error. Without a canceller the one later firing is swallowed. While waiting on another Deferred, `cancel` goes to
-//! that one. After firing it does nothing.
+//! `cancel` before firing calls the canceller once; if that does not fire the Deferred, it fails
+//! with a cancelled error. Without a canceller the one later firing is swallowed. While waiting on
+//! another Deferred, `cancel` goes to that one. After firing it does nothing.
 
 mod support;
 

@@ -1,5 +1,6 @@
-//! A callback that returns a Deferred chains: if the inner one has an outcome and is neither paused nor waiting, it
-//! is taken; otherwise the outer one waits. The inner one is left with "nothing". Any depth, iteratively.
+//! A callback that returns a Deferred chains: if the inner one has an outcome and is neither paused
+//! nor waiting, it is taken; otherwise the outer one waits. The inner one is left with "nothing".
+//! Any depth, iteratively.
 
 mod support;
 

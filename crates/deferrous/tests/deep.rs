@@ -1,4 +1,5 @@
-//! Nothing recurses with the data: chains, rows and lists of a million, fired and dropped, in a small stack.
+//! Nothing recurses with the data: chains, rows and lists of a million, fired and dropped, in a
+//! small stack.
 
 mod support;
 

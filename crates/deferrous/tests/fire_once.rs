@@ -1,4 +1,5 @@
-//! A Deferred gets its outcome once. A second firing is an already-called error and changes nothing.
+//! A Deferred gets its outcome once. A second firing is an already-called error and changes
+//! nothing.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A second host of the engine, as unlike closures as can be: Deferreds are numbers of an arena, links are an
-//! enum, and outcomes are numbers or texts.
+//! A second host of the engine, as unlike closures as can be: Deferreds are numbers of an arena,
+//! links are an enum, and outcomes are numbers or texts.
 
 use std::cell::{Cell, RefCell};
 

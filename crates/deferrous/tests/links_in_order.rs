@@ -1,5 +1,6 @@
-//! Links run in the order they were added. A value goes to the callback side, a failure to the errback side; a
-//! missing side passes the outcome on. What the callback returns or raises is the next outcome.
+//! Links run in the order they were added. A value goes to the callback side, a failure to the
+//! errback side; a missing side passes the outcome on. What the callback returns or raises is the
+//! next outcome.
 
 mod support;
 

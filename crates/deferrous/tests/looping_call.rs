@@ -15,7 +15,8 @@ use deferrous::{
 };
 use reactor_support::{Log, ms, reactor, secs, within_a_minute};
 
-/// Stops when it is dropped: the function owns the clock, which owns the function for as long as the loop runs.
+/// Stops when it is dropped: the function owns the clock, which owns the function for as long as
+/// the loop runs.
 struct Ticker(LoopingCall<Clock>);
 
 impl Deref for Ticker {

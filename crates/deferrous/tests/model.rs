@@ -39,8 +39,8 @@ fn the_crate_does_what_the_guarantees_say_with_chain_deferred() {
     agree(true);
 }
 
-/// 0 waits for 1, which waits for 2 and is paused for good, so that nothing but 2 keeps it. When the canceller of 2 fires 2,
-/// 1 is freed at once, and 0 abandoned before the canceller returns.
+/// 0 waits for 1, which waits for 2 and is paused for good, so that nothing but 2 keeps it. When
+/// the canceller of 2 fires 2, 1 is freed at once, and 0 abandoned before the canceller returns.
 #[test]
 fn the_middle_of_a_row_is_freed_while_the_row_is_cancelled() {
     let run_and = |end| Action {

@@ -1,5 +1,6 @@
-//! `pause` counts. While the count is above zero no link runs and an outcome is only stored. `unpause` to zero runs
-//! what has queued up. Pausing from inside a callback stops after that callback.
+//! `pause` counts. While the count is above zero no link runs and an outcome is only stored.
+//! `unpause` to zero runs what has queued up. Pausing from inside a callback stops after that
+//! callback.
 
 mod support;
 

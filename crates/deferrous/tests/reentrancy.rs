@@ -1,5 +1,5 @@
-//! Cancelling, pausing, firing and adding are all allowed from inside any callback or canceller, of the same
-//! Deferred or another.
+//! Cancelling, pausing, firing and adding are all allowed from inside any callback or canceller, of
+//! the same Deferred or another.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! A Deferred that is dropped while its outcome is a failure reports it, once, as an unhandled error. Taking the
-//! outcome (chaining, awaiting, an errback) clears that.
+//! A Deferred that is dropped while its outcome is a failure reports it, once, as an unhandled
+//! error. Taking the outcome (chaining, awaiting, an errback) clears that.
 
 mod support;
 

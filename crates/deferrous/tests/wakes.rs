@@ -1,4 +1,5 @@
-//! Coroutines that other threads wake: they go on in the reactor that was current when they were spawned.
+//! Coroutines that other threads wake: they go on in the reactor that was current when they were
+//! spawned.
 
 mod reactor_support;
 

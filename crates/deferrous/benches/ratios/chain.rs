@@ -32,12 +32,13 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: "chain: ten links on a fired one",
-        peer: "futures: ready and ten boxed maps",
+        peer: "futures: sent oneshot, ten boxed maps",
         target: Some(1.5),
         make: ten_links_on_fired,
     },
     Case {
         name: "chain: ten links on succeed",
+        peer: "futures: ready and ten boxed maps",
         target: None,
         make: ten_links_on_succeed,
     },
@@ -87,7 +88,8 @@ fn add_ten(d: Deferred<u64>, k: u64, sink: Sink) -> Deferred<()> {
         .map(store(sink))
 }
 
-/// Boxed after each step, as where a function adds a step to a future that it was given. `LocalPool` boxes the last.
+/// Boxed after each step, as where a function adds a step to a future that it was given.
+/// `LocalPool` boxes the last.
 fn add_ten_boxed(
     future: LocalBoxFuture<'static, u64>,
     k: u64,
@@ -98,11 +100,11 @@ fn add_ten_boxed(
     future.map(store(sink))
 }
 
-/// `futures` has an executor for one thread, made for this: tasks are spawned on it and run until none can go on. The
-/// pool and its spawner are made once.
+/// `futures` has an executor for one thread, made for this: tasks are spawned on it and run until
+/// none can go on. The pool and its spawner are made once.
 ///
-/// The receiver is polled for the first time after the sending, which saves the peer its waker; a program that really
-/// waits would pay for it.
+/// The receiver is polled for the first time after the sending, which saves the peer its waker; a
+/// program that really waits would pay for it.
 fn one_link() -> Pair {
     let out = sink();
     let mut pool = LocalPool::new();
@@ -190,7 +192,8 @@ fn ten_links_on_fired() -> Pair {
     }
 }
 
-/// What is made with its value, `succeed` against `future::ready`, which is the cheapest future there is.
+/// What is made with its value, `succeed` against `future::ready`, which is the cheapest future
+/// there is.
 fn ten_links_on_succeed() -> Pair {
     let out = sink();
     let mut pool = LocalPool::new();
@@ -214,8 +217,8 @@ fn ten_links_on_succeed() -> Pair {
     }
 }
 
-/// Where all steps are written in one place, the compiler makes one future of them. No target: a Deferred cannot know
-/// its chain beforehand.
+/// Where all steps are written in one place, the compiler makes one future of them. No target: a
+/// Deferred cannot know its chain beforehand.
 fn ten_links_static_peer() -> Pair {
     let out = sink();
     let mut pool = LocalPool::new();
@@ -246,7 +249,8 @@ fn ten_links_static_peer() -> Pair {
     }
 }
 
-/// A task per value that does its ten steps in a row after one wait. See [`in_local_set`] for how it is driven.
+/// A task per value that does its ten steps in a row after one wait. See [`in_local_set`] for how
+/// it is driven.
 fn whole_life() -> Pair {
     let out = sink();
     let tokio = Tokio::new();

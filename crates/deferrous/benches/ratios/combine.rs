@@ -21,8 +21,8 @@ pub const CASES: &[Case] = &[Case {
 
 const MANY: usize = 1_000;
 
-/// `join_all` is what `futures` has for it, here as a task of a reused `LocalPool`. As in the chain rows the receivers are
-/// polled after the sending only.
+/// `join_all` is what `futures` has for it, here as a task of a reused `LocalPool`. As in the chain
+/// rows the receivers are polled after the sending only.
 fn gather() -> Pair {
     let out = sink();
     let mut pool = LocalPool::new();

@@ -24,8 +24,8 @@ pub const CASES: &[Case] = &[Case {
 const OPS: u32 = 100;
 const WAITS: usize = 10;
 
-/// A runtime for one thread and its tasks that stay there, made once. Without the time and I/O drivers, which the work does
-/// not need, its loop is shortest.
+/// A runtime for one thread and its tasks that stay there, made once. Without the time and I/O
+/// drivers, which the work does not need, its loop is shortest.
 pub struct Tokio {
     runtime: Runtime,
     local: LocalSet,
@@ -40,8 +40,9 @@ impl Tokio {
     }
 }
 
-/// Runs `work` as a task of the `LocalSet`, among the tasks that it spawns. Passing from one such task to another is a turn of
-/// the set's own queue; from the future given to `block_on` it would be a turn of the whole runtime, and dearer.
+/// Runs `work` as a task of the `LocalSet`, among the tasks that it spawns. Passing from one such
+/// task to another is a turn of the set's own queue; from the future given to `block_on` it would
+/// be a turn of the whole runtime, and dearer.
 pub fn in_local_set(tokio: &Tokio, work: impl Future<Output = ()> + 'static) {
     tokio.local.block_on(
         &tokio.runtime,
@@ -63,8 +64,8 @@ pub async fn turn() {
     .await;
 }
 
-/// A coroutine that waits for ten values, one after the other. They come one by one: each has been used before the next is
-/// there, as with replies from a network.
+/// A coroutine that waits for ten values, one after the other. They come one by one: each has been
+/// used before the next is there, as with replies from a network.
 fn ten_waits() -> Pair {
     let out = sink();
     let tokio = Tokio::new();

@@ -127,7 +127,8 @@ fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes a file. Cargo runs benches in the directory of the package, but who names a file is most likely at the root.
+/// Writes a file. Cargo runs benches in the directory of the package, but who names a file is most
+/// likely at the root.
 fn write(path: &str, text: &str) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::write(root.join(path), text).map_err(|error| format!("cannot write {path}: {error}"))

@@ -9,7 +9,8 @@ use std::{
 use deferrous::{capture_unhandled, deferred};
 use futures::{FutureExt, channel::oneshot};
 
-/// The system's allocator, which can be told to count. The timed rows pay one untaken branch for it, both sides alike.
+/// The system's allocator, which can be told to count. The timed rows pay one untaken branch for
+/// it, both sides alike.
 struct Counting;
 
 static ON: AtomicBool = AtomicBool::new(false);

@@ -1,6 +1,7 @@
 //! What was measured, as a picture: a bar for each row.
 //!
-//! The colours are of middle lightness, so that they can be read on light backgrounds and on dark ones.
+//! The colours are of middle lightness, so that they can be read on light backgrounds and on dark
+//! ones.
 
 use std::fmt::Write;
 

@@ -32,13 +32,15 @@ const IN_FLIGHT: u32 = 64;
 /// As many threads as our pool has at most.
 const THREADS: usize = 10;
 
-/// What runs in the other thread: next to nothing, so that the way there and back is what is measured.
+/// What runs in the other thread: next to nothing, so that the way there and back is what is
+/// measured.
 fn job(n: u32) -> impl FnOnce() -> Result<u32, Failure> + Send + 'static {
     move || Ok(black_box(n) + 1)
 }
 
-/// A runtime whose loop, like our reactor's, waits for descriptors and timers too. It is made once. A reactor runs once, so
-/// ours is made for every call, and its threads with it: that is in our figures.
+/// A runtime whose loop, like our reactor's, waits for descriptors and timers too. It is made once.
+/// A reactor runs once, so ours is made for every call, and its threads with it: that is in our
+/// figures.
 fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_all()

@@ -21,7 +21,8 @@ pub const CASES: &[Case] = &[Case {
 const MANY: u32 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Delays spread over an hour, the same in every run, in whole milliseconds, which is as fine as the peer's are.
+/// Delays spread over an hour, the same in every run, in whole milliseconds, which is as fine as
+/// the peer's are.
 fn delays() -> Vec<Duration> {
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {
@@ -35,11 +36,13 @@ fn delays() -> Vec<Duration> {
         .collect()
 }
 
-/// A million are set, every other one is cancelled, and the hour passes in steps of ten seconds. An operation is one timer.
+/// A million are set, every other one is cancelled, and the hour passes in steps of ten seconds. An
+/// operation is one timer.
 ///
-/// tokio's own timers are futures, a task or a boxed `Sleep` each. `DelayQueue` is what it has for many at once: a wheel with
-/// a slab, from which expired entries are taken. Its time is tokio's, which here stands still and is moved by hand, as is
-/// ours. Both are reused, with the room that they have by then.
+/// tokio's own timers are futures, a task or a boxed `Sleep` each. `DelayQueue` is what it has for
+/// many at once: a wheel with a slab, from which expired entries are taken. Its time is tokio's,
+/// which here stands still and is moved by hand, as is ours. Both are reused, with the room that
+/// they have by then.
 fn million() -> Pair {
     let out = sink();
     let delays = delays();
@@ -89,8 +92,8 @@ fn million() -> Pair {
     }
 }
 
-/// Takes what has expired, and does not wait for more. Without a budget, with which tokio would make it come back
-/// after every 128.
+/// Takes what has expired, and does not wait for more. Without a budget, with which tokio would
+/// make it come back after every 128.
 async fn drain(queue: &mut DelayQueue<u64>, mut each: impl FnMut(u64)) {
     unconstrained(poll_fn(|context| {
         while let Poll::Ready(Some(expired)) = queue.poll_expired(context) {

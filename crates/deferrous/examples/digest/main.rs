@@ -5,17 +5,17 @@
 //! sha256sum -c SUMS
 //! ```
 //!
-//! A path that is a file is hashed, whatever it is: a link is followed, and a pipe is read. A directory is walked.
-//! In it, links to files are followed and links to directories are not, and what is no file, such as a pipe or a
-//! device, is reported and not opened.
+//! A path that is a file is hashed, whatever it is: a link is followed, and a pipe is read. A
+//! directory is walked. In it, links to files are followed and links to directories are not, and
+//! what is no file, such as a pipe or a device, is reported and not opened.
 //!
-//! Lines come in the order of the paths, directories sorted by name, each as soon as it and those before it are
-//! ready. Where standard error is a terminal it shows a progress bar. The exit status is 0 if all files were hashed, 1
-//! if some were not, 128 and the signal's number after Ctrl-C (130) or SIGTERM (143), and 141 when the reader of the
-//! lines has gone.
+//! Lines come in the order of the paths, directories sorted by name, each as soon as it and those
+//! before it are ready. Where standard error is a terminal it shows a progress bar. The exit status
+//! is 0 if all files were hashed, 1 if some were not, 128 and the signal's number after Ctrl-C
+//! (130) or SIGTERM (143), and 141 when the reader of the lines has gone.
 //!
-//! The parts: `walk` finds the files, `sha256` reads one, `pipeline` joins them with Deferreds, and `report` writes
-//! what came of it.
+//! The parts: `walk` finds the files, `sha256` reads one, `pipeline` joins them with Deferreds, and
+//! `report` writes what came of it.
 
 mod pipeline;
 mod report;

@@ -1,4 +1,5 @@
-//! From paths to lines: one coroutine walks and starts, another waits for the results in order and writes them.
+//! From paths to lines: one coroutine walks and starts, another waits for the results in order and
+//! writes them.
 
 use std::{
     path::PathBuf,
@@ -24,15 +25,16 @@ use crate::{
 /// How many files are looked for in one job.
 const BATCH: usize = 64;
 
-/// How many files may be started or done while a slow one before them holds up their lines. It bounds the memory
-/// that the program needs for a tree of any size.
+/// How many files may be started or done while a slow one before them holds up their lines. It
+/// bounds the memory that the program needs for a tree of any size.
 const AHEAD: usize = 1024;
 
 #[derive(Clone)]
 pub struct Pipeline {
     reactor: Reactor,
-    /// Not the reactor's own pool: a reactor that stops waits for that one, and a read may be stuck in a pipe without a
-    /// writer. It has no limit, so that files do not queue behind stuck threads; `jobs` is the limit.
+    /// Not the reactor's own pool: a reactor that stops waits for that one, and a read may be stuck
+    /// in a pipe without a writer. It has no limit, so that files do not queue behind stuck
+    /// threads; `jobs` is the limit.
     pool: ThreadPool,
     jobs: DeferredSemaphore,
     places: DeferredSemaphore,
@@ -67,8 +69,8 @@ impl Pipeline {
         }
     }
 
-    /// Hashes all files under the paths. A failure means that the program cannot go on, as where no line can be written;
-    /// files that cannot be read are in the report.
+    /// Hashes all files under the paths. A failure means that the program cannot go on, as where no
+    /// line can be written; files that cannot be read are in the report.
     pub fn run(self, paths: Vec<PathBuf>) -> Deferred<()> {
         let writing = self.reactor.spawn(self.clone().write());
         let walking = self.reactor.clone().spawn(self.walk(Walk::new(paths)));
@@ -79,7 +81,8 @@ impl Pipeline {
 
     async fn walk(self, mut walk: Walk) -> Result<(), Failure> {
         loop {
-            // Directories may be slow to read too. The walk goes into the thread and comes back with what it found.
+            // Directories may be slow to read too. The walk goes into the thread and comes back
+            // with what it found.
             let job = move || Ok((walk.by_ref().take(BATCH).collect::<Vec<_>>(), walk));
             let (batch, rest) = self.reactor.defer_to(&self.pool, job).await?;
             walk = rest;
@@ -109,7 +112,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// What becomes of a file. That it could not be hashed is one of the answers, and no failure of the Deferred.
+    /// What becomes of a file. That it could not be hashed is one of the answers, and no failure of
+    /// the Deferred.
     fn finish(&self, found: Found) -> Deferred<Finished> {
         let Found { path, size } = found;
         let digest = match size {
@@ -125,9 +129,10 @@ impl Pipeline {
 
     /// Hashes a file in a thread, for no longer than the timeout.
     ///
-    /// When the Deferred is cancelled, by the timeout or at the program's end, it fails at once, but no thread can be
-    /// stopped from outside: this one goes on until it comes to look at the flag, which it does between two reads. If
-    /// a read or the opening itself is stuck, it stays so until the process ends, and its result is ignored.
+    /// When the Deferred is cancelled, by the timeout or at the program's end, it fails at once,
+    /// but no thread can be stopped from outside: this one goes on until it comes to look at the
+    /// flag, which it does between two reads. If a read or the opening itself is stuck, it stays so
+    /// until the process ends, and its result is ignored.
     fn hash(&self, path: PathBuf) -> Deferred<Digest> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let flag = cancelled.clone();

@@ -47,7 +47,8 @@ impl Report {
 
     /// Writes a file's line, or what was wrong with it.
     ///
-    /// A slow reader of the lines makes this wait, and the whole program with it: there is no use in being ahead.
+    /// A slow reader of the lines makes this wait, and the whole program with it: there is no use
+    /// in being ahead.
     pub fn write(&self, finished: &Finished) -> io::Result<()> {
         let path = &finished.path;
         match &finished.digest {
@@ -64,7 +65,8 @@ impl Report {
         Ok(())
     }
 
-    /// Takes the bar away, and sums up what a caller could otherwise overlook: an end before all was done.
+    /// Takes the bar away, and sums up what a caller could otherwise overlook: an end before all
+    /// was done.
     pub fn finish(&self, interrupted: bool) {
         self.bar.finish_and_clear();
         if interrupted || self.has_failures() {
@@ -82,8 +84,8 @@ impl Report {
     }
 }
 
-/// The line of `sha256sum` for a file. A name that would break the line, or look like an escaped one, is escaped,
-/// which a backslash at the start of the line says.
+/// The line of `sha256sum` for a file. A name that would break the line, or look like an escaped
+/// one, is escaped, which a backslash at the start of the line says.
 fn checksum_line(digest: &Digest, path: &Path) -> Vec<u8> {
     let name = path.as_os_str().as_encoded_bytes();
     let mut line = Vec::new();

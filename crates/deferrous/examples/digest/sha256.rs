@@ -15,8 +15,8 @@ const CHUNK: usize = 128 * 1024;
 
 pub type Digest = [u8; 32];
 
-/// Reads a file to its end, unless `cancelled` is set meanwhile, and says through `progress` how many bytes each read
-/// brought.
+/// Reads a file to its end, unless `cancelled` is set meanwhile, and says through `progress` how
+/// many bytes each read brought.
 pub fn sha256(
     path: &Path,
     cancelled: &AtomicBool,

@@ -1,4 +1,5 @@
-//! Finding the files, as lazily as sorting allows: one directory at a time is in memory for each level.
+//! Finding the files, as lazily as sorting allows: one directory at a time is in memory for each
+//! level.
 
 use std::{
     fs, io,
@@ -80,9 +81,11 @@ impl Iterator for Walk {
     }
 }
 
-/// The size of a file in a directory, and nothing for a link to another directory, whose files are not ours.
+/// The size of a file in a directory, and nothing for a link to another directory, whose files are
+/// not ours.
 ///
-/// Opening anything else may wait for ever, as a pipe does, or have effects, as a tape drive's does.
+/// Opening anything else may wait for ever, as a pipe does, or have effects, as a tape drive's
+/// does.
 fn size_in_tree(path: &Path) -> io::Result<Option<u64>> {
     let metadata = fs::metadata(path)?;
     if metadata.is_file() {

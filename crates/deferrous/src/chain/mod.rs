@@ -1,12 +1,12 @@
 //! The engine: what happens when a result meets a list of callbacks.
 //!
-//! The rules of Deferreds are written here, once, and know nothing of what a callback or a result is.
-//! A [`Host`] brings that: it says how the [`State`] behind a Deferred is reached, how one of its
-//! links is called, and what an outcome is. The typed Rust face of this crate is one host; objects of
-//! another language can be another.
+//! The rules of Deferreds are written here, once, and know nothing of what a callback or a result
+//! is. A [`Host`] brings that: it says how the [`State`] behind a Deferred is reached, how one of
+//! its links is called, and what an outcome is. The typed Rust face of this crate is one host;
+//! objects of another language can be another.
 //!
-//! A *cell* is one Deferred's state. It holds at most one *outcome* (a value or a failure), a queue of
-//! *links* (callback/errback pairs), and a pause count. The functions of this module change it:
+//! A *cell* is one Deferred's state. It holds at most one *outcome* (a value or a failure), a queue
+//! of *links* (callback/errback pairs), and a pause count. The functions of this module change it:
 //!
 //! | function | Twisted's name | rule |
 //! |---|---|---|
@@ -17,9 +17,9 @@
 //! | [`resume`] | - | a waiting Deferred gets the outcome it waits for |
 //! | [`run`] | `_runCallbacks` | the loop that the others end in |
 //!
-//! Nothing here recurses with the data: a link that returns a Deferred, at any depth, is followed by a
-//! loop with its own stack on the heap. All functions may be called from inside any link or canceller.
-//! No function calls into the host while a state is borrowed, except [`Host::nothing`],
+//! Nothing here recurses with the data: a link that returns a Deferred, at any depth, is followed
+//! by a loop with its own stack on the heap. All functions may be called from inside any link or
+//! canceller. No function calls into the host while a state is borrowed, except [`Host::nothing`],
 //! [`Host::upstream`] and [`Host::upgrade`], which must not reach for a state themselves.
 
 mod queue;
@@ -31,8 +31,8 @@ pub use state::{AlreadyCalled, NotPaused, State};
 
 /// What a kind of Deferred brings to the engine.
 ///
-/// A host is usually a unit struct: it is passed by reference so that one may carry, for example, proof
-/// that an interpreter lock is held.
+/// A host is usually a unit struct: it is passed by reference so that one may carry, for example,
+/// proof that an interpreter lock is held.
 pub trait Host: Sized {
     /// A counted reference to one Deferred's state.
     type Cell: Clone;
@@ -43,7 +43,8 @@ pub trait Host: Sized {
     type Outcome;
     /// One callback/errback pair.
     type Link;
-    /// What [`cancel`] asks to give up the work before the Deferred fires. Dropping it must not unwind.
+    /// What [`cancel`] asks to give up the work before the Deferred fires. Dropping it must not
+    /// unwind.
     type Canceller;
 
     /// Borrows the state of `cell` for the length of `f`.
@@ -52,11 +53,11 @@ pub trait Host: Sized {
     /// Whether both references lead to the same state.
     fn same(&self, a: &Self::Cell, b: &Self::Cell) -> bool;
 
-    /// Calls the side of `link` that fits `outcome`, leaves the next outcome in its place, and says where it
-    /// goes.
+    /// Calls the side of `link` that fits `outcome`, leaves the next outcome in its place, and says
+    /// where it goes.
     ///
-    /// An outcome is several words. It stays where it is from the first link of a row to the last, because
-    /// moving it in and out of each costs more than the rest of the loop.
+    /// An outcome is several words. It stays where it is from the first link of a row to the last,
+    /// because moving it in and out of each costs more than the rest of the loop.
     ///
     /// Must not unwind: a panic or exception in the callback is an outcome like any other.
     fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
@@ -67,15 +68,15 @@ pub trait Host: Sized {
     /// The chain of `cell` ran dry: the place to note or clear an unhandled failure.
     fn settled(&self, cell: &Self::Cell);
 
-    /// Whether a coroutine awaits `cell`, and [`resume`](Host::resume) is to be called when its chain
-    /// has run dry.
+    /// Whether a coroutine awaits `cell`, and [`resume`](Host::resume) is to be called when its
+    /// chain has run dry.
     fn is_awaited(&self, _cell: &Self::Cell) -> bool {
         false
     }
 
-    /// Lets the coroutine that awaits `cell` go on, after [`settled`](Host::settled). If that is its
-    /// end, its result is put into `outcome`, and the Deferred to fire with it is returned: a row of
-    /// coroutines that await each other needs no stack.
+    /// Lets the coroutine that awaits `cell` go on, after [`settled`](Host::settled). If that is
+    /// its end, its result is put into `outcome`, and the Deferred to fire with it is returned: a
+    /// row of coroutines that await each other needs no stack.
     fn resume(&self, _cell: &Self::Cell, _outcome: &mut Self::Outcome) -> Option<Self::Cell> {
         None
     }
@@ -105,10 +106,10 @@ pub trait Host: Sized {
 pub enum Step<H: Host> {
     /// The next outcome is in place.
     Outcome,
-    /// A Deferred was returned: its outcome is the next one, when it has one. What is in place of it is
-    /// dropped.
+    /// A Deferred was returned: its outcome is the next one, when it has one. What is in place of
+    /// it is dropped.
     Chain(H::Cell),
-    /// The outcome in place goes to another Deferred, which is fired with it; nothing is left here. As a
-    /// link that calls [`fire`] itself, but a row of any length needs no stack.
+    /// The outcome in place goes to another Deferred, which is fired with it; nothing is left here.
+    /// As a link that calls [`fire`] itself, but a row of any length needs no stack.
     Forward(H::Cell),
 }

@@ -31,11 +31,11 @@ pub fn fire<H: Host>(
     Ok(())
 }
 
-/// Adds a link, and runs it before returning unless the Deferred is unfired, paused, waiting, or running
-/// a link right now; Twisted's `addCallbacks`.
+/// Adds a link, and runs it before returning unless the Deferred is unfired, paused, waiting, or
+/// running a link right now; Twisted's `addCallbacks`.
 ///
-/// `link` makes the link, so that it is made where it is to be: in the queue, most often. It must not reach
-/// for a state.
+/// `link` makes the link, so that it is made where it is to be: in the queue, most often. It must
+/// not reach for a state.
 #[inline(always)]
 pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
     let mut hand = host.nothing();
@@ -93,9 +93,9 @@ pub fn unpause<H: Host>(host: &H, cell: &H::Cell) -> Result<(), NotPaused> {
 
 /// Gives up what the Deferred stands for; Twisted's `cancel`.
 ///
-/// Before it is fired, its canceller is called, once; if that does not fire it, or there is none, it
-/// fails with [`Host::cancelled`]. While it waits for another Deferred, that one is cancelled instead.
-/// After firing, and again from inside the canceller, nothing happens.
+/// Before it is fired, its canceller is called, once; if that does not fire it, or there is none,
+/// it fails with [`Host::cancelled`]. While it waits for another Deferred, that one is cancelled
+/// instead. After firing, and again from inside the canceller, nothing happens.
 pub fn cancel<H: Host>(host: &H, cell: &H::Cell) {
     let mut cell = cell.clone();
     loop {
@@ -133,8 +133,8 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
 
 /// Hands `outcome` to a Deferred that waits, and runs its links.
 ///
-/// The engine does this by itself when the Deferred waited for has an outcome. A host calls it for one
-/// that went away without ever having an outcome to give.
+/// The engine does this by itself when the Deferred waited for has an outcome. A host calls it for
+/// one that went away without ever having an outcome to give.
 pub fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
     let upstream = host.with(outer, State::stop_waiting);
     drop(upstream);
@@ -142,18 +142,19 @@ pub fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
     drive(host, outer, next, &mut outcome);
 }
 
-/// Runs the links of `cell` while it has an outcome and nothing forbids it; Twisted's `_runCallbacks`.
+/// Runs the links of `cell` while it has an outcome and nothing forbids it; Twisted's
+/// `_runCallbacks`.
 ///
-/// A Deferred that waited for this one is run before this one's next link. Those left unfinished below
-/// are kept on a stack of the loop's own.
+/// A Deferred that waited for this one is run before this one's next link. Those left unfinished
+/// below are kept on a stack of the loop's own.
 pub fn run<H: Host>(host: &H, cell: &H::Cell) {
     let mut hand = host.nothing();
     let next = host.with(cell, |state| state.next(host, &mut hand));
     drive(host, cell, next, &mut hand);
 }
 
-/// The loop. Between links the outcome is in `hand`: an outcome that only passes through is never put into a
-/// state.
+/// The loop. Between links the outcome is in `hand`: an outcome that only passes through is never
+/// put into a state.
 fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcome) {
     let mut below = Vec::new();
     let mut current = cell.clone();
@@ -209,8 +210,8 @@ fn call_row<H: Host>(host: &H, cell: &H::Cell, link: H::Link, hand: &mut H::Outc
     Next::Returned(step)
 }
 
-/// Makes `cell` the one to run, and keeps the one before it if it has more to do, so that a row of any
-/// length in which each has one link keeps the stack empty.
+/// Makes `cell` the one to run, and keeps the one before it if it has more to do, so that a row of
+/// any length in which each has one link keeps the stack empty.
 fn descend<H: Host>(
     host: &H,
     below: &mut Vec<H::Cell>,
@@ -258,9 +259,10 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
 
 /// Whether `inner` waits, in the end, for `current`.
 ///
-/// Two rows are about to be joined: those that wait for `current`, and those that `inner` waits for. Both are walked
-/// in step, and the end of either says that they are not one. So it is the shorter that counts, and building a
-/// row of any length, from whichever end, takes no more time than sorting would.
+/// Two rows are about to be joined: those that wait for `current`, and those that `inner` waits
+/// for. Both are walked in step, and the end of either says that they are not one. So it is the
+/// shorter that counts, and building a row of any length, from whichever end, takes no more time
+/// than sorting would.
 fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
     if host.same(current, inner) {
         return true;

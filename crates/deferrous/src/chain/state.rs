@@ -47,8 +47,8 @@ pub(super) enum Entry<H: Host> {
 
 /// The state of one Deferred: its outcome, its links, and why they may not run.
 ///
-/// A host keeps it wherever its cells lead and hands it out in [`Host::with`]. The engine changes it;
-/// a host only makes, reads and ends it.
+/// A host keeps it wherever its cells lead and hands it out in [`Host::with`]. The engine changes
+/// it; a host only makes, reads and ends it.
 pub struct State<H: Host> {
     pub(super) outcome: Option<H::Outcome>,
     pub(super) links: Queue<Entry<H>>,
@@ -81,7 +81,8 @@ pub(super) enum Begin {
 /// What became of an attempt to fire.
 pub(super) enum Fired<H: Host> {
     Taken(Next<H>),
-    /// Taken; the canceller is handed out to be dropped where no state is borrowed, before anything runs.
+    /// Taken; the canceller is handed out to be dropped where no state is borrowed, before anything
+    /// runs.
     Disarmed(H::Canceller),
     Swallowed,
     Already,
@@ -225,8 +226,8 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// An outcome has come, from the link that was running or from outside: it is in `hand`, and stays there if
-    /// there is a use for it.
+    /// An outcome has come, from the link that was running or from outside: it is in `hand`, and
+    /// stays there if there is a use for it.
     #[inline(always)]
     pub(super) fn came(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
         if self.pauses > 0 {

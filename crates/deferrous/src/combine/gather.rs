@@ -13,9 +13,9 @@ use crate::{
 
 /// Waits for all values, in input order, or for the first failure; Twisted's `gatherResults`.
 ///
-/// The failure is a [`FirstError`] that says which Deferred it was. The others go on; their values are
-/// dropped, and their failures are reported as unhandled. Cancelling the result cancels all of them. Without
-/// input it fires at once.
+/// The failure is a [`FirstError`] that says which Deferred it was. The others go on; their values
+/// are dropped, and their failures are reported as unhandled. Cancelling the result cancels all of
+/// them. Without input it fires at once.
 ///
 /// ```
 /// use deferrous::{gather_results, succeed};
@@ -29,8 +29,8 @@ pub fn gather_results<T: 'static>(
     gather(deferreds.into_iter().collect(), false)
 }
 
-/// As [`gather_results`], but the first failure cancels the Deferreds that have not fired, and what they then
-/// fail with is dropped.
+/// As [`gather_results`], but the first failure cancels the Deferreds that have not fired, and what
+/// they then fail with is dropped.
 ///
 /// ```
 /// use deferrous::{deferred, fail, gather_results_or_cancel};

@@ -11,8 +11,8 @@ use crate::{
     failure::Failure,
 };
 
-/// When a [`deferred_list`] fires and what it does with failures; the keyword arguments of Twisted's
-/// `DeferredList`. All are off by default.
+/// When a [`deferred_list`] fires and what it does with failures; the keyword arguments of
+/// Twisted's `DeferredList`. All are off by default.
 ///
 /// ```
 /// let options = deferrous::ListOptions::new().fire_on_one_errback().consume_errors();
@@ -35,7 +35,8 @@ impl ListOptions {
         }
     }
 
-    /// Fires with [`Listed::First`] as soon as one Deferred has a value; Twisted's `fireOnOneCallback`.
+    /// Fires with [`Listed::First`] as soon as one Deferred has a value; Twisted's
+    /// `fireOnOneCallback`.
     #[must_use]
     pub const fn fire_on_one_callback(mut self) -> Self {
         self.one_callback = true;
@@ -49,8 +50,8 @@ impl ListOptions {
         self
     }
 
-    /// Drops failures that come after the list has fired, which are reported as unhandled otherwise;
-    /// Twisted's `consumeErrors`.
+    /// Drops failures that come after the list has fired, which are reported as unhandled
+    /// otherwise; Twisted's `consumeErrors`.
     #[must_use]
     pub const fn consume_errors(mut self) -> Self {
         self.consume = true;
@@ -91,8 +92,8 @@ impl<T> Listed<T> {
 
 /// Waits for all, and fires with what each came to; Twisted's `DeferredList`.
 ///
-/// With [`ListOptions`] it fires earlier. The list takes the Deferreds, so a failure is in its results and
-/// nowhere else. Cancelling it cancels all of them. Without input it fires at once.
+/// With [`ListOptions`] it fires earlier. The list takes the Deferreds, so a failure is in its
+/// results and nowhere else. Cancelling it cancels all of them. Without input it fires at once.
 ///
 /// ```
 /// use deferrous::{ListOptions, Listed, deferred, deferred_list, succeed};
@@ -154,8 +155,8 @@ impl<T: 'static> Listing<T> {
     }
 
     fn fire_early(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
-        // Nobody gets what has come before, which may be a permit that others wait for. Failures in it were to be part of
-        // the result, and are not lost.
+        // Nobody gets what has come before, which may be a permit that others wait for. Failures in
+        // it were to be part of the result, and are not lost.
         for earlier in self.results.take().into_iter().flatten() {
             if let Err(failure) = earlier
                 && !self.options.consume

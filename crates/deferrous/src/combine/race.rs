@@ -10,9 +10,9 @@ use crate::{
 
 /// Waits for the first value, and cancels the others; Twisted's `race`.
 ///
-/// Fires with the winner's position in the input and its value. If all fail, it fails with [`AllFailed`].
-/// Cancelling it cancels all of them. What the losers come to is dropped. Without input nobody can win, and it
-/// fails with an empty [`AllFailed`] at once.
+/// Fires with the winner's position in the input and its value. If all fail, it fails with
+/// [`AllFailed`]. Cancelling it cancels all of them. What the losers come to is dropped. Without
+/// input nobody can win, and it fails with an empty [`AllFailed`] at once.
 ///
 /// ```
 /// use deferrous::{deferred, race, succeed};

@@ -23,8 +23,9 @@ use crate::{
 
 /// A [`Deferred`] being awaited, in any executor on its thread.
 ///
-/// Dropping it before it is done cancels the Deferred, as dropping a future gives up its work, and what the
-/// Deferred then fails with is dropped. A failure that was there already is reported as unhandled.
+/// Dropping it before it is done cancels the Deferred, as dropping a future gives up its work, and
+/// what the Deferred then fails with is dropped. A failure that was there already is reported as
+/// unhandled.
 ///
 /// ```
 /// use futures::executor::LocalPool;
@@ -87,7 +88,8 @@ impl<T: 'static> Future for DeferredFuture<T> {
     }
 }
 
-/// A coroutine of this crate goes on by itself, and its end is passed on by the engine. Any other future is woken.
+/// A coroutine of this crate goes on by itself, and its end is passed on by the engine. Any other
+/// future is woken.
 fn waiter(waker: &Waker) -> Rc<dyn Waiter> {
     match Task::of_waker(waker) {
         Some(task) => task,

@@ -87,7 +87,8 @@ pub(crate) fn run_errand(errand: Errand) {
     }
 }
 
-/// Gives up an errand that no reactor will run: what it was to resume is dropped, since nothing else may.
+/// Gives up an errand that no reactor will run: what it was to resume is dropped, since nothing
+/// else may.
 pub(crate) fn give_up_errand(errand: Errand) {
     let (Errand::Resume(id) | Errand::Forget(id)) = errand;
     drop(take(id));

@@ -27,7 +27,8 @@ use crate::{
 
 type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// A coroutine. It is kept by what can resume it: the Deferred it awaits, or the registry for its wakers.
+/// A coroutine. It is kept by what can resume it: the Deferred it awaits, or the registry for its
+/// wakers.
 pub(super) struct Task {
     /// Absent while it is being polled, and after the end.
     future: RefCell<Option<ErasedFuture>>,
@@ -99,8 +100,9 @@ impl Waiter for Task {
                 Poll::Pending => *self.future.borrow_mut() = Some(future),
             }
             let notified = waker.shared.take_notified();
-            // With a reactor the next poll is one of its next calls, so that a coroutine that always wakes itself
-            // does not keep everything else waiting. If the reactor has ended, there is no next poll.
+            // With a reactor the next poll is one of its next calls, so that a coroutine that
+            // always wakes itself does not keep everything else waiting. If the reactor has ended,
+            // there is no next poll.
             let errand_sent = notified && waker.shared.send(Errand::Resume(waker.shared.id));
             let poll_now = self.again.take() || notified && self.home.is_none();
             self.put_back(waker, errand_sent);
@@ -138,8 +140,8 @@ impl Task {
             .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))
     }
 
-    /// The waker for the next poll. While that lasts, the registry does not know the coroutine, so that waking
-    /// it is noted and not another poll inside this one.
+    /// The waker for the next poll. While that lasts, the registry does not know the coroutine, so
+    /// that waking it is noted and not another poll inside this one.
     fn waker(&self) -> OwnWaker {
         let waker = self.idle_waker.take().unwrap_or_else(|| {
             let lent = self.lent_waker.borrow().upgrade();
@@ -151,8 +153,8 @@ impl Task {
         waker
     }
 
-    /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the coroutine,
-    /// and when it is dropped, the coroutine is.
+    /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the
+    /// coroutine, and when it is dropped, the coroutine is.
     fn put_back(self: &Rc<Self>, waker: OwnWaker, errand_sent: bool) {
         let lent = waker.is_lent();
         if lent || errand_sent || waker.shared.is_woken() {

@@ -63,14 +63,16 @@ impl OwnWaker {
     }
 }
 
-/// Finds its coroutine by a number, since what is shared between threads may not lead to it directly.
+/// Finds its coroutine by a number, since what is shared between threads may not lead to it
+/// directly.
 pub(super) struct TaskWaker {
     pub(super) id: u64,
     thread: ThreadId,
     home: Option<Arc<dyn Home>>,
     /// The coroutine woke itself while it was being polled.
     notified: AtomicBool,
-    /// Another thread has woken it since the last poll began: an errand is on its way, and must find the coroutine.
+    /// Another thread has woken it since the last poll began: an errand is on its way, and must
+    /// find the coroutine.
     woken: AtomicBool,
 }
 
@@ -92,7 +94,8 @@ impl TaskWaker {
         }
     }
 
-    /// Whether another thread has woken it since the poll began. To be asked after whether that thread still has a clone.
+    /// Whether another thread has woken it since the poll began. To be asked after whether that
+    /// thread still has a clone.
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Relaxed)
     }

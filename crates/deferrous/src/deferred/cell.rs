@@ -31,8 +31,8 @@ pub(crate) enum Outcome {
 /// Both sides of a callback/errback pair in one closure.
 pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
-/// Asks for the work to be given up; it gets the cell so that it may fire it.
-/// Few Deferreds have one, so it is one word here.
+/// Asks for the work to be given up; it gets the cell so that it may fire it. Few Deferreds have
+/// one, so it is one word here.
 pub(crate) struct Canceller(Option<Box<Thunk<DeferredCell, ()>>>);
 
 impl Canceller {
@@ -272,7 +272,8 @@ impl CellData {
         self.triggers.set(self.triggers.get() + 1);
     }
 
-    /// A trigger is gone; with the last of them, a Deferred that somebody still waits for is abandoned.
+    /// A trigger is gone; with the last of them, a Deferred that somebody still waits for is
+    /// abandoned.
     #[inline]
     pub(crate) fn remove_trigger(self: &Rc<Self>) {
         let left = self.triggers.get() - 1;

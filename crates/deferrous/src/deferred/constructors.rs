@@ -28,10 +28,10 @@ pub fn deferred<T: 'static>() -> (Trigger<T>, Deferred<T>) {
 
 /// Makes a Deferred whose work can be given up: Twisted's `Deferred(canceller)`.
 ///
-/// [`Deferred::cancel`] calls `canceller`, at most once and only before the Deferred is fired. The canceller
-/// should stop the work. It may fire the Deferred with the trigger it is given; if it does not, the Deferred
-/// fails with [`Cancelled`](crate::Cancelled). A panic in it fails the Deferred too. When the Deferred fires,
-/// the canceller is dropped.
+/// [`Deferred::cancel`] calls `canceller`, at most once and only before the Deferred is fired. The
+/// canceller should stop the work. It may fire the Deferred with the trigger it is given; if it
+/// does not, the Deferred fails with [`Cancelled`](crate::Cancelled). A panic in it fails the
+/// Deferred too. When the Deferred fires, the canceller is dropped.
 ///
 /// ```
 /// use deferrous::{deferred_with_canceller, succeed};
@@ -82,7 +82,8 @@ pub fn fail<T: 'static>(failure: impl Into<Failure>) -> Deferred<T> {
 
 /// Calls a function and makes a Deferred of what comes of it; Twisted's `maybeDeferred`.
 ///
-/// The function may return `()`, a `Result`, or a Deferred, which is waited for. A panic becomes a failure.
+/// The function may return `()`, a `Result`, or a Deferred, which is waited for. A panic becomes a
+/// failure.
 ///
 /// ```
 /// use deferrous::{Failure, Panicked, maybe_deferred, succeed};

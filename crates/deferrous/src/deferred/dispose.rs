@@ -1,8 +1,9 @@
 //! What nests with the data, without recursion.
 //!
-//! A link may own a Deferred, or a trigger, whose links own others, a million deep. Dropping the first would drop or
-//! abandon the second from inside, and so on until the stack is full. So would coroutines that wake each other. Instead,
-//! from some depth on, what is to be done goes on a list of the thread, which is worked off at that depth.
+//! A link may own a Deferred, or a trigger, whose links own others, a million deep. Dropping the
+//! first would drop or abandon the second from inside, and so on until the stack is full. So would
+//! coroutines that wake each other. Instead, from some depth on, what is to be done goes on a list
+//! of the thread, which is worked off at that depth.
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,8 +37,9 @@ pub(crate) enum Remains {
     Cancel(DeferredCell),
 }
 
-/// How deep disposing may nest. Up to here what is dropped is gone when its drop returns, as everywhere else in Rust.
-/// What lies deeper waits on the list until the stack has come back up to here.
+/// How deep disposing may nest. Up to here what is dropped is gone when its drop returns, as
+/// everywhere else in Rust. What lies deeper waits on the list until the stack has come back up to
+/// here.
 const DEEPEST: u32 = 16;
 
 thread_local! {

@@ -14,8 +14,8 @@ impl fmt::Display for Cancelled {
 
 impl Error for Cancelled {}
 
-/// The last [`Trigger`](crate::Trigger) was dropped without firing its Deferred. Twisted has no such
-/// error: its Deferreds wait for ever.
+/// The last [`Trigger`](crate::Trigger) was dropped without firing its Deferred. Twisted has no
+/// such error: its Deferreds wait for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abandoned;
 

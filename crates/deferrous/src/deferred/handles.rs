@@ -12,8 +12,8 @@ use crate::{
 
 /// Cancels a Deferred that has been moved elsewhere.
 ///
-/// Made by [`Deferred::cancel_handle`](crate::Deferred::cancel_handle). Clones cancel the same Deferred.
-/// It does not keep the Deferred alive and stays on its thread.
+/// Made by [`Deferred::cancel_handle`](crate::Deferred::cancel_handle). Clones cancel the same
+/// Deferred. It does not keep the Deferred alive and stays on its thread.
 #[derive(Clone)]
 pub struct CancelHandle(Weak<CellData>);
 
@@ -22,15 +22,16 @@ impl CancelHandle {
         CancelHandle(Rc::downgrade(cell))
     }
 
-    /// Cancels the Deferred as [`Deferred::cancel`](crate::Deferred::cancel) does; nothing happens if it
-    /// has fired or is gone.
+    /// Cancels the Deferred as [`Deferred::cancel`](crate::Deferred::cancel) does; nothing happens
+    /// if it has fired or is gone.
     pub fn cancel(&self) {
         if let Some(cell) = self.0.upgrade() {
             chain::cancel(&Closures, &cell);
         }
     }
 
-    /// Cancels the Deferred now, or, if this is one of very many cancellations inside each other, after those.
+    /// Cancels the Deferred now, or, if this is one of very many cancellations inside each other,
+    /// after those.
     pub(crate) fn cancel_soon(&self) {
         if let Some(cell) = self.0.upgrade() {
             dispose::dispose(Remains::Cancel(cell));

@@ -25,13 +25,14 @@ use crate::{
 
 /// A value that is not there yet, with a chain of callbacks that wait for it; Twisted's `Deferred`.
 ///
-/// [`deferred`] makes one together with the [`Trigger`] that fires it. Each `add_` method appends a link to
-/// the chain, and takes and returns the handle, whose type follows the value: a chain has one end, and a
-/// handle that was moved cannot fork it. The links run in order when the Deferred is fired, or at once if it
-/// has been.
+/// [`deferred`] makes one together with the [`Trigger`] that fires it. Each `add_` method appends a
+/// link to the chain, and takes and returns the handle, whose type follows the value: a chain has
+/// one end, and a handle that was moved cannot fork it. The links run in order when the Deferred is
+/// fired, or at once if it has been.
 ///
-/// Dropping the handle ends the adding, not the chain: the callbacks still run. If the chain ends with a
-/// failure that nothing has taken, it is reported (see [`set_unhandled_handler`](crate::set_unhandled_handler)).
+/// Dropping the handle ends the adding, not the chain: the callbacks still run. If the chain ends
+/// with a failure that nothing has taken, it is reported (see
+/// [`set_unhandled_handler`](crate::set_unhandled_handler)).
 ///
 /// A Deferred belongs to the thread that made it.
 ///
@@ -165,8 +166,8 @@ impl<T: 'static> Deferred<T> {
         })
     }
 
-    /// Adds a callback for the value and an errback for a failure, of which one runs; a failure of the
-    /// callback goes to the next link, not to this errback. Twisted's `addCallbacks`.
+    /// Adds a callback for the value and an errback for a failure, of which one runs; a failure of
+    /// the callback goes to the next link, not to this errback. Twisted's `addCallbacks`.
     ///
     /// ```
     /// let d = deferrous::succeed(1)
@@ -203,11 +204,13 @@ impl<T: 'static> Deferred<T> {
         self.link(move |outcome: &mut Outcome| both(outcome.take_result()).into_step(outcome))
     }
 
-    /// Fires another Deferred with this one's outcome, and goes on with `()`; Twisted's `chainDeferred`.
+    /// Fires another Deferred with this one's outcome, and goes on with `()`; Twisted's
+    /// `chainDeferred`.
     ///
-    /// If the other one was fired meanwhile, this one goes on with [`AlreadyCalled`](crate::AlreadyCalled), and a failure that it
-    /// was to hand over is reported as unhandled. Cancelling the other one does not cancel this one; for
-    /// that, return a Deferred from a callback.
+    /// If the other one was fired meanwhile, this one goes on with
+    /// [`AlreadyCalled`](crate::AlreadyCalled), and a failure that it was to hand over is reported
+    /// as unhandled. Cancelling the other one does not cancel this one; for that, return a Deferred
+    /// from a callback.
     ///
     /// ```
     /// let (trigger, d) = deferrous::deferred();
@@ -219,8 +222,8 @@ impl<T: 'static> Deferred<T> {
         self.link(move |_: &mut Outcome| Step::Forward(other.into_firing().into_cell()))
     }
 
-    /// Adds the last link, which may end with firing another Deferred. As an `add_both` that calls its trigger, but
-    /// a row of any length takes no stack.
+    /// Adds the last link, which may end with firing another Deferred. As an `add_both` that calls
+    /// its trigger, but a row of any length takes no stack.
     pub(crate) fn end_with<U: 'static>(
         self,
         last: impl FnOnce(Result<T, Failure>) -> Option<(Trigger<U>, Result<U, Failure>)> + 'static,
@@ -240,8 +243,8 @@ impl<T: 'static> Deferred<T> {
         );
     }
 
-    /// Stops the chain before the next link: until [`unpause`](Self::unpause) no link runs, and an outcome
-    /// is only stored. Pauses count. Twisted's `pause`.
+    /// Stops the chain before the next link: until [`unpause`](Self::unpause) no link runs, and an
+    /// outcome is only stored. Pauses count. Twisted's `pause`.
     ///
     /// Whoever pauses must unpause; [`pause_guard`](Self::pause_guard) does so by itself.
     #[inline]
@@ -249,7 +252,8 @@ impl<T: 'static> Deferred<T> {
         chain::pause(&Closures, self.cell());
     }
 
-    /// Ends one [`pause`](Self::pause), and with the last one runs what has queued up; Twisted's `unpause`.
+    /// Ends one [`pause`](Self::pause), and with the last one runs what has queued up; Twisted's
+    /// `unpause`.
     ///
     /// # Errors
     ///
@@ -270,17 +274,18 @@ impl<T: 'static> Deferred<T> {
         chain::unpause(&Closures, self.cell())
     }
 
-    /// [`pause`](Self::pause)s, and unpauses when the guard is dropped, wherever the Deferred is by then.
+    /// [`pause`](Self::pause)s, and unpauses when the guard is dropped, wherever the Deferred is by
+    /// then.
     pub fn pause_guard(&self) -> PauseGuard {
         PauseGuard::new(self.cell())
     }
 
     /// Gives up what this Deferred stands for; Twisted's `cancel`.
     ///
-    /// Before it is fired, its canceller is called; if that does not fire it, or there is none, it fails
-    /// with [`Cancelled`]. While it waits for a Deferred that a callback returned, that one is cancelled.
-    /// After firing nothing happens. For a Deferred that has been moved elsewhere there is
-    /// [`cancel_handle`](Self::cancel_handle).
+    /// Before it is fired, its canceller is called; if that does not fire it, or there is none, it
+    /// fails with [`Cancelled`]. While it waits for a Deferred that a callback returned, that one
+    /// is cancelled. After firing nothing happens. For a Deferred that has been moved elsewhere
+    /// there is [`cancel_handle`](Self::cancel_handle).
     ///
     /// ```
     /// use deferrous::{Cancelled, deferred};
@@ -297,15 +302,15 @@ impl<T: 'static> Deferred<T> {
         CancelHandle::new(self.cell())
     }
 
-    /// Whether it was fired or cancelled; Twisted's `called`. It may still wait for another Deferred, or
-    /// be paused.
+    /// Whether it was fired or cancelled; Twisted's `called`. It may still wait for another
+    /// Deferred, or be paused.
     #[inline]
     pub fn is_called(&self) -> bool {
         self.cell().read(State::is_called)
     }
 
-    /// The outcome, if the chain has run to its end; otherwise the Deferred itself. Twisted's `result`, and
-    /// `successResultOf` and `failureResultOf` of its trial.
+    /// The outcome, if the chain has run to its end; otherwise the Deferred itself. Twisted's
+    /// `result`, and `successResultOf` and `failureResultOf` of its trial.
     ///
     /// # Errors
     ///
@@ -355,15 +360,15 @@ fn empty_handle() -> ! {
 }
 
 impl<T> fmt::Debug for Deferred<T> {
-    /// Says what Twisted's `repr` says: where it is, whether it was called, how often it is paused, what it
-    /// waits for, how many links are left, and the kind of its current result.
+    /// Says what Twisted's `repr` says: where it is, whether it was called, how often it is paused,
+    /// what it waits for, how many links are left, and the kind of its current result.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         describe::<T>(f, "Deferred", self.handle.cell())
     }
 }
 
-/// What a Deferred looks like at one moment. It is written when the state is borrowed no more, since who writes may do
-/// anything.
+/// What a Deferred looks like at one moment. It is written when the state is borrowed no more,
+/// since who writes may do anything.
 struct Look {
     called: bool,
     paused: u32,

@@ -12,10 +12,10 @@ use crate::{
 
 /// What a callback may return: nothing, a `Result`, or another Deferred to wait for.
 ///
-/// In Twisted a callback returns any value, raises, or returns a Deferred. Here `()` is a plain success,
-/// `Result<U, Failure>` a success or a raised error, and `Deferred<U>` a wait. Because only one `Result`
-/// is accepted, closures need no annotations: `|n| Ok(n + 1)` and `?` just work. For a plain value there
-/// is [`Deferred::map`].
+/// In Twisted a callback returns any value, raises, or returns a Deferred. Here `()` is a plain
+/// success, `Result<U, Failure>` a success or a raised error, and `Deferred<U>` a wait. Because
+/// only one `Result` is accepted, closures need no annotations: `|n| Ok(n + 1)` and `?` just work.
+/// For a plain value there is [`Deferred::map`].
 pub trait CallbackResult: sealed::IntoStep {
     /// The type of the next value in the chain.
     type Value: 'static;

@@ -11,10 +11,10 @@ use crate::{
 
 /// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
 ///
-/// [`deferred`](crate::deferred()) makes one together with its [`Deferred`](crate::Deferred). Clones fire
-/// the same Deferred, because a success handler and an error handler often both need one; the first to
-/// do so wins. When the last clone is dropped without firing, the Deferred fails with
-/// [`Abandoned`](crate::Abandoned), so that nothing waits for ever by accident.
+/// [`deferred`](crate::deferred()) makes one together with its [`Deferred`](crate::Deferred).
+/// Clones fire the same Deferred, because a success handler and an error handler often both need
+/// one; the first to do so wins. When the last clone is dropped without firing, the Deferred fails
+/// with [`Abandoned`](crate::Abandoned), so that nothing waits for ever by accident.
 ///
 /// A trigger stays on its thread. To fire from another one, send a call to the reactor with
 /// `Remote::call_from_thread`, or let `Reactor::defer_to_thread` do that.
@@ -39,8 +39,8 @@ impl Firing {
         chain::fire(&Closures, &self.0, outcome)
     }
 
-    /// Fires a Deferred that may have been cancelled meanwhile. Then a value is no news any more, and a failure is
-    /// reported.
+    /// Fires a Deferred that may have been cancelled meanwhile. Then a value is no news any more,
+    /// and a failure is reported.
     pub(crate) fn finish(&self, outcome: Outcome) {
         match outcome {
             Outcome::Failure(failure) if self.0.read(State::is_called) => {
@@ -89,9 +89,9 @@ impl<T: 'static> Trigger<T> {
     ///
     /// # Errors
     ///
-    /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one call that
-    /// follows a cancellation without a canceller is accepted and ignored, because who makes it could
-    /// not know.
+    /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one call
+    /// that follows a cancellation without a canceller is accepted and ignored, because who makes
+    /// it could not know.
     ///
     /// ```
     /// let (trigger, d) = deferrous::deferred::<u64>();

@@ -18,7 +18,8 @@ pub enum SystemEvent {
     Shutdown,
 }
 
-/// When during its event a trigger is fired. The next phase begins when all Deferreds of this one have fired.
+/// When during its event a trigger is fired. The next phase begins when all Deferreds of this one
+/// have fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// First: what needs everything else to work still.
@@ -82,7 +83,8 @@ impl Triggers {
         removed.map(drop).ok_or(NoSuchTrigger)
     }
 
-    /// Takes the first trigger of a phase, one at a time, so that a trigger may add and remove others.
+    /// Takes the first trigger of a phase, one at a time, so that a trigger may add and remove
+    /// others.
     fn next(&self, place: Place) -> Option<Trigger> {
         let triggers = &mut self.0.borrow_mut().triggers;
         let key = *triggers.range((place, 0)..=(place, u64::MAX)).next()?.0;
@@ -109,9 +111,9 @@ impl Triggers {
 impl Reactor {
     /// Has `trigger` called when the reactor starts or stops; Twisted's `addSystemEventTrigger`.
     ///
-    /// Within a phase, triggers are called in the order in which they were added. One may return a Deferred, which is
-    /// waited for before the next phase. One that fails or panics is reported, and the others go on. After the end of the
-    /// reactor it is dropped.
+    /// Within a phase, triggers are called in the order in which they were added. One may return a
+    /// Deferred, which is waited for before the next phase. One that fails or panics is reported,
+    /// and the others go on. After the end of the reactor it is dropped.
     ///
     /// ```
     /// use deferrous::{Phase, Reactor, SystemEvent};

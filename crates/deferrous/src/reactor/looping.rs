@@ -39,8 +39,9 @@ impl Error for LoopingCallError {}
 
 /// Calls a function again and again; Twisted's `task.LoopingCall`.
 ///
-/// Calls are made at whole intervals after the start. One that returns a Deferred is followed by another only when
-/// that has fired. No call is made up for: after a long one, the next is at the next whole interval.
+/// Calls are made at whole intervals after the start. One that returns a Deferred is followed by
+/// another only when that has fired. No call is made up for: after a long one, the next is at the
+/// next whole interval.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc, time::Duration};
@@ -84,7 +85,8 @@ struct Run {
 }
 
 impl<C: ReactorTime> LoopingCall<C> {
-    /// A looping call of `function`, which may return `()`, a `Result` or a Deferred, on the time of `clock`.
+    /// A looping call of `function`, which may return `()`, a `Result` or a Deferred, on the time
+    /// of `clock`.
     pub fn new<R: CallbackResult<Value = ()>>(
         clock: &C,
         mut function: impl FnMut() -> R + 'static,
@@ -92,8 +94,8 @@ impl<C: ReactorTime> LoopingCall<C> {
         Self::make(clock, false, move |_| function())
     }
 
-    /// As [`new`](Self::new), but the function is told how many intervals have passed since its last call: 1, or more
-    /// if calls were missed. Twisted's `withCount`.
+    /// As [`new`](Self::new), but the function is told how many intervals have passed since its
+    /// last call: 1, or more if calls were missed. Twisted's `withCount`.
     pub fn with_count<R: CallbackResult<Value = ()>>(
         clock: &C,
         function: impl FnMut(u64) -> R + 'static,
@@ -122,8 +124,10 @@ impl<C: ReactorTime> LoopingCall<C> {
 
     /// Starts calling, `now` or after the first interval; Twisted's `start`.
     ///
-    /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails with, which ends the loop.
-    /// Cancelling it stops the loop. When the reactor ends or the clock is dropped, so is the loop. With an interval of zero, calls follow each other in turns of the reactor.
+    /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails
+    /// with, which ends the loop. Cancelling it stops the loop. When the reactor ends or the clock
+    /// is dropped, so is the loop. With an interval of zero, calls follow each other in turns of
+    /// the reactor.
     ///
     /// # Errors
     ///
@@ -158,15 +162,16 @@ impl<C: ReactorTime> LoopingCall<C> {
         Ok(d)
     }
 
-    /// Stops calling, and fires the Deferred of [`start`](Self::start), once a call that is being made or waited for has
-    /// ended; Twisted's `stop`.
+    /// Stops calling, and fires the Deferred of [`start`](Self::start), once a call that is being
+    /// made or waited for has ended; Twisted's `stop`.
     ///
     /// # Errors
     ///
     /// If it is not running.
     pub fn stop(&self) -> Result<(), LoopingCallError> {
         let run = self.shared.run.take().ok_or(LoopingCallError::NotRunning)?;
-        // Without a next call one is being made or waited for, and what follows it fires the Deferred.
+        // Without a next call one is being made or waited for, and what follows it fires the
+        // Deferred.
         if let Some(next) = run.next {
             let _ = next.cancel();
             let _ = run.ended.callback(());
@@ -188,7 +193,8 @@ impl<C: ReactorTime> LoopingCall<C> {
             run.counted = 0;
             run.next.take()
         };
-        // While a call is being made or waited for, none is scheduled, and what follows it looks at the new grid.
+        // While a call is being made or waited for, none is scheduled, and what follows it looks at
+        // the new grid.
         if let Some(next) = scheduled {
             let _ = next.cancel();
             self.shared.schedule();
@@ -246,7 +252,8 @@ impl Shared {
         let Some((number, ended)) = self.current() else {
             return;
         };
-        // The function may have stopped the loop and started it again, and is then still being called.
+        // The function may have stopped the loop and started it again, and is then still being
+        // called.
         let Some(mut function) = self.function.take() else {
             return self.schedule();
         };

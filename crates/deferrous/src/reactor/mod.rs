@@ -52,12 +52,12 @@ const POOL_SIZE: (usize, usize) = (0, 10);
 
 /// An event loop; Twisted's reactor.
 ///
-/// It belongs to the thread that makes it. Clones are the same reactor, so that callbacks can own one. A program may have
-/// several, also one after another, but each runs once.
+/// It belongs to the thread that makes it. Clones are the same reactor, so that callbacks can own
+/// one. A program may have several, also one after another, but each runs once.
 ///
-/// Timers, calls from other threads, results of pool jobs, descriptors and signals all end in calls on its thread,
-/// between which nothing else runs. A call that panics is reported ([`set_unhandled_handler`](crate::set_unhandled_handler))
-/// and the loop goes on.
+/// Timers, calls from other threads, results of pool jobs, descriptors and signals all end in calls
+/// on its thread, between which nothing else runs. A call that panics is reported
+/// ([`set_unhandled_handler`](crate::set_unhandled_handler)) and the loop goes on.
 ///
 /// ```
 /// use std::time::Duration;
@@ -114,8 +114,8 @@ pub struct ReactorBuilder {
 }
 
 impl ReactorBuilder {
-    /// Whether SIGINT and SIGTERM stop the reactor while it runs, which they do unless this says `false`; the
-    /// `installSignalHandlers` of Twisted's `reactor.run`.
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, which they do unless this says
+    /// `false`; the `installSignalHandlers` of Twisted's `reactor.run`.
     pub fn signal_handlers(mut self, install: bool) -> Self {
         self.signal_handlers = install;
         self
@@ -180,8 +180,8 @@ impl Reactor {
         }
     }
 
-    /// The reactor that runs on this thread, or is [`enter`](Self::enter)ed; Twisted's `from twisted.internet import
-    /// reactor`.
+    /// The reactor that runs on this thread, or is [`enter`](Self::enter)ed; Twisted's
+    /// `from twisted.internet import reactor`.
     pub fn current() -> Option<Reactor> {
         // On a thread that is ending there is none.
         CURRENT
@@ -189,8 +189,8 @@ impl Reactor {
             .unwrap_or(None)
     }
 
-    /// Makes this the current reactor for the length of `f`: for [`spawn`](crate::spawn) and what looks for
-    /// [`current`](Self::current) before the reactor runs.
+    /// Makes this the current reactor for the length of `f`: for [`spawn`](crate::spawn) and what
+    /// looks for [`current`](Self::current) before the reactor runs.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Restore(Option<Reactor>);
         impl Drop for Restore {
@@ -234,8 +234,8 @@ impl Reactor {
         self.0.timers.call_later(delay, call)
     }
 
-    /// The pool of [`defer_to_thread`](Self::defer_to_thread); Twisted's `getThreadPool`. The reactor starts and stops
-    /// it.
+    /// The pool of [`defer_to_thread`](Self::defer_to_thread); Twisted's `getThreadPool`. The
+    /// reactor starts and stops it.
     pub fn thread_pool(&self) -> &ThreadPool {
         &self.0.pool
     }

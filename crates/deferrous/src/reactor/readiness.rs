@@ -201,7 +201,8 @@ impl Descriptors {
         drop_reporting(Origin::Source, self.take(key, direction, id));
     }
 
-    /// Calls what the events are for. A callback may remove any other, whose event is then passed over.
+    /// Calls what the events are for. A callback may remove any other, whose event is then passed
+    /// over.
     pub(super) fn dispatch(&self, events: &Events) {
         for event in events.iter() {
             if event.readable {
@@ -293,15 +294,16 @@ fn cannot_poll(fd: RawFd, error: io::Error) -> io::Error {
 impl Reactor {
     /// Calls `callback` whenever `source` can be read from, or has failed; Twisted's `addReader`.
     ///
-    /// The reactor keeps the source, which may be a socket, a pipe, an `Rc` of one, or whatever else has a
-    /// descriptor, and calls again for as long as there is something to read (it is level-triggered). A source to read
-    /// from should be non-blocking, and its descriptor always the same. The end of a stream is something to read, so a
-    /// callback that meets it removes itself. A callback that panics is reported and removed.
+    /// The reactor keeps the source, which may be a socket, a pipe, an `Rc` of one, or whatever
+    /// else has a descriptor, and calls again for as long as there is something to read (it is
+    /// level-triggered). A source to read from should be non-blocking, and its descriptor always
+    /// the same. The end of a stream is something to read, so a callback that meets it removes
+    /// itself. A callback that panics is reported and removed.
     ///
     /// # Errors
     ///
-    /// If the descriptor has a reader already, the reactor has ended, or the system cannot poll the descriptor, as is the
-    /// case for regular files.
+    /// If the descriptor has a reader already, the reactor has ended, or the system cannot poll the
+    /// descriptor, as is the case for regular files.
     ///
     /// ```
     /// use std::{cell::RefCell, io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
@@ -330,8 +332,8 @@ impl Reactor {
 
     /// Calls `callback` whenever `source` can be written to, or has failed; Twisted's `addWriter`.
     ///
-    /// As [`add_reader`](Self::add_reader). Most descriptors can be written to most of the time, so a writer is
-    /// usually removed as soon as all is written.
+    /// As [`add_reader`](Self::add_reader). Most descriptors can be written to most of the time, so
+    /// a writer is usually removed as soon as all is written.
     ///
     /// # Errors
     ///
@@ -368,9 +370,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Removes it; Twisted's `removeReader` and `removeWriter`. Nothing happens if it is gone already.
+    /// Removes it; Twisted's `removeReader` and `removeWriter`. Nothing happens if it is gone
+    /// already.
     ///
-    /// Any callback may do so, its own too. It is not called again, even if an event for it has been seen.
+    /// Any callback may do so, its own too. It is not called again, even if an event for it has
+    /// been seen.
     pub fn remove(&self) {
         if let Some(descriptors) = self.descriptors.upgrade() {
             descriptors.remove(self.key, self.direction, self.id);

@@ -43,8 +43,8 @@ pub(super) struct BlockedCall {
 /// What the reactor's thread and the others share.
 pub(super) struct Shared {
     inbox: Mutex<Inbox>,
-    /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so that a burst
-    /// wakes once.
+    /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so
+    /// that a burst wakes once.
     asleep: AtomicBool,
     pub(super) poller: Poller,
     thread: ThreadId,
@@ -102,7 +102,8 @@ impl Shared {
         self.inbox().messages.is_empty()
     }
 
-    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is there.
+    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is
+    /// there.
     pub(super) fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let timeout = if timeout == Some(Duration::ZERO) {
             timeout
@@ -161,8 +162,8 @@ pub struct Remote(pub(super) Arc<Shared>);
 impl Remote {
     /// Has `call` made on the reactor's thread, soon; Twisted's `callFromThread`.
     ///
-    /// Calls from one thread are made in order. If the reactor does not run yet, they wait until it does. A call
-    /// that panics is reported. Any thread may use it, the reactor's own too.
+    /// Calls from one thread are made in order. If the reactor does not run yet, they wait until it
+    /// does. A call that panics is reported. Any thread may use it, the reactor's own too.
     ///
     /// # Errors
     ///
@@ -174,8 +175,8 @@ impl Remote {
         self.0.send(Message::Call(Box::new(call)))
     }
 
-    /// Stops the reactor; Twisted's `reactor.callFromThread(reactor.stop)`. Nothing happens if it is stopping
-    /// already; if it does not run yet, it stops as soon as it does.
+    /// Stops the reactor; Twisted's `reactor.callFromThread(reactor.stop)`. Nothing happens if it
+    /// is stopping already; if it does not run yet, it stops as soon as it does.
     ///
     /// # Errors
     ///
@@ -187,16 +188,16 @@ impl Remote {
         })
     }
 
-    /// Calls `call` on the reactor's thread and waits for the outcome of the Deferred, or the result, that it returns;
-    /// Twisted's `blockingCallFromThread`.
+    /// Calls `call` on the reactor's thread and waits for the outcome of the Deferred, or the
+    /// result, that it returns; Twisted's `blockingCallFromThread`.
     ///
-    /// For code in a pool thread. The Deferred is cancelled if the reactor, while it stops, has nothing left that
-    /// could fire it.
+    /// For code in a pool thread. The Deferred is cancelled if the reactor, while it stops, has
+    /// nothing left that could fire it.
     ///
     /// # Errors
     ///
-    /// What the call fails with, a panic included; [`ReactorGone`] if the reactor has ended or ends meanwhile;
-    /// [`WouldDeadlock`] on the reactor's own thread.
+    /// What the call fails with, a panic included; [`ReactorGone`] if the reactor has ended or ends
+    /// meanwhile; [`WouldDeadlock`] on the reactor's own thread.
     ///
     /// ```
     /// use deferrous::{Failure, Reactor, succeed};

@@ -32,7 +32,8 @@ pub(super) enum Stage {
     Ended,
 }
 
-/// How long a stopping reactor waits before it looks again whether threads that wait for it wait in vain.
+/// How long a stopping reactor waits before it looks again whether threads that wait for it wait in
+/// vain.
 const RECHECK: Duration = Duration::from_millis(20);
 
 /// What a turn of the loop uses again and again.
@@ -42,16 +43,18 @@ struct Turn {
 }
 
 impl Reactor {
-    /// Runs until [`stop`](Self::stop) is called and the shutdown triggers are done; Twisted's `run`.
+    /// Runs until [`stop`](Self::stop) is called and the shutdown triggers are done; Twisted's
+    /// `run`.
     ///
-    /// SIGINT and SIGTERM stop it, unless the [builder](Self::builder) said otherwise. A second one, during the shutdown,
-    /// ends the process as it does by default. At the end all that is pending is dropped: delayed calls, descriptors and
-    /// signal handlers; Deferreds that wait for it fail with [`Abandoned`](crate::Abandoned).
+    /// SIGINT and SIGTERM stop it, unless the [builder](Self::builder) said otherwise. A second
+    /// one, during the shutdown, ends the process as it does by default. At the end all that is
+    /// pending is dropped: delayed calls, descriptors and signal handlers; Deferreds that wait for
+    /// it fail with [`Abandoned`](crate::Abandoned).
     ///
     /// # Errors
     ///
-    /// [`ReactorError::AlreadyRunning`] from inside a callback, [`ReactorError::NotRestartable`] after the end, and
-    /// [`ReactorError::Io`] if the system refuses to poll.
+    /// [`ReactorError::AlreadyRunning`] from inside a callback, [`ReactorError::NotRestartable`]
+    /// after the end, and [`ReactorError::Io`] if the system refuses to poll.
     pub fn run(&self) -> Result<(), ReactorError> {
         self.check_startable()?;
         self.0.stage.set(Stage::Running);
@@ -82,13 +85,13 @@ impl Reactor {
 
     /// Runs until `deferred` fires, stops, and returns its outcome; Twisted's `task.react`.
     ///
-    /// If the reactor is stopped first, by a signal for example, the Deferred is cancelled, and what it makes of that is
-    /// its outcome.
+    /// If the reactor is stopped first, by a signal for example, the Deferred is cancelled, and
+    /// what it makes of that is its outcome.
     ///
     /// # Errors
     ///
-    /// What the Deferred fails with; [`ReactorError::StoppedEarly`] if it has no outcome when the reactor ends; and what
-    /// [`run`](Self::run) fails with.
+    /// What the Deferred fails with; [`ReactorError::StoppedEarly`] if it has no outcome when the
+    /// reactor ends; and what [`run`](Self::run) fails with.
     ///
     /// ```
     /// use std::time::Duration;
@@ -126,8 +129,8 @@ impl Reactor {
             .unwrap_or_else(|| Err(ReactorError::StoppedEarly.into()))
     }
 
-    /// Stops the reactor: fires the shutdown triggers, lets the thread pool finish what is queued, and ends
-    /// [`run`](Self::run); Twisted's `stop`.
+    /// Stops the reactor: fires the shutdown triggers, lets the thread pool finish what is queued,
+    /// and ends [`run`](Self::run); Twisted's `stop`.
     ///
     /// # Errors
     ///
@@ -144,8 +147,8 @@ impl Reactor {
         Ok(())
     }
 
-    /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`. If it has ended, the
-    /// call is dropped.
+    /// Calls `call` when the reactor has started, or now if it runs; Twisted's `callWhenRunning`.
+    /// If it has ended, the call is dropped.
     pub fn call_when_running(&self, call: impl FnOnce() + 'static) {
         let call = move || {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
@@ -175,7 +178,8 @@ impl Reactor {
             .add_both(move |_| end.0.stage.set(Stage::Ended));
     }
 
-    /// Fires the triggers of an event, phase by phase. What the reactor itself has to do is part of the middle one.
+    /// Fires the triggers of an event, phase by phase. What the reactor itself has to do is part of
+    /// the middle one.
     fn fire_event(
         &self,
         event: SystemEvent,
@@ -247,8 +251,8 @@ impl Reactor {
         }
     }
 
-    /// While the reactor stops, jobs may wait for Deferreds that it would fire. If they all do, and nothing is left that
-    /// could, they would wait for each other for ever.
+    /// While the reactor stops, jobs may wait for Deferreds that it would fire. If they all do, and
+    /// nothing is left that could, they would wait for each other for ever.
     fn release_blocked(&self) {
         let blocked: Vec<_> = {
             let blocked = self.0.blocked.borrow();
@@ -280,7 +284,8 @@ impl Drop for Ended<'_> {
         inner.stage.set(Stage::Ended);
         inner.pool.stop_then(|| {});
         inner.shared.close();
-        // Who waits for a reply hears now that none comes, and may still set timers and more, which go next.
+        // Who waits for a reply hears now that none comes, and may still set timers and more, which
+        // go next.
         drop(inner.replies.take());
         let blocked = mem::take(&mut *inner.blocked.borrow_mut());
         for (_, call) in blocked {

@@ -50,9 +50,9 @@ struct Handler {
     callback: Option<Box<dyn FnMut()>>,
 }
 
-/// One of those who listen to SIGINT or SIGTERM, by its place in [`STOPPING`]. With none, the signal does what it does
-/// by default: a handler that was installed once stays installed, and without this a process whose reactor has ended
-/// would ignore it.
+/// One of those who listen to SIGINT or SIGTERM, by its place in [`STOPPING`]. With none, the
+/// signal does what it does by default: a handler that was installed once stays installed, and
+/// without this a process whose reactor has ended would ignore it.
 struct Listening(usize);
 
 struct Listeners {
@@ -133,7 +133,8 @@ impl Signals {
         Ok(())
     }
 
-    /// From here on SIGINT and SIGTERM end the process, for one who does not want to wait for the shutdown.
+    /// From here on SIGINT and SIGTERM end the process, for one who does not want to wait for the
+    /// shutdown.
     pub(super) fn stop_listening(&self) {
         self.0.borrow_mut().stopping = None;
     }
@@ -258,16 +259,17 @@ impl Signals {
 }
 
 impl Reactor {
-    /// Calls `callback` on this thread, in a turn of the loop, when the process gets `signal`, such as
-    /// `signal_hook::consts::SIGHUP`.
+    /// Calls `callback` on this thread, in a turn of the loop, when the process gets `signal`, such
+    /// as `signal_hook::consts::SIGHUP`.
     ///
-    /// Several callbacks for one signal are called in the order in which they were added. While there is one, the signal
-    /// does not do what it does by default, nor after that, except for SIGINT and SIGTERM, which then end the process
-    /// again. One that panics is reported and stays.
+    /// Several callbacks for one signal are called in the order in which they were added. While
+    /// there is one, the signal does not do what it does by default, nor after that, except for
+    /// SIGINT and SIGTERM, which then end the process again. One that panics is reported and stays.
     ///
     /// # Errors
     ///
-    /// If the system refuses a handler. A signal that cannot be handled, such as `SIGKILL`, is an error too.
+    /// If the system refuses a handler. A signal that cannot be handled, such as `SIGKILL`, is an
+    /// error too.
     ///
     /// ```
     /// use signal_hook::{consts::SIGUSR1, low_level::raise};

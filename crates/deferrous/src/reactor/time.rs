@@ -13,8 +13,8 @@ use crate::{
 
 /// A source of time and delayed calls: a [`Reactor`] or a [`Clock`]. Twisted's `IReactorTime`.
 ///
-/// Code that takes `&impl ReactorTime` can be tested without waiting. Clones are the same source, which belongs to
-/// one thread.
+/// Code that takes `&impl ReactorTime` can be tested without waiting. Clones are the same source,
+/// which belongs to one thread.
 pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
     /// The time since the source was made. It never goes back. Twisted's `seconds`.
     fn now(&self) -> Duration {
@@ -23,8 +23,8 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
 
     /// Calls `call` once `delay` has passed; Twisted's `callLater`.
     ///
-    /// Calls with the same deadline are made in the order in which they were set. One that panics is reported, and
-    /// the others go on.
+    /// Calls with the same deadline are made in the order in which they were set. One that panics
+    /// is reported, and the others go on.
     fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.timers().call_later(delay, call)
     }
@@ -52,7 +52,8 @@ impl sealed::HasTimers for Reactor {
 
 impl ReactorTime for Reactor {}
 
-/// A reactor's time without the time: it passes when [`advance`](Clock::advance) says so. Twisted's `task.Clock`.
+/// A reactor's time without the time: it passes when [`advance`](Clock::advance) says so. Twisted's
+/// `task.Clock`.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc, time::Duration};
@@ -75,7 +76,8 @@ impl Clock {
 
     /// Lets `amount` pass and makes the calls that are due then; Twisted's `advance`.
     ///
-    /// To the calls it is the new time already, and what they set for no later than that is made too.
+    /// To the calls it is the new time already, and what they set for no later than that is made
+    /// too.
     pub fn advance(&self, amount: Duration) {
         self.0.pass(amount);
         self.0.run_due();
@@ -123,8 +125,8 @@ impl fmt::Debug for Clock {
 }
 
 impl<T: 'static> Deferred<T> {
-    /// Cancels this Deferred if the chain so far has not come to an outcome in time; it then fails with
-    /// [`TimedOut`]. Twisted's `addTimeout`.
+    /// Cancels this Deferred if the chain so far has not come to an outcome in time; it then fails
+    /// with [`TimedOut`]. Twisted's `addTimeout`.
     ///
     /// If a canceller or errback turns the cancellation into something else, that is kept.
     ///
@@ -145,8 +147,8 @@ impl<T: 'static> Deferred<T> {
         })
     }
 
-    /// As [`add_timeout`](Self::add_timeout), but after a timeout `on_timeout` decides what becomes of the outcome:
-    /// the `onTimeoutCancel` of Twisted's `addTimeout`.
+    /// As [`add_timeout`](Self::add_timeout), but after a timeout `on_timeout` decides what becomes
+    /// of the outcome: the `onTimeoutCancel` of Twisted's `addTimeout`.
     ///
     /// ```
     /// use std::time::Duration;

@@ -16,7 +16,8 @@ use crate::{
     unhandled::{Origin, drop_reporting, report},
 };
 
-/// Deadlines that are no longer wanted are swept out when there are more of them than of others, and than this.
+/// Deadlines that are no longer wanted are swept out when there are more of them than of others,
+/// and than this.
 const SWEEP: usize = 1024;
 
 /// The delayed calls of one reactor or clock. Clones are the same.
@@ -58,7 +59,8 @@ const NOWHERE: (u32, u64) = (u32::MAX, 0);
 struct Slot {
     /// Counts the calls that this slot has held, so that a handle knows its own.
     generation: u64,
-    /// Counts the deadlines that this slot has had. Sweeping keeps any entry from living through all of them.
+    /// Counts the deadlines that this slot has had. Sweeping keeps any entry from living through
+    /// all of them.
     stamp: u32,
     deadline: u64,
     call: Option<Thunk<(), ()>>,
@@ -252,7 +254,8 @@ impl fmt::Debug for Timers {
 /// A [`DelayedCall`] that is not pending any more was to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DelayedCallError {
-    /// It has been made; Twisted's `AlreadyCalled`. So has one whose reactor has ended, or whose clock is gone.
+    /// It has been made; Twisted's `AlreadyCalled`. So has one whose reactor has ended, or whose
+    /// clock is gone.
     AlreadyCalled,
     /// It was cancelled; Twisted's `AlreadyCancelled`.
     AlreadyCancelled,
@@ -271,8 +274,9 @@ impl Error for DelayedCallError {}
 
 /// A call that waits for its time; Twisted's `IDelayedCall`.
 ///
-/// Made by `call_later` of a [`Reactor`](crate::Reactor) or [`Clock`](crate::Clock). Dropping it does not cancel the
-/// call. It does not keep the reactor or clock alive, so the call itself may own it.
+/// Made by `call_later` of a [`Reactor`](crate::Reactor) or [`Clock`](crate::Clock). Dropping it
+/// does not cancel the call. It does not keep the reactor or clock alive, so the call itself may
+/// own it.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,12 +1,14 @@
 //! Deadlines in order: a hierarchical timing wheel that keeps them exact.
 //!
-//! A deadline is a number of nanoseconds. Seen as eleven digits of six bits, it belongs to the level of the
-//! highest digit in which it differs from the time that the wheel stands at, and there to the slot of that digit.
-//! So all of a lower level is due before any of a higher one, and within a level slots are due in order. When the
-//! lowest slot is reached, the wheel moves to its earliest deadline, and what was in it spreads over the levels
-//! below, where it fits more finely. Adding takes constant time, and an entry moves down at most ten times.
+//! A deadline is a number of nanoseconds. Seen as eleven digits of six bits, it belongs to the
+//! level of the highest digit in which it differs from the time that the wheel stands at, and there
+//! to the slot of that digit. So all of a lower level is due before any of a higher one, and within
+//! a level slots are due in order. When the lowest slot is reached, the wheel moves to its earliest
+//! deadline, and what was in it spreads over the levels below, where it fits more finely. Adding
+//! takes constant time, and an entry moves down at most ten times.
 //!
-//! Entries with the same deadline are always in the same slot and keep the order in which they were added.
+//! Entries with the same deadline are always in the same slot and keep the order in which they were
+//! added.
 
 use std::collections::VecDeque;
 
@@ -91,7 +93,8 @@ impl Wheel {
         })
     }
 
-    /// A time before which nothing is due, exact unless entries that are no longer wanted come first.
+    /// A time before which nothing is due, exact unless entries that are no longer wanted come
+    /// first.
     pub(super) fn next_deadline(&self) -> Option<u64> {
         if !self.due.is_empty() {
             return Some(self.at);

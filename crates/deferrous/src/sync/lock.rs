@@ -35,15 +35,15 @@ impl DeferredLock {
 
     /// A Deferred that fires with a permit when the lock is free; Twisted's `acquire`.
     ///
-    /// Dropping the permit releases the lock (Twisted's `release`). Cancelling the Deferred while it waits gives
-    /// up its place.
+    /// Dropping the permit releases the lock (Twisted's `release`). Cancelling the Deferred while
+    /// it waits gives up its place.
     #[must_use = "dropping the Deferred releases the lock"]
     pub fn acquire(&self) -> Deferred<LockPermit> {
         self.0.acquire().map(LockPermit)
     }
 
-    /// Waits for the lock, calls `function`, and releases the lock when what it returned is there, whether it
-    /// succeeds, fails, panics or is cancelled; Twisted's `run`.
+    /// Waits for the lock, calls `function`, and releases the lock when what it returned is there,
+    /// whether it succeeds, fails, panics or is cancelled; Twisted's `run`.
     pub fn run<R: CallbackResult>(
         &self,
         function: impl FnOnce() -> R + 'static,

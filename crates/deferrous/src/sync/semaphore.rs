@@ -34,8 +34,8 @@ struct Shared {
 impl Shared {
     /// Gives free tokens to those that wait.
     ///
-    /// Whoever gets one may be done with it at once and come back here, once for each that waits: so only the
-    /// outermost call hands out, and the row may be of any length.
+    /// Whoever gets one may be done with it at once and come back here, once for each that waits:
+    /// so only the outermost call hands out, and the row may be of any length.
     fn hand_out(self: &Rc<Self>) {
         if self.handing_out.replace(true) {
             return;
@@ -82,8 +82,8 @@ impl DeferredSemaphore {
 
     /// A Deferred that fires with a permit when a token is free; Twisted's `acquire`.
     ///
-    /// Dropping the permit gives the token back (Twisted's `release`). Cancelling the Deferred while it waits
-    /// gives up its place.
+    /// Dropping the permit gives the token back (Twisted's `release`). Cancelling the Deferred
+    /// while it waits gives up its place.
     #[must_use = "dropping the Deferred gives the token back"]
     pub fn acquire(&self) -> Deferred<SemaphorePermit> {
         // A token may be free while it is on its way to somebody who waits.
@@ -96,8 +96,8 @@ impl DeferredSemaphore {
         }
     }
 
-    /// Waits for a token, calls `function`, and gives the token back when what it returned is there, whether it
-    /// succeeds, fails, panics or is cancelled; Twisted's `run`.
+    /// Waits for a token, calls `function`, and gives the token back when what it returned is
+    /// there, whether it succeeds, fails, panics or is cancelled; Twisted's `run`.
     pub fn run<R: CallbackResult>(
         &self,
         function: impl FnOnce() -> R + 'static,

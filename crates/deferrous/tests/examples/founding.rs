@@ -4,7 +4,8 @@ use num_bigint::BigUint;
 
 use crate::support::output_of;
 
-/// The nth Fibonacci number and the one after it, by doubling, which is not how the examples compute it.
+/// The nth Fibonacci number and the one after it, by doubling, which is not how the examples
+/// compute it.
 fn fibonacci(n: u32) -> (BigUint, BigUint) {
     if n == 0 {
         return (BigUint::ZERO, BigUint::from(1u8));

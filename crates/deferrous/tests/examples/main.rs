@@ -1,6 +1,8 @@
-//! The examples do what they say: each is run as a process, and its output and exit status are looked at.
+//! The examples do what they say: each is run as a process, and its output and exit status are
+//! looked at.
 //!
-//! `cargo test` builds the examples before. `cargo test --test examples` does not: run `cargo build --examples` first.
+//! `cargo test` builds the examples before. `cargo test --test examples` does not: run
+//! `cargo build --examples` first.
 
 mod digest;
 mod founding;

@@ -1,5 +1,5 @@
-//! The guarantees once more, in the plainest way: recursive, everything in one list, and every reference counted
-//! by hand.
+//! The guarantees once more, in the plainest way: recursive, everything in one list, and every
+//! reference counted by hand.
 
 use std::collections::VecDeque;
 
@@ -235,8 +235,8 @@ impl World {
         true
     }
 
-    /// Meanwhile two Deferreds are held: the one that was asked for, by whoever asked, and the one at the end of the row, which
-    /// is cancelled. Those between are held by their neighbours alone.
+    /// Meanwhile two Deferreds are held: the one that was asked for, by whoever asked, and the one
+    /// at the end of the row, which is cancelled. Those between are held by their neighbours alone.
     fn cancel(&mut self, d: usize) {
         if self.all[d].freed {
             return;

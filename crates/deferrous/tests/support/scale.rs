@@ -16,7 +16,8 @@ pub fn cases(usual: u32) -> u32 {
     asked("DEFERROUS_CASES").unwrap_or(usual)
 }
 
-/// How often something is done that is done very often; less where each time takes long, as under memcheck.
+/// How often something is done that is done very often; less where each time takes long, as under
+/// memcheck.
 pub fn many(usual: u32) -> u32 {
     usual.min(asked("DEFERROUS_MANY").unwrap_or(usual))
 }

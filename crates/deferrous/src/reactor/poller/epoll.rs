@@ -25,7 +25,8 @@ const OWN: u64 = u64::MAX;
 
 pub(in crate::reactor) struct Poller {
     epoll: OwnedFd,
-    /// Edge-triggered, as is the timer, so that neither has to be read: each write or expiry is one event.
+    /// Edge-triggered, as is the timer, so that neither has to be read: each write or expiry is one
+    /// event.
     waker: OwnedFd,
     timer: OwnedFd,
 }

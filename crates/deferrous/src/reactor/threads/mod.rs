@@ -37,19 +37,19 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// # Ok::<(), deferrous::Failure>(())
 /// ```
 pub trait Executor {
-    /// Runs `job`, now or later, on whatever thread. Dropping it instead is an answer too: who waits for it gets
-    /// [`Abandoned`].
+    /// Runs `job`, now or later, on whatever thread. Dropping it instead is an answer too: who
+    /// waits for it gets [`Abandoned`].
     fn execute(&self, job: Job);
 }
 
 impl Reactor {
-    /// Runs `job` in the thread pool, and fires the Deferred with its result on this thread; Twisted's
-    /// `deferToThread`.
+    /// Runs `job` in the thread pool, and fires the Deferred with its result on this thread;
+    /// Twisted's `deferToThread`.
     ///
-    /// An error that the job returns, or a panic, becomes the failure. Results come back in the order in which jobs
-    /// end. Jobs start once the reactor runs. Cancelling the Deferred lets go of the result; the job goes on, and a
-    /// reactor that stops waits for it. A job that may never end belongs in a [`ThreadPool`] of the program's own, by
-    /// [`defer_to`](Self::defer_to).
+    /// An error that the job returns, or a panic, becomes the failure. Results come back in the
+    /// order in which jobs end. Jobs start once the reactor runs. Cancelling the Deferred lets go
+    /// of the result; the job goes on, and a reactor that stops waits for it. A job that may never
+    /// end belongs in a [`ThreadPool`] of the program's own, by [`defer_to`](Self::defer_to).
     ///
     /// ```
     /// let reactor = deferrous::Reactor::new()?;
@@ -65,10 +65,11 @@ impl Reactor {
         self.defer_to(self.thread_pool(), job)
     }
 
-    /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice; Twisted's
-    /// `deferToThreadPool`.
+    /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice;
+    /// Twisted's `deferToThreadPool`.
     ///
-    /// If the executor drops the job, or the reactor has ended, the Deferred fails with [`Abandoned`].
+    /// If the executor drops the job, or the reactor has ended, the Deferred fails with
+    /// [`Abandoned`].
     pub fn defer_to<T: Send + 'static>(
         &self,
         executor: &(impl Executor + ?Sized),

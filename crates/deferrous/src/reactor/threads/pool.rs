@@ -35,10 +35,11 @@ impl Error for PoolStopped {}
 
 /// A pool of threads; Twisted's `ThreadPool`.
 ///
-/// It keeps between a minimum and a maximum of workers: it starts one when a job finds none idle, and one that has
-/// been idle for a while goes. Jobs wait in a queue, in order, while all are busy, and before [`start`](Self::start).
-/// A reactor has one and starts and stops it; programs may make others. Clones are the same pool, and any thread may
-/// use it. When the last is dropped, the pool stops as soon as what is queued is done.
+/// It keeps between a minimum and a maximum of workers: it starts one when a job finds none idle,
+/// and one that has been idle for a while goes. Jobs wait in a queue, in order, while all are busy,
+/// and before [`start`](Self::start). A reactor has one and starts and stops it; programs may make
+/// others. Clones are the same pool, and any thread may use it. When the last is dropped, the pool
+/// stops as soon as what is queued is done.
 ///
 /// ```
 /// let pool = deferrous::ThreadPool::new(0, 2);
@@ -50,7 +51,8 @@ impl Error for PoolStopped {}
 #[derive(Clone)]
 pub struct ThreadPool(Arc<Handles>);
 
-/// What the clones of a pool share, and its workers do not: when it goes, nobody can queue jobs any more.
+/// What the clones of a pool share, and its workers do not: when it goes, nobody can queue jobs any
+/// more.
 struct Handles(Arc<Shared>);
 
 impl Deref for Handles {
@@ -145,8 +147,8 @@ impl ThreadPool {
         }))))
     }
 
-    /// Starts the minimum of workers, and as many more as jobs are waiting; Twisted's `start`. Nothing happens if it
-    /// was started before.
+    /// Starts the minimum of workers, and as many more as jobs are waiting; Twisted's `start`.
+    /// Nothing happens if it was started before.
     pub fn start(&self) {
         let mut state = self.0.state();
         if state.phase == Phase::New {
@@ -183,7 +185,8 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// Changes the size; Twisted's `adjustPoolsize`. Busy workers above the maximum go after their job.
+    /// Changes the size; Twisted's `adjustPoolsize`. Busy workers above the maximum go after their
+    /// job.
     ///
     /// # Panics
     ///
@@ -198,16 +201,18 @@ impl ThreadPool {
         }
     }
 
-    /// Finishes the queued jobs, ends the workers and waits for them; Twisted's `stop`. Jobs of a pool that was never
-    /// started are dropped.
+    /// Finishes the queued jobs, ends the workers and waits for them; Twisted's `stop`. Jobs of a
+    /// pool that was never started are dropped.
     ///
-    /// Several threads may call it, and each waits. Called from one of its own workers, it does not wait for that one.
+    /// Several threads may call it, and each waits. Called from one of its own workers, it does not
+    /// wait for that one.
     pub fn stop(&self) {
         self.stop_then(|| {});
         self.join();
     }
 
-    /// Begins to stop, and calls `then` when the last worker has gone, from that worker or from here.
+    /// Begins to stop, and calls `then` when the last worker has gone, from that worker or from
+    /// here.
     pub(crate) fn stop_then(&self, then: impl FnOnce() + Send + 'static) {
         self.0.stop_then(then);
     }
@@ -347,8 +352,8 @@ impl Shared {
             }
         }
         let Some(error) = refused else { return };
-        // With workers the jobs wait their turn. Without any they would wait for ever, so they are dropped, which
-        // those who wait for them hear of.
+        // With workers the jobs wait their turn. Without any they would wait for ever, so they are
+        // dropped, which those who wait for them hear of.
         let dropped = if state.workers == 0 {
             std::mem::take(&mut state.queue)
         } else {
@@ -359,8 +364,9 @@ impl Shared {
         drop(dropped);
     }
 
-    /// Wakes an idle worker, unless one is waking up already: it wakes the next if it finds more than one job, so that
-    /// a burst of jobs does not cost who queues them a call of the system each.
+    /// Wakes an idle worker, unless one is waking up already: it wakes the next if it finds more
+    /// than one job, so that a burst of jobs does not cost who queues them a call of the system
+    /// each.
     fn wake_one(&self, mut state: MutexGuard<'_, State>) {
         let wake = state.idle > 0 && !state.waking;
         state.waking |= wake;
