@@ -8,7 +8,7 @@ use deferrous::{
     AlreadyCalled, Failure, Panicked, capture_unhandled, deferred, deferred_with_canceller, fail,
     maybe_deferred, succeed,
 };
-use support::{Dropped, Trace, error, failure_of, value_of};
+use support::{Dropped, Trace, error, failure_of, messages, value_of};
 
 #[test]
 fn a_panic_in_a_callback_fails_the_next_link() {
@@ -128,4 +128,16 @@ fn a_waiting_deferred_gets_the_panic_of_the_inner_one() {
     let d = succeed(()).add_callback(|()| inner);
     trigger.callback(1).unwrap();
     assert_eq!(failure_of(d).to_string(), "panicked: inside");
+}
+
+#[test]
+fn a_panic_in_a_canceller_that_has_fired_is_reported() {
+    let captured = capture_unhandled();
+    let (_trigger, d) = deferred_with_canceller(|trigger| {
+        trigger.callback(1).unwrap();
+        panic!("too late");
+    });
+    d.cancel();
+    assert_eq!(value_of(d), 1);
+    assert_eq!(messages(&captured), ["panicked: too late"]);
 }

@@ -143,13 +143,10 @@ impl Host for Closures {
     }
 
     fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| {
-            canceller.call(cell);
-        })) {
-            let failure = Outcome::Failure(Failure::from_panic(panic));
-            if let Err(AlreadyCalled) = chain::fire(self, cell, failure) {
-                tracing::debug!("a canceller panicked after it had fired its Deferred");
-            }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| canceller.call(cell))) {
+            // It may have fired its Deferred before.
+            let failure = Failure::from_panic(panic);
+            Firing::new(cell.clone()).finish(Outcome::Failure(failure));
         }
     }
 
