@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use deferrous::{Failure, Reactor, gather_results, spawn};
+use deferrous::{Failure, Reactor, ThreadPool, gather_results, spawn};
 use futures::future::join_all;
 use tokio::{
     runtime::{Builder, Runtime},
@@ -38,9 +38,9 @@ fn job(n: u32) -> impl FnOnce() -> Result<u32, Failure> + Send + 'static {
     move || Ok(black_box(n) + 1)
 }
 
-/// A runtime whose loop, like our reactor's, waits for descriptors and timers too. It is made once.
-/// A reactor runs once, so ours is made for every call, and its threads with it: that is in our
-/// figures.
+/// A runtime whose loop, like our reactor's, waits for descriptors and timers too. It is made once,
+/// and so are its threads and ours: how the system places a thread that is new is no question here.
+/// Our reactor, which runs once, is made for every call, and works with a pool that goes on.
 fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_all()
@@ -49,16 +49,23 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
+fn pool() -> ThreadPool {
+    let pool = ThreadPool::new(0, THREADS);
+    pool.start();
+    pool
+}
+
 fn one_in_flight() -> Pair {
-    let runtime = runtime();
+    let (runtime, pool) = (runtime(), pool());
     Pair {
         ops: OPS,
-        ours: Box::new(|| {
+        ours: Box::new(move || {
+            let pool = pool.clone();
             let reactor = Reactor::new().unwrap();
             let work = reactor.clone();
             let end = spawn(async move {
                 for n in 0..OPS {
-                    black_box(work.defer_to_thread(job(n)).await?);
+                    black_box(work.defer_to(&pool, job(n)).await?);
                 }
                 Ok(())
             });
@@ -75,15 +82,16 @@ fn one_in_flight() -> Pair {
 }
 
 fn many_in_flight() -> Pair {
-    let runtime = runtime();
+    let (runtime, pool) = (runtime(), pool());
     Pair {
         ops: OPS,
-        ours: Box::new(|| {
+        ours: Box::new(move || {
+            let pool = pool.clone();
             let reactor = Reactor::new().unwrap();
             let work = reactor.clone();
             let end = spawn(async move {
                 for _ in 0..OPS / IN_FLIGHT {
-                    let jobs = (0..IN_FLIGHT).map(|n| work.defer_to_thread(job(n)));
+                    let jobs = (0..IN_FLIGHT).map(|n| work.defer_to(&pool, job(n)));
                     black_box(gather_results(jobs).await?);
                 }
                 Ok(())

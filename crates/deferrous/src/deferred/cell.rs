@@ -33,22 +33,24 @@ pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
 /// Asks for the work to be given up; it gets the cell so that it may fire it. Few Deferreds have
 /// one, so it is one word here.
-pub(crate) struct Canceller(Option<Box<Thunk<DeferredCell, ()>>>);
+pub(crate) struct Canceller(Box<Armed>);
+
+struct Armed(Option<Thunk<DeferredCell, ()>>);
 
 impl Canceller {
     pub(crate) fn new(canceller: impl FnOnce(&DeferredCell) + 'static) -> Self {
         let canceller = Thunk::new(move |cell: &mut DeferredCell| canceller(cell));
-        Canceller(Some(Box::new(canceller)))
+        Canceller(Box::new(Armed(Some(canceller))))
     }
 
     fn call(mut self, cell: &DeferredCell) {
-        if let Some(canceller) = self.0.take() {
+        if let Some(canceller) = self.0.0.take() {
             canceller.call(&mut cell.clone());
         }
     }
 }
 
-impl Drop for Canceller {
+impl Drop for Armed {
     fn drop(&mut self) {
         // The engine drops it in the middle of its work, which no destructor may cut short.
         if let Some(canceller) = self.0.take() {
