@@ -44,7 +44,7 @@ REACTOR := --test blocking_calls --test leftovers --test lifecycle --test loopin
     --test wakes --test watches
 
 soak: export RUST_BACKTRACE = 0
-soak: ## pass the long versions of the tests, and the tests under memcheck: some ten minutes
+soak: ## pass the long versions of the tests, and the tests under memcheck
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
 	$(CARGO) test --release -p deferrous --quiet
