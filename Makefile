@@ -43,7 +43,7 @@ REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle
     stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
-soak: ## pass the long versions of the tests, and the tests under memcheck: some twenty minutes
+soak: ## pass the long versions of the tests, and the tests under memcheck
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
 	$(CARGO) test --release -p deferrous --quiet

@@ -454,8 +454,9 @@ fn a_reactor_loops_on_the_grid_too() {
         let d = tick.start(ms(5), true).unwrap();
         reactor.run_until(d).unwrap();
         let times = log.take();
-        let nth = |n: usize| times[n].saturating_sub(started).as_millis() / 5;
-        assert!(nth(0) < nth(1) && nth(1) < nth(2) && nth(2) < nth(3));
+        // A slow machine makes each late, but none early.
+        assert_eq!(times.len(), 4);
+        assert!((0..4).all(|n| times[n as usize] - started >= ms(5) * n));
     });
 }
 
