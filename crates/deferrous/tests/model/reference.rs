@@ -278,7 +278,13 @@ impl World {
             self.fire(d, fires.map_err(|code| format!("e{code}")));
         }
         if canceller.panics {
-            self.fire(d, Err(format!("p{d}")));
+            let panic = format!("p{d}");
+            // One that has fired already leaves nowhere for the panic to go.
+            if self.all[d].called {
+                self.unhandled.push(panic);
+            } else {
+                self.fire(d, Err(panic));
+            }
         }
         self.all[d].cancelling = false;
         if !self.all[d].called {
