@@ -15,7 +15,7 @@ use deferrous::{
     Cancelled, Origin, Panicked, Phase, Reactor, SignalWatch, SystemEvent, capture_unhandled,
     deferred,
 };
-use reactor_support::{HOUR, Log, ms, reactor, within_a_minute};
+use reactor_support::{HOUR, Log, ms, reactor, scale, within_a_minute};
 use signal_hook::{
     consts::{SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2},
     low_level,
@@ -92,7 +92,7 @@ fn hanging_shutdown(signal: i32) {
 
 fn stop_later(reactor: &Reactor) {
     let stop = reactor.clone();
-    reactor.call_later(ms(20), move || stop.stop().unwrap());
+    reactor.call_later(ms(20) * scale::patience(), move || stop.stop().unwrap());
 }
 
 in_process! {
@@ -157,16 +157,16 @@ in_process! {
     handlers_are_called_on_the_reactors_thread_in_order WELL; || {
         let (reactor, log) = (reactor(), Log::new());
         for n in 0..3 {
-            let seen = log.clone();
+            let (seen, stop) = (log.clone(), reactor.clone());
             let home = thread::current().id();
             reactor.add_signal_handler(SIGUSR1, move || {
                 assert_eq!(thread::current().id(), home);
                 seen.add(n);
+                if n == 2 { stop.stop().unwrap() }
             }).unwrap();
         }
         reactor.add_signal_handler(SIGUSR2, || panic!("another signal")).unwrap();
         reactor.call_when_running(|| drop(thread::spawn(|| raise(SIGUSR1))));
-        stop_later(&reactor);
         reactor.run().unwrap();
         assert_eq!(log.take(), [0, 1, 2]);
     }
