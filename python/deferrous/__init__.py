@@ -1,0 +1,1 @@
+"""Twisted's Deferred, rebuilt in Rust."""
