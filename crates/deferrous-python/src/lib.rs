@@ -1,10 +1,64 @@
-//! The extension module `deferrous._core`.
+//! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
+//! `deferrous`.
+//!
+//! Python objects are a host of that engine: [`host`] says how a callback is called and what a
+//! result is, [`deferred`] is the class, [`coroutine`] runs generators over it. Everything that
+//! programs can see is as in `twisted.internet.defer`.
 
-use pyo3::prelude::*;
+mod classes;
+mod coroutine;
+mod deferred;
+mod entries;
+mod failure;
+mod functions;
+mod host;
+mod link;
+mod list;
+mod python;
+mod return_value;
+mod twisted;
 
+use pyo3::{PyErr, prelude::*};
+
+use python::{Maybe, Obj, Raised};
+
+/// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule]
 mod _core {
+    use super::*;
+
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        load(module).map_err(|Raised| PyErr::fetch(module.py()))
+    }
+}
+
+/// Makes the classes and functions, and puts them into the module.
+fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
+    twisted::load()?;
+    deferred::make_awaiter()?;
+    coroutine::make_class()?;
+    let deferred = deferred::make_class()?;
+    let deferred_list = list::make_class(&deferred)?;
+    let functions = functions::all()?;
+    let parse_results = functions
+        .iter()
+        .find(|(name, _)| *name == "_parseDeferredListResult")
+        .map_or_else(Obj::none, |(_, function)| function.clone());
+    let subclasses = classes::register(deferred.clone(), deferred_list.clone(), parse_results)?;
+    // SAFETY: the module is alive.
+    let module = unsafe { Obj::borrowed(module.as_ptr()) };
+    let classes = [
+        ("Deferred", deferred),
+        ("DeferredList", deferred_list),
+        ("_DEFERRED_SUBCLASSES", subclasses),
+    ];
+    for (name, object) in classes.into_iter().chain(functions) {
+        module.setattr(&Obj::name(name)?, &object)?;
+    }
+    Ok(())
 }
