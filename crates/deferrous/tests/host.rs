@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use deferrous::chain::{
-    AlreadyCalled, Host, NotPaused, State, Step, add, cancel, fire, pause, unpause,
+    AlreadyCalled, Entry, Host, NotPaused, Queue, State, Step, add, cancel, fire, pause, unpause,
 };
 
 type Outcome = Result<i64, String>;
@@ -42,6 +42,7 @@ impl Host for Arena {
     type Cell = usize;
     type Upstream = usize;
     type Outcome = Outcome;
+    type Links = Queue<Entry<Self>>;
     type Link = Link;
     type Canceller = Canceller;
 

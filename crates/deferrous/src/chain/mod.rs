@@ -26,6 +26,7 @@ mod queue;
 mod run;
 mod state;
 
+pub use queue::{Entry, Links, Queue};
 pub use run::{add, cancel, fire, pause, resume, run, unpause};
 pub use state::{AlreadyCalled, NotPaused, State};
 
@@ -34,6 +35,17 @@ pub use state::{AlreadyCalled, NotPaused, State};
 /// A host is usually a unit struct: it is passed by reference so that one may carry, for example,
 /// proof that an interpreter lock is held.
 pub trait Host: Sized {
+    /// Whether the loop does what Twisted's does even where that is not what the rules say.
+    ///
+    /// For a host that has to be the same as Twisted in all that programs can see:
+    ///
+    /// - pausing from inside a link does not stop the links after it;
+    /// - a Deferred that is paused when its turn comes ends the whole loop, and those below it on the
+    ///   loop's stack stay unfinished until something else runs them;
+    /// - while a Deferred waits, its outcome is the Deferred that its link returned;
+    /// - Deferreds may wait for each other in a circle.
+    const TO_THE_LETTER: bool = false;
+
     /// A counted reference to one Deferred's state.
     type Cell: Clone;
     /// How a waiting Deferred remembers the one it waits for: a weak reference, or, where a garbage
@@ -43,6 +55,8 @@ pub trait Host: Sized {
     type Outcome;
     /// One callback/errback pair.
     type Link;
+    /// The links that have not run yet; [`Queue`] unless they have to be something else as well.
+    type Links: Links<Self>;
     /// What [`cancel`] asks to give up the work before the Deferred fires. Dropping it must not
     /// unwind.
     type Canceller;
@@ -64,6 +78,13 @@ pub trait Host: Sized {
 
     /// Calls a canceller, which may or may not [`fire`] the Deferred. Must not unwind.
     fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);
+
+    /// Whether a link that returns the Deferred with this state goes on with its outcome, and does
+    /// not wait. The state must have one.
+    #[inline]
+    fn may_take(&self, state: &State<Self>) -> bool {
+        state.is_settled()
+    }
 
     /// The chain of `cell` ran dry: the place to note or clear an unhandled failure.
     fn settled(&self, cell: &Self::Cell);

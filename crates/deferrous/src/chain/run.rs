@@ -3,8 +3,9 @@
 use std::mem;
 
 use super::{
-    AlreadyCalled, Host, NotPaused, State, Step,
-    state::{Begin, Cancel, Entry, Fired, Next, Waiter},
+    AlreadyCalled, Host, Links, NotPaused, State, Step,
+    queue::Entry,
+    state::{Begin, Cancel, Fired, Next, Waiter},
 };
 
 /// Gives a Deferred its outcome and runs its links; Twisted's `callback` and `errback`.
@@ -55,7 +56,7 @@ pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
 fn finish<H: Host>(host: &H, cell: &H::Cell, step: Step<H>, hand: &mut H::Outcome) {
     if let Step::Outcome = step {
         let dry = host.with(cell, |state| {
-            let dry = state.pauses == 0 && state.links.is_empty();
+            let dry = !state.is_held_between_links() && state.links.is_empty();
             if dry {
                 state.store(host, hand);
             }
@@ -82,7 +83,10 @@ pub fn pause<H: Host>(host: &H, cell: &H::Cell) {
 #[inline]
 pub fn unpause<H: Host>(host: &H, cell: &H::Cell) -> Result<(), NotPaused> {
     let ready = host.with(cell, |state| {
-        state.pauses = state.pauses.checked_sub(1).ok_or(NotPaused)?;
+        if state.pauses() == 0 {
+            return Err(NotPaused);
+        }
+        state.pauses -= 1;
         Ok(state.is_ready())
     })?;
     if ready {
@@ -120,7 +124,7 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
             return Fired::Already;
         }
         if swallow_next {
-            state.swallow_next();
+            state.set_swallows_next(true);
         }
         state.fire(host, &mut outcome)
     });
@@ -136,9 +140,8 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
 /// The engine does this by itself when the Deferred waited for has an outcome. A host calls it for
 /// one that went away without ever having an outcome to give.
 pub fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
-    let upstream = host.with(outer, State::stop_waiting);
-    drop(upstream);
-    let next = host.with(outer, |state| state.came(host, &mut outcome));
+    drop(host.with(outer, State::stop_waiting));
+    let next = host.with(outer, |state| state.enter(host, &mut outcome));
     drive(host, outer, next, &mut outcome);
 }
 
@@ -166,10 +169,10 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
             Next::Returned(Step::Chain(inner)) => chain(host, &current, &inner, hand),
             Next::Returned(Step::Forward(to)) => forward(host, &mut below, &mut current, to, hand),
             Next::Resume { outer, more } => {
-                let (upstream, next) = host.with(&outer, |state| {
-                    (state.stop_waiting(), state.came(host, hand))
+                let (kept, next) = host.with(&outer, |state| {
+                    (state.stop_waiting(), state.enter(host, hand))
                 });
-                drop(upstream);
+                drop(kept);
                 descend(host, &mut below, &mut current, outer, more);
                 next
             }
@@ -186,7 +189,11 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
                     },
                 }
             }
-            Next::Blocked => {
+            Next::Blocked if H::TO_THE_LETTER => return,
+            Next::Waits | Next::Blocked => {
+                if H::TO_THE_LETTER {
+                    host.settled(&current);
+                }
                 match below.pop() {
                     Some(cell) => current = cell,
                     None => return,
@@ -229,13 +236,13 @@ fn descend<H: Host>(
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
 fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Outcome) -> Next<H> {
-    if is_circle(host, current, inner) {
+    if !H::TO_THE_LETTER && is_circle(host, current, inner) {
         *hand = host.circular(inner);
         return host.with(current, |state| state.came(host, hand));
     }
     // One that is on its way through its links has an outcome too, but not the one to be taken.
     let taken = host.with(inner, |state| {
-        if state.is_settled() {
+        if host.may_take(state) {
             return state.outcome.replace(host.nothing());
         }
         state.waiters += 1;
@@ -249,10 +256,15 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
             host.with(current, |state| state.came(host, hand))
         }
         None => {
-            *hand = host.nothing();
             let upstream = host.upstream(inner);
-            host.with(current, |state| state.wait(upstream));
-            Next::Blocked
+            drop(host.with(current, |state| {
+                if H::TO_THE_LETTER {
+                    state.store(host, hand);
+                }
+                state.wait(upstream)
+            }));
+            *hand = host.nothing();
+            Next::Waits
         }
     }
 }

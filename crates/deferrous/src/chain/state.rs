@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, mem};
 
-use super::{Host, Step, queue::Queue};
+use super::{Host, Links, Step, queue::Entry};
 
 /// The outcome was set, by [`fire`](super::fire) or by cancelling.
 const CALLED: u8 = 1;
@@ -37,24 +37,17 @@ impl fmt::Display for NotPaused {
 
 impl Error for NotPaused {}
 
-/// One entry of the queue.
-pub(super) enum Entry<H: Host> {
-    /// A callback/errback pair.
-    Call(H::Link),
-    /// A Deferred that waits for this one and takes its outcome.
-    Resume(H::Cell),
-}
-
 /// The state of one Deferred: its outcome, its links, and why they may not run.
 ///
 /// A host keeps it wherever its cells lead and hands it out in [`Host::with`]. The engine changes
 /// it; a host only makes, reads and ends it.
 pub struct State<H: Host> {
     pub(super) outcome: Option<H::Outcome>,
-    pub(super) links: Queue<Entry<H>>,
+    pub(super) links: H::Links,
     pub(super) canceller: Option<H::Canceller>,
     pub(super) upstream: Option<H::Upstream>,
-    pub(super) pauses: u32,
+    /// The pauses that have not been ended. Waiting for another Deferred is one of them.
+    pub(super) pauses: i32,
     /// How many of the links are `Entry::Resume`.
     pub(super) waiters: u32,
     pub(super) bits: u8,
@@ -66,8 +59,14 @@ pub struct State<H: Host> {
 pub(super) enum Next<H: Host> {
     Call(H::Link),
     Returned(Step<H>),
-    Resume { outer: H::Cell, more: bool },
+    Resume {
+        outer: H::Cell,
+        more: bool,
+    },
     Dry,
+    /// A link returned a Deferred that has no outcome yet.
+    Waits,
+    /// It is paused, running, or without an outcome.
     Blocked,
 }
 
@@ -91,10 +90,10 @@ pub(super) enum Fired<H: Host> {
 impl<H: Host> State<H> {
     /// A Deferred without an outcome.
     #[inline(always)]
-    pub const fn new(canceller: Option<H::Canceller>) -> Self {
+    pub fn new(canceller: Option<H::Canceller>) -> Self {
         State {
             outcome: None,
-            links: Queue::new(),
+            links: H::Links::default(),
             canceller,
             upstream: None,
             pauses: 0,
@@ -141,10 +140,85 @@ impl<H: Host> State<H> {
         self.upstream.as_ref()
     }
 
+    /// How many reasons there are not to run links: each [`pause`](super::pause) that has not been
+    /// ended, and waiting for another Deferred; Twisted's `paused`.
+    #[inline]
+    pub const fn holds(&self) -> i32 {
+        self.pauses
+    }
+
+    /// Sets [`holds`](State::holds), for a host in which programs may. Nothing runs;
+    /// [`run`](super::run) does that.
+    pub const fn set_holds(&mut self, holds: i32) {
+        self.pauses = holds;
+    }
+
+    /// Sets what the Deferred is said to wait for, and gives back what it was. For a host in which
+    /// that and waiting are not the same.
+    pub const fn replace_upstream(&mut self, upstream: Option<H::Upstream>) -> Option<H::Upstream> {
+        mem::replace(&mut self.upstream, upstream)
+    }
+
+    /// Sets the outcome as it stands, and gives back what it was. Nothing runs.
+    pub const fn replace_outcome(&mut self, outcome: Option<H::Outcome>) -> Option<H::Outcome> {
+        mem::replace(&mut self.outcome, outcome)
+    }
+
+    /// Sets what [`cancel`](super::cancel) asks, and gives back what it was.
+    pub const fn replace_canceller(
+        &mut self,
+        canceller: Option<H::Canceller>,
+    ) -> Option<H::Canceller> {
+        mem::replace(&mut self.canceller, canceller)
+    }
+
+    /// What [`cancel`](super::cancel) asks.
+    pub const fn canceller(&self) -> Option<&H::Canceller> {
+        self.canceller.as_ref()
+    }
+
+    /// The links that have not run yet.
+    pub const fn links(&self) -> &H::Links {
+        &self.links
+    }
+
+    /// The links that have not run yet, to be changed.
+    pub const fn links_mut(&mut self) -> &mut H::Links {
+        &mut self.links
+    }
+
+    /// Whether the next firing is accepted and ignored; Twisted's `_suppressAlreadyCalled`.
+    pub const fn swallows_next(&self) -> bool {
+        self.bits & SWALLOW_NEXT != 0
+    }
+
+    /// Sets [`is_called`](State::is_called), for a host in which programs may.
+    pub const fn set_called(&mut self, on: bool) {
+        self.set(CALLED, on);
+    }
+
+    /// Sets [`is_running`](State::is_running), for a host in which programs may.
+    pub const fn set_running(&mut self, on: bool) {
+        self.set(RUNNING, on);
+    }
+
+    /// Sets [`swallows_next`](State::swallows_next).
+    pub const fn set_swallows_next(&mut self, on: bool) {
+        self.set(SWALLOW_NEXT, on);
+    }
+
+    const fn set(&mut self, bit: u8, on: bool) {
+        if on {
+            self.bits |= bit;
+        } else {
+            self.bits &= !bit;
+        }
+    }
+
     /// How many [`pause`](super::pause)s have not been ended.
     #[inline]
     pub const fn pauses(&self) -> u32 {
-        self.pauses
+        (self.pauses - self.is_waiting() as i32).unsigned_abs()
     }
 
     /// How many links, waiting Deferreds included, have not run yet.
@@ -175,7 +249,7 @@ impl<H: Host> State<H> {
     /// Whether an outcome is here for the next link, or for a Deferred that wants it.
     #[inline]
     pub const fn is_ready(&self) -> bool {
-        self.outcome.is_some() && self.pauses == 0 && !self.is_waiting() && !self.is_running()
+        self.outcome.is_some() && self.pauses == 0 && !self.is_running()
     }
 
     /// Whether an outcome is here and no link is left to change it.
@@ -217,20 +291,33 @@ impl<H: Host> State<H> {
     /// The link after the one that was running, if it may run.
     #[inline(always)]
     pub(super) fn next_link(&mut self) -> Option<H::Link> {
-        if self.pauses > 0 {
+        if self.is_held_between_links() {
             return None;
         }
-        match self.links.pop_if(|entry| matches!(entry, Entry::Call(_)))? {
-            Entry::Call(link) => Some(link),
-            Entry::Resume(_) => None,
-        }
+        self.links.pop_link()
     }
 
-    /// An outcome has come, from the link that was running or from outside: it is in `hand`, and
-    /// stays there if there is a use for it.
+    /// Whether links stop running in the middle of a row.
+    #[inline(always)]
+    pub(super) const fn is_held_between_links(&self) -> bool {
+        self.pauses != 0 && !H::TO_THE_LETTER
+    }
+
+    /// An outcome has come from outside. It is in `hand`, and stays there if there is a use for it.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
+        if self.pauses != 0 {
+            self.store(host, hand);
+            return Next::Blocked;
+        }
+        self.came(host, hand)
+    }
+
+    /// The link that was running has left an outcome. It is in `hand`, and stays there if there is
+    /// a use for it.
     #[inline(always)]
     pub(super) fn came(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
-        if self.pauses > 0 {
+        if self.is_held_between_links() {
             self.store(host, hand);
             return Next::Blocked;
         }
@@ -241,7 +328,7 @@ impl<H: Host> State<H> {
             }
             Some(Entry::Resume(outer)) => {
                 self.bits &= !RUNNING;
-                self.waiters -= 1;
+                self.waiters = self.waiters.saturating_sub(1);
                 self.outcome = Some(host.nothing());
                 Next::Resume {
                     outer,
@@ -255,11 +342,15 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// Keeps the outcome in `hand`. No link is running any more.
+    /// Keeps the outcome in `hand`, and leaves the one before it there, if there is one, to be
+    /// dropped where no state is borrowed. No link is running any more.
     #[inline]
     pub(super) fn store(&mut self, host: &H, hand: &mut H::Outcome) {
         self.bits &= !RUNNING;
-        self.outcome = Some(mem::replace(hand, host.nothing()));
+        match &mut self.outcome {
+            Some(outcome) => mem::swap(outcome, hand),
+            None => self.outcome = Some(mem::replace(hand, host.nothing())),
+        }
     }
 
     pub(super) fn waiter(&self) -> Waiter<H> {
@@ -270,16 +361,25 @@ impl<H: Host> State<H> {
         }
     }
 
-    /// The running link has returned a Deferred without an outcome.
-    pub(super) fn wait(&mut self, upstream: H::Upstream) {
+    /// The running link has returned a Deferred without an outcome. What it waited for before is
+    /// given back, to be dropped where no state is borrowed.
+    pub(super) fn wait(&mut self, upstream: H::Upstream) -> Option<H::Upstream> {
         self.bits &= !RUNNING;
-        self.upstream = Some(upstream);
+        self.pauses += 1;
+        self.upstream.replace(upstream)
     }
 
-    /// The Deferred waited for has handed over its outcome.
+    /// The Deferred waited for has handed over its outcome. What was kept until then is given back,
+    /// to be dropped where no state is borrowed.
     #[inline]
-    pub(super) fn stop_waiting(&mut self) -> Option<H::Upstream> {
-        self.upstream.take()
+    pub(super) fn stop_waiting(&mut self) -> (Option<H::Upstream>, Option<H::Outcome>) {
+        self.pauses -= 1;
+        let upstream = if H::TO_THE_LETTER && self.pauses != 0 {
+            None
+        } else {
+            self.upstream.take()
+        };
+        (upstream, self.outcome.take())
     }
 
     #[inline]
@@ -293,7 +393,7 @@ impl<H: Host> State<H> {
         }
         self.bits |= CALLED;
         match self.canceller.take() {
-            None => Fired::Taken(self.came(host, hand)),
+            None => Fired::Taken(self.enter(host, hand)),
             Some(canceller) => {
                 self.store(host, hand);
                 Fired::Disarmed(canceller)
@@ -321,10 +421,6 @@ impl<H: Host> State<H> {
 
     pub(super) const fn end_cancel(&mut self) {
         self.bits &= !CANCELLING;
-    }
-
-    pub(super) const fn swallow_next(&mut self) {
-        self.bits |= SWALLOW_NEXT;
     }
 }
 

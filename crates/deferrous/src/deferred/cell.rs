@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    chain::{self, AlreadyCalled, Host, State, Step},
+    chain::{self, AlreadyCalled, Entry, Host, Queue, State, Step},
     deferred::{
         dispose::{self, Remains},
         errors::{Abandoned, Cancelled, CircularWait},
@@ -124,6 +124,7 @@ impl Host for Closures {
     type Cell = DeferredCell;
     type Upstream = Weak<CellData>;
     type Outcome = Outcome;
+    type Links = Queue<Entry<Self>>;
     type Link = Link;
     type Canceller = Canceller;
 
