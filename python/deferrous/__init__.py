@@ -1,10 +1,10 @@
 """Twisted's Deferred rebuilt in Rust, put underneath Twisted.
 
-`install()` makes `twisted.internet.defer` hold the classes of this package, as uvloop does for asyncio. Without touching a
-program, `python -m deferrous run` and the environment variable `DEFERROUS=1` do the same.
+`install()` makes `twisted.internet.defer` hold the classes of this package, as uvloop does for asyncio.
+Without touching a program, `python -m deferrous run` and the environment variable `DEFERROUS=1` do the same.
 
-It is Python because it only starts things. It imports neither Twisted nor the extension module: with `DEFERROUS=1` it is
-imported in every Python process, also in those that never use Twisted.
+It is Python because it only starts things. It imports neither Twisted nor the extension module: with
+`DEFERROUS=1` it is imported in every Python process, also in those that never use Twisted.
 """
 
 from deferrous._errors import InstallError
@@ -17,12 +17,13 @@ __version__: str
 def install() -> None:
     """Put deferrous underneath Twisted, for the rest of the life of this process.
 
-    Call it before anything makes or subclasses a Deferred: at the top of the program. A call after Twisted has been imported
-    repairs the names that modules, classes, default arguments and closures hold. A second call does nothing.
+    Call it before anything makes or subclasses a Deferred: at the top of the program. A call after Twisted
+    has been imported repairs the names that modules, classes, default arguments and closures hold. A second
+    call does nothing.
 
     Raises:
-        InstallError: this Python or this Twisted is not supported, or subclasses or instances of the stock classes were
-            there first. The message lists them and says what to do. Nothing was changed.
+        InstallError: this Python or this Twisted is not supported, or subclasses or instances of the stock
+            classes were there first. The message lists them and says what to do. Nothing was changed.
 
     Call it from the thread that imports the program.
     """

@@ -1,8 +1,8 @@
 """DEFERROUS=1: installing as soon as a process imports Twisted's Deferred, and not before.
 
-The start-up file `deferrous.pth` imports this module in every Python process that has the variable. Most of them are
-compilers, installers and other children that never use Twisted: they pay for this file and nothing else. It is Python because
-it is part of Python's import system.
+The start-up file `deferrous.pth` imports this module in every Python process that has the variable. Most of
+them are compilers, installers and other children that never use Twisted: they pay for this file and nothing
+else. It is Python because it is part of Python's import system.
 """
 
 import os
@@ -32,17 +32,21 @@ def wanted(value: str) -> bool:
         return False
     if value == "1":
         return True
-    raise ValueError(f"{VARIABLE}={value} means nothing: set it to 1 to run on deferrous, or to 0 or nothing to run without.")
+    raise ValueError(
+        f"{VARIABLE}={value} means nothing: set it to 1 to run on deferrous, "
+        "or to 0 or nothing to run without."
+    )
 
 
 class Finder:
-    """A finder of the import system that finds what the others find, and has deferrous installed once it is there."""
+    """A finder of the import system: it finds what the others find, and then has deferrous installed."""
 
     def __init__(self, problem: str | None = None) -> None:
         """Make a finder.
 
         Args:
-            problem: what is wrong with the environment variable, for the error that Twisted's import is to raise.
+            problem: what is wrong with the environment variable, for the error that Twisted's import is to
+                raise.
         """
         self.problem = problem
         # Whether ours is being executed, and whether Twisted's has been executed meanwhile.
@@ -93,13 +97,13 @@ class Finder:
             install()
         except InstallError as error:
             raise InstallError(
-                f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, to run on Twisted's own "
-                "Deferred."
+                f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, "
+                "to run on Twisted's own Deferred."
             ) from error.__cause__
 
 
 class _Loader:
-    """A loader that tells the finder when a module has been executed. All else is up to the loader that it wraps."""
+    """A loader that tells the finder when a module has been executed. All else is up to the one it wraps."""
 
     def __init__(self, inner: Any, finder: Finder) -> None:
         self._inner = inner
@@ -137,8 +141,8 @@ class _Loader:
 def start() -> None:
     """Do what the environment variable asks for.
 
-    A value that means nothing becomes an error where Twisted is imported: every process below has the variable, and those that
-    do not use Twisted have nothing to do with it.
+    A value that means nothing becomes an error where Twisted is imported: every process below has the
+    variable, and those that do not use Twisted have nothing to do with it.
     """
     problem = None
     try:

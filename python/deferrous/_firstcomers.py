@@ -1,4 +1,4 @@
-"""Finding what was there before the installation and cannot be changed: subclasses of stock classes, and their instances.
+"""Finding what was there before and cannot be changed: subclasses and instances of stock classes.
 
 It is Python because it runs once, and has to look at the objects of Python one by one.
 """
@@ -34,7 +34,8 @@ def find_firstcomers(stock_classes: frozenset[type]) -> Firstcomers:
     """
     subclasses = _subclasses(stock_classes)
     kinds = stock_classes.union(subclasses)
-    # type() and not isinstance(): that one asks an object for its class, and a proxy answers with whatever it stands for.
+    # type() and not isinstance(): that one asks an object for its class, and a proxy answers with whatever it
+    # stands for.
     instances = [thing for thing in gc.get_objects() if type(thing) in kinds]
     return Firstcomers(sorted(subclasses, key=_name_of), instances)
 
@@ -53,7 +54,10 @@ def _subclasses(stock_classes: frozenset[type]) -> set[type]:
 
 def describe(firstcomers: Firstcomers) -> str:
     """Write the message for the user: what came first, where it is, and what to do about it."""
-    lines = ["deferrous.install() came too late: what was made from the stock classes cannot be replaced. Nothing was changed."]
+    lines = [
+        "deferrous.install() came too late: what was made from the stock classes cannot be replaced. "
+        "Nothing was changed."
+    ]
     modules = {subclass.__module__ for subclass in firstcomers.subclasses}
     if firstcomers.subclasses:
         lines.append(f"Subclasses of the stock classes: {len(firstcomers.subclasses)}")
@@ -61,10 +65,13 @@ def describe(firstcomers: Firstcomers) -> str:
     if firstcomers.instances:
         lines.append(f"Live objects of the stock classes: {len(firstcomers.instances)}")
         lines += _listed(_describe_instance(thing, firstcomers.instances) for thing in firstcomers.instances)
-    before = f"before {_joined(modules)} is imported" if modules else "before the first of these objects is made"
+    before = (
+        f"before {_joined(modules)} is imported" if modules else "before the first of these objects is made"
+    )
     lines.append(
-        f"What to do: call deferrous.install() {before}, best at the very top of the program; or leave the program as it is, "
-        "and start it with `python -m deferrous run` or with DEFERROUS=1 in the environment."
+        f"What to do: call deferrous.install() {before}, best at the very top of the program; or leave the "
+        "program as it is, and start it with `python -m deferrous run`, or with DEFERROUS=1 in the "
+        "environment."
     )
     return "\n".join(lines)
 

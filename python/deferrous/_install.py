@@ -20,7 +20,8 @@ from deferrous._versions import require_supported
 STOCK = "twisted.internet.defer"
 OURS = "deferrous.defer"
 
-# It is never held while something is imported: a thread that imports holds the import system's lock and may wait for this one.
+# It is never held while something is imported: a thread that imports holds the import system's lock and may
+# wait for this one.
 _lock = threading.Lock()
 
 
@@ -56,7 +57,7 @@ def installed() -> bool:
 
 
 def _holds(stock: ModuleType, replacements: Mapping[str, object]) -> bool:
-    """Say whether `stock` has been replaced. Deferred stands for all, so that a program may still patch the others."""
+    """Say whether `stock` has been replaced, to which Deferred testifies: a program may patch the others."""
     return getattr(stock, "Deferred", None) is replacements["Deferred"]
 
 
@@ -71,7 +72,8 @@ def _import_ours() -> _Replacing:
     except ImportError as error:
         raise InstallError(
             f"The extension module of deferrous cannot be loaded: {error}. "
-            f"Install deferrous again for this Python: `{sys.executable} -m pip install --force-reinstall deferrous`."
+            "Install deferrous again for this Python: "
+            f"`{sys.executable} -m pip install --force-reinstall deferrous`."
         ) from error
 
 

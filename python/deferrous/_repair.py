@@ -18,8 +18,8 @@ class Swap:
         """Take the pairs.
 
         Args:
-            pairs: stock objects with their replacements. Those without an identity of their own, such as numbers, are left
-                out: a number elsewhere that happens to be equal means something else.
+            pairs: stock objects with their replacements. Those without an identity of their own, such as
+                numbers, are left out: a number elsewhere that happens to be equal means something else.
         """
         # The stock object is kept with its replacement, so that its id stays its own.
         self._pairs = {id(old): (old, new) for old, new in pairs if old is not new and not _is_plain(old)}
@@ -34,7 +34,7 @@ class Swap:
         return frozenset(old for old, _ in self._pairs.values() if isinstance(old, type))
 
     def __call__(self, value: Any) -> Any:
-        """Return what is to stand where `value` stands: `value` itself if it has nothing to do with a stock object."""
+        """Return what is to stand in the place of a value, which is the value itself if it is not stock."""
         pair = self._pairs.get(id(value))
         if pair is not None:
             return pair[1]
@@ -84,8 +84,9 @@ class Repair:
 
         Args:
             objects: where to look, which is what `gc.get_objects()` returns.
-            stock_namespace: the globals of the module that is replaced. Its own functions and classes are left alone: they
-                find what they use among these globals, and some need their own class to stay what it is.
+            stock_namespace: the globals of the module that is replaced. Its own functions and classes are
+                left alone: they find what they use among these globals, and some need their own class to stay
+                what it is.
         """
         namespaces: dict[int, Namespace] = {}
         for thing in objects:
@@ -97,7 +98,8 @@ class Repair:
                     namespaces[id(namespace)] = namespace
                     self._search_function(thing)
             elif issubclass(kind, ModuleType):
-                # The attribute of some modules is their own, such as that of one which loads itself when it is touched.
+                # The attribute of some modules is their own, such as that of one which loads itself when it
+                # is touched.
                 namespace = ModuleType.__getattribute__(thing, "__dict__")  # type: ignore[arg-type]
                 namespaces[id(namespace)] = namespace
             elif issubclass(kind, type) and not self._swap.concerns(thing):

@@ -12,8 +12,8 @@ from deferrous._errors import InstallError
 #: The first supported CPython.
 FIRST_PYTHON = (3, 10)
 
-#: The first and the last supported release of Twisted. deferrous replaces private parts of Twisted, and a release that its
-#: tests have not seen may have changed them: later ones are an error and not a guess.
+#: The first and the last supported release of Twisted. deferrous replaces private parts of Twisted, and a
+#: release that its tests have not seen may have changed them: later ones are an error and not a guess.
 FIRST_TWISTED = (24, 11)
 LAST_TWISTED = (26, 10)
 
@@ -26,7 +26,9 @@ PYTHON_RANGE = "CPython {}.{} or later, with the GIL".format(*FIRST_PYTHON)
 
 def python_name() -> str:
     """Return the name and the version of this Python, such as "CPython 3.13.0"."""
-    implementation = {"cpython": "CPython", "pypy": "PyPy"}.get(sys.implementation.name, sys.implementation.name)
+    implementation = {"cpython": "CPython", "pypy": "PyPy"}.get(
+        sys.implementation.name, sys.implementation.name
+    )
     threads = " (free-threaded)" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
     return f"{implementation} {'.'.join(map(str, sys.version_info[:3]))}{threads}"
 
