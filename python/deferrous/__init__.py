@@ -9,6 +9,9 @@ It is Python because it only starts things. It imports neither Twisted nor the e
 
 from deferrous._errors import InstallError
 
+# Type checkers take it for typing's, whose import would take longer than all else here.
+TYPE_CHECKING = False
+
 __all__ = ["InstallError", "__version__", "install", "installed"]
 
 __version__: str
@@ -43,10 +46,13 @@ def installed() -> bool:
     return installed()
 
 
-def __getattr__(name: str) -> str:
-    """Read the version out of the extension module when somebody asks for it, and not before."""
-    if name == "__version__":
-        from deferrous._core import __version__
+if not TYPE_CHECKING:
+    # A type checker that saw this would take every name of the package for a text.
 
-        return __version__
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> str:
+        """Read the version out of the extension module when somebody asks for it, and not before."""
+        if name == "__version__":
+            from deferrous._core import __version__
+
+            return __version__
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,7 +49,7 @@ def _bench(arguments: list[str]) -> int:
     """Run the benchmarks, whose options are their own."""
     import argparse
 
-    from deferrous import bench
+    import deferrous.bench as bench
 
     parser = argparse.ArgumentParser(
         prog="deferrous bench",

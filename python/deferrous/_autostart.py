@@ -5,12 +5,19 @@ them are compilers, installers and other children that never use Twisted: they p
 else. It is Python because it is part of Python's import system.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+
+# Type checkers take it for typing's, whose import would take longer than all else here.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 #: The environment variable.
 VARIABLE = "DEFERROUS"

@@ -45,7 +45,9 @@ def _subclasses(stock_classes: frozenset[type]) -> set[type]:
     found: set[type] = set()
     waiting = list(stock_classes)
     while waiting:
-        for subclass in type.__subclasses__(waiting.pop()):
+        # Not the attribute: a metaclass is a type whose __subclasses__ wants to be told of which class.
+        below: list[type] = type.__subclasses__(waiting.pop())
+        for subclass in below:
             if subclass not in stock_classes and subclass not in found:
                 found.add(subclass)
                 waiting.append(subclass)

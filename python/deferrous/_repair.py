@@ -100,7 +100,7 @@ class Repair:
             elif issubclass(kind, ModuleType):
                 # The attribute of some modules is their own, such as that of one which loads itself when it
                 # is touched.
-                namespace = ModuleType.__getattribute__(thing, "__dict__")  # type: ignore[arg-type]
+                namespace = ModuleType.__getattribute__(thing, "__dict__")
                 namespaces[id(namespace)] = namespace
             elif issubclass(kind, type) and not self._swap.concerns(thing):
                 self._search_class(thing)
