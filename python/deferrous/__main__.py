@@ -1,16 +1,62 @@
-"""The command line of deferrous."""
+"""The command line: `deferrous`, or `python -m deferrous`.
+
+It is Python because it only picks what to start. Nothing is imported before it is needed.
+"""
 
 import sys
 
+USAGE = """\
+usage: deferrous run SCRIPT [ARG...]      run a program on deferrous, as python would
+       deferrous run -m MODULE [ARG...]
+       deferrous check                    say whether deferrous is active here, and what would stop it
+       deferrous bench [ARG...]           measure deferrous against Twisted's own Deferred on this machine
+       deferrous --help | --version
+"""
+
 
 def main() -> int:
-    """Run the command line.
+    """Run the command line that `sys.argv` holds.
 
     Returns:
-        the exit status.
+        the exit status. `run` does not return, if it finds something to run.
     """
-    print("not yet", file=sys.stderr)
+    command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if command == "run":
+        from deferrous._run import run
+
+        return run(arguments)
+    if command == "check":
+        from deferrous._check import check
+
+        return check(arguments)
+    if command == "bench":
+        return _bench(arguments)
+    if command in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command in ("-V", "--version"):
+        from deferrous import __version__
+
+        print(f"deferrous {__version__}")
+        return 0
+    print(USAGE, end="", file=sys.stderr)
+    if command:
+        print(f"deferrous: there is no command {command!r}", file=sys.stderr)
     return 2
+
+
+def _bench(arguments: list[str]) -> int:
+    """Run the benchmarks, whose options are their own."""
+    import argparse
+
+    import deferrous.bench as bench
+
+    parser = argparse.ArgumentParser(
+        prog="deferrous bench",
+        description="Measure deferrous against Twisted's own Deferred on this machine.",
+    )
+    bench.add_arguments(parser)
+    return bench.main(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+"""DEFERROUS=1: installing as soon as a process imports Twisted's Deferred, and not before.
+
+The start-up file `deferrous.pth` imports this module in every Python process that has the variable. Most of
+them are compilers, installers and other children that never use Twisted: they pay for this file and nothing
+else. It is Python because it is part of Python's import system.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Type checkers take it for typing's, whose import would take longer than all else here.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+#: The environment variable.
+VARIABLE = "DEFERROUS"
+
+STOCK = "twisted.internet.defer"
+OURS = "deferrous.defer"
+
+
+def wanted(value: str) -> bool:
+    """Say whether a value of the environment variable switches deferrous on.
+
+    Args:
+        value: the value, which is "" where the variable is not set.
+
+    Raises:
+        ValueError: the value means neither on nor off. The message says so.
+    """
+    if value in ("", "0"):
+        return False
+    if value == "1":
+        return True
+    raise ValueError(
+        f"{VARIABLE}={value} means nothing: set it to 1 to run on deferrous, "
+        "or to 0 or nothing to run without."
+    )
+
+
+class Finder:
+    """A finder of the import system: it finds what the others find, and then has deferrous installed."""
+
+    def __init__(self, problem: str | None = None) -> None:
+        """Make a finder.
+
+        Args:
+            problem: what is wrong with the environment variable, for the error that Twisted's import is to
+                raise.
+        """
+        self.problem = problem
+        # Whether ours is being executed, and whether Twisted's has been executed meanwhile.
+        self.ours_executes = False
+        self.postponed = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
+        """Find one of the two modules through the other finders, and wrap its loader."""
+        if name not in (STOCK, OURS):
+            return None
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            if finder is self or find_spec is None:
+                continue
+            spec: ModuleSpec | None = find_spec(name, path, target)
+            if spec is not None:
+                spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
+                return spec
+        return None
+
+    def executed_stock(self) -> None:
+        """Install now that Twisted's module is there; or, if ours has imported it, when ours is complete."""
+        if self.ours_executes:
+            self.postponed = True
+        else:
+            self.install()
+
+    def executed_ours(self) -> None:
+        """Install now that ours is complete, if that has been waited for."""
+        if self.postponed:
+            self.postponed = False
+            self.install()
+
+    def install(self) -> None:
+        """Install.
+
+        Raises:
+            InstallError: it cannot be done. The message adds that the environment asked for it.
+        """
+        from deferrous._errors import InstallError
+        from deferrous._install import install
+
+        try:
+            if self.problem is not None:
+                raise InstallError(self.problem)
+            install()
+        except InstallError as error:
+            raise InstallError(
+                f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, "
+                "to run on Twisted's own Deferred."
+            ) from error.__cause__
+
+
+class _Loader:
+    """A loader that tells the finder when a module has been executed. All else is up to the one it wraps."""
+
+    def __init__(self, inner: Any, finder: Finder) -> None:
+        self._inner = inner
+        self._finder = finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Let the wrapped loader make the module."""
+        module: ModuleType | None = self._inner.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute the module, and leave it as it would be without the finder, but for what is installed.
+
+        Raises:
+            InstallError: deferrous cannot be installed here.
+        """
+        module.__loader__ = self._inner
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._inner
+        if module.__name__ == STOCK:
+            self._inner.exec_module(module)
+            self._finder.executed_stock()
+            return
+        self._finder.ours_executes = True
+        try:
+            self._inner.exec_module(module)
+        finally:
+            self._finder.ours_executes = False
+        self._finder.executed_ours()
+
+
+def start() -> None:
+    """Do what the environment variable asks for.
+
+    A value that means nothing becomes an error where Twisted is imported: every process below has the
+    variable, and those that do not use Twisted have nothing to do with it.
+    """
+    problem = None
+    try:
+        if not wanted(os.environ.get(VARIABLE, "")):
+            return
+    except ValueError as error:
+        problem = str(error)
+    finder = Finder(problem)
+    sys.meta_path.insert(0, finder)
+    if STOCK in sys.modules:
+        finder.install()
+
+
+start()

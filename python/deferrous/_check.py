@@ -1,0 +1,155 @@
+"""`deferrous check`: what is installed here, whether it is active, and what would stop it.
+
+It is Python because it has to say something where the extension module cannot be loaded, too.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import deferrous
+from deferrous._autostart import VARIABLE, wanted
+from deferrous._errors import InstallError
+from deferrous._run import START_UP_FILE, start_up_file
+from deferrous._versions import (
+    PYTHON_RANGE,
+    TWISTED_RANGE,
+    python_name,
+    python_problem,
+    twisted_problem,
+    twisted_version,
+)
+
+USAGE = """\
+usage: deferrous check
+
+Print the versions of deferrous, Python and Twisted, whether a Python program that is started here and now
+runs on deferrous, and what would stop it. The exit status is 0 if nothing would, and 1 otherwise.
+"""
+
+
+class Report:
+    """What is found, before it is printed."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str]] = []
+        self.problems: list[str] = []
+
+    def add(self, name: str, value: str, problem: str | None = None) -> None:
+        """Add a line, and what is wrong with it if something is."""
+        self.rows.append((name, value))
+        if problem is not None and problem not in self.problems:
+            self.problems.append(problem)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Print the report.
+
+    Args:
+        arguments: what follows `check` on the command line.
+
+    Returns:
+        the exit status.
+    """
+    if arguments:
+        asked = arguments[0] in ("-h", "--help")
+        print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    report = Report()
+    _look_at_deferrous(report)
+    report.add("Python", f"{python_name()}, {sys.executable} (supported: {PYTHON_RANGE})", python_problem())
+    _look_at_twisted(report)
+    _look_at_environment(report)
+    _try_it(report)
+    _print(report)
+    return 1 if report.problems else 0
+
+
+def _look_at_deferrous(report: Report) -> None:
+    try:
+        version = deferrous.__version__
+    except ImportError as error:
+        report.add(
+            "deferrous", "the extension module is missing", f"The extension module cannot be loaded: {error}."
+        )
+    else:
+        report.add("deferrous", f"{version}, {os.path.dirname(deferrous.__file__)}")
+
+
+def _look_at_twisted(report: Report) -> None:
+    try:
+        version = twisted_version()
+    except InstallError as error:
+        report.add("Twisted", "not found", str(error))
+    else:
+        report.add("Twisted", f"{version} (supported: {TWISTED_RANGE})", twisted_problem(version))
+
+
+def _look_at_environment(report: Report) -> None:
+    path = start_up_file()
+    value = os.environ.get(VARIABLE, "")
+    try:
+        on, problem = wanted(value), None
+    except ValueError as error:
+        on, problem = False, str(error)
+    report.add(VARIABLE, value or "not set", problem)
+    if path is None:
+        missing = (
+            f"{START_UP_FILE} is not in this environment, without which {VARIABLE}=1 and `deferrous run` do "
+            f"nothing: install deferrous with `{sys.executable} -m pip install`."
+        )
+        report.add("start-up file", "not found", missing)
+    else:
+        report.add("start-up file", path)
+    if on and path is not None:
+        report.add("active here", f"yes, by {VARIABLE}=1")
+    else:
+        report.add(
+            "active here",
+            f"no: set {VARIABLE}=1, or start programs with `deferrous run`, or call deferrous.install()",
+        )
+
+
+def _try_it(report: Report) -> None:
+    """Install in this process, which ends soon: what stops it would stop a program."""
+    try:
+        deferrous.install()
+    except InstallError as error:
+        # What has been found already is not said twice, and neither is how to switch off what is being looked
+        # at.
+        message = str(error)
+        if not any(message.startswith(problem) for problem in report.problems):
+            report.add("test run", "failed", message)
+    except Exception as error:
+        report.add("test run", "failed", f"Twisted cannot be imported: {type(error).__name__}: {error}")
+    else:
+        report.add("test run", "installed without a problem")
+
+
+def _print(report: Report) -> None:
+    """Print the lines, and then what would stop it."""
+    width = max(len(name) for name, _ in report.rows)
+    for name, value in report.rows:
+        _print_line((f"{name:{width}}", "bold"), f"  {value}")
+    if not report.problems:
+        _print_line(("Nothing would stop it.", "green"))
+        return
+    _print_line(("What would stop it:", "bold red"))
+    for problem in report.problems:
+        _print_line("  - " + problem.replace("\n", "\n    "))
+
+
+def _print_line(*parts: str | tuple[str, str]) -> None:
+    """Print one line.
+
+    Args:
+        parts: texts, and pairs of a text and its style, which a terminal shows.
+    """
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:
+        # Whoever asks what is wrong with an environment gets an answer, even if that is that rich is missing.
+        print("".join(part if isinstance(part, str) else part[0] for part in parts))
+    else:
+        Console(soft_wrap=True, highlight=False).print(Text.assemble(*parts))

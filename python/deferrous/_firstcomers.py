@@ -1,0 +1,163 @@
+"""Finding what was there before and cannot be changed: subclasses and instances of stock classes.
+
+It is Python because it runs once, and has to look at the objects of Python one by one.
+"""
+
+import gc
+import sys
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any, NamedTuple
+
+#: How many of each kind a message lists.
+LISTED = 10
+
+
+class Firstcomers(NamedTuple):
+    """What came first. It is true if there is anything."""
+
+    subclasses: list[type]
+    instances: list[object]
+
+    def __bool__(self) -> bool:
+        return bool(self.subclasses or self.instances)
+
+
+def find_firstcomers(stock_classes: frozenset[type]) -> Firstcomers:
+    """Look for subclasses and instances of the stock classes.
+
+    Args:
+        stock_classes: the classes that are to be replaced.
+
+    Returns:
+        the subclasses, at any depth, and all objects that are instances of the classes or of the subclasses.
+    """
+    subclasses = _subclasses(stock_classes)
+    kinds = stock_classes.union(subclasses)
+    # type() and not isinstance(): that one asks an object for its class, and a proxy answers with whatever it
+    # stands for.
+    instances = [thing for thing in gc.get_objects() if type(thing) in kinds]
+    return Firstcomers(sorted(subclasses, key=_name_of), instances)
+
+
+def _subclasses(stock_classes: frozenset[type]) -> set[type]:
+    """Return the subclasses that are not stock classes themselves."""
+    found: set[type] = set()
+    waiting = list(stock_classes)
+    while waiting:
+        # Not the attribute: a metaclass is a type whose __subclasses__ wants to be told of which class.
+        below: list[type] = type.__subclasses__(waiting.pop())
+        for subclass in below:
+            if subclass not in stock_classes and subclass not in found:
+                found.add(subclass)
+                waiting.append(subclass)
+    return found
+
+
+def describe(firstcomers: Firstcomers) -> str:
+    """Write the message for the user: what came first, where it is, and what to do about it."""
+    lines = [
+        "deferrous.install() came too late: what was made from the stock classes cannot be replaced. "
+        "Nothing was changed."
+    ]
+    modules = {subclass.__module__ for subclass in firstcomers.subclasses}
+    if firstcomers.subclasses:
+        lines.append(f"Subclasses of the stock classes: {len(firstcomers.subclasses)}")
+        lines += _listed(_describe_subclass(subclass) for subclass in firstcomers.subclasses)
+    if firstcomers.instances:
+        lines.append(f"Live objects of the stock classes: {len(firstcomers.instances)}")
+        lines += _listed(_describe_instance(thing, firstcomers.instances) for thing in firstcomers.instances)
+    before = (
+        f"before {_joined(modules)} is imported" if modules else "before the first of these objects is made"
+    )
+    lines.append(
+        f"What to do: call deferrous.install() {before}, best at the very top of the program; or leave the "
+        "program as it is, and start it with `python -m deferrous run`, or with DEFERROUS=1 in the "
+        "environment."
+    )
+    return "\n".join(lines)
+
+
+def _listed(descriptions: Iterable[str]) -> list[str]:
+    """Return the first lines of a list, and a last one that says how many there are besides."""
+    lines: list[str] = []
+    more = 0
+    for description in descriptions:
+        if len(lines) < LISTED:
+            lines.append(f"  {description}")
+        else:
+            more += 1
+    return [*lines, f"  and {more} more"] if more else lines
+
+
+def _describe_subclass(subclass: type) -> str:
+    bases = ", ".join(base.__qualname__ for base in subclass.__bases__)
+    return f"{_name_of(subclass)}({bases})"
+
+
+def _describe_instance(thing: object, ignored: list[object]) -> str:
+    try:
+        text = repr(thing)
+    except Exception:
+        text = object.__repr__(thing)
+    holder = _holder(thing, ignored)
+    return f"{text[:120]}, {holder}" if holder else text[:120]
+
+
+def _name_of(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _joined(names: Iterable[str]) -> str:
+    shown = sorted(names)
+    return shown[0] if len(shown) == 1 else f"any of {', '.join(shown[:LISTED])}"
+
+
+def _holder(thing: object, ignored: list[object]) -> str:
+    """Say who holds an object, as far as that is easily told; an empty string otherwise."""
+    for referrer in gc.get_referrers(thing):
+        if referrer is ignored or isinstance(referrer, FrameType):
+            continue
+        if type(referrer) is dict:
+            text = _holder_by_dict(thing, referrer)
+        else:
+            text = _holder_by_attribute(thing, referrer)
+        if text:
+            return text
+    return ""
+
+
+def _holder_by_dict(thing: object, names: dict[Any, Any]) -> str:
+    """Name the global variable, or the attribute, whose value an object is."""
+    name = next((key for key, value in names.items() if value is thing), None)
+    if not isinstance(name, str):
+        return ""
+    module = names.get("__name__")
+    if isinstance(module, str) and getattr(sys.modules.get(module), "__dict__", None) is names:
+        return f"which is {module}.{name}"
+    for owner in gc.get_referrers(names):
+        if _attributes(owner) is names:
+            return f"the attribute {name!r} of {_article(owner)}"
+    return ""
+
+
+def _holder_by_attribute(thing: object, owner: object) -> str:
+    """Name the attribute of an object that keeps its attributes without a dict, until one asks for it."""
+    attributes = _attributes(owner)
+    if attributes is None:
+        return f"in a {type(owner).__name__}" if type(owner) in (list, set, tuple) else ""
+    name = next((key for key, value in attributes.items() if value is thing), None)
+    return f"the attribute {name!r} of {_article(owner)}" if isinstance(name, str) else ""
+
+
+def _attributes(owner: object) -> dict[str, Any] | None:
+    """Return the dict of an object's attributes, without running code of its class."""
+    try:
+        attributes = object.__getattribute__(owner, "__dict__")
+    except (AttributeError, TypeError):
+        return None
+    return attributes if type(attributes) is dict else None
+
+
+def _article(owner: object) -> str:
+    return f"a {_name_of(type(owner))}"

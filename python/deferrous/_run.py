@@ -1,0 +1,120 @@
+"""`deferrous run`: a program, started by plain Python, with DEFERROUS=1 in its environment.
+
+This process becomes the program's. What `sys.argv`, `__main__`, `sys.path`, tracebacks, signals and the exit
+status are is therefore Python's business, and the program's children run on deferrous as well. It is Python
+because it is gone before the program begins.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from deferrous._autostart import VARIABLE
+
+#: The start-up file that honours the variable. The wheel puts it beside the package.
+START_UP_FILE = "deferrous.pth"
+
+USAGE = """\
+usage: deferrous run SCRIPT [ARG...]
+       deferrous run -m MODULE [ARG...]
+
+Run a Python program on deferrous. SCRIPT may be whatever python takes: a file, a folder or a zip file with a
+__main__.py, or - for standard input. The options that this python was started with are passed on: python -X
+dev -m deferrous run SCRIPT.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Become the program.
+
+    Args:
+        arguments: what follows `run` on the command line.
+
+    Returns:
+        the exit status, if there is nothing to run. Otherwise it does not return.
+    """
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    problem = _problem(arguments)
+    if problem is not None:
+        print(f"deferrous run: {problem}", file=sys.stderr)
+        return 2
+    environment = {**os.environ, VARIABLE: "1"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, *interpreter_options(sys.orig_argv), *arguments], environment)
+
+
+def _problem(arguments: Sequence[str]) -> str | None:
+    """Say why there is nothing to run, or why it would not run on deferrous."""
+    if not arguments:
+        return "which program? Name a SCRIPT, or -m and a MODULE."
+    if arguments[0] == "-m" and len(arguments) < 2:
+        return "which module? A MODULE has to follow -m."
+    if arguments[0].startswith("-") and arguments[0] not in ("-", "-m"):
+        return (
+            f"there is no option {arguments[0]}. Options of python go before -m deferrous: "
+            "python -X dev -m deferrous run SCRIPT."
+        )
+    if start_up_file() is None:
+        return (
+            f"the start-up file {START_UP_FILE} is not in this environment, so that {VARIABLE}=1 would do "
+            f"nothing. Install deferrous with `{sys.executable} -m pip install`, or call deferrous.install() "
+            "at the top of the program."
+        )
+    return None
+
+
+def start_up_file() -> str | None:
+    """Return the path of the start-up file that Python reads in this environment; None without one."""
+    if sys.flags.no_site:
+        return None
+    import site
+
+    folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    paths = (os.path.join(folder, START_UP_FILE) for folder in folders)
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def interpreter_options(command: Sequence[str]) -> list[str]:
+    """Return the options that an interpreter was started with.
+
+    Args:
+        command: its command line as it was, which is `sys.orig_argv`.
+
+    Returns:
+        everything between the interpreter and what it was told to run.
+    """
+    options: list[str] = []
+    words = iter(command[1:])
+    for word in words:
+        if word == "--check-hash-based-pycs":
+            options += [word, next(words)]
+        elif word.startswith("--"):
+            options.append(word)
+        elif word == "-" or not word.startswith("-"):
+            break
+        else:
+            kept, ends, value_follows = _options_in(word)
+            options += [f"-{kept}"] * bool(kept)
+            if ends:
+                break
+            if value_follows:
+                options.append(next(words))
+    return options
+
+
+def _options_in(word: str) -> tuple[str, bool, bool]:
+    """Take one word of options apart, such as -Im or -Werror.
+
+    Returns:
+        the letters to keep, whether the last one says what to run, and whether the value of the last one is
+        the next word.
+    """
+    for index, letter in enumerate(word[1:], start=1):
+        if letter in "cm":
+            return word[1:index], True, False
+        if letter in "WX":
+            return word[1:], False, index == len(word) - 1
+    return word[1:], False, False

@@ -1,0 +1,1 @@
+"""The tests of the Python face, by what they protect."""

@@ -1,0 +1,88 @@
+"""`deferrous check` says what is so, and what would stop it."""
+
+from __future__ import annotations
+
+from tests.children import Outcome, code, environment, python
+
+
+def check(**changes: str | None) -> Outcome:
+    """Run it."""
+    return python("-m", "deferrous", "check", env=environment(**changes))
+
+
+def check_after(prelude: str, **changes: str | None) -> Outcome:
+    """Run it in a process that has done something before."""
+    command = "sys.argv[1:] = ['check']\nfrom deferrous.__main__ import main\nsys.exit(main())\n"
+    return code(f"import sys\n{prelude}\n{command}", **changes)
+
+
+def test_versions_and_that_it_is_off() -> None:
+    outcome = check()
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    starts = ("deferrous      0.", "Python         CPython 3.", "Twisted        2", "DEFERROUS      not set")
+    for line, start in zip(lines, starts, strict=False):
+        assert line.startswith(start)
+    assert "(supported: 24.11 to 26.10)" in lines[2]
+    assert lines[4].startswith("start-up file  /") and lines[4].endswith("/deferrous.pth")
+    assert lines[5].startswith("active here    no: set DEFERROUS=1")
+    assert lines[6:] == ["test run       installed without a problem", "Nothing would stop it."]
+
+
+def test_that_it_is_on() -> None:
+    outcome = check(DEFERROUS="1")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "\nactive here    yes, by DEFERROUS=1\n" in outcome.out
+
+
+def test_a_value_that_means_nothing_would_stop_it() -> None:
+    outcome = check(DEFERROUS="on")
+    assert (outcome.status, outcome.err) == (1, "")
+    assert "\nactive here    no: " in outcome.out
+    assert outcome.out.count("DEFERROUS=on means nothing: set it to 1") == 1
+
+
+def test_an_unsupported_twisted_would_stop_it() -> None:
+    for value in (None, "1"):
+        outcome = check_after("import twisted; twisted.__version__ = '99.1.0'", DEFERROUS=value)
+        assert outcome.status == 1
+        assert outcome.out.count("Twisted 99.1.0 is not supported") == 1
+
+
+def test_a_missing_twisted_would_stop_it() -> None:
+    outcome = check_after("sys.modules['twisted'] = None")
+    assert outcome.status == 1
+    assert "Twisted        not found" in outcome.out
+    assert outcome.out.count("There is no Twisted for ") == 1
+
+
+def test_a_missing_extension_module_would_stop_it() -> None:
+    outcome = check_after("sys.modules['deferrous._core'] = None")
+    assert outcome.status == 1
+    assert "The extension module" in outcome.out
+
+
+def test_what_came_first_would_stop_it() -> None:
+    outcome = check_after("from twisted.internet import defer\nclass Mine(defer.Deferred): pass")
+    assert outcome.status == 1
+    assert "What would stop it:\n  - deferrous.install() came too late" in outcome.out
+    assert "\n      __main__.Mine(Deferred)\n" in outcome.out
+
+
+def test_a_missing_start_up_file_would_stop_it() -> None:
+    outcome = check_after("import site; site.getsitepackages = lambda: []; site.ENABLE_USER_SITE = False")
+    assert outcome.status == 1
+    assert "start-up file  not found" in outcome.out
+    assert "deferrous.pth is not in this environment" in outcome.out
+
+
+def test_it_works_without_rich() -> None:
+    outcome = check_after("sys.modules['rich.console'] = None")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out == check().out
+
+
+def test_it_takes_no_arguments() -> None:
+    outcome = python("-m", "deferrous", "check", "everything")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("usage: deferrous check")
