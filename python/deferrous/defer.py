@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import defer as _stock
+from twisted.python.failure import Failure
 
 from deferrous import _core
 from deferrous._core import (
@@ -69,3 +70,9 @@ REPLACEMENTS: dict[str, Any] = {
     ]
 }
 """What takes the place of what in ``twisted.internet.defer``."""
+
+
+def patch_failure() -> None:
+    """Give Twisted's ``Failure`` the methods that are written in Rust: ``check`` and ``trap``."""
+    for name, method in _core.failure_methods.items():
+        setattr(Failure, name, method)

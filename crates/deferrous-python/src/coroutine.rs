@@ -17,7 +17,7 @@ use pyo3::ffi;
 use crate::{
     classes::{Kind, Method, kind},
     deferred::{
-        self, CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec,
+        CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec,
     },
     failure,
     host::Python,

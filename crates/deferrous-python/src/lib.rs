@@ -60,5 +60,13 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     for (name, object) in classes.into_iter().chain(functions) {
         module.setattr(&Obj::name(name)?, &object)?;
     }
+    // SAFETY: the thread is attached.
+    let methods = unsafe { Obj::owned(pyo3::ffi::PyDict_New()) }?;
+    for (name, method) in failure::methods()? {
+        let name = Obj::name(name)?;
+        // SAFETY: the dict, the name and the method are alive.
+        unsafe { pyo3::ffi::PyDict_SetItem(methods.as_ptr(), name.as_ptr(), method.as_ptr()) };
+    }
+    module.setattr(&Obj::name("failure_methods")?, &methods)?;
     Ok(())
 }

@@ -356,7 +356,7 @@ unsafe extern "C" fn from_coroutine(
 /// Twisted ignores the keywords of a class statement here, and so does this.
 unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
-    enter(|| unsafe {
+    enter(|| {
         classes()
             .subclasses
             .call_method(&names().append, [ptr::null_mut(), class])

@@ -3,6 +3,8 @@
 //! `__init__` in Python is most of what a failing callback costs. What is made here differs in no
 //! attribute; where somebody has replaced `__init__`, it is called.
 
+mod check;
+
 use std::{cell::Cell, ptr};
 
 use pyo3::ffi;
@@ -11,6 +13,8 @@ use crate::{
     python::{Attached, Maybe, Obj, Raised, put_back, set_aside, take_raised, write_unraisable},
     twisted::{names, twisted},
 };
+
+pub use check::methods;
 
 /// The version tag of the class when its `__init__` was last seen to be Twisted's.
 static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));
