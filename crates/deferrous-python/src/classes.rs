@@ -158,7 +158,7 @@ pub fn facts(class: *mut ffi::PyTypeObject) -> Facts {
     // SAFETY: the class is alive; only attached threads get here, one at a time, and nothing runs
     // while the entry is read.
     unsafe {
-        let tag = valid_tag(class);
+        let tag = version_tag(class);
         if let Some(known) = (&*FACTS.0.get())[tag as usize % REMEMBERED]
             && known.tag == tag
             && tag != 0
@@ -175,14 +175,15 @@ pub fn facts(class: *mut ffi::PyTypeObject) -> Facts {
 ///
 /// `class` is alive.
 #[inline(always)]
-unsafe fn valid_tag(class: *mut ffi::PyTypeObject) -> u32 {
+pub unsafe fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
+    // Later versions set the tag to 0 where it is not valid, and do not keep the flag.
+    #[cfg(not(Py_3_12))]
     // SAFETY: as the caller says.
-    unsafe {
-        if (*class).tp_flags & ffi::Py_TPFLAGS_VALID_VERSION_TAG == 0 {
-            return 0;
-        }
-        (*class).tp_version_tag
+    if unsafe { (*class).tp_flags } & ffi::Py_TPFLAGS_VALID_VERSION_TAG == 0 {
+        return 0;
     }
+    // SAFETY: as the caller says.
+    unsafe { (*class).tp_version_tag }
 }
 
 #[cold]
@@ -203,7 +204,7 @@ fn look_up(class: *mut ffi::PyTypeObject) -> Facts {
     // SAFETY: as in `facts`. The tag is read after the attributes were, which is when a class gets
     // one.
     unsafe {
-        let tag = valid_tag(class);
+        let tag = version_tag(class);
         if tag != 0 {
             (*FACTS.0.get())[tag as usize % REMEMBERED] = Some(Facts { tag, ..facts });
         }

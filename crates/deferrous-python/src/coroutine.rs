@@ -16,9 +16,7 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, kind},
-    deferred::{
-        CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec,
-    },
+    deferred::{CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
     failure,
     host::Python,
     link::{Link, Shape},

@@ -10,6 +10,7 @@ use std::{cell::Cell, ptr};
 use pyo3::ffi;
 
 use crate::{
+    classes::version_tag,
     python::{Attached, Maybe, Obj, Raised, put_back, set_aside, take_raised, write_unraisable},
     twisted::{names, twisted},
 };
@@ -24,13 +25,7 @@ static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));
 fn is_original() -> bool {
     let class = twisted().failure.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: the class is alive.
-    let tag = unsafe {
-        if (*class).tp_flags & ffi::Py_TPFLAGS_VALID_VERSION_TAG == 0 {
-            0
-        } else {
-            (*class).tp_version_tag
-        }
-    };
+    let tag = unsafe { version_tag(class) };
     (tag != 0 && ORIGINAL.0.get() == tag) || look_again(class)
 }
 
@@ -45,7 +40,7 @@ fn look_again(class: *mut ffi::PyTypeObject) -> bool {
     if original {
         // SAFETY: the class is alive; looking an attribute up has given it a tag, if it may have
         // one.
-        ORIGINAL.0.set(unsafe { (*class).tp_version_tag });
+        ORIGINAL.0.set(unsafe { version_tag(class) });
     }
     original
 }
