@@ -19,11 +19,15 @@ from deferrous import _core
 from deferrous._core import (
     Deferred,
     DeferredList,
+    DeferredLock,
+    DeferredQueue,
+    DeferredSemaphore,
     ensureDeferred,
     execute,
     fail,
     gatherResults,
     maybeDeferred,
+    race,
     succeed,
 )
 from deferrous._generators import inlineCallbacks
@@ -32,6 +36,9 @@ from deferrous._methods import add_methods
 __all__ = [
     "Deferred",
     "DeferredList",
+    "DeferredLock",
+    "DeferredQueue",
+    "DeferredSemaphore",
     "ensureDeferred",
     "execute",
     "fail",
@@ -39,6 +46,7 @@ __all__ = [
     "getDebugging",
     "inlineCallbacks",
     "maybeDeferred",
+    "race",
     "setDebugging",
     "succeed",
 ]
@@ -59,6 +67,8 @@ def getDebugging() -> bool:
 
 
 add_methods(Deferred, _stock.Deferred)
+for _primitive in DeferredLock, DeferredSemaphore:
+    _stock._ConcurrencyPrimitive.register(_primitive)
 
 REPLACEMENTS: dict[str, Any] = {
     name: globals()[name]

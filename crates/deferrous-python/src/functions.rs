@@ -125,22 +125,27 @@ unsafe extern "C" fn maybe_deferred(
     names: Raw,
 ) -> Raw {
     // SAFETY: called by the interpreter.
-    enter(|| unsafe {
-        let result = match call_first(c"f", "maybeDeferred", arguments, count, names)? {
-            Ok(result) => result,
-            Err(raised) => {
-                let failure = failure::from_raised(raised, debug());
-                return Deferred::failed(Some(&failure)).map(Deferred::into_object);
-            }
-        };
-        let deferred = match kind(&result) {
-            Kind::Deferred => return Ok(result),
-            Kind::Failure => Deferred::failed(Some(&result)),
-            _ if ffi::PyCoro_CheckExact(result.as_ptr()) != 0 => coroutine::start(result),
-            _ => Deferred::fired(result),
-        };
-        deferred.map(Deferred::into_object)
-    })
+    enter(|| unsafe { maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?) })
+}
+
+/// The Deferred of what a call came to.
+#[inline]
+pub fn maybe(result: Maybe) -> Maybe {
+    let result = match result {
+        Ok(result) => result,
+        Err(raised) => {
+            let failure = failure::from_raised(raised, debug());
+            return Deferred::failed(Some(&failure)).map(Deferred::into_object);
+        }
+    };
+    let deferred = match kind(&result) {
+        Kind::Deferred => return Ok(result),
+        Kind::Failure => Deferred::failed(Some(&result)),
+        // SAFETY: the object is alive.
+        _ if unsafe { ffi::PyCoro_CheckExact(result.as_ptr()) } != 0 => coroutine::start(result),
+        _ => Deferred::fired(result),
+    };
+    deferred.map(Deferred::into_object)
 }
 
 const ENSURE: Signature<1> = Signature {

@@ -15,7 +15,9 @@ mod host;
 mod link;
 mod list;
 mod python;
+mod race;
 mod return_value;
+mod sync;
 mod twisted;
 
 use pyo3::{PyErr, prelude::*};
@@ -30,6 +32,11 @@ mod _core {
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use super::race::race;
+    #[pymodule_export]
+    use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

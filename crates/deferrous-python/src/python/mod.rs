@@ -9,6 +9,6 @@ pub use arguments::{Signature, bind_tuple, keyword_dict};
 pub use context::Context;
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
 pub use raise::{
-    enter, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised, type_error,
-    write_unraisable,
+    enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
+    type_error, write_unraisable,
 };
