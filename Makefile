@@ -7,12 +7,21 @@ SOAK_CASES ?= 200000
 SOAK_RUNS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs soak
+.PHONY: help demo test bench lint docs soak venv wheel matrix lock
+
+# The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
+PYTHON ?=
+# What venv has made. PyO3 is compiled for one Python, whose name has to be the same from one time to the next.
+VENV := target/venv/bin
+PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 10
 
-demo: ## build, run the example programs, and digest this tree
+# The Python programs of the document that the project starts from.
+FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
+
+demo: venv ## build, run the example programs, and digest this tree
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
@@ -20,22 +29,32 @@ demo: ## build, run the example programs, and digest this tree
 	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
 	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
+	@set -e; for program in $(FOUNDING); do \
+	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python $$program; \
+	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run $$program; done
+	@printf '\n== deferrous bench --quick\n'
+	@$(VENV)/deferrous bench --quick
 
 # Millions of failures are made, and each would walk the stack if this were set.
 test: export RUST_BACKTRACE = 0
-test: ## pass the tests
-	$(CARGO) test --workspace --quiet
+test: venv ## pass the tests
+	$(PYO3) $(CARGO) test --workspace --quiet
+	$(VENV)/python -m pytest
 
 bench: ## measure against the peers, and print the ratios
 	$(CARGO) bench --quiet -p deferrous --bench ratios
 
-lint: ## check the format, the lints and the documentation
+lint: venv ## check the format, the lints, the types and the documentation
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	$(PYO3) $(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	$(VENV)/ruff check --quiet
+	$(VENV)/ruff format --quiet --check
+	$(VENV)/mypy --no-error-summary
+	$(VENV)/stubtest deferrous
 
-docs: ## build the documentation, in target/doc
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+docs: venv ## build the documentation, in target/doc
+	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
@@ -51,3 +70,19 @@ soak: ## pass the long versions of the tests, and the tests under memcheck
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	scripts/memcheck
+
+venv:
+	@scripts/venv $(PYTHON) > /dev/null
+
+wheel: venv ## build the source distribution and a wheel, in target/wheels
+	PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/maturin build --release --locked --sdist --out target/wheels
+
+matrix: ## pass the Python tests with every Python of this machine
+	scripts/matrix $(PYTHON)
+
+# Pins anew what pyproject.toml asks for, for all supported Pythons at once.
+lock: venv
+	$(VENV)/python -m venv target/venv-lock
+	target/venv-lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
+	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.10 --group dev --no-annotate \
+	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-dev.txt pyproject.toml

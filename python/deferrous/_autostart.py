@@ -1,8 +1,8 @@
 """DEFERROUS=1: installing as soon as a process imports Twisted's Deferred, and not before.
 
-The start-up file `deferrous.pth` imports this module in every Python process that has the variable. Most of
-them are compilers, installers and other children that never use Twisted: they pay for this file and nothing
-else. It is Python because it is part of Python's import system.
+The start-up file `deferrous_autostart.pth` imports this module in every Python process that has the variable.
+Most of them are compilers, installers and other children that never use Twisted: they pay for this file and
+nothing else. It is Python because it is part of Python's import system.
 """
 
 from __future__ import annotations

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from deferrous._autostart import VARIABLE
 
-#: The start-up file that honours the variable. The wheel puts it beside the package.
-START_UP_FILE = "deferrous.pth"
+#: The start-up file that honours the variable. The wheel puts it beside the package. An editable installation
+#: has a deferrous.pth of its own, which names the folder of the sources and has to come first in the
+#: alphabet.
+START_UP_FILE = "deferrous_autostart.pth"
 
 USAGE = """\
 usage: deferrous run SCRIPT [ARG...]

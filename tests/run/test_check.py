@@ -24,7 +24,7 @@ def test_versions_and_that_it_is_off() -> None:
     for line, start in zip(lines, starts, strict=False):
         assert line.startswith(start)
     assert "(supported: 24.11 to 26.10)" in lines[2]
-    assert lines[4].startswith("start-up file  /") and lines[4].endswith("/deferrous.pth")
+    assert lines[4].startswith("start-up file  /") and lines[4].endswith("/deferrous_autostart.pth")
     assert lines[5].startswith("active here    no: set DEFERROUS=1")
     assert lines[6:] == ["test run       installed without a problem", "Nothing would stop it."]
 
@@ -73,7 +73,7 @@ def test_a_missing_start_up_file_would_stop_it() -> None:
     outcome = check_after("import site; site.getsitepackages = lambda: []; site.ENABLE_USER_SITE = False")
     assert outcome.status == 1
     assert "start-up file  not found" in outcome.out
-    assert "deferrous.pth is not in this environment" in outcome.out
+    assert "deferrous_autostart.pth is not in this environment" in outcome.out
 
 
 def test_it_works_without_rich() -> None:

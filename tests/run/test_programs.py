@@ -271,7 +271,7 @@ def test_without_the_start_up_file_it_says_so_and_runs_nothing(
     monkeypatch.setattr(_run, "start_up_file", lambda: None)
     assert _run.run(["script.py"]) == 2
     message = capsys.readouterr().err
-    assert "the start-up file deferrous.pth is not in this environment" in message
+    assert "the start-up file deferrous_autostart.pth is not in this environment" in message
     assert "call deferrous.install() at the top of the program" in message
 
 
@@ -284,5 +284,5 @@ def test_the_start_up_file_is_found_where_python_looks(
     monkeypatch.setattr(site, "getsitepackages", lambda: [str(tmp_path / "first"), str(tmp_path)])
     monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
     assert _run.start_up_file() is None
-    (tmp_path / "deferrous.pth").touch()
-    assert _run.start_up_file() == str(tmp_path / "deferrous.pth")
+    (tmp_path / "deferrous_autostart.pth").touch()
+    assert _run.start_up_file() == str(tmp_path / "deferrous_autostart.pth")
