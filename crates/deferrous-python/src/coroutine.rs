@@ -21,7 +21,7 @@ use crate::{
     host::Python,
     link::{Link, Shape},
     python::{
-        Attached, Context, Maybe, Obj, Raised, Raw, Signature, enter, raise, take_raised,
+        Attached, Context, Maybe, Obj, Raised, Raw, Room, Signature, enter, raise, take_raised,
         type_error,
     },
     return_value,
@@ -46,6 +46,9 @@ struct Parts {
     is_adding: bool,
     early: Option<Obj>,
 }
+
+/// The memory of drivers that have ended.
+static ROOM: Room = Room::new();
 
 static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
@@ -119,13 +122,12 @@ pub fn start(generator: Obj) -> Maybe<Deferred> {
         is_adding: false,
         early: None,
     };
-    // SAFETY: the allocation is filled with zeros, which is right for the rest.
+    // SAFETY: the class is alive, and its objects come back to this room.
     let driver = unsafe {
-        let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
-        let driver = Obj::owned(raw)?;
-        (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
-        driver
-    };
+        ROOM.make(class.0.as_ptr().cast(), |raw| {
+            (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
+        })
+    }?;
     deferred.with(|state| state.replace_canceller(Some(driver.clone())));
     if let Some((target, outcome)) = drive(&driver, Obj::none())? {
         target.callback(outcome)?;
@@ -446,8 +448,6 @@ unsafe extern "C" fn dealloc(raw: Raw) {
     unsafe {
         ffi::PyObject_GC_UnTrack(raw.cast());
         clear(raw);
-        let class = (*raw).ob_type;
-        ffi::PyObject_GC_Del(raw.cast());
-        ffi::Py_DECREF(class.cast());
+        ROOM.give_back(raw);
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     classes::{Kind, kind},
     failure,
-    python::{Attached, Maybe, Obj, Raised, Raw, enter, guarded, reraise, type_error},
+    python::{Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, reraise, type_error},
     twisted::names,
 };
 
@@ -27,6 +27,9 @@ struct Layout {
     /// Gone when the result has been handed over.
     deferred: UnsafeCell<Option<Deferred>>,
 }
+
+/// The memory of iterators that have ended.
+static ROOM: Room = Room::new();
 
 static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
@@ -71,12 +74,12 @@ pub fn new(deferred: &Deferred) -> Maybe {
     let Some(class) = CLASS.get() else {
         return Err(type_error("the module was not loaded"));
     };
-    // SAFETY: the allocation is filled with zeros, which is right for the rest.
+    // SAFETY: the class is alive, and its objects come back to this room.
     unsafe {
-        let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
-        let object = Obj::owned(raw)?;
-        (&raw mut (*raw.cast::<Layout>()).deferred).write(UnsafeCell::new(Some(deferred.clone())));
-        Ok(object)
+        ROOM.make(class.0.as_ptr().cast(), |raw| {
+            (&raw mut (*raw.cast::<Layout>()).deferred)
+                .write(UnsafeCell::new(Some(deferred.clone())));
+        })
     }
 }
 
@@ -249,8 +252,6 @@ unsafe extern "C" fn dealloc(raw: Raw) {
     unsafe {
         ffi::PyObject_GC_UnTrack(raw.cast());
         finish(raw);
-        let class = (*raw).ob_type;
-        ffi::PyObject_GC_Del(raw.cast());
-        ffi::Py_DECREF(class.cast());
+        ROOM.give_back(raw);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     classes::{Kind, Method, classes, facts, kind, overrides},
     entries::Entries,
     host::Python,
-    python::{Maybe, Obj, Raw, guarded},
+    python::{Maybe, Obj, Raw, Room, guarded},
 };
 
 /// What a Deferred is in memory.
@@ -39,6 +39,28 @@ pub struct Layout {
 pub const ATTRIBUTES: usize = std::mem::offset_of!(Layout, attributes);
 pub const WEAK_REFERENCES: usize = std::mem::offset_of!(Layout, weak_references);
 
+/// The memory of Deferreds that have ended, of the class itself.
+static ROOM: Room = Room::new();
+
+/// Writes what follows the header.
+///
+/// # Safety
+///
+/// `raw` is memory for a Deferred.
+#[inline(always)]
+unsafe fn fill(raw: Raw, state: State<Python>) {
+    // SAFETY: as the caller says. What a subclass adds is left as it is.
+    unsafe {
+        let layout = raw.cast::<Layout>();
+        (&raw mut (*layout).attributes).write(Cell::new(ptr::null_mut()));
+        (&raw mut (*layout).weak_references).write(Cell::new(ptr::null_mut()));
+        (&raw mut (*layout).debug_info).write(UnsafeCell::new(None));
+        (&raw mut (*layout).had_failure).write(Cell::new(false));
+        (&raw mut (*layout).is_unhandled).write(Cell::new(false));
+        (&raw mut (*layout).state).write(UnsafeCell::new(ManuallyDrop::new(state)));
+    }
+}
+
 /// A reference to a Deferred.
 #[derive(Clone)]
 #[repr(transparent)]
@@ -48,8 +70,12 @@ impl Deferred {
     /// A new Deferred of the class itself.
     #[inline(always)]
     pub fn new(state: State<Python>) -> Maybe<Self> {
-        // SAFETY: the class is alive and is laid out as said.
-        unsafe { Self::allocate(classes().deferred.as_ptr().cast(), state) }
+        // SAFETY: the class is alive and is laid out as said; its objects come back to this room.
+        let object = unsafe {
+            let class = classes().deferred.as_ptr().cast();
+            ROOM.make(class, |raw| fill(raw, state))
+        };
+        object.map(Deferred)
     }
 
     /// A new Deferred of `class`.
@@ -57,17 +83,12 @@ impl Deferred {
     /// # Safety
     ///
     /// `class` is the class of Deferreds or a subclass of it.
-    #[inline(always)]
     pub unsafe fn allocate(class: *mut ffi::PyTypeObject, state: State<Python>) -> Maybe<Self> {
-        // SAFETY: the allocation is filled with zeros, which is right for all but the state, and
-        // that is written before anything can look at it.
-        unsafe {
-            let raw = ffi::PyType_GenericAlloc(class, 0);
-            let object = Obj::owned(raw)?;
-            (&raw mut (*raw.cast::<Layout>()).state)
-                .write(UnsafeCell::new(ManuallyDrop::new(state)));
-            Ok(Deferred(object))
+        if classes().deferred.is(class.cast()) {
+            return Self::new(state);
         }
+        // SAFETY: as the caller says.
+        unsafe { Room::allocate(class, |raw| fill(raw, state)) }.map(Deferred)
     }
 
     /// The object as a Deferred, if it is one.
@@ -244,6 +265,9 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
         drop((*(*layout).debug_info.get()).take());
         dispose::end(&mut *(*layout).state.get());
         let class = (*raw).ob_type;
+        if classes().deferred.is(class.cast()) {
+            return ROOM.give_back(raw);
+        }
         if let Some(free) = (*class).tp_free {
             free(raw.cast());
         }

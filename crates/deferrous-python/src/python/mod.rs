@@ -4,6 +4,7 @@ mod arguments;
 mod context;
 mod obj;
 mod raise;
+mod room;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
 pub use context::Context;
@@ -12,3 +13,4 @@ pub use raise::{
     enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
     type_error, write_unraisable,
 };
+pub use room::Room;
