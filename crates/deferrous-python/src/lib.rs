@@ -1,10 +1,79 @@
-//! The extension module `deferrous._core`.
+//! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
+//! `deferrous`.
+//!
+//! Python objects are a host of that engine: [`host`] says how a callback is called and what a
+//! result is, [`deferred`] is the class, [`coroutine`] runs generators over it. Everything that
+//! programs can see is as in `twisted.internet.defer`.
 
-use pyo3::prelude::*;
+mod classes;
+mod coroutine;
+mod deferred;
+mod entries;
+mod failure;
+mod functions;
+mod host;
+mod link;
+mod list;
+mod python;
+mod race;
+mod return_value;
+mod sync;
+mod twisted;
 
+use pyo3::{PyErr, prelude::*};
+
+use python::{Maybe, Obj, Raised};
+
+/// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule]
 mod _core {
+    use super::*;
+
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
+    use super::race::race;
+    #[pymodule_export]
+    use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        load(module).map_err(|Raised| PyErr::fetch(module.py()))
+    }
+}
+
+/// Makes the classes and functions, and puts them into the module.
+fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
+    twisted::load()?;
+    deferred::make_awaiter()?;
+    coroutine::make_class()?;
+    let deferred = deferred::make_class()?;
+    let deferred_list = list::make_class(&deferred)?;
+    let functions = functions::all()?;
+    let parse_results = functions
+        .iter()
+        .find(|(name, _)| *name == "_parseDeferredListResult")
+        .map_or_else(Obj::none, |(_, function)| function.clone());
+    let subclasses = classes::register(deferred.clone(), deferred_list.clone(), parse_results)?;
+    // SAFETY: the module is alive.
+    let module = unsafe { Obj::borrowed(module.as_ptr()) };
+    let classes = [
+        ("Deferred", deferred),
+        ("DeferredList", deferred_list),
+        ("_DEFERRED_SUBCLASSES", subclasses),
+    ];
+    for (name, object) in classes.into_iter().chain(functions) {
+        module.setattr(&Obj::name(name)?, &object)?;
+    }
+    // SAFETY: the thread is attached.
+    let methods = unsafe { Obj::owned(pyo3::ffi::PyDict_New()) }?;
+    for (name, method) in failure::methods()? {
+        let name = Obj::name(name)?;
+        // SAFETY: the dict, the name and the method are alive.
+        unsafe { pyo3::ffi::PyDict_SetItem(methods.as_ptr(), name.as_ptr(), method.as_ptr()) };
+    }
+    module.setattr(&Obj::name("failure_methods")?, &methods)?;
+    Ok(())
 }

@@ -42,6 +42,8 @@ pub trait Host: Sized {
     /// - pausing from inside a link does not stop the links after it;
     /// - a Deferred that is paused when its turn comes ends the whole loop, and those below it on the
     ///   loop's stack stay unfinished until something else runs them;
+    /// - a link that fires another Deferred by [`Step::Forward`] is running until that one's links
+    ///   are done, and until then the outcome that the host has put in place is there;
     /// - while a Deferred waits, its outcome is the Deferred that its link returned;
     /// - Deferreds may wait for each other in a circle.
     const TO_THE_LETTER: bool = false;
@@ -84,6 +86,18 @@ pub trait Host: Sized {
     #[inline]
     fn may_take(&self, state: &State<Self>) -> bool {
         state.is_settled()
+    }
+
+    /// For a host with another way to wait: lets `cell` wait for `inner` and says so. `outcome` is
+    /// what the link returned.
+    #[inline]
+    fn wait_otherwise(
+        &self,
+        _cell: &Self::Cell,
+        _inner: &Self::Cell,
+        _outcome: &Self::Outcome,
+    ) -> bool {
+        false
     }
 
     /// The chain of `cell` ran dry: the place to note or clear an unhandled failure.

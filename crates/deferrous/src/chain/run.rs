@@ -180,28 +180,59 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
                 host.settled(&current);
                 match go_on(host, &mut current, hand) {
                     Some(next) => next,
-                    None => match below.pop() {
-                        Some(cell) => {
-                            current = cell;
-                            host.with(&current, |state| state.next(host, hand))
-                        }
+                    None => match ascend(host, &mut below, &mut current, hand) {
+                        Some(next) => next,
                         None => return,
                     },
                 }
             }
-            Next::Blocked if H::TO_THE_LETTER => return,
+            Next::Blocked if H::TO_THE_LETTER => {
+                while below
+                    .last()
+                    .is_some_and(|unfinished| !unfinished.is_running)
+                {
+                    below.pop();
+                }
+                match ascend(host, &mut below, &mut current, hand) {
+                    Some(next) => next,
+                    None => return,
+                }
+            }
             Next::Waits | Next::Blocked => {
                 if H::TO_THE_LETTER {
                     host.settled(&current);
                 }
-                match below.pop() {
-                    Some(cell) => current = cell,
+                match ascend(host, &mut below, &mut current, hand) {
+                    Some(next) => next,
                     None => return,
                 }
-                host.with(&current, |state| state.next(host, hand))
             }
         };
     }
+}
+
+/// A Deferred that the loop has left for another and comes back to.
+struct Unfinished<H: Host> {
+    cell: H::Cell,
+    /// Its link has not returned: it fires the Deferreds above.
+    is_running: bool,
+}
+
+/// Goes back to the Deferred that was left last.
+fn ascend<H: Host>(
+    host: &H,
+    below: &mut Vec<Unfinished<H>>,
+    current: &mut H::Cell,
+    hand: &mut H::Outcome,
+) -> Option<Next<H>> {
+    let unfinished = below.pop()?;
+    *current = unfinished.cell;
+    if unfinished.is_running {
+        drop(host.with(current, |state| state.replace_outcome(None)));
+        *hand = host.nothing();
+        return Some(Next::Returned(Step::Outcome));
+    }
+    Some(host.with(current, |state| state.next(host, hand)))
 }
 
 /// Calls `link` and those after it, while there are any and each leaves an outcome.
@@ -221,14 +252,17 @@ fn call_row<H: Host>(host: &H, cell: &H::Cell, link: H::Link, hand: &mut H::Outc
 /// any length in which each has one link keeps the stack empty.
 fn descend<H: Host>(
     host: &H,
-    below: &mut Vec<H::Cell>,
+    below: &mut Vec<Unfinished<H>>,
     current: &mut H::Cell,
     cell: H::Cell,
     more: bool,
 ) {
     let finished = mem::replace(current, cell);
     if more {
-        below.push(finished);
+        below.push(Unfinished {
+            cell: finished,
+            is_running: false,
+        });
     } else {
         host.settled(&finished);
     }
@@ -242,12 +276,9 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
     }
     // One that is on its way through its links has an outcome too, but not the one to be taken.
     let taken = host.with(inner, |state| {
-        if host.may_take(state) {
-            return state.outcome.replace(host.nothing());
-        }
-        state.waiters += 1;
-        state.links.push(Entry::Resume(current.clone()));
-        None
+        host.may_take(state)
+            .then(|| state.outcome.replace(host.nothing()))
+            .flatten()
     });
     match taken {
         Some(outcome) => {
@@ -255,7 +286,15 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
             host.settled(inner);
             host.with(current, |state| state.came(host, hand))
         }
+        None if host.wait_otherwise(current, inner, hand) => {
+            *hand = host.nothing();
+            Next::Waits
+        }
         None => {
+            host.with(inner, |state| {
+                state.waiters += 1;
+                state.links.push(Entry::Resume(current.clone()));
+            });
             let upstream = host.upstream(inner);
             drop(host.with(current, |state| {
                 if H::TO_THE_LETTER {
@@ -300,12 +339,19 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
 /// The running link of `current` returned an outcome for another Deferred.
 fn forward<H: Host>(
     host: &H,
-    below: &mut Vec<H::Cell>,
+    below: &mut Vec<Unfinished<H>>,
     current: &mut H::Cell,
     to: H::Cell,
     hand: &mut H::Outcome,
 ) -> Next<H> {
     match deliver(host, &to, hand) {
+        Delivered::Next(next) if H::TO_THE_LETTER => {
+            below.push(Unfinished {
+                cell: mem::replace(current, to),
+                is_running: true,
+            });
+            next
+        }
         Delivered::Next(next) => {
             let more = host.with(current, |state| {
                 state.store(host, &mut host.nothing());

@@ -1,0 +1,453 @@
+//! What runs generators and coroutines over Deferreds: `inlineCallbacks`, `ensureDeferred` and
+//! `Deferred.fromCoroutine`.
+//!
+//! A driver sends the result of each Deferred into the generator that waits for it. It is the
+//! canceller of the Deferred that stands for the whole, and a link of the one that is waited for.
+
+use std::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_void},
+    ptr,
+    sync::OnceLock,
+};
+
+use deferrous::chain::Host;
+use pyo3::ffi;
+
+use crate::{
+    classes::{Kind, Method, kind},
+    deferred::{CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    failure,
+    host::Python,
+    link::{Link, Shape},
+    python::{
+        Attached, Context, Maybe, Obj, Raised, Raw, Signature, enter, raise, take_raised,
+        type_error,
+    },
+    return_value,
+    twisted::{names, twisted},
+};
+
+/// What a driver is in memory.
+#[repr(C)]
+struct Layout {
+    base: ffi::PyObject,
+    /// Gone when the collector has ended it.
+    parts: UnsafeCell<Option<Parts>>,
+}
+
+struct Parts {
+    generator: Obj,
+    context: Context,
+    /// What the generator's result goes to; another one after each cancellation.
+    deferred: Deferred,
+    waiting_on: Option<Deferred>,
+    /// A link is being added: a result that comes before that has returned is put into `early`.
+    is_adding: bool,
+    early: Option<Obj>,
+}
+
+static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
+
+/// Makes the class of drivers.
+pub fn make_class() -> Maybe<()> {
+    let methods = vec![
+        method(
+            c"resume",
+            ONE_ARGUMENT(resume_method),
+            c"resume($self, result, /)\n--\n\nGo on with the result of what was waited for.",
+        ),
+        method(
+            c"cancel",
+            CALL_WITH_KEYWORDS(cancel_method),
+            c"cancel($self, deferred)\n--\n\nCancel what is waited for.",
+        ),
+    ];
+    let slots = vec![
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_methods, sealed(methods).cast()),
+    ];
+    let flags =
+        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let name = c"twisted.internet.defer._Driver";
+    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
+    let _ = CLASS.set(Attached(class));
+    Ok(())
+}
+
+/// Whether the object is a driver.
+#[inline(always)]
+pub fn is_driver(object: &Obj) -> bool {
+    CLASS
+        .get()
+        .is_some_and(|class| class.0.is(object.class().cast()))
+}
+
+/// Looks at the parts of a driver. `body` must run no Python code.
+#[inline(always)]
+fn with<R>(driver: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
+    // SAFETY: it is a driver, and `body` does not get here again.
+    match unsafe { &mut *(*driver.as_ptr().cast::<Layout>()).parts.get() } {
+        Some(parts) => Ok(body(parts)),
+        None => Err(ended()),
+    }
+}
+
+#[cold]
+fn ended() -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    let class = unsafe { ffi::PyExc_RuntimeError };
+    raise(
+        class,
+        "the coroutine was collected as garbage and cannot go on",
+    )
+}
+
+/// Runs `generator` until it waits or ends; Twisted's `_cancellableInlineCallbacks`.
+pub fn start(generator: Obj) -> Maybe<Deferred> {
+    let deferred = Deferred::unfired(None)?;
+    let Some(class) = CLASS.get() else {
+        return Err(type_error("the module was not loaded"));
+    };
+    let parts = Parts {
+        generator,
+        context: Context::copy_current()?,
+        deferred: deferred.clone(),
+        waiting_on: None,
+        is_adding: false,
+        early: None,
+    };
+    // SAFETY: the allocation is filled with zeros, which is right for the rest.
+    let driver = unsafe {
+        let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
+        let driver = Obj::owned(raw)?;
+        (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
+        driver
+    };
+    deferred.with(|state| state.replace_canceller(Some(driver.clone())));
+    if let Some((target, outcome)) = drive(&driver, Obj::none())? {
+        target.callback(outcome)?;
+    }
+    Ok(deferred)
+}
+
+/// Twisted's `Deferred.fromCoroutine`.
+pub fn from_coroutine(coro: &Obj) -> Maybe<Deferred> {
+    if is_generator(coro) || is_coroutine(coro)? {
+        return start(coro.clone());
+    }
+    // SAFETY: the object is alive.
+    let shown = unsafe { Obj::owned(ffi::PyObject_Repr(coro.as_ptr())) }?.to_text()?;
+    let class = twisted().not_a_coroutine.as_ptr();
+    Err(raise(class, &format!("{shown} is not a coroutine")))
+}
+
+fn is_generator(object: &Obj) -> bool {
+    // SAFETY: the object is alive.
+    unsafe {
+        ffi::PyGen_CheckExact(object.as_ptr()) != 0
+            || ffi::PyObject_TypeCheck(object.as_ptr(), &raw mut ffi::PyGen_Type) != 0
+    }
+}
+
+#[inline]
+fn is_coroutine(object: &Obj) -> Maybe<bool> {
+    // SAFETY: the object is alive.
+    unsafe {
+        if ffi::PyCoro_CheckExact(object.as_ptr()) != 0 {
+            return Ok(true);
+        }
+        let class = object.class();
+        if [
+            (*ffi::Py_None()).ob_type,
+            &raw mut ffi::PyLong_Type,
+            &raw mut ffi::PyBool_Type,
+            &raw mut ffi::PyUnicode_Type,
+            &raw mut ffi::PyBytes_Type,
+            &raw mut ffi::PyList_Type,
+            &raw mut ffi::PyTuple_Type,
+            &raw mut ffi::PyDict_Type,
+        ]
+        .contains(&class)
+        {
+            return Ok(false);
+        }
+    }
+    let arguments = [ptr::null_mut(), object.as_ptr()];
+    twisted().is_coroutine.call_with_room(arguments)?.is_true()
+}
+
+/// What a step of the generator came to.
+enum Sent {
+    Yielded(Obj),
+    Returned(Obj),
+}
+
+#[inline(always)]
+fn send(generator: &Obj, value: &Obj) -> Maybe<Sent> {
+    let mut result = ptr::null_mut();
+    // SAFETY: both objects are alive; the interpreter hands out one reference unless it raised.
+    unsafe {
+        match ffi::PyIter_Send(generator.as_ptr(), value.as_ptr(), &raw mut result) {
+            ffi::PySendResult::PYGEN_NEXT => Ok(Sent::Yielded(Obj::owned(result)?)),
+            ffi::PySendResult::PYGEN_RETURN => Ok(Sent::Returned(Obj::owned(result)?)),
+            ffi::PySendResult::PYGEN_ERROR => Err(Raised),
+        }
+    }
+}
+
+fn throw(generator: &Obj, failure: &Obj) -> Maybe<Sent> {
+    let thrown = match failure::exception_of(failure) {
+        Some(exception) => {
+            let arguments = [ptr::null_mut(), exception.as_ptr()];
+            generator.call_method(&names().throw, arguments)
+        }
+        None => {
+            let arguments = [ptr::null_mut(), generator.as_ptr()];
+            failure.call_method(&names().throw_into, arguments)
+        }
+    };
+    let raised = match thrown {
+        Ok(yielded) => return Ok(Sent::Yielded(yielded)),
+        Err(raised) => raised,
+    };
+    // SAFETY: an exception is set.
+    if unsafe { ffi::PyErr_ExceptionMatches(ffi::PyExc_StopIteration) } == 0 {
+        return Err(raised);
+    }
+    Ok(Sent::Returned(take_raised(raised).getattr(&names().value)?))
+}
+
+/// Runs the generator on from `result`, until it waits. Once it has ended, says which Deferred is
+/// to be fired with what.
+fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
+    let (generator, context) = with(driver, |parts| {
+        (parts.generator.clone(), parts.context.clone())
+    })?;
+    loop {
+        let failed = kind(&result) == Kind::Failure;
+        let sent = context.run(|| {
+            if failed {
+                throw(&generator, &result)
+            } else {
+                send(&generator, &result)
+            }
+        });
+        let outcome = match sent {
+            Ok(Sent::Yielded(yielded)) => match wait_for(driver, yielded)? {
+                Some(next) => {
+                    result = next;
+                    continue;
+                }
+                None => return Ok(None),
+            },
+            Ok(Sent::Returned(value)) => value,
+            Err(raised) => ended_by(driver, raised)?,
+        };
+        let target = with(driver, |parts| parts.deferred.clone())?;
+        return Ok(Some((target, outcome)));
+    }
+}
+
+/// The outcome of a generator that an exception has ended.
+#[cold]
+fn ended_by(driver: &Obj, raised: Raised) -> Maybe {
+    // SAFETY: an exception is set, and the class is alive.
+    let returned = unsafe { ffi::PyErr_ExceptionMatches(twisted().generator_return.as_ptr()) } != 0;
+    if returned {
+        return return_value::of(&take_raised(raised));
+    }
+    let debug = with(driver, |parts| parts.deferred.clone())?.debug();
+    Ok(failure::from_raised(raised, debug))
+}
+
+/// The generator has yielded something: what it goes on with, unless it has to wait.
+#[inline(always)]
+fn wait_for(driver: &Obj, yielded: Obj) -> Maybe<Option<Obj>> {
+    if kind(&yielded) == Kind::Deferred {
+        // SAFETY: its kind has just been looked at.
+        return wait_for_deferred(driver, unsafe { Deferred::from_object(yielded) });
+    }
+    if is_coroutine(&yielded)? || is_generator(&yielded) {
+        return wait_for_deferred(driver, start(yielded)?);
+    }
+    Ok(Some(yielded))
+}
+
+#[inline(always)]
+fn wait_for_deferred(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
+    if deferred.overrides(Method::AddBoth) || deferred.overrides(Method::RunCallbacks) {
+        return wait_by_method(driver, deferred);
+    }
+    let taken = deferred.with(|state| {
+        (state.is_called() && state.is_settled())
+            .then(|| state.replace_outcome(Some(Obj::none())))
+            .flatten()
+    });
+    if let Some(result) = taken {
+        Python.settled(&deferred);
+        return Ok(Some(result));
+    }
+    with(driver, |parts| parts.is_adding = true)?;
+    deferred.add(Link::driver(driver.clone()))?;
+    added(driver, deferred)
+}
+
+#[cold]
+fn wait_by_method(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
+    with(driver, |parts| parts.is_adding = true)?;
+    let resume = driver.get("resume")?;
+    let arguments = [ptr::null_mut(), resume.as_ptr()];
+    deferred
+        .object()
+        .call_method(&names().add_both, arguments)?;
+    added(driver, deferred)
+}
+
+/// The link has been added: either it has run already, or the generator waits.
+#[inline(always)]
+fn added(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
+    let (early, before) = with(driver, |parts| {
+        parts.is_adding = false;
+        match parts.early.take() {
+            Some(early) => (Some(early), None),
+            None => (None, parts.waiting_on.replace(deferred)),
+        }
+    })?;
+    drop(before);
+    Ok(early)
+}
+
+/// What was waited for has an outcome. If that ends the generator, says which Deferred is to be
+/// fired with what.
+#[inline(always)]
+pub fn resume(driver: &Obj, outcome: &Obj) -> Maybe<Option<(Deferred, Obj)>> {
+    let is_early = with(driver, |parts| {
+        if parts.is_adding {
+            parts.is_adding = false;
+            parts.early = Some(outcome.clone());
+            return true;
+        }
+        false
+    })?;
+    if is_early {
+        return Ok(None);
+    }
+    drive(driver, outcome.clone())
+}
+
+/// The canceller of the Deferred that stands for the whole.
+///
+/// The Deferred fails with an error that only its first link sees, which is put before all others.
+pub fn cancel(driver: &Obj, deferred: &Deferred) -> Maybe<()> {
+    let link = Link::cancelling(driver.clone());
+    deferred.with(|state| state.links_mut().push_front(link));
+    deferred.errback(Some(&twisted().internal_cancelled.call(&[])?))
+}
+
+/// The link that [`cancel`] adds: cancels what is waited for, and lets the Deferred wait for what
+/// the generator makes of that.
+#[cold]
+pub fn cancelled(driver: &Obj, failure: &Obj) -> Maybe {
+    let internal = twisted().internal_cancelled.as_ptr();
+    failure.call_method(&names().trap, [ptr::null_mut(), internal])?;
+    let deferred = Deferred::unfired(Some(driver.clone()))?;
+    let (before, awaited) = with(driver, |parts| {
+        let before = std::mem::replace(&mut parts.deferred, deferred.clone());
+        (before, parts.waiting_on.clone())
+    })?;
+    drop(before);
+    match awaited {
+        Some(awaited) => awaited.call_cancel()?,
+        // SAFETY: reading a static of the interpreter.
+        None => return Err(raise(unsafe { ffi::PyExc_AssertionError }, "")),
+    }
+    with(driver, |parts| parts.deferred.clone()).map(Deferred::into_object)
+}
+
+/// A link of this module's as programs see it.
+pub fn show(link: &Link) -> Maybe {
+    link.first().get(match link.shape {
+        Shape::Cancelling => "cancel",
+        _ => "resume",
+    })
+}
+
+/// The canceller as programs see it.
+pub fn bound_cancel(driver: &Obj) -> Maybe {
+    driver.getattr(&names().cancel)
+}
+
+unsafe extern "C" fn resume_method(raw: Raw, result: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a driver and an object.
+    enter(|| unsafe {
+        if let Some((target, outcome)) = resume(&Obj::borrowed(raw), &Obj::borrowed(result))? {
+            target.callback(outcome)?;
+        }
+        Ok(Obj::none())
+    })
+}
+
+const CANCEL: Signature<1> = Signature {
+    function: "cancel",
+    names: ["deferred"],
+    required: 1,
+};
+
+unsafe extern "C" fn cancel_method(
+    raw: Raw,
+    arguments: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter with a driver.
+    enter(|| unsafe {
+        let [deferred] = CANCEL.bind(arguments, count, names)?;
+        let Some(deferred) = Deferred::of(&Obj::borrowed(deferred)) else {
+            return Err(type_error("cancel() needs the Deferred that is cancelled"));
+        };
+        cancel(&Obj::borrowed(raw), &deferred)?;
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    unsafe {
+        let class = (*raw).ob_type;
+        let mut all = vec![class.cast()];
+        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
+            all.push(parts.generator.as_ptr());
+            all.push(parts.context.object().as_ptr());
+            all.push(parts.deferred.object().as_ptr());
+            all.extend(parts.waiting_on.iter().map(|inner| inner.object().as_ptr()));
+            all.extend(parts.early.iter().map(Obj::as_ptr));
+        }
+        for object in all {
+            let status = visit(object, argument);
+            if status != 0 {
+                return status;
+            }
+        }
+    }
+    0
+}
+
+unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: called by the collector; what is taken is dropped after.
+    drop(unsafe { (*(*raw.cast::<Layout>()).parts.get()).take() });
+    0
+}
+
+unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: called by the interpreter when nothing refers to the object any more.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        clear(raw);
+        let class = (*raw).ob_type;
+        ffi::PyObject_GC_Del(raw.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}

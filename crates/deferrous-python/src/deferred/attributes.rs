@@ -1,0 +1,330 @@
+//! The attributes of a Deferred, those with an underscore included: other code reads and sets them.
+
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use pyo3::ffi;
+
+use super::{Deferred, class::getset, debug};
+use crate::{
+    classes::Kind,
+    coroutine,
+    entries::Entries,
+    python::{Maybe, Obj, Raised, Raw, enter, enter_status, raise, type_error},
+};
+
+/// The attributes of the class.
+pub fn all() -> Vec<ffi::PyGetSetDef> {
+    vec![
+        getset(
+            c"called",
+            get_called,
+            Some(set_called),
+            c"Whether the Deferred was fired or cancelled.",
+        ),
+        getset(
+            c"paused",
+            get_paused,
+            Some(set_paused),
+            c"How often the Deferred was paused and not unpaused; waiting counts as once.",
+        ),
+        getset(
+            c"result",
+            get_result,
+            Some(set_result),
+            c"The result as it stands; absent until the Deferred is fired.",
+        ),
+        getset(
+            c"_callbacks",
+            get_callbacks,
+            Some(set_callbacks),
+            c"The callbacks that have not run yet.",
+        ),
+        getset(
+            c"_canceller",
+            get_canceller,
+            Some(set_canceller),
+            c"What cancel() calls.",
+        ),
+        getset(
+            c"_chainedTo",
+            get_chained_to,
+            Some(set_chained_to),
+            c"The Deferred that this one waits for.",
+        ),
+        getset(
+            c"_debugInfo",
+            get_debug_info,
+            Some(set_debug_info),
+            c"Who made and fired the Deferred, and a failure that nobody has handled.",
+        ),
+        getset(
+            c"_runningCallbacks",
+            get_running,
+            Some(set_running),
+            c"Whether a callback is running.",
+        ),
+        getset(
+            c"_suppressAlreadyCalled",
+            get_suppress,
+            Some(set_suppress),
+            c"Whether the next firing is ignored, since the Deferred was cancelled.",
+        ),
+        getset(
+            c"__dict__",
+            get_dict,
+            Some(ffi::PyObject_GenericSetDict),
+            c"The attributes that programs have set.",
+        ),
+    ]
+}
+
+macro_rules! getter {
+    ($name:ident, $body:expr) => {
+        unsafe extern "C" fn $name(raw: Raw, _: *mut c_void) -> Raw {
+            // SAFETY: called by the interpreter with a Deferred.
+            let deferred = unsafe { Deferred::from_self(&raw) };
+            let body: fn(&Deferred) -> Maybe = $body;
+            enter(|| body(deferred))
+        }
+    };
+}
+
+macro_rules! setter {
+    ($name:ident, $body:expr) => {
+        unsafe extern "C" fn $name(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+            // SAFETY: called by the interpreter with a Deferred and an object, or null to delete.
+            let deferred = unsafe { Deferred::from_self(&raw) };
+            // SAFETY: as above.
+            let value = (!value.is_null()).then(|| unsafe { Obj::borrowed(value) });
+            let body: fn(&Deferred, Option<Obj>) -> Maybe<()> = $body;
+            enter_status(|| body(deferred, value))
+        }
+    };
+}
+
+/// What is left of a flag that is deleted: Twisted's class attribute.
+fn truth(value: Option<Obj>) -> Maybe<bool> {
+    value.map_or(Ok(false), |value| value.is_true())
+}
+
+fn not_none(value: Option<Obj>) -> Option<Obj> {
+    value.filter(|value| !value.is(crate::twisted::none()))
+}
+
+getter!(get_called, |d| Ok(Obj::bool(
+    d.with(|state| state.is_called())
+)));
+setter!(set_called, |d, value| {
+    let on = truth(value)?;
+    d.with(|state| state.set_called(on));
+    Ok(())
+});
+
+getter!(get_paused, |d| Obj::int(
+    d.with(|state| state.holds()) as isize
+));
+setter!(set_paused, |d, value| {
+    let Some(value) = value else {
+        d.with(|state| state.set_holds(0));
+        return Ok(());
+    };
+    // SAFETY: the object is alive.
+    let count = unsafe { ffi::PyLong_AsLong(value.as_ptr()) };
+    // SAFETY: the thread is attached.
+    if count == -1 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+        return Err(Raised);
+    }
+    let count = i32::try_from(count).map_err(|_| type_error("Deferred.paused is out of range"))?;
+    d.with(|state| state.set_holds(count));
+    Ok(())
+});
+
+getter!(
+    get_result,
+    |d| match d.with(|state| state.outcome().cloned()) {
+        Some(result) => Ok(result),
+        None => Err(no_attribute(d, "result")),
+    }
+);
+setter!(set_result, |d, value| {
+    let deleted = value.is_none();
+    let before = d.with(|state| state.replace_outcome(value));
+    if deleted && before.is_none() {
+        return Err(no_attribute(d, "result"));
+    }
+    Ok(())
+});
+
+#[cold]
+fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
+    // SAFETY: the class is alive and its name ends with a zero.
+    let class = unsafe { std::ffi::CStr::from_ptr((*deferred.object().class()).tp_name) };
+    let class = class.to_string_lossy();
+    let class = class.rsplit('.').next().unwrap_or("Deferred");
+    // SAFETY: reading a static of the interpreter.
+    let error = unsafe { ffi::PyExc_AttributeError };
+    raise(
+        error,
+        &format!("'{class}' object has no attribute '{name}'"),
+    )
+}
+
+getter!(get_callbacks, |d| d.callbacks());
+setter!(set_callbacks, |d, value| {
+    let Some(list) = value else {
+        return Err(type_error("Deferred._callbacks cannot be deleted"));
+    };
+    // SAFETY: the object is alive.
+    if unsafe { ffi::PyList_Check(list.as_ptr()) } == 0 {
+        return Err(type_error("Deferred._callbacks must be a list"));
+    }
+    let before = d.with(|state| std::mem::replace(state.links_mut(), Entries::Listed(list)));
+    drop(before);
+    Ok(())
+});
+
+getter!(
+    get_canceller,
+    |d| match d.with(|state| state.canceller().cloned()) {
+        Some(canceller) if coroutine::is_driver(&canceller) => coroutine::bound_cancel(&canceller),
+        Some(canceller) => Ok(canceller),
+        None => Ok(Obj::none()),
+    }
+);
+setter!(set_canceller, |d, value| {
+    drop(d.with(|state| state.replace_canceller(not_none(value))));
+    Ok(())
+});
+
+getter!(get_chained_to, |d| Ok(d
+    .with(|state| state.waiting_on().cloned())
+    .map_or_else(Obj::none, Deferred::into_object)));
+setter!(set_chained_to, |d, value| {
+    let upstream = match not_none(value) {
+        None => None,
+        Some(value) if crate::classes::kind(&value) == Kind::Deferred => Deferred::of(&value),
+        Some(_) => return Err(type_error("Deferred._chainedTo must be a Deferred or None")),
+    };
+    drop(d.with(|state| state.replace_upstream(upstream)));
+    Ok(())
+});
+
+getter!(get_debug_info, debug::show);
+setter!(set_debug_info, |d, value| {
+    if value
+        .as_ref()
+        .is_none_or(|value| value.is(crate::twisted::none()))
+    {
+        d.layout().had_failure.set(false);
+        d.layout().is_unhandled.set(false);
+    }
+    debug::replace(d, not_none(value));
+    Ok(())
+});
+
+getter!(get_running, |d| Ok(Obj::bool(
+    d.with(|state| state.is_running())
+)));
+setter!(set_running, |d, value| {
+    let on = truth(value)?;
+    d.with(|state| state.set_running(on));
+    Ok(())
+});
+
+getter!(get_suppress, |d| Ok(Obj::bool(
+    d.with(|state| state.swallows_next())
+)));
+setter!(set_suppress, |d, value| {
+    let on = truth(value)?;
+    d.with(|state| state.set_swallows_next(on));
+    Ok(())
+});
+
+getter!(get_dict, |d| {
+    // SAFETY: the object is alive and its class says where its dict is.
+    unsafe {
+        Obj::owned(ffi::PyObject_GenericGetDict(
+            d.object().as_ptr(),
+            ptr::null_mut(),
+        ))
+    }
+});
+
+/// What an instance of Twisted's class has in its `__dict__`, for pickling and copying.
+pub fn as_dict(deferred: &Deferred) -> Maybe {
+    // SAFETY: the thread is attached, and the dicts and values are alive.
+    unsafe {
+        let dict = Obj::owned(ffi::PyDict_New())?;
+        let own = get_dict(deferred.object().as_ptr(), ptr::null_mut());
+        let own = Obj::owned(own)?;
+        let names = [
+            "_callbacks",
+            "_canceller",
+            "called",
+            "paused",
+            "_chainedTo",
+            "_debugInfo",
+            "_suppressAlreadyCalled",
+            "result",
+        ];
+        for name in names {
+            let name = Obj::name(name)?;
+            match deferred.object().getattr(&name) {
+                Ok(value) => {
+                    if ffi::PyDict_SetItem(dict.as_ptr(), name.as_ptr(), value.as_ptr()) < 0 {
+                        return Err(Raised);
+                    }
+                }
+                Err(Raised) => ffi::PyErr_Clear(),
+            }
+        }
+        if ffi::PyDict_Update(dict.as_ptr(), own.as_ptr()) < 0 {
+            return Err(Raised);
+        }
+        Ok(dict)
+    }
+}
+
+/// `str` and `repr`.
+///
+/// # Safety
+///
+/// Called by the interpreter with a Deferred.
+pub unsafe extern "C" fn repr(raw: Raw) -> Raw {
+    // SAFETY: as said.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| {
+        let class = deferred.object().getattr(&crate::twisted::names().class)?;
+        let class = class.getattr(&crate::twisted::names().name)?.to_text()?;
+        let (waits, outcome) = deferred.with(|state| {
+            (
+                state.waiting_on().map(|inner| inner.object().as_ptr()),
+                state.outcome().cloned(),
+            )
+        });
+        let rest = match (waits, outcome) {
+            (Some(inner), _) => format!(" waiting on Deferred at 0x{:x}", inner.addr()),
+            (None, None) => String::new(),
+            (None, Some(outcome)) => {
+                // SAFETY: the object is alive.
+                let text = unsafe { Obj::owned(ffi::PyObject_Repr(outcome.as_ptr())) }?;
+                return text_of(&class, raw, &text);
+            }
+        };
+        Obj::text(&format!("<{class} at 0x{:x}{rest}>", raw.addr()))
+    })
+}
+
+/// The text with a result in it, which may hold what UTF-8 cannot.
+fn text_of(class: &str, raw: Raw, result: &Obj) -> Maybe {
+    let before = Obj::text(&format!("<{class} at 0x{:x} current result: ", raw.addr()))?;
+    let after = Obj::text(">")?;
+    // SAFETY: all are `str` and alive.
+    unsafe {
+        let text = Obj::owned(ffi::PyUnicode_Concat(before.as_ptr(), result.as_ptr()))?;
+        Obj::owned(ffi::PyUnicode_Concat(text.as_ptr(), after.as_ptr()))
+    }
+}

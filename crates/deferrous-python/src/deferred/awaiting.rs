@@ -1,0 +1,256 @@
+//! What `await deferred` and `yield from deferred` iterate over: the Deferred itself, until it has a
+//! result.
+
+use std::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_void},
+    ptr,
+    sync::OnceLock,
+};
+
+use pyo3::ffi;
+
+use super::{
+    Deferred,
+    class::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+};
+use crate::{
+    classes::{Kind, kind},
+    failure,
+    python::{Attached, Maybe, Obj, Raised, Raw, enter, guarded, reraise, type_error},
+    twisted::names,
+};
+
+#[repr(C)]
+struct Layout {
+    base: ffi::PyObject,
+    /// Gone when the result has been handed over.
+    deferred: UnsafeCell<Option<Deferred>>,
+}
+
+static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
+
+/// Makes the class of the iterators.
+pub fn make() -> Maybe<()> {
+    let methods = vec![
+        method(
+            c"send",
+            ONE_ARGUMENT(send),
+            c"send($self, value, /)\n--\n\nGo on; the value is not looked at.",
+        ),
+        method(
+            c"throw",
+            CALL_WITH_KEYWORDS(throw),
+            c"throw($self, typ, val=None, tb=None, /)\n--\n\nEnd the wait with an exception.",
+        ),
+        method(
+            c"close",
+            NO_ARGUMENTS(close),
+            c"close($self)\n--\n\nEnd the wait.",
+        ),
+    ];
+    let slots = vec![
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as *mut c_void),
+        slot(ffi::Py_tp_iternext, next as *mut c_void),
+        slot(ffi::Py_am_send, am_send as *mut c_void),
+        slot(ffi::Py_tp_methods, sealed(methods).cast()),
+    ];
+    let flags =
+        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let name = c"twisted.internet.defer._DeferredIterator";
+    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
+    let _ = CLASS.set(Attached(class));
+    Ok(())
+}
+
+/// An iterator over `deferred`.
+pub fn new(deferred: &Deferred) -> Maybe {
+    let Some(class) = CLASS.get() else {
+        return Err(type_error("the module was not loaded"));
+    };
+    // SAFETY: the allocation is filled with zeros, which is right for the rest.
+    unsafe {
+        let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
+        let object = Obj::owned(raw)?;
+        (&raw mut (*raw.cast::<Layout>()).deferred).write(UnsafeCell::new(Some(deferred.clone())));
+        Ok(object)
+    }
+}
+
+/// The Deferred, unless the end was reached.
+///
+/// # Safety
+///
+/// `raw` is one of these iterators.
+unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
+    // SAFETY: as the caller says; the reference is copied, and nothing runs meanwhile.
+    unsafe { (*(*raw.cast::<Layout>()).deferred.get()).clone() }
+}
+
+/// # Safety
+///
+/// `raw` is one of these iterators.
+unsafe fn finish(raw: Raw) {
+    // SAFETY: as the caller says; what is taken is dropped after.
+    drop(unsafe { (*(*raw.cast::<Layout>()).deferred.get()).take() });
+}
+
+/// What the next step comes to.
+enum Next {
+    Yield(Obj),
+    Return(Obj),
+}
+
+/// # Safety
+///
+/// `raw` is one of these iterators.
+unsafe fn step(raw: Raw) -> Maybe<Next> {
+    // SAFETY: as the caller says.
+    let Some(deferred) = (unsafe { waited_for(raw) }) else {
+        return Ok(Next::Return(Obj::none()));
+    };
+    let result = deferred.with(|state| {
+        if !state.is_called() || state.holds() != 0 {
+            return None;
+        }
+        state.outcome().cloned()
+    });
+    let Some(result) = result else {
+        return Ok(Next::Yield(deferred.into_object()));
+    };
+    // SAFETY: as the caller says.
+    unsafe { finish(raw) };
+    if kind(&result) != Kind::Failure {
+        return Ok(Next::Return(result));
+    }
+    super::debug::note(&deferred, false);
+    match failure::exception_of(&result) {
+        Some(exception) => Err(reraise(exception)),
+        None => {
+            result.call_method(&names().raise_exception, [ptr::null_mut()])?;
+            Err(type_error(
+                "a failure was asked to raise its exception and did not",
+            ))
+        }
+    }
+}
+
+/// Raises `StopIteration(value)`, unless that is `None`: then null alone says so.
+fn stop(value: Obj) -> Raised {
+    if !value.is(crate::twisted::none()) {
+        // SAFETY: the class and the value are alive. A tuple or an exception as the value would be
+        // taken for the arguments or the exception, so the instance is made here.
+        unsafe {
+            let class = ffi::PyExc_StopIteration;
+            let arguments = [ptr::null_mut(), value.as_ptr()];
+            if let Ok(exception) = Obj::borrowed(class).call_with_room(arguments) {
+                ffi::PyErr_SetObject(class, exception.as_ptr());
+            }
+        }
+    }
+    Raised
+}
+
+unsafe extern "C" fn next(raw: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| match unsafe { step(raw) }? {
+        Next::Yield(deferred) => Ok(deferred),
+        Next::Return(value) => Err(stop(value)),
+    })
+}
+
+unsafe extern "C" fn send(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| match unsafe { step(raw) }? {
+        Next::Yield(deferred) => Ok(deferred),
+        Next::Return(value) => {
+            let is_none = value.is(crate::twisted::none());
+            let raised = stop(value);
+            if is_none {
+                // SAFETY: the class is alive.
+                unsafe { ffi::PyErr_SetNone(ffi::PyExc_StopIteration) };
+            }
+            Err(raised)
+        }
+    })
+}
+
+unsafe extern "C" fn am_send(raw: Raw, _: Raw, result: *mut Raw) -> ffi::PySendResult {
+    // SAFETY: called by the interpreter, which gives room for the result.
+    unsafe {
+        match guarded(|| step(raw)) {
+            Ok(Next::Yield(deferred)) => {
+                *result = deferred.into_ptr();
+                ffi::PySendResult::PYGEN_NEXT
+            }
+            Ok(Next::Return(value)) => {
+                *result = value.into_ptr();
+                ffi::PySendResult::PYGEN_RETURN
+            }
+            Err(Raised) => {
+                *result = ptr::null_mut();
+                ffi::PySendResult::PYGEN_ERROR
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize_t, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter, with `count` arguments that are alive.
+    enter(|| unsafe {
+        finish(raw);
+        if count == 0 {
+            return Err(type_error("throw expected at least 1 argument, got 0"));
+        }
+        let first = Obj::borrowed(*arguments);
+        if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
+            return Err(reraise(first));
+        }
+        let value = if count > 1 {
+            *arguments.add(1)
+        } else {
+            ffi::Py_None()
+        };
+        ffi::PyErr_SetObject(first.as_ptr(), value);
+        Err(Raised)
+    })
+}
+
+unsafe extern "C" fn close(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        finish(raw);
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    unsafe {
+        let status = visit((*raw).ob_type.cast(), argument);
+        match &*(*raw.cast::<Layout>()).deferred.get() {
+            Some(deferred) if status == 0 => visit(deferred.object().as_ptr(), argument),
+            _ => status,
+        }
+    }
+}
+
+unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: called by the collector.
+    unsafe { finish(raw) };
+    0
+}
+
+unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: called by the interpreter when nothing refers to the object any more.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        finish(raw);
+        let class = (*raw).ob_type;
+        ffi::PyObject_GC_Del(raw.cast());
+        ffi::Py_DECREF(class.cast());
+    }
+}

@@ -1,0 +1,510 @@
+//! The methods of a Deferred, as the interpreter calls them.
+
+use std::{ffi::c_int, ptr};
+
+use deferrous::chain::State;
+use pyo3::ffi;
+
+use super::{
+    Deferred, awaiting,
+    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, method},
+    debug,
+};
+use crate::{
+    classes::{Method, classes},
+    coroutine,
+    entries::{self, Entries},
+    link::{Link, Side},
+    python::{
+        Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
+    },
+    twisted::{names, twisted},
+};
+
+type Count = ffi::Py_ssize_t;
+
+/// The methods of the class.
+pub fn all() -> Vec<ffi::PyMethodDef> {
+    vec![
+        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), c"addCallback($self, callback, /, *args, **kwargs)\n--\n\nAdd a callback, which is called with the result and the arguments given here.\n\nA failure passes it by. What it returns, or raises, is the next result. Returns\nthe Deferred itself."),
+        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), c"addErrback($self, errback, /, *args, **kwargs)\n--\n\nAdd an errback, which is called with the Failure and the arguments given here.\n\nA result that is no failure passes it by. Returns the Deferred itself."),
+        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), c"addBoth($self, callback, /, *args, **kwargs)\n--\n\nAdd a callable that is both callback and errback. Returns the Deferred itself."),
+        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), c"addCallbacks($self, callback, errback=None, callbackArgs=(), callbackKeywords={}, errbackArgs=(), errbackKeywords={})\n--\n\nAdd a callback and an errback, one of which is called. Returns the Deferred itself."),
+        method(c"callback", CALL_WITH_KEYWORDS(callback), c"callback($self, result)\n--\n\nFire the Deferred with a result, and run its callbacks.\n\nRaises AlreadyCalledError if it was fired before."),
+        method(c"errback", CALL_WITH_KEYWORDS(errback), c"errback($self, fail=None)\n--\n\nFire the Deferred with a failure, and run its errbacks.\n\nThe argument is a Failure or an exception; without one, the exception that is\nbeing handled. Raises AlreadyCalledError if it was fired before."),
+        method(c"pause", NO_ARGUMENTS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
+        method(c"unpause", NO_ARGUMENTS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
+        method(c"cancel", NO_ARGUMENTS(cancel), c"cancel($self)\n--\n\nGive up what the Deferred stands for.\n\nBefore it is fired, the canceller is called; if that does not fire it, it fails\nwith CancelledError. While it waits for another Deferred, that one is cancelled."),
+        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), c"chainDeferred($self, d)\n--\n\nFire another Deferred with the result of this one. Returns the Deferred itself."),
+        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), c"fromCoroutine($type, coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nRaises NotACoroutineError if it is not a coroutine."),
+        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"Note a new class of Deferreds."),
+        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"Deferred[T], for annotations."),
+        method(c"__await__", NO_ARGUMENTS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
+        method(c"__getstate__", NO_ARGUMENTS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
+        method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
+        method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
+        method(c"_runCallbacks", NO_ARGUMENTS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
+        method(c"_continuation", NO_ARGUMENTS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
+    ]
+}
+
+/// `addCallback`, `addErrback` and `addBoth`.
+///
+/// # Safety
+///
+/// `raw` is a Deferred; the rest is as the interpreter gave it.
+#[inline(always)]
+unsafe fn add_side(raw: Raw, arguments: *const Raw, count: Count, names: Raw, side: Side) -> Maybe {
+    // SAFETY: as the caller says: there are `count` arguments and as many more as names.
+    unsafe {
+        let deferred = Deferred::from_self(&raw);
+        if count == 0 || !names.is_null() {
+            return add_with_keywords(deferred, arguments, count, names, side);
+        }
+        let callable = Obj::borrowed(*arguments);
+        let rest = count.unsigned_abs() - 1;
+        deferred.add(Link::with_arguments(
+            callable,
+            arguments.add(1),
+            rest,
+            None,
+            side,
+        )?)?;
+        Ok(deferred.object().clone())
+    }
+}
+
+/// The same with keyword arguments, one of which may be the callable.
+///
+/// # Safety
+///
+/// As for [`add_side`].
+#[cold]
+unsafe fn add_with_keywords(
+    deferred: &Deferred,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+    side: Side,
+) -> Maybe {
+    let (function, parameter) = match side {
+        Side::Callback => ("addCallback", "callback"),
+        Side::Errback => ("addErrback", "errback"),
+        Side::Both => ("addBoth", "callback"),
+    };
+    // SAFETY: as the caller says; the values of keywords follow the positional arguments.
+    unsafe {
+        let keywords = keyword_dict(arguments.offset(count), names)?;
+        let key = Obj::name(parameter)?;
+        let named = keywords.as_ref().and_then(|dict| {
+            let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
+            (!found.is_null()).then(|| Obj::borrowed(found))
+        });
+        if let (Some(_), Some(dict)) = (&named, &keywords) {
+            ffi::PyDict_DelItem(dict.as_ptr(), key.as_ptr());
+        }
+        let (callable, rest) = match (count, named) {
+            (0, None) => {
+                return Err(type_error(&format!(
+                    "Deferred.{function}() missing 1 required positional argument: '{parameter}'"
+                )));
+            }
+            (0, Some(named)) => (named, 0),
+            (_, Some(_)) => {
+                return Err(type_error(&format!(
+                    "Deferred.{function}() got multiple values for argument '{parameter}'"
+                )));
+            }
+            (_, None) => (Obj::borrowed(*arguments), count.unsigned_abs() - 1),
+        };
+        let keywords = keywords.filter(|dict| ffi::PyDict_Size(dict.as_ptr()) > 0);
+        let first = arguments.add(usize::from(count > 0));
+        deferred.add(Link::with_arguments(callable, first, rest, keywords, side)?)?;
+        Ok(deferred.object().clone())
+    }
+}
+
+unsafe extern "C" fn add_callback(
+    raw: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Callback) })
+}
+
+unsafe extern "C" fn add_errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Errback) })
+}
+
+unsafe extern "C" fn add_both(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Both) })
+}
+
+const ADD_CALLBACKS: Signature<6> = Signature {
+    function: "Deferred.addCallbacks",
+    names: [
+        "callback",
+        "errback",
+        "callbackArgs",
+        "callbackKeywords",
+        "errbackArgs",
+        "errbackKeywords",
+    ],
+    required: 1,
+};
+
+unsafe extern "C" fn add_callbacks(
+    raw: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let deferred = Deferred::from_self(&raw);
+        let bound = ADD_CALLBACKS.bind(arguments, count, names)?;
+        deferred.add(pair(bound)?)?;
+        Ok(deferred.object().clone())
+    })
+}
+
+/// The link of `addCallbacks`.
+///
+/// # Safety
+///
+/// The arguments are null or alive.
+unsafe fn pair(bound: [Raw; 6]) -> Maybe<Link> {
+    // SAFETY: as the caller says.
+    unsafe {
+        let given = |raw: Raw| !raw.is_null() && !ptr::eq(raw, ffi::Py_None());
+        let [callback, errback, rest @ ..] = bound;
+        let callback = Obj::borrowed(callback);
+        let has_errback = given(errback);
+        let failthru = || twisted().failthru.clone();
+        if !rest.iter().any(|&raw| given(raw)) {
+            return Ok(if has_errback {
+                Link::pair(callback, Obj::borrowed(errback))
+            } else {
+                Link::plain(callback, Side::Callback)
+            });
+        }
+        let errback = if has_errback {
+            Obj::borrowed(errback)
+        } else {
+            failthru()
+        };
+        let arguments = |raw: Raw| {
+            if given(raw) {
+                Obj::borrowed(raw)
+            } else {
+                twisted().empty.clone()
+            }
+        };
+        let keywords = |raw: Raw| {
+            if given(raw) {
+                Ok(Obj::borrowed(raw))
+            } else {
+                Obj::owned(ffi::PyDict_New())
+            }
+        };
+        let callback = Obj::tuple([callback, arguments(rest[0]), keywords(rest[1])?])?;
+        let errback = Obj::tuple([errback, arguments(rest[2]), keywords(rest[3])?])?;
+        Ok(Link::listed(Obj::tuple([callback, errback])?))
+    }
+}
+
+const CALLBACK: Signature<1> = Signature {
+    function: "Deferred.callback",
+    names: ["result"],
+    required: 1,
+};
+
+unsafe extern "C" fn callback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [outcome] = CALLBACK.bind(arguments, count, names)?;
+        Deferred::from_self(&raw).callback(Obj::borrowed(outcome))?;
+        Ok(Obj::none())
+    })
+}
+
+const ERRBACK: Signature<1> = Signature {
+    function: "Deferred.errback",
+    names: ["fail"],
+    required: 0,
+};
+
+unsafe extern "C" fn errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [fail] = ERRBACK.bind(arguments, count, names)?;
+        let given = !fail.is_null() && !ptr::eq(fail, ffi::Py_None());
+        let fail = given.then(|| Obj::borrowed(fail));
+        Deferred::from_self(&raw).errback(fail.as_ref())?;
+        Ok(Obj::none())
+    })
+}
+
+const START: Signature<1> = Signature {
+    function: "Deferred._startRunCallbacks",
+    names: ["result"],
+    required: 1,
+};
+
+unsafe extern "C" fn start_run_callbacks(
+    raw: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [outcome] = START.bind(arguments, count, names)?;
+        Deferred::from_self(&raw).start(Obj::borrowed(outcome))?;
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn pause(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| {
+        deferred.with(|state| state.set_holds(state.holds() + 1));
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn unpause(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| deferred.unpause().map(|()| Obj::none()))
+}
+
+unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| deferred.cancel().map(|()| Obj::none()))
+}
+
+unsafe extern "C" fn run_callbacks(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| {
+        deferred.run();
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn continuation(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| entries::continuation(deferred))
+}
+
+const CHAIN: Signature<1> = Signature {
+    function: "Deferred.chainDeferred",
+    names: ["d"],
+    required: 1,
+};
+
+unsafe extern "C" fn chain_deferred(
+    raw: Raw,
+    arguments: *const Raw,
+    count: Count,
+    keywords: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [other] = CHAIN.bind(arguments, count, keywords)?;
+        let deferred = Deferred::from_self(&raw);
+        let (object, other) = (deferred.object(), Obj::borrowed(other));
+        other.setattr(&Obj::name("_chainedTo")?, object)?;
+        let callback = other.getattr(&names().callback)?;
+        let errback = other.getattr(&names().errback)?;
+        if deferred.overrides(Method::AddCallbacks) {
+            let arguments = [ptr::null_mut(), callback.as_ptr(), errback.as_ptr()];
+            return object.call_method(&names().add_callbacks, arguments);
+        }
+        deferred.add(Link::pair(callback, errback))?;
+        Ok(object.clone())
+    })
+}
+
+const FROM_COROUTINE: Signature<1> = Signature {
+    function: "Deferred.fromCoroutine",
+    names: ["coro"],
+    required: 1,
+};
+
+unsafe extern "C" fn from_coroutine(
+    _: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [coro] = FROM_COROUTINE.bind(arguments, count, names)?;
+        coroutine::from_coroutine(&Obj::borrowed(coro)).map(Deferred::into_object)
+    })
+}
+
+/// Twisted ignores the keywords of a class statement here, and so does this.
+unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| {
+        classes()
+            .subclasses
+            .call_method(&names().append, [ptr::null_mut(), class])
+    })
+}
+
+unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Count, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        if count != 1 {
+            return Err(type_error("Deferred[...] takes one argument"));
+        }
+        Obj::owned(ffi::Py_GenericAlias(class, *arguments))
+    })
+}
+
+unsafe extern "C" fn await_(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    unsafe { iterate(raw) }
+}
+
+/// `__iter__` and `__await__`.
+///
+/// # Safety
+///
+/// Called by the interpreter with a Deferred.
+pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
+    // SAFETY: as said.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| awaiting::new(deferred))
+}
+
+/// `__new__`: leaves the arguments to `__init__`, which a subclass may have another of.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
+    // SAFETY: the class is that of Deferreds or a subclass.
+    enter(|| unsafe { Deferred::allocate(class, State::new(None)).map(Deferred::into_object) })
+}
+
+const INIT: Signature<1> = Signature {
+    function: "Deferred.__init__",
+    names: ["canceller"],
+    required: 0,
+};
+
+/// `__init__(canceller=None)`, of subclasses: the class itself is called by [`call_class`].
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
+    // SAFETY: as said.
+    enter_status(|| unsafe {
+        let deferred = Deferred::from_self(&raw);
+        let ([canceller], _keep) = bind_tuple(&INIT, arguments, keywords)?;
+        initialise(deferred, canceller)
+    })
+}
+
+/// Sets what `__init__` sets.
+///
+/// # Safety
+///
+/// `canceller` is null or alive.
+pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
+    let given = !canceller.is_null() && !ptr::eq(canceller, crate::twisted::none());
+    // SAFETY: as the caller says.
+    let canceller = given.then(|| unsafe { Obj::borrowed(canceller) });
+    let before = deferred.with(|state| {
+        let links = std::mem::replace(state.links_mut(), Entries::default());
+        (links, state.replace_canceller(canceller))
+    });
+    drop(before);
+    if deferred.debug() {
+        debug::note_creator(deferred)?;
+    }
+    Ok(())
+}
+
+/// `Deferred(canceller=None)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn call_class(
+    _: Raw,
+    arguments: *const Raw,
+    count: usize,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as said.
+    enter(|| unsafe {
+        let count = ffi::PyVectorcall_NARGS(count);
+        if count == 0 && names.is_null() {
+            return Deferred::unfired(None).map(Deferred::into_object);
+        }
+        let [canceller] = INIT.bind(arguments, count, names)?;
+        let given = !canceller.is_null() && !ptr::eq(canceller, ffi::Py_None());
+        let canceller = given.then(|| Obj::borrowed(canceller));
+        Deferred::unfired(canceller).map(Deferred::into_object)
+    })
+}
+
+unsafe extern "C" fn getstate(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    enter(|| super::attributes::as_dict(deferred))
+}
+
+const SETSTATE: Signature<1> = Signature {
+    function: "Deferred.__setstate__",
+    names: ["state"],
+    required: 1,
+};
+
+unsafe extern "C" fn setstate(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [state] = SETSTATE.bind(arguments, count, names)?;
+        let items = Obj::owned(ffi::PyMapping_Items(state))?;
+        for at in 0..ffi::PyList_GET_SIZE(items.as_ptr()) {
+            let pair = Obj::borrowed(ffi::PyList_GET_ITEM(items.as_ptr(), at));
+            let name = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
+            let value = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?;
+            Deferred::from_self(&raw).object().setattr(&name, &value)?;
+        }
+        Ok(Obj::none())
+    })
+}
+
+/// Which Deferred is fired by calling `callable`, if it is the method `callback` or `errback` of
+/// one: a row of Deferreds that fire each other needs no stack then.
+#[inline(always)]
+pub fn forwarded(callable: &Obj, failed: bool) -> Option<Deferred> {
+    // SAFETY: the object is alive; it is looked at as a builtin only where it is one, and its `self`
+    // is a Deferred where the function is a method of Deferreds.
+    unsafe {
+        if !ptr::eq(callable.class(), &raw mut ffi::PyCFunction_Type) {
+            return None;
+        }
+        let function = ffi::PyCFunction_GetFunction(callable.as_ptr())? as *const ();
+        let fires = ptr::eq(function, callback as *const ())
+            || (failed && ptr::eq(function, errback as *const ()));
+        fires.then(|| {
+            Deferred::from_object(Obj::borrowed(ffi::PyCFunction_GetSelf(callable.as_ptr())))
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! The class `Deferred`: its layout, its methods and its attributes.
+
+mod attributes;
+mod awaiting;
+mod class;
+pub mod debug;
+mod dispose;
+mod methods;
+mod object;
+mod protocol;
+
+pub use awaiting::make as make_awaiter;
+pub use class::{
+    CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, getset, make as make_class, method, sealed,
+    slot, subclass_spec,
+};
+pub use methods::{forwarded, initialise};
+pub use object::{Deferred, Layout, clear, dealloc, traverse};

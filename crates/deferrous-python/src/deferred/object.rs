@@ -1,0 +1,252 @@
+//! The layout of a Deferred in memory, and its life as the interpreter sees it: made, walked by the
+//! collector, and ended.
+
+use std::{
+    cell::{Cell, UnsafeCell},
+    ffi::{c_int, c_void},
+    mem::ManuallyDrop,
+    ptr,
+};
+
+use deferrous::chain::{Entry, State};
+use pyo3::ffi;
+
+use super::{debug, dispose};
+use crate::{
+    classes::{Kind, Method, classes, facts, kind, overrides},
+    entries::Entries,
+    host::Python,
+    python::{Maybe, Obj, Raw, guarded},
+};
+
+/// What a Deferred is in memory.
+#[repr(C)]
+pub struct Layout {
+    base: ffi::PyObject,
+    /// The attributes that programs set; null until they do.
+    attributes: Cell<Raw>,
+    weak_references: Cell<Raw>,
+    /// Twisted's `DebugInfo`, once there is something for it to hold.
+    pub debug_info: UnsafeCell<Option<Obj>>,
+    /// There was a failure at the end of the chain at some time.
+    pub had_failure: Cell<bool>,
+    /// The outcome is a failure that nobody has handled.
+    pub is_unhandled: Cell<bool>,
+    state: UnsafeCell<ManuallyDrop<State<Python>>>,
+}
+
+/// The offsets that the interpreter is told.
+pub const ATTRIBUTES: usize = std::mem::offset_of!(Layout, attributes);
+pub const WEAK_REFERENCES: usize = std::mem::offset_of!(Layout, weak_references);
+
+/// A reference to a Deferred.
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Deferred(Obj);
+
+impl Deferred {
+    /// A new Deferred of the class itself.
+    #[inline(always)]
+    pub fn new(state: State<Python>) -> Maybe<Self> {
+        // SAFETY: the class is alive and is laid out as said.
+        unsafe { Self::allocate(classes().deferred.as_ptr().cast(), state) }
+    }
+
+    /// A new Deferred of `class`.
+    ///
+    /// # Safety
+    ///
+    /// `class` is the class of Deferreds or a subclass of it.
+    #[inline(always)]
+    pub unsafe fn allocate(class: *mut ffi::PyTypeObject, state: State<Python>) -> Maybe<Self> {
+        // SAFETY: the allocation is filled with zeros, which is right for all but the state, and
+        // that is written before anything can look at it.
+        unsafe {
+            let raw = ffi::PyType_GenericAlloc(class, 0);
+            let object = Obj::owned(raw)?;
+            (&raw mut (*raw.cast::<Layout>()).state)
+                .write(UnsafeCell::new(ManuallyDrop::new(state)));
+            Ok(Deferred(object))
+        }
+    }
+
+    /// The object as a Deferred, if it is one.
+    #[inline(always)]
+    pub fn of(object: &Obj) -> Option<Self> {
+        (kind(object) == Kind::Deferred).then(|| Deferred(object.clone()))
+    }
+
+    /// The object as a Deferred.
+    ///
+    /// # Safety
+    ///
+    /// It is one.
+    #[inline(always)]
+    pub const unsafe fn from_object(object: Obj) -> Self {
+        Deferred(object)
+    }
+
+    /// The `self` of a method, which the interpreter has checked, for the time of the call.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a Deferred that stays alive for as long as the result is used.
+    #[inline(always)]
+    pub unsafe fn from_self<'a>(raw: &'a Raw) -> &'a Self {
+        // SAFETY: a `Deferred` is one pointer to an object, as `Raw` is.
+        unsafe { &*ptr::from_ref(raw).cast::<Deferred>() }
+    }
+
+    /// The object.
+    #[inline(always)]
+    pub const fn object(&self) -> &Obj {
+        &self.0
+    }
+
+    /// The object, given away.
+    #[inline(always)]
+    pub fn into_object(self) -> Obj {
+        self.0
+    }
+
+    /// What is in memory.
+    #[inline(always)]
+    pub const fn layout(&self) -> &Layout {
+        // SAFETY: it is a Deferred, which starts with this.
+        unsafe { &*self.0.as_ptr().cast::<Layout>() }
+    }
+
+    /// Borrows the state for the length of `body`, which must run no Python code.
+    #[inline(always)]
+    pub fn with<R>(&self, body: impl FnOnce(&mut State<Python>) -> R) -> R {
+        // SAFETY: nothing that is called while a state is borrowed reaches for a state, and only
+        // the thread that is attached gets here.
+        body(unsafe { &mut *self.layout().state.get() })
+    }
+
+    /// Whether a subclass, or a program, has put another method in the place of this one.
+    #[inline(always)]
+    pub fn overrides(&self, method: Method) -> bool {
+        overrides(&self.0, &self.layout().attributes, method)
+    }
+
+    /// `self.debug`.
+    #[inline(always)]
+    pub fn debug(&self) -> bool {
+        if self.layout().attributes.get().is_null() {
+            return facts(self.0.class()).debug;
+        }
+        debug::is_on(&self.0)
+    }
+}
+
+/// `tp_traverse`: every object that the Deferred refers to.
+///
+/// # Safety
+///
+/// Called by the interpreter's collector.
+pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    let mut status = 0;
+    let mut see = |object: Raw| {
+        if status == 0 && !object.is_null() {
+            // SAFETY: the object is alive, and `visit` is the collector's own.
+            status = unsafe { visit(object, argument) };
+        }
+    };
+    // SAFETY: the object is a Deferred. Nothing here changes it or runs code of Python.
+    unsafe {
+        let layout = &*raw.cast::<Layout>();
+        see((*raw).ob_type.cast());
+        see(layout.attributes.get());
+        if let Some(info) = &*layout.debug_info.get() {
+            see(info.as_ptr());
+        }
+        each(&*layout.state.get(), &mut see);
+    }
+    status
+}
+
+/// Shows every object that a state refers to.
+fn each(state: &State<Python>, mut see: &mut dyn FnMut(Raw)) {
+    let words = [
+        state.outcome().map(Obj::as_ptr),
+        state.canceller().map(Obj::as_ptr),
+        state.waiting_on().map(|inner| inner.object().as_ptr()),
+    ];
+    words.into_iter().flatten().for_each(&mut see);
+    match state.links() {
+        Entries::Listed(list) => see(list.as_ptr()),
+        Entries::Hidden(queue) => {
+            for entry in queue.iter() {
+                match entry {
+                    Entry::Call(link) => link.each(&mut see),
+                    Entry::Resume(waiting) => see(waiting.object().as_ptr()),
+                }
+            }
+        }
+    }
+}
+
+/// `tp_clear`: lets go of every object.
+///
+/// # Safety
+///
+/// Called by the interpreter's collector.
+pub unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: the object is a Deferred, and stays alive during the call.
+    unsafe {
+        let deferred = Deferred::from_self(&raw);
+        let layout = deferred.layout();
+        let info = (*layout.debug_info.get()).take();
+        let attributes = layout.attributes.replace(ptr::null_mut());
+        let state = deferred.with(|state| std::mem::replace(state, State::new(None)));
+        drop((info, state));
+        ffi::Py_XDECREF(attributes);
+    }
+    0
+}
+
+/// `tp_finalize`: reports a failure that nobody handled.
+///
+/// # Safety
+///
+/// Called by the interpreter, before anything of the object is taken away.
+pub unsafe extern "C" fn finalize(raw: Raw) {
+    // SAFETY: the object is a Deferred, and stays alive during the call.
+    let deferred = unsafe { Deferred::from_self(&raw) };
+    if deferred.layout().is_unhandled.replace(false) {
+        let pending = crate::python::set_aside();
+        if let Err(raised) = guarded(|| debug::report(deferred)) {
+            crate::python::write_unraisable(raised, raw);
+        }
+        crate::python::put_back(pending);
+    }
+}
+
+/// `tp_dealloc`.
+///
+/// # Safety
+///
+/// Called by the interpreter when nothing refers to the object any more.
+pub unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: the object is a Deferred that nothing refers to. It is out of the collector's sight
+    // before anything of it is taken away, and its memory is given back last.
+    unsafe {
+        let layout = raw.cast::<Layout>();
+        if (*layout).is_unhandled.get() && ffi::PyObject_CallFinalizerFromDealloc(raw) < 0 {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        if !(*layout).weak_references.get().is_null() {
+            ffi::PyObject_ClearWeakRefs(raw);
+        }
+        ffi::Py_XDECREF((*layout).attributes.get());
+        drop((*(*layout).debug_info.get()).take());
+        dispose::end(&mut *(*layout).state.get());
+        let class = (*raw).ob_type;
+        if let Some(free) = (*class).tp_free {
+            free(raw.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}

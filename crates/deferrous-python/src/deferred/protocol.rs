@@ -1,0 +1,246 @@
+//! What the methods of a Deferred do: firing, adding, pausing and cancelling, with each other's
+//! overrides, and the engine under them.
+
+use std::ptr;
+
+use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
+
+use super::{Deferred, debug};
+use crate::{
+    classes::{Kind, Method, kind},
+    coroutine,
+    entries::{self, Entries},
+    failure,
+    host::Python,
+    link::Link,
+    python::{Maybe, Obj},
+    twisted::{names, twisted},
+};
+
+impl Deferred {
+    /// Adds a link, and runs it if there is an outcome; what `addCallbacks` ends in.
+    #[inline(always)]
+    pub fn add(&self, link: Link) -> Maybe<()> {
+        let mut link = Some(link);
+        let called = self.with(|state| {
+            if !state.is_called()
+                && let Some(link) = link.take()
+            {
+                state.links_mut().push(Entry::Call(link));
+            }
+            state.is_called()
+        });
+        let (true, Some(link)) = (called, link) else {
+            return Ok(());
+        };
+        if self.overrides(Method::RunCallbacks) {
+            self.with(|state| state.links_mut().push(Entry::Call(link)));
+            self.object()
+                .call_method(&names().run_callbacks, [ptr::null_mut()])?;
+            return Ok(());
+        }
+        self.begin();
+        chain::add(&Python, self, || link);
+        Ok(())
+    }
+
+    /// A Deferred whose turn has come waits for nobody, whatever `chainDeferred` said.
+    #[inline(always)]
+    pub fn begin(&self) {
+        let before = self.with(|state| {
+            if state.waiting_on().is_none() || state.holds() != 0 || state.is_running() {
+                return None;
+            }
+            state.replace_upstream(None)
+        });
+        drop(before);
+    }
+
+    /// `callback(outcome)`, where the class may say what that is.
+    #[inline]
+    pub fn call_callback(&self, outcome: Obj) -> Maybe<()> {
+        if self.overrides(Method::Callback) {
+            let arguments = [ptr::null_mut(), outcome.as_ptr()];
+            self.object().call_method(&names().callback, arguments)?;
+            return Ok(());
+        }
+        self.callback(outcome)
+    }
+
+    /// `callback(outcome)`.
+    #[inline(always)]
+    pub fn callback(&self, outcome: Obj) -> Maybe<()> {
+        if self.overrides(Method::StartRunCallbacks) {
+            let arguments = [ptr::null_mut(), outcome.as_ptr()];
+            self.object()
+                .call_method(&names().start_run_callbacks, arguments)?;
+            return Ok(());
+        }
+        self.start(outcome)
+    }
+
+    /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
+    pub fn errback(&self, fail: Option<&Obj>) -> Maybe<()> {
+        let failure = match fail {
+            None => failure::current(self.debug())?,
+            Some(failure) if kind(failure) == Kind::Failure => failure.clone(),
+            Some(other) => failure::from_value(other)?,
+        };
+        self.callback(failure)
+    }
+
+    /// `_startRunCallbacks(outcome)`.
+    #[inline(always)]
+    pub fn start(&self, outcome: Obj) -> Maybe<()> {
+        if self.debug() && self.with(|state| !state.is_called()) {
+            debug::note_invoker(self)?;
+        }
+        if self.overrides(Method::RunCallbacks) {
+            return self.start_by_method(outcome);
+        }
+        self.begin();
+        match chain::fire(&Python, self, outcome) {
+            Ok(()) => Ok(()),
+            Err(AlreadyCalled) => Err(debug::already_called(self)),
+        }
+    }
+
+    #[cold]
+    fn start_by_method(&self, outcome: Obj) -> Maybe<()> {
+        if self.with(|state| state.is_called()) {
+            if self.with(|state| state.swallows_next()) {
+                self.with(|state| state.set_swallows_next(false));
+                return Ok(());
+            }
+            return Err(debug::already_called(self));
+        }
+        let before = self.with(|state| {
+            state.set_called(true);
+            (
+                state.replace_canceller(None),
+                state.replace_outcome(Some(outcome)),
+            )
+        });
+        drop(before);
+        self.object()
+            .call_method(&names().run_callbacks, [ptr::null_mut()])?;
+        Ok(())
+    }
+
+    /// `_runCallbacks()`.
+    pub fn run(&self) {
+        self.begin();
+        chain::run(&Python, self);
+    }
+
+    /// `unpause()`.
+    pub fn unpause(&self) -> Maybe<()> {
+        let ready = self.with(|state| {
+            state.set_holds(state.holds() - 1);
+            state.holds() == 0 && state.is_called()
+        });
+        if ready {
+            if self.overrides(Method::RunCallbacks) {
+                self.object()
+                    .call_method(&names().run_callbacks, [ptr::null_mut()])?;
+            } else {
+                self.run();
+            }
+        }
+        Ok(())
+    }
+
+    /// `cancel()`, where the class may say what that is.
+    pub fn call_cancel(&self) -> Maybe<()> {
+        if self.overrides(Method::Cancel) {
+            self.object()
+                .call_method(&names().cancel, [ptr::null_mut()])?;
+            return Ok(());
+        }
+        self.cancel()
+    }
+
+    /// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
+    pub fn cancel(&self) -> Maybe<()> {
+        let mut current = self.clone();
+        while current.with(|state| state.is_called()) {
+            let outcome = current.with(|state| state.outcome().cloned());
+            let Some(outcome) = outcome.filter(|outcome| kind(outcome) == Kind::Deferred) else {
+                return Ok(());
+            };
+            // SAFETY: its kind has just been looked at.
+            current = unsafe { Self::from_object(outcome) };
+            if current.overrides(Method::Cancel) {
+                current
+                    .object()
+                    .call_method(&names().cancel, [ptr::null_mut()])?;
+                return Ok(());
+            }
+        }
+        current.cancel_unfired()
+    }
+
+    fn cancel_unfired(&self) -> Maybe<()> {
+        match self.with(|state| state.canceller().cloned()) {
+            Some(canceller) if coroutine::is_driver(&canceller) => {
+                coroutine::cancel(&canceller, self)?;
+            }
+            Some(canceller) if canceller.is_true()? => {
+                canceller.call_with_room([ptr::null_mut(), self.object().as_ptr()])?;
+            }
+            _ => self.with(|state| state.set_swallows_next(true)),
+        }
+        if self.with(|state| state.is_called()) {
+            return Ok(());
+        }
+        let failure = failure::from_value(&twisted().cancelled_error.call(&[])?)?;
+        if self.overrides(Method::Errback) {
+            let arguments = [ptr::null_mut(), failure.as_ptr()];
+            self.object().call_method(&names().errback, arguments)?;
+            return Ok(());
+        }
+        self.errback(Some(&failure))
+    }
+
+    /// `_callbacks`: the links as a list, which they stay ever after.
+    pub fn callbacks(&self) -> Maybe {
+        let (list, before) = self.with(|state| {
+            let queue = match state.links() {
+                Entries::Listed(list) => return Ok((list.clone(), None)),
+                Entries::Hidden(queue) => queue,
+            };
+            let list = entries::listed(queue)?;
+            let listed = Entries::Listed(list.clone());
+            Ok((list, Some(std::mem::replace(state.links_mut(), listed))))
+        })?;
+        drop(before);
+        Ok(list)
+    }
+
+    /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
+    #[inline(always)]
+    pub fn fired(outcome: Obj) -> Maybe<Self> {
+        let deferred = Self::new(State::fired(outcome))?;
+        if deferred.debug() {
+            debug::note_creator(&deferred)?;
+        }
+        Ok(deferred)
+    }
+
+    /// A Deferred that has not been fired.
+    #[inline(always)]
+    pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
+        let deferred = Self::new(State::new(canceller))?;
+        if deferred.debug() {
+            debug::note_creator(&deferred)?;
+        }
+        Ok(deferred)
+    }
+
+    /// A Deferred that has failed; Twisted's `fail`.
+    pub fn failed(fail: Option<&Obj>) -> Maybe<Self> {
+        let deferred = Self::unfired(None)?;
+        deferred.errback(fail)?;
+        Ok(deferred)
+    }
+}

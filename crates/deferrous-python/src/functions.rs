@@ -1,0 +1,200 @@
+//! The functions of `twisted.internet.defer` that make Deferreds.
+
+use std::{ffi::CStr, ptr};
+
+use pyo3::ffi;
+
+use crate::{
+    classes::{Kind, classes, facts, kind},
+    coroutine,
+    deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    failure, list,
+    python::{Maybe, Obj, Raw, Signature, enter, raise, type_error},
+    twisted::{none, twisted},
+};
+
+type Count = ffi::Py_ssize_t;
+
+/// The functions, by name.
+pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
+    let table = vec![
+        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), c"succeed(result)\n--\n\nA Deferred that has the result already.")),
+        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), c"fail(result=None)\n--\n\nA Deferred that has failed already.\n\nThe argument is that of Deferred.errback.")),
+        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), c"execute(callable, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it.")),
+        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), c"maybeDeferred(f, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it: the one that was returned, or one\nof the coroutine, the Failure or the value that was, or of the exception.")),
+        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), c"ensureDeferred(coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nA Deferred is returned as it is. Raises NotACoroutineError for anything else.")),
+        ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
+        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), c"gatherResults(deferredList, consumeErrors=False)\n--\n\nA Deferred of the list of all results, or of the first failure, as a FirstError.")),
+        ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
+    ];
+    let module = Obj::name("twisted.internet.defer")?;
+    table
+        .into_iter()
+        .map(|(name, definition)| {
+            let definition = Box::leak(Box::new(definition));
+            // SAFETY: the definition lives for ever.
+            let function = unsafe {
+                Obj::owned(ffi::PyCFunction_NewEx(
+                    definition,
+                    ptr::null_mut(),
+                    module.as_ptr(),
+                ))
+            }?;
+            Ok((name, function))
+        })
+        .collect()
+}
+
+const SUCCEED: Signature<1> = Signature {
+    function: "succeed",
+    names: ["result"],
+    required: 1,
+};
+
+unsafe extern "C" fn succeed(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [result] = SUCCEED.bind(arguments, count, names)?;
+        Deferred::fired(Obj::borrowed(result)).map(Deferred::into_object)
+    })
+}
+
+const FAIL: Signature<1> = Signature {
+    function: "fail",
+    names: ["result"],
+    required: 0,
+};
+
+unsafe extern "C" fn fail(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [result] = FAIL.bind(arguments, count, names)?;
+        let given = !result.is_null() && !ptr::eq(result, none());
+        let result = given.then(|| Obj::borrowed(result));
+        Deferred::failed(result.as_ref()).map(Deferred::into_object)
+    })
+}
+
+/// Calls what the first argument is with the others.
+///
+/// # Safety
+///
+/// The arguments are as the interpreter gave them.
+#[inline(always)]
+unsafe fn call_first(
+    parameter: &CStr,
+    function: &str,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Maybe<Maybe> {
+    if count == 0 {
+        let parameter = parameter.to_string_lossy();
+        return Err(type_error(&format!(
+            "{function}() missing 1 required positional argument: '{parameter}'"
+        )));
+    }
+    // SAFETY: there is at least one argument, which gives its place to the callee, as the flag
+    // says.
+    unsafe {
+        let count = (count.unsigned_abs() - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let result = ffi::PyObject_Vectorcall(*arguments, arguments.add(1), count, names);
+        Ok(Obj::owned(result))
+    }
+}
+
+fn debug() -> bool {
+    facts(classes().deferred.as_ptr().cast()).debug
+}
+
+unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
+            Ok(result) => Deferred::fired(result),
+            Err(raised) => Deferred::failed(Some(&failure::from_raised(raised, debug()))),
+        };
+        deferred.map(Deferred::into_object)
+    })
+}
+
+unsafe extern "C" fn maybe_deferred(
+    _: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe { maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?) })
+}
+
+/// The Deferred of what a call came to.
+#[inline]
+pub fn maybe(result: Maybe) -> Maybe {
+    let result = match result {
+        Ok(result) => result,
+        Err(raised) => {
+            let failure = failure::from_raised(raised, debug());
+            return Deferred::failed(Some(&failure)).map(Deferred::into_object);
+        }
+    };
+    let deferred = match kind(&result) {
+        Kind::Deferred => return Ok(result),
+        Kind::Failure => Deferred::failed(Some(&result)),
+        // SAFETY: the object is alive.
+        _ if unsafe { ffi::PyCoro_CheckExact(result.as_ptr()) } != 0 => coroutine::start(result),
+        _ => Deferred::fired(result),
+    };
+    deferred.map(Deferred::into_object)
+}
+
+const ENSURE: Signature<1> = Signature {
+    function: "ensureDeferred",
+    names: ["coro"],
+    required: 1,
+};
+
+unsafe extern "C" fn ensure_deferred(
+    _: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [coro] = ENSURE.bind(arguments, count, names)?;
+        let coro = Obj::borrowed(coro);
+        if kind(&coro) == Kind::Deferred {
+            return Ok(coro);
+        }
+        let error = twisted().not_a_coroutine.as_ptr();
+        coroutine::from_coroutine(&coro)
+            .map(Deferred::into_object)
+            .map_err(|raised| {
+                if ffi::PyErr_ExceptionMatches(error) == 0 {
+                    return raised;
+                }
+                ffi::PyErr_Clear();
+                let shown =
+                    Obj::owned(ffi::PyObject_Repr(coro.as_ptr())).and_then(|text| text.to_text());
+                match shown {
+                    Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
+                    Err(raised) => raised,
+                }
+            })
+    })
+}
+
+const START: Signature<1> = Signature {
+    function: "_cancellableInlineCallbacks",
+    names: ["gen"],
+    required: 1,
+};
+
+unsafe extern "C" fn start(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter.
+    enter(|| unsafe {
+        let [generator] = START.bind(arguments, count, names)?;
+        coroutine::start(Obj::borrowed(generator)).map(Deferred::into_object)
+    })
+}

@@ -1,0 +1,214 @@
+//! Python objects as a host of the engine.
+
+use deferrous::chain::{Host, State, Step};
+
+use crate::{
+    classes::{Kind, Method, kind},
+    coroutine,
+    deferred::{Deferred, debug, forwarded},
+    entries::Entries,
+    failure,
+    link::{Link, Shape},
+    list,
+    python::{Maybe, Obj, Raised, write_unraisable},
+    twisted::{names, twisted},
+};
+
+/// Python Deferreds.
+pub struct Python;
+
+impl Host for Python {
+    const TO_THE_LETTER: bool = true;
+
+    type Cell = Deferred;
+    type Upstream = Deferred;
+    type Outcome = Obj;
+    type Link = Link;
+    type Links = Entries;
+    type Canceller = Obj;
+
+    #[inline(always)]
+    fn with<R>(&self, cell: &Deferred, f: impl FnOnce(&mut State<Self>) -> R) -> R {
+        cell.with(f)
+    }
+
+    #[inline(always)]
+    fn same(&self, a: &Deferred, b: &Deferred) -> bool {
+        a.object().is(b.object().as_ptr())
+    }
+
+    #[inline(always)]
+    fn call(&self, cell: &Deferred, link: Link, outcome: &mut Obj) -> Step<Self> {
+        let failed = kind(outcome) == Kind::Failure;
+        if link.passes(failed) {
+            return Step::Outcome;
+        }
+        // While a callback runs, `result` is what it was called with.
+        let before = cell.with(|state| state.replace_outcome(Some(outcome.clone())));
+        drop(before);
+        if let Some(to) = forwards_to(&link, failed) {
+            return Step::Forward(to);
+        }
+        let returned = match link.shape {
+            Shape::Driver => match coroutine::resume(link.first(), outcome) {
+                Ok(Some((to, result))) if may_forward(&to) => {
+                    *outcome = result;
+                    return Step::Forward(to);
+                }
+                Ok(Some((to, result))) => to.callback(result).map(|()| Obj::none()),
+                Ok(None) => Ok(Obj::none()),
+                Err(raised) => Err(raised),
+            },
+            Shape::Cancelling => coroutine::cancelled(link.first(), outcome),
+            Shape::Member => list::member_fired(&link, outcome, failed),
+            _ => link.call(outcome.as_ptr(), failed),
+        };
+        drop(cell.with(|state| state.replace_outcome(None)));
+        match returned {
+            Ok(next) => came(cell, &link, failed, next, outcome),
+            Err(raised) => {
+                *outcome = failure::from_raised(raised, cell.debug());
+                Step::Outcome
+            }
+        }
+    }
+
+    /// Cancelling is a method of Twisted's protocol and written with the other methods: what it
+    /// calls may be overridden, and what a canceller raises is raised by `cancel`.
+    fn call_canceller(&self, cell: &Deferred, canceller: Obj) {
+        let mut arguments = [std::ptr::null_mut(), cell.object().as_ptr()];
+        if let Err(raised) = canceller.call_with_room(std::mem::take(&mut arguments)) {
+            write_unraisable(raised, cell.object().as_ptr());
+        }
+    }
+
+    #[inline(always)]
+    fn may_take(&self, state: &State<Self>) -> bool {
+        state.holds() == 0
+            && state
+                .outcome()
+                .is_some_and(|outcome| kind(outcome) != Kind::Deferred)
+    }
+
+    fn wait_otherwise(&self, cell: &Deferred, inner: &Deferred, outcome: &Obj) -> bool {
+        if !cell.overrides(Method::Pause) && !cell.overrides(Method::Continuation) {
+            return false;
+        }
+        if let Err(raised) = wait_by_methods(cell, inner, outcome) {
+            write_unraisable(raised, cell.object().as_ptr());
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn settled(&self, cell: &Deferred) {
+        let failed = cell.with(|state| {
+            state
+                .outcome()
+                .is_some_and(|outcome| kind(outcome) == Kind::Failure)
+        });
+        if failed || cell.layout().is_unhandled.get() {
+            debug::note(cell, failed);
+        }
+    }
+
+    #[inline(always)]
+    fn nothing(&self) -> Obj {
+        Obj::none()
+    }
+
+    fn cancelled(&self) -> Obj {
+        failure::cancelled()
+    }
+
+    /// Nothing here is handed over: a Deferred that is chained is called by its own methods.
+    fn already_called(&self, refused: Obj) -> Obj {
+        refused
+    }
+
+    /// Circles are allowed: they wait for ever, as Twisted's do.
+    fn circular(&self, inner: &Deferred) -> Obj {
+        inner.object().clone()
+    }
+
+    #[inline(always)]
+    fn upstream(&self, cell: &Deferred) -> Deferred {
+        cell.clone()
+    }
+
+    #[inline(always)]
+    fn upgrade(&self, upstream: &Deferred) -> Option<Deferred> {
+        Some(upstream.clone())
+    }
+}
+
+/// Whether firing `to` is what the engine does, and nothing else.
+#[inline(always)]
+fn may_forward(to: &Deferred) -> bool {
+    let may = !to.with(|state| state.is_called())
+        && !to.debug()
+        && !to.overrides(Method::StartRunCallbacks)
+        && !to.overrides(Method::RunCallbacks);
+    if may {
+        to.begin();
+    }
+    may
+}
+
+/// The Deferred that the link does nothing but fire, if it does.
+#[inline(always)]
+fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
+    let to = match link.shape {
+        Shape::Plain => forwarded(link.first(), failed)?,
+        Shape::Pair => forwarded(&link.callable(failed).ok()?, failed)?,
+        _ => return None,
+    };
+    may_forward(&to).then_some(to)
+}
+
+/// A callback has returned `next`.
+#[inline(always)]
+fn came(cell: &Deferred, link: &Link, failed: bool, next: Obj, outcome: &mut Obj) -> Step<Python> {
+    *outcome = next;
+    if kind(outcome) != Kind::Deferred {
+        return Step::Outcome;
+    }
+    if cell.object().is(outcome.as_ptr())
+        && let Err(raised) = warn_of_itself(link, failed)
+    {
+        *outcome = failure::from_raised(raised, cell.debug());
+        return Step::Outcome;
+    }
+    // SAFETY: its kind has just been looked at.
+    Step::Chain(unsafe { Deferred::from_object(outcome.clone()) })
+}
+
+#[cold]
+fn warn_of_itself(link: &Link, failed: bool) -> Maybe<()> {
+    let text = Obj::name(
+        "Callback returned the Deferred it was attached to; this breaks the callback chain and \
+         will raise an exception in the future.",
+    )?;
+    let callable = link.callable(failed)?;
+    let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
+    twisted().warn_about_function.call_with_room(arguments)?;
+    Ok(())
+}
+
+/// As the engine waits, but by the methods of a subclass.
+#[cold]
+fn wait_by_methods(cell: &Deferred, inner: &Deferred, outcome: &Obj) -> Maybe<()> {
+    let before = cell.with(|state| {
+        state.set_running(false);
+        state.replace_outcome(Some(outcome.clone()))
+    });
+    drop(before);
+    let object = cell.object();
+    object.call_method(&names().pause, [std::ptr::null_mut()])?;
+    drop(cell.with(|state| state.replace_upstream(Some(inner.clone()))));
+    let entry = object.call_method(&names().continuation, [std::ptr::null_mut()])?;
+    let list = inner.callbacks()?;
+    list.call_method(&names().append, [std::ptr::null_mut(), entry.as_ptr()])?;
+    let Raised = Raised;
+    Ok(())
+}

@@ -1,0 +1,574 @@
+//! `DeferredList` and `gatherResults`: many Deferreds into one.
+
+use std::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use deferrous::chain::State;
+use pyo3::ffi;
+
+use crate::{
+    classes::{Kind, Method, classes, kind},
+    deferred::{
+        self, CALL_WITH_KEYWORDS, Deferred, NO_ARGUMENTS, getset, method, sealed, slot,
+        subclass_spec,
+    },
+    failure,
+    link::Link,
+    python::{
+        Maybe, Obj, Raised, Raw, Signature, bind_tuple, enter, enter_status, raise, set_aside,
+        type_error,
+    },
+    twisted::{names, twisted},
+};
+
+type Count = ffi::Py_ssize_t;
+
+/// What a `DeferredList` is in memory.
+#[repr(C)]
+struct Layout {
+    deferred: deferred::Layout,
+    members: UnsafeCell<Option<Members>>,
+}
+
+/// What `__init__` sets.
+struct Members {
+    deferreds: Obj,
+    results: Obj,
+    fire_on_one_callback: Obj,
+    fire_on_one_errback: Obj,
+    consume_errors: Obj,
+    finished: isize,
+}
+
+const DOC: &std::ffi::CStr = c"A Deferred of the results of many, as a list of (success, result).";
+
+/// Makes the class, a subclass of `deferred`.
+pub fn make_class(deferred: &Obj) -> Maybe {
+    let methods = vec![
+        method(
+            c"_cbDeferred",
+            CALL_WITH_KEYWORDS(cb_deferred),
+            c"_cbDeferred($self, result, index, succeeded)\n--\n\nOne of the Deferreds has fired.",
+        ),
+        method(
+            c"cancel",
+            NO_ARGUMENTS(cancel),
+            c"cancel($self)\n--\n\nCancel every Deferred of the list, unless the list has fired.",
+        ),
+    ];
+    let attributes = vec![
+        getset(
+            c"_deferredList",
+            get_deferreds,
+            Some(set_deferreds),
+            c"The Deferreds.",
+        ),
+        getset(
+            c"resultList",
+            get_results,
+            Some(set_results),
+            c"The results so far: None, or (success, result).",
+        ),
+        getset(
+            c"fireOnOneCallback",
+            get_on_callback,
+            Some(set_on_callback),
+            c"Whether the first result fires the list.",
+        ),
+        getset(
+            c"fireOnOneErrback",
+            get_on_errback,
+            Some(set_on_errback),
+            c"Whether the first failure fires the list.",
+        ),
+        getset(
+            c"consumeErrors",
+            get_consume,
+            Some(set_consume),
+            c"Whether the Deferreds are left without their failures.",
+        ),
+        getset(
+            c"finishedCount",
+            get_finished,
+            Some(set_finished),
+            c"How many Deferreds have fired.",
+        ),
+    ];
+    let slots = vec![
+        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_new, new as *mut c_void),
+        slot(ffi::Py_tp_init, init as *mut c_void),
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_methods, sealed(methods).cast()),
+        slot(ffi::Py_tp_getset, sealed(attributes).cast()),
+    ];
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC;
+    let name = c"twisted.internet.defer.DeferredList";
+    let bases = Obj::tuple([deferred.clone()])?;
+    subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())
+}
+
+/// Looks at what `__init__` sets. `body` must run no Python code.
+fn with<R>(list: &Obj, body: impl FnOnce(&mut Members) -> R) -> Maybe<R> {
+    // SAFETY: it is a `DeferredList`, and `body` does not get here again.
+    match unsafe { &mut *(*list.as_ptr().cast::<Layout>()).members.get() } {
+        Some(members) => Ok(body(members)),
+        None => Err(type_error("DeferredList.__init__() has not been called")),
+    }
+}
+
+unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a subclass of this class.
+    enter(|| unsafe { allocate(class).map(Deferred::into_object) })
+}
+
+/// # Safety
+///
+/// `class` is this class or a subclass.
+unsafe fn allocate(class: *mut ffi::PyTypeObject) -> Maybe<Deferred> {
+    // SAFETY: as the caller says; the place is written before anything can look at it.
+    unsafe {
+        let list = Deferred::allocate(class, State::new(None))?;
+        (&raw mut (*list.object().as_ptr().cast::<Layout>()).members).write(UnsafeCell::new(None));
+        Ok(list)
+    }
+}
+
+const INIT: Signature<4> = Signature {
+    function: "DeferredList.__init__",
+    names: [
+        "deferredList",
+        "fireOnOneCallback",
+        "fireOnOneErrback",
+        "consumeErrors",
+    ],
+    required: 1,
+};
+
+unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
+    // SAFETY: called by the interpreter.
+    enter_status(|| unsafe {
+        let list = Deferred::from_self(&raw);
+        let (bound, _keep) = bind_tuple(&INIT, arguments, keywords)?;
+        let [deferreds, on_callback, on_errback, consume] = bound;
+        let flag = |raw: Raw| {
+            if raw.is_null() {
+                Obj::bool(false)
+            } else {
+                Obj::borrowed(raw)
+            }
+        };
+        let flags = [flag(on_callback), flag(on_errback), flag(consume)];
+        initialise(list, deferreds, flags)
+    })
+}
+
+/// What `__init__` does.
+///
+/// # Safety
+///
+/// `deferreds` is alive.
+unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<()> {
+    // SAFETY: as the caller says; the new list is filled before anything can look at it.
+    let (deferreds, results, count) = unsafe {
+        let deferreds = Obj::owned(ffi::PySequence_List(deferreds))?;
+        let count = ffi::PyList_GET_SIZE(deferreds.as_ptr());
+        let results = Obj::owned(ffi::PyList_New(count))?;
+        for at in 0..count {
+            ffi::PyList_SET_ITEM(results.as_ptr(), at, Obj::none().into_ptr());
+        }
+        (deferreds, results, count)
+    };
+    let [fire_on_one_callback, fire_on_one_errback, consume_errors] = flags;
+    let on_callback = fire_on_one_callback.is_true()?;
+    let members = Members {
+        deferreds: deferreds.clone(),
+        results,
+        fire_on_one_callback,
+        fire_on_one_errback,
+        consume_errors,
+        finished: 0,
+    };
+    // SAFETY: it is a list of this class; the old parts are dropped after the new are in place.
+    let before = unsafe {
+        let place = (*list.object().as_ptr().cast::<Layout>()).members.get();
+        std::mem::replace(&mut *place, Some(members))
+    };
+    drop(before);
+    // SAFETY: a null canceller means none.
+    unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+    if count == 0 && !on_callback {
+        // SAFETY: the thread is attached.
+        let empty = unsafe { Obj::owned(ffi::PyList_New(0)) }?;
+        list.call_callback(empty)?;
+    }
+    let by_method = list.overrides(Method::CbDeferred);
+    let mut at = 0;
+    while let Some(member) = item(&deferreds, at) {
+        add_member(list, &member, at, by_method)?;
+        at += 1;
+    }
+    Ok(())
+}
+
+/// The entry of a `list` that may have become shorter.
+fn item(list: &Obj, at: isize) -> Option<Obj> {
+    // SAFETY: it is a list, whose length is looked at.
+    unsafe {
+        (at < ffi::PyList_GET_SIZE(list.as_ptr()))
+            .then(|| Obj::borrowed(ffi::PyList_GET_ITEM(list.as_ptr(), at)))
+    }
+}
+
+fn add_member(list: &Deferred, member: &Obj, at: isize, by_method: bool) -> Maybe<()> {
+    if !by_method
+        && let Some(deferred) = Deferred::of(member)
+        && !deferred.overrides(Method::AddCallbacks)
+    {
+        return deferred.add(Link::member(list.object().clone(), at.unsigned_abs()));
+    }
+    let (callback, errback) = entry(list.object(), at)?;
+    let names = names();
+    let add = member.getattr(&names.add_callbacks)?;
+    let keys = Obj::tuple([names.callback_args.clone(), names.errback_args.clone()])?;
+    let cb = list.object().getattr(&names.cb_deferred)?;
+    let arguments = [
+        cb.as_ptr(),
+        cb.as_ptr(),
+        callback.as_ptr(),
+        errback.as_ptr(),
+    ];
+    // SAFETY: all are alive during the call; the last two arguments belong to the two names.
+    unsafe {
+        Obj::owned(ffi::PyObject_Vectorcall(
+            add.as_ptr(),
+            arguments.as_ptr(),
+            2,
+            keys.as_ptr(),
+        ))?;
+    }
+    Ok(())
+}
+
+/// The arguments of the two sides.
+fn entry(_: &Obj, at: isize) -> Maybe<(Obj, Obj)> {
+    let index = Obj::int(at)?;
+    let callback = Obj::tuple([index.clone(), Obj::bool(true)])?;
+    Ok((callback, Obj::tuple([index, Obj::bool(false)])?))
+}
+
+/// A link of this module's as programs see it.
+pub fn show_member(link: &Link) -> Maybe {
+    let list = link.first();
+    let cb = list.getattr(&names().cb_deferred)?;
+    let (callback, errback) = entry(list, link.place().cast_signed())?;
+    // SAFETY: the thread is attached.
+    let dict = || unsafe { Obj::owned(ffi::PyDict_New()) };
+    let callback = Obj::tuple([cb.clone(), callback, dict()?])?;
+    Obj::tuple([callback, Obj::tuple([cb, errback, dict()?])?])
+}
+
+/// One of the Deferreds has fired: returns what it is left with.
+#[inline]
+pub fn member_fired(link: &Link, outcome: &Obj, failed: bool) -> Maybe {
+    // SAFETY: this shape of link starts with a `DeferredList`.
+    let list = unsafe { Deferred::from_object(link.first().clone()) };
+    // SAFETY: the text ends with a zero; what was entered is left below.
+    if unsafe { ffi::Py_EnterRecursiveCall(c" while firing a DeferredList".as_ptr()) } != 0 {
+        return Err(Raised);
+    }
+    let left = fired(&list, outcome, link.place().cast_signed(), !failed);
+    // SAFETY: it was entered above.
+    unsafe { ffi::Py_LeaveRecursiveCall() };
+    left
+}
+
+fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {
+    let pair = Obj::tuple([Obj::bool(succeeded), result.clone()])?;
+    let (results, on_callback, on_errback, consume, finished) = with(list.object(), |members| {
+        members.finished += 1;
+        (
+            members.results.clone(),
+            members.fire_on_one_callback.clone(),
+            members.fire_on_one_errback.clone(),
+            members.consume_errors.clone(),
+            members.finished,
+        )
+    })?;
+    // SAFETY: the sequence and the pair are alive.
+    if unsafe { ffi::PySequence_SetItem(results.as_ptr(), at, pair.as_ptr()) } < 0 {
+        return Err(Raised);
+    }
+    if !list.with(|state| state.is_called()) {
+        if succeeded && on_callback.is_true()? {
+            list.call_callback(Obj::tuple([result.clone(), Obj::int(at)?])?)?;
+        } else if !succeeded && on_errback.is_true()? {
+            fail_first(list, result, at)?;
+        } else {
+            // SAFETY: the sequence is alive.
+            let count = unsafe { ffi::PySequence_Size(results.as_ptr()) };
+            if finished == count {
+                list.call_callback(results)?;
+            }
+        }
+    }
+    if !succeeded && consume.is_true()? {
+        return Ok(Obj::none());
+    }
+    Ok(result.clone())
+}
+
+fn fail_first(list: &Deferred, result: &Obj, at: isize) -> Maybe<()> {
+    if kind(result) != Kind::Failure {
+        // SAFETY: reading a static of the interpreter.
+        return Err(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+    }
+    let index = Obj::int(at)?;
+    let error = twisted()
+        .first_error
+        .call(&[result.as_ptr(), index.as_ptr()])?;
+    let failure = failure::from_value(&error)?;
+    if list.overrides(Method::Errback) {
+        let arguments = [ptr::null_mut(), failure.as_ptr()];
+        list.object().call_method(&names().errback, arguments)?;
+        return Ok(());
+    }
+    list.errback(Some(&failure))
+}
+
+const CB_DEFERRED: Signature<3> = Signature {
+    function: "DeferredList._cbDeferred",
+    names: ["result", "index", "succeeded"],
+    required: 3,
+};
+
+unsafe extern "C" fn cb_deferred(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a list of this class.
+    enter(|| unsafe {
+        let list = Deferred::from_self(&raw);
+        let [result, index, succeeded] = CB_DEFERRED.bind(arguments, count, names)?;
+        let at = ffi::PyLong_AsSsize_t(index);
+        if at == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        let succeeded = Obj::borrowed(succeeded).is_true()?;
+        fired(list, &Obj::borrowed(result), at, succeeded)
+    })
+}
+
+unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a list of this class.
+    let list = unsafe { Deferred::from_self(&raw) };
+    enter(|| {
+        if list.with(|state| state.is_called()) {
+            return Ok(Obj::none());
+        }
+        let deferreds = with(list.object(), |members| members.deferreds.clone())?;
+        let mut at = 0;
+        while let Some(member) = item(&deferreds, at) {
+            if member
+                .call_method(&names().cancel, [ptr::null_mut()])
+                .is_err()
+            {
+                report_canceller()?;
+            }
+            at += 1;
+        }
+        Ok(Obj::none())
+    })
+}
+
+/// Logs what a canceller has raised.
+#[cold]
+fn report_canceller() -> Maybe<()> {
+    let Some(exception) = set_aside() else {
+        return Ok(());
+    };
+    failure::handling(&exception, || {
+        let text = Obj::text("Exception raised from user supplied canceller")?;
+        let arguments = [ptr::null_mut(), text.as_ptr()];
+        twisted().log.call_method(&Obj::name("failure")?, arguments)
+    })?;
+    Ok(())
+}
+
+const GATHER: Signature<2> = Signature {
+    function: "gatherResults",
+    names: ["deferredList", "consumeErrors"],
+    required: 1,
+};
+
+/// `gatherResults(deferredList, consumeErrors=False)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn gather_results(
+    _: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as said.
+    enter(|| unsafe {
+        let [deferreds, consume] = GATHER.bind(arguments, count, names)?;
+        let list = allocate(classes().deferred_list.as_ptr().cast())?;
+        let consume = if consume.is_null() {
+            Obj::bool(false)
+        } else {
+            Obj::borrowed(consume)
+        };
+        initialise(
+            &list,
+            deferreds,
+            [Obj::bool(false), Obj::bool(true), consume],
+        )?;
+        let parse = classes().parse_results.clone();
+        list.add(Link::plain(parse, crate::link::Side::Callback))?;
+        Ok(list.into_object())
+    })
+}
+
+const PARSE: Signature<2> = Signature {
+    function: "_parseDeferredListResult",
+    names: ["resultList", "fireOnOneErrback"],
+    required: 1,
+};
+
+/// `_parseDeferredListResult(resultList, fireOnOneErrback=False)`: the results alone.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn parse_results(
+    _: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as said; the entries are looked at as pairs only where they are.
+    enter(|| unsafe {
+        let [results, _] = PARSE.bind(arguments, count, names)?;
+        let results = Obj::owned(ffi::PySequence_Fast(results, c"a list is needed".as_ptr()))?;
+        let count = ffi::PySequence_Size(results.as_ptr());
+        let values = Obj::owned(ffi::PyList_New(count))?;
+        for at in 0..count {
+            let pair = Obj::owned(ffi::PySequence_GetItem(results.as_ptr(), at))?;
+            let value = if ffi::PyTuple_CheckExact(pair.as_ptr()) != 0
+                && ffi::PyTuple_GET_SIZE(pair.as_ptr()) == 2
+                && ptr::eq(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 0), ffi::Py_True())
+            {
+                Obj::borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 1))
+            } else {
+                let success = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
+                if !success.is_true()? {
+                    return Err(raise(ffi::PyExc_AssertionError, ""));
+                }
+                Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?
+            };
+            ffi::PyList_SET_ITEM(values.as_ptr(), at, value.into_ptr());
+        }
+        Ok(values)
+    })
+}
+
+macro_rules! attribute {
+    ($get:ident, $set:ident, $field:ident) => {
+        unsafe extern "C" fn $get(raw: Raw, _: *mut c_void) -> Raw {
+            // SAFETY: called by the interpreter with a list of this class. Before `__init__`, there
+            // is what Twisted's class has.
+            enter(|| unsafe {
+                let members = &*(*raw.cast::<Layout>()).members.get();
+                Ok(members
+                    .as_ref()
+                    .map_or_else(|| Obj::bool(false), |members| members.$field.clone()))
+            })
+        }
+
+        unsafe extern "C" fn $set(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+            // SAFETY: called by the interpreter with a list of this class.
+            enter_status(|| unsafe {
+                if value.is_null() {
+                    return Err(type_error(
+                        "an attribute of a DeferredList cannot be deleted",
+                    ));
+                }
+                let value = Obj::borrowed(value);
+                drop(with(&Obj::borrowed(raw), |members| {
+                    std::mem::replace(&mut members.$field, value)
+                })?);
+                Ok(())
+            })
+        }
+    };
+}
+
+attribute!(get_deferreds, set_deferreds, deferreds);
+attribute!(get_results, set_results, results);
+attribute!(get_on_callback, set_on_callback, fire_on_one_callback);
+attribute!(get_on_errback, set_on_errback, fire_on_one_errback);
+attribute!(get_consume, set_consume, consume_errors);
+
+unsafe extern "C" fn get_finished(raw: Raw, _: *mut c_void) -> Raw {
+    // SAFETY: called by the interpreter with a list of this class.
+    enter(|| unsafe { Obj::int(with(&Obj::borrowed(raw), |members| members.finished)?) })
+}
+
+unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+    // SAFETY: called by the interpreter with a list of this class.
+    enter_status(|| unsafe {
+        let count = if value.is_null() {
+            0
+        } else {
+            ffi::PyLong_AsSsize_t(value)
+        };
+        if count == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        with(&Obj::borrowed(raw), |members| members.finished = count)
+    })
+}
+
+unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    unsafe {
+        let status = deferred::traverse(raw, visit, argument);
+        let Some(members) = &*(*raw.cast::<Layout>()).members.get() else {
+            return status;
+        };
+        let all = [
+            &members.deferreds,
+            &members.results,
+            &members.fire_on_one_callback,
+            &members.fire_on_one_errback,
+            &members.consume_errors,
+        ];
+        all.into_iter().fold(status, |status, object| match status {
+            0 => visit(object.as_ptr(), argument),
+            stopped => stopped,
+        })
+    }
+}
+
+unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: called by the collector; what is taken is dropped after.
+    unsafe {
+        drop((*(*raw.cast::<Layout>()).members.get()).take());
+        deferred::clear(raw)
+    }
+}
+
+unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
+    // is ended as every Deferred is, which also takes it out of the collector's sight.
+    unsafe {
+        let members = (*(*raw.cast::<Layout>()).members.get()).take();
+        deferred::dealloc(raw);
+        drop(members);
+    }
+}

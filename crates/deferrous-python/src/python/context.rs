@@ -1,0 +1,37 @@
+//! Context variables.
+
+use pyo3::ffi;
+
+use super::{Maybe, Obj, Raised};
+
+/// A `contextvars.Context`.
+#[derive(Clone)]
+pub struct Context(Obj);
+
+impl Context {
+    /// A copy of the current one.
+    pub fn copy_current() -> Maybe<Self> {
+        // SAFETY: the thread is attached.
+        unsafe { Obj::owned(ffi::PyContext_CopyCurrent()).map(Context) }
+    }
+
+    /// The object.
+    pub const fn object(&self) -> &Obj {
+        &self.0
+    }
+
+    /// Runs `body` in this context, as `Context.run` does.
+    #[inline]
+    pub fn run<T>(&self, body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
+        // SAFETY: the context is alive; what was entered is left again below.
+        if unsafe { ffi::PyContext_Enter(self.0.as_ptr()) } < 0 {
+            return Err(Raised);
+        }
+        let result = body();
+        // SAFETY: the context is alive and the current one, unless `body` left it.
+        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } < 0 {
+            return Err(Raised);
+        }
+        result
+    }
+}

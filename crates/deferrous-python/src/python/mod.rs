@@ -1,0 +1,14 @@
+//! What is Python: objects, calls, exceptions, classes. Nothing here knows what a Deferred is.
+
+mod arguments;
+mod context;
+mod obj;
+mod raise;
+
+pub use arguments::{Signature, bind_tuple, keyword_dict};
+pub use context::Context;
+pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
+pub use raise::{
+    enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
+    type_error, write_unraisable,
+};

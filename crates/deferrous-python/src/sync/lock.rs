@@ -1,0 +1,61 @@
+//! `DeferredLock`.
+
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+use super::{Primitive, fire, fired, pop_first, require, wait};
+
+/// A lock for programs that wait by Deferreds.
+#[pyclass(extends = Primitive, subclass, module = "twisted.internet.defer")]
+pub struct DeferredLock {
+    /// Whether somebody has the lock.
+    #[pyo3(get, set)]
+    locked: bool,
+}
+
+#[pymethods]
+impl DeferredLock {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        py: Python<'_>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(Primitive::new(py)).add_subclass(DeferredLock { locked: false })
+    }
+
+    /// Nobody has the lock.
+    fn __init__(&self) {}
+
+    /// Wait for the lock: a Deferred that fires with it.
+    fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if slf.borrow().locked {
+            let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
+            return wait(slf, "_cancelAcquire", &waiting);
+        }
+        slf.borrow_mut().locked = true;
+        fired(slf)
+    }
+
+    /// Give the lock to the one that has waited longest.
+    fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
+        require(slf.borrow().locked, "Tried to release an unlocked lock")?;
+        slf.borrow_mut().locked = false;
+        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
+        if let Some(next) = pop_first(&waiting)? {
+            slf.borrow_mut().locked = true;
+            fire(&next, slf)?;
+        }
+        Ok(())
+    }
+
+    /// One that waits was cancelled.
+    #[pyo3(name = "_cancelAcquire")]
+    fn cancel_acquire(slf: &Bound<'_, Self>, d: &Bound<'_, PyAny>) -> PyResult<()> {
+        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
+        waiting.call_method1("remove", (d,)).map(drop)
+    }
+}

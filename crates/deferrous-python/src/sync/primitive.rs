@@ -1,0 +1,163 @@
+//! What locks and semaphores have in common: running something while it is one's turn.
+
+use std::ptr;
+
+use pyo3::{
+    exceptions::PyTypeError,
+    ffi,
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
+};
+
+use super::{bound, obj, raised};
+use crate::{
+    deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    functions,
+    link::{Link, Side},
+    python::{Maybe, Obj, Raw, enter},
+};
+
+/// The base of locks and semaphores.
+#[pyclass(
+    subclass,
+    dict,
+    weakref,
+    module = "twisted.internet.defer",
+    name = "_Primitive"
+)]
+pub struct Primitive {
+    /// The Deferreds of those who wait for their turn.
+    #[pyo3(get, set)]
+    pub waiting: Py<PyAny>,
+}
+
+impl Primitive {
+    /// Nobody waits.
+    pub fn new(py: Python<'_>) -> Self {
+        Primitive {
+            waiting: PyList::empty(py).into_any().unbind(),
+        }
+    }
+}
+
+#[pymethods]
+impl Primitive {
+    /// Wait for the turn, call, and give the turn on when the result is there.
+    ///
+    /// Returns a Deferred of the result.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn run<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if args.is_empty() {
+            return Err(PyTypeError::new_err(
+                "run() missing 1 required positional argument: 'f'",
+            ));
+        }
+        let acquired = slf.call_method0("acquire")?;
+        let kwargs = kwargs.map_or_else(Obj::none, |kwargs| obj(kwargs));
+        let call = raised(py, Obj::tuple([obj(slf), obj(args), kwargs]))?;
+        let execute = raised(py, execute_later(&call))?;
+        match Deferred::of(&obj(&acquired)) {
+            Some(deferred) => {
+                raised(py, deferred.add(Link::plain(execute, Side::Callback)))?;
+                Ok(acquired)
+            }
+            None => acquired.call_method1("addCallback", (bound(py, execute),)),
+        }
+    }
+
+    /// Give the turn on, and return the argument.
+    #[pyo3(name = "_releaseAndReturn")]
+    fn release_and_return<'py>(
+        slf: &Bound<'py, Self>,
+        r: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method0("release")?;
+        Ok(r)
+    }
+
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method0("acquire")
+    }
+
+    fn __aexit__<'py>(
+        slf: &Bound<'py, Self>,
+        _exc_type: &Bound<'py, PyAny>,
+        _exc_value: &Bound<'py, PyAny>,
+        _traceback: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method0("release")?;
+        let py = slf.py();
+        let deferred = raised(py, Deferred::fired(Obj::bool(false)))?;
+        Ok(bound(py, deferred.into_object()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.waiting)
+    }
+
+    fn __clear__(&mut self, py: Python<'_>) {
+        self.waiting = py.None();
+    }
+}
+
+/// A callable that, called with the lock, makes the call that waited for it: a builtin function whose
+/// `self` is the call.
+fn execute_later(call: &Obj) -> Maybe {
+    struct Definition(ffi::PyMethodDef);
+    // SAFETY: it is never changed, and all that it points to lives for ever.
+    unsafe impl Sync for Definition {}
+    static EXECUTE: Definition = Definition(method(
+        c"execute",
+        CALL_WITH_KEYWORDS(execute),
+        c"Call what waited.",
+    ));
+    let definition = (&raw const EXECUTE.0).cast_mut();
+    // SAFETY: the definition lives for ever, and is not written to.
+    unsafe {
+        Obj::owned(ffi::PyCFunction_NewEx(
+            definition,
+            call.as_ptr(),
+            ptr::null_mut(),
+        ))
+    }
+}
+
+unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with the tuple that was put there: the lock, the positional
+    // arguments with the callable before them, and the keywords or None.
+    enter(|| unsafe {
+        let item = |at| Obj::borrowed(ffi::PyTuple_GET_ITEM(call, at));
+        let (lock, arguments, keywords) = (item(0), item(1), item(2));
+        let callable = Obj::borrowed(ffi::PyTuple_GET_ITEM(arguments.as_ptr(), 0));
+        let count = ffi::PyTuple_GET_SIZE(arguments.as_ptr());
+        let rest = Obj::owned(ffi::PyTuple_GetSlice(arguments.as_ptr(), 1, count))?;
+        let keywords = if keywords.is(ffi::Py_None()) {
+            ptr::null_mut()
+        } else {
+            keywords.as_ptr()
+        };
+        let result = Obj::owned(ffi::PyObject_Call(
+            callable.as_ptr(),
+            rest.as_ptr(),
+            keywords,
+        ));
+        let deferred = functions::maybe(result)?;
+        let release = lock.get("_releaseAndReturn")?;
+        match Deferred::of(&deferred) {
+            Some(ours) if !ours.overrides(crate::classes::Method::AddBoth) => {
+                ours.add(Link::plain(release, Side::Both))?;
+                Ok(deferred)
+            }
+            _ => deferred.call_method(
+                &crate::twisted::names().add_both,
+                [ptr::null_mut(), release.as_ptr()],
+            ),
+        }
+    })
+}

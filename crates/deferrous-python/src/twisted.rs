@@ -1,0 +1,164 @@
+//! What this module uses of Twisted, found once when it is loaded.
+
+use std::sync::OnceLock;
+
+use pyo3::ffi;
+
+use crate::python::{Attached, Maybe, Obj, Raw};
+
+macro_rules! names {
+    ($($field:ident = $text:literal),* $(,)?) => {
+        /// Interned names of attributes.
+        #[allow(missing_docs)]
+        pub struct Names { $(pub $field: Obj),* }
+
+        impl Names {
+            fn new() -> Maybe<Self> {
+                Ok(Names { $($field: Obj::name($text)?),* })
+            }
+        }
+    };
+}
+
+names! {
+    add_both = "addBoth",
+    add_callbacks = "addCallbacks",
+    append = "append",
+    callback = "callback",
+    callback_args = "callbackArgs",
+    cancel = "cancel",
+    capture_vars = "captureVars",
+    class = "__class__",
+    continuation = "_continuation",
+    count = "count",
+    creator = "creator",
+    debug = "debug",
+    dict = "__dict__",
+    errback = "errback",
+    errback_args = "errbackArgs",
+    fail_result = "failResult",
+    get_debug_tracebacks = "_getDebugTracebacks",
+    init = "__init__",
+    invoker = "invoker",
+    name = "__name__",
+    parents = "_parents",
+    pause = "pause",
+    run_callbacks = "_runCallbacks",
+    start_run_callbacks = "_startRunCallbacks",
+    tb = "tb",
+    throw = "throw",
+    throw_into = "throwExceptionIntoGenerator",
+    trap = "trap",
+    type_ = "type",
+    value = "value",
+    cb_deferred = "_cbDeferred",
+    check = "check",
+    raise_exception = "raiseException",
+    traceback = "__traceback__",
+}
+
+/// The objects of Twisted, and the names of attributes.
+pub struct Twisted {
+    pub names: Names,
+    pub failure: Obj,
+    pub failure_init: Obj,
+    pub failure_globals: Obj,
+    pub debug_info: Obj,
+    pub cancelled_error: Obj,
+    pub already_called_error: Obj,
+    pub first_error: Obj,
+    pub failure_group: Obj,
+    pub generator_return: Obj,
+    pub internal_cancelled: Obj,
+    pub passthru: Obj,
+    pub failthru: Obj,
+    pub continue_: Obj,
+    pub no_kwargs: Obj,
+    pub warn_about_function: Obj,
+    pub not_a_coroutine: Obj,
+    pub log: Obj,
+    pub format_stack: Obj,
+    pub is_coroutine: Obj,
+    pub empty: Obj,
+}
+
+static TWISTED: OnceLock<Attached<Twisted>> = OnceLock::new();
+
+/// Twisted's objects.
+///
+/// # Panics
+///
+/// If the module has not been loaded.
+#[inline(always)]
+pub fn twisted() -> &'static Twisted {
+    match TWISTED.get() {
+        Some(twisted) => &twisted.0,
+        None => unloaded(),
+    }
+}
+
+#[cold]
+fn unloaded() -> ! {
+    panic!("the module is used before it was loaded")
+}
+
+/// The names of attributes.
+#[inline(always)]
+pub fn names() -> &'static Names {
+    &twisted().names
+}
+
+/// Whether `class` is that of Twisted's failures, and no subclass.
+#[inline(always)]
+pub fn is_failure_class(class: *mut ffi::PyTypeObject) -> bool {
+    twisted().failure.is(class.cast())
+}
+
+fn import(module: &str) -> Maybe {
+    let name = Obj::name(module)?;
+    // SAFETY: the thread is attached.
+    unsafe { Obj::owned(ffi::PyImport_Import(name.as_ptr())) }
+}
+
+/// Imports Twisted and finds what is used of it.
+pub fn load() -> Maybe<()> {
+    if TWISTED.get().is_some() {
+        return Ok(());
+    }
+    let defer = import("twisted.internet.defer")?;
+    let failure = import("twisted.python.failure")?;
+    let of = |name: &str| defer.get(name);
+    let class = failure.get("Failure")?;
+    let twisted = Twisted {
+        names: Names::new()?,
+        failure_init: class.get("__init__")?,
+        failure: class,
+        failure_globals: failure.get("__dict__")?,
+        debug_info: of("DebugInfo")?,
+        cancelled_error: of("CancelledError")?,
+        already_called_error: of("AlreadyCalledError")?,
+        first_error: of("FirstError")?,
+        failure_group: of("FailureGroup")?,
+        generator_return: of("_DefGen_Return")?,
+        internal_cancelled: of("_InternalInlineCallbacksCancelledError")?,
+        passthru: of("passthru")?,
+        failthru: of("_failthru")?,
+        continue_: of("_CONTINUE")?,
+        no_kwargs: of("_NONE_KWARGS")?,
+        not_a_coroutine: of("NotACoroutineError")?,
+        log: of("log")?,
+        warn_about_function: import("twisted.python.deprecate")?.get("warnAboutFunction")?,
+        format_stack: import("traceback")?.get("format_stack")?,
+        is_coroutine: import("asyncio")?.get("iscoroutine")?,
+        empty: Obj::tuple([])?,
+    };
+    let _ = TWISTED.set(Attached(twisted));
+    Ok(())
+}
+
+/// `None`, alive for ever, as an argument.
+#[inline(always)]
+pub fn none() -> Raw {
+    // SAFETY: reading a static of the interpreter.
+    unsafe { ffi::Py_None() }
+}

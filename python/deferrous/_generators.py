@@ -1,0 +1,52 @@
+"""``inlineCallbacks``.
+
+In Python, since what it makes has to be a function: one that is bound as a method, and that has the
+name, the signature and the attributes of the generator function it wraps. What runs the generator is
+in Rust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import wraps
+from types import GeneratorType
+from typing import Any, ParamSpec, TypeVar
+
+from twisted.internet import defer as _stock
+
+from deferrous import _core
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_start = _core._cancellableInlineCallbacks
+_Return: type[BaseException] = _stock._DefGen_Return
+
+
+def inlineCallbacks(
+    f: Callable[_P, Generator[_core.Deferred[Any], Any, _T]],
+) -> Callable[_P, _core.Deferred[_T]]:
+    """Make a generator that yields Deferreds into a function that returns one.
+
+    The generator goes on with the result of each Deferred that it yields; a failure is raised where it
+    yielded. What it returns, or raises, is the result of the Deferred that the function returns.
+
+    :raises TypeError: when called, if ``f`` does not return a generator.
+    """
+
+    @wraps(f)
+    def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> _core.Deferred[_T]:
+        try:
+            gen = f(*args, **kwargs)
+        except _Return:
+            raise TypeError(
+                f"inlineCallbacks requires {f!r} to produce a generator; instead"
+                "caught returnValue being used in a non-generator"
+            )
+        if not isinstance(gen, GeneratorType):
+            raise TypeError(
+                f"inlineCallbacks requires {f!r} to produce a generator; instead got {gen!r}"
+            )
+        return _start(gen)
+
+    return unwindGenerator

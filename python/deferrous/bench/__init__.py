@@ -1,0 +1,143 @@
+"""`deferrous bench`: stock Twisted against deferrous, in one run on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from deferrous.bench import _measure, _table
+from deferrous.bench._figures import Report
+from deferrous.bench._machine import machine
+from deferrous.bench._plot import svg
+from deferrous.bench._process import DEFERROUS, STOCK, STOCK_AGAIN, BenchError
+from deferrous.bench.workloads import WORKLOADS, Workload, memory
+
+__all__ = ["BenchError", "add_arguments", "main"]
+
+_MEMORY = "memory"
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help=f"measure these workloads, or those with this in their names; also '{_MEMORY}'",
+    )
+    parser.add_argument("--quick", action="store_true", help="short rounds, for a first look")
+    parser.add_argument("--list", action="store_true", help="list the workloads, and end")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds to a file")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a picture")
+    # Stock against stock shows how much of a ratio is noise.
+    parser.add_argument(
+        "--second", choices=["deferrous", "stock"], default="deferrous", help=argparse.SUPPRESS
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments of the command line say, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="deferrous bench",
+        description="Measure stock Twisted and deferrous in turn, each in processes of its own.",
+    )
+    add_arguments(parser)
+    args = parser.parse_args(arguments)
+    try:
+        return _run(args)
+    except BenchError as error:
+        print(f"deferrous bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("deferrous bench: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _run(args: argparse.Namespace) -> int:
+    workloads, with_memory = _chosen(args.only)
+    console = Console()
+    if args.list:
+        _list(workloads, with_memory, console)
+        return 0
+    for path in (args.json, args.plot):
+        _check_writable(path)
+    report = _report(args, workloads, with_memory)
+    _table.show(report, console)
+    if args.json:
+        _write(args.json, json.dumps(report.as_json(), indent=1) + "\n")
+    if args.plot:
+        _write(args.plot, svg(report))
+    return 0
+
+
+def _chosen(only: Sequence[str] | None) -> tuple[list[Workload], bool]:
+    """The workloads that were asked for, and whether memory was."""
+    names = [each.name for each in WORKLOADS] + [_MEMORY]
+    if only is None:
+        return list(WORKLOADS), True
+    chosen: set[str] = set()
+    for wanted in only:
+        found = [wanted] if wanted in names else [name for name in names if wanted in name]
+        if not found:
+            raise BenchError(f"no workload is called '{wanted}'; there are: {', '.join(names)}")
+        chosen.update(found)
+    return [each for each in WORKLOADS if each.name in chosen], _MEMORY in chosen
+
+
+def _list(workloads: Sequence[Workload], with_memory: bool, console: Console) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for each in workloads:
+        table.add_row(each.name, each.operation + ("" if each.counted else " (also measured)"))
+    if with_memory:
+        table.add_row(_MEMORY, "bytes for a Deferred that waits, with two callbacks")
+    console.print(table, highlight=False)
+
+
+def _report(args: argparse.Namespace, workloads: list[Workload], with_memory: bool) -> Report:
+    sides = [STOCK, DEFERROUS if args.second == "deferrous" else STOCK_AGAIN]
+    pace = _measure.QUICK if args.quick else _measure.FULL
+    versions = _measure.versions_of(sides)
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("", total=_measure.steps(len(workloads) + with_memory, pace))
+
+        def told(what: str) -> None:
+            progress.update(task, advance=1, description=f"{what:18}")
+
+        timings = _measure.time_workloads(workloads, sides, pace, told) if workloads else []
+        found = _measure.measure_memory(sides, memory.COUNT, pace, told) if with_memory else None
+    first, second = (side.name for side in sides)
+    return Report(first, second, _command(args), versions, machine(), timings, found)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The command that makes this report, without where it was written to."""
+    parts = ["deferrous bench"]
+    if args.quick:
+        parts.append("--quick")
+    if args.only:
+        parts += ["--only", *args.only]
+    return " ".join(parts)
+
+
+def _check_writable(path: Path | None) -> None:
+    """Before a minute of measuring, and not after it."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise BenchError(f"cannot write to {path}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"cannot write to {path}: {error.strerror}") from error

@@ -1,0 +1,146 @@
+"""A report as a picture: a bar for each ratio.
+
+The colours are of middle lightness, so that they can be read on light backgrounds and on dark
+ones.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+from deferrous.bench._figures import Report, Spread
+from deferrous.bench._machine import describe
+
+_WIDTH = 760
+_LEFT = 16.0
+#: Where the bars begin, and how far the longest goes.
+_BARS = (416.0, 690.0)
+_TOP = 96.0
+_ROW = 36.0
+_HEADING = 30.0
+_THICK = 16.0
+
+_TEXT = "#7b8490"
+_OURS = "#2f8f83"
+_SPREAD = "#9aa3ae"
+_FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
+
+
+@dataclass(frozen=True)
+class _Bar:
+    name: str
+    what: str
+    ratio: Spread
+
+
+def svg(report: Report) -> str:
+    """The picture as the text of an SVG file."""
+    groups = [(heading, bars) for heading, bars in _groups(report) if bars]
+    longest = max([1.0] + [bar.ratio.high for _, bars in groups for bar in bars])
+    scale = (_BARS[1] - _BARS[0]) / longest
+    height = _TOP + sum((_HEADING if heading else 0.0) + _ROW * len(bars) for heading, bars in groups)
+    root = _root(report, height + 62)
+    y = _TOP
+    for heading, bars in groups:
+        if heading:
+            _text(root, _LEFT, y + _HEADING - 10, heading, size=12)
+            y += _HEADING
+        for bar in bars:
+            _draw(root, bar, y, scale)
+            y += _ROW
+    _draw_one(root, _BARS[0] + scale, y - 4)
+    for line, text in enumerate((*describe(report.versions, report.machine), report.command)):
+        _text(root, _LEFT, y + 18 + 16 * line, text, size=11)
+    ET.indent(root, space="")
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _groups(report: Report) -> list[tuple[str, list[_Bar]]]:
+    counted = [_Bar(each.name, each.operation, report.ratio(each)) for each in report.counted]
+    also = [
+        _Bar(each.name, each.operation, report.ratio(each)) for each in report.timings if not each.counted
+    ]
+    return [
+        ("", counted),
+        ("Also measured, and not in the mean:", also),
+        ("Compared with something else than that time:", _others(report)),
+    ]
+
+
+def _others(report: Report) -> list[_Bar]:
+    bars = []
+    if report.memory:
+        what = f"bytes of {report.first}, for each of {report.memory.count:,} pending Deferreds"
+        bars.append(_Bar("memory", what, report.memory.ratio(report.first, report.second)))
+    if report.with_peer:
+        timing = report.with_peer
+        what = f"tasks that await futures, written in C, over {timing.name}"
+        bars.append(_Bar("asyncio", what, timing.ratio("asyncio", report.second)))
+    return bars
+
+
+def _root(report: Report, height: float) -> ET.Element:
+    root = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "width": f"{_WIDTH}",
+            "height": f"{height:.0f}",
+            "viewBox": f"0 0 {_WIDTH} {height:.0f}",
+            "role": "img",
+            "fill": _TEXT,
+            "font-family": _FONT,
+        },
+    )
+    ET.SubElement(root, "title").text = f"How {report.second} compares with {report.first} Twisted"
+    title = f"Time of {report.first} Twisted, over {report.second}"
+    _text(root, _LEFT, 28, title, size=16, bold=True)
+    _text(root, _LEFT, 48, _subtitle(report), size=12)
+    return root
+
+
+def _subtitle(report: Report) -> str:
+    text = "Longer is better. The thin lines are quartiles."
+    if report.geometric_mean is None:
+        return text
+    return f"Geometric mean of {len(report.counted)}: {report.geometric_mean:.2f}x. {text}"
+
+
+def _draw(root: ET.Element, bar: _Bar, y: float, scale: float) -> None:
+    low, median, high = (_BARS[0] + scale * ratio for ratio in bar.ratio)
+    middle = y + 4 + _THICK / 2
+    _text(root, _LEFT, y + 12, bar.name, size=13, bold=True)
+    _text(root, _LEFT, y + 27, bar.what, size=11)
+    ET.SubElement(
+        root,
+        "rect",
+        {
+            "x": f"{_BARS[0]:.0f}",
+            "y": f"{y + 4:.1f}",
+            "width": f"{median - _BARS[0]:.1f}",
+            "height": f"{_THICK:.0f}",
+            "rx": "2",
+            "fill": _OURS,
+        },
+    )
+    line = {"d": f"M{low:.1f} {middle:.1f}H{high:.1f}", "stroke": _SPREAD, "stroke-width": "2"}
+    ET.SubElement(root, "path", line)
+    # Beside the line of 1.0, if it would be on it.
+    one = _BARS[0] + scale
+    x = one + 6 if one - 42 < high + 8 < one + 6 else high + 8
+    _text(root, x, middle + 4.5, f"{bar.ratio.median:.2f}x", size=13, bold=True)
+
+
+def _draw_one(root: ET.Element, x: float, bottom: float) -> None:
+    line = {"d": f"M{x:.1f} {_TOP - 8:.1f}V{bottom:.1f}", "stroke": _TEXT}
+    ET.SubElement(root, "path", {**line, "stroke-width": "1.5", "stroke-dasharray": "4 3"})
+    label = _text(root, x, _TOP - 12, "1.0: the same", size=11)
+    label.set("text-anchor", "middle")
+
+
+def _text(root: ET.Element, x: float, y: float, text: str, *, size: int, bold: bool = False) -> ET.Element:
+    where = {"x": f"{x:.1f}", "y": f"{y:.1f}", "font-size": f"{size}px"}
+    element = ET.SubElement(root, "text", {**where, "font-weight": "600" if bold else "400"})
+    element.text = text
+    return element

@@ -1,0 +1,102 @@
+"""The parent's end of a process that measures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_SCRIPT = Path(__file__).with_name("_worker.py")
+
+
+class BenchError(Exception):
+    """There is nothing to show, for the reason given."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is compared. Two sides may be of one kind, which shows what the noise is."""
+
+    name: str
+    kind: str
+
+
+STOCK = Side("stock", "stock")
+DEFERROUS = Side("deferrous", "deferrous")
+STOCK_AGAIN = Side("stock again", "stock")
+ASYNCIO = Side("asyncio", "asyncio")
+
+
+class Process(AbstractContextManager["Process"]):
+    """A process that measures one side, until the end of the `with` block."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self._process = subprocess.Popen(
+            [sys.executable, str(_SCRIPT), side.kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=_environment(),
+        )
+        try:
+            self.versions: dict[str, str | None] = self._answer("start")["versions"]
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ask(self, do: str, **about: object) -> dict[str, Any]:
+        """What the method `do` of the worker answers."""
+        assert self._process.stdin is not None
+        # If it has ended, the missing answer says so.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps({"do": do, **about}) + "\n")
+            self._process.stdin.flush()
+        return self._answer(str(about.get("name", do)))
+
+    def _answer(self, what: str) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError(
+                f"the process that measures {self.side.name} ended in '{what}', "
+                f"with status {self._process.wait()}"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BenchError(f"'{what}' fails with {self.side.name}: {answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            # There may be a request in it that was never sent.
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    # It would put deferrous under the stock side too.
+    environment.pop("DEFERROUS", None)
+    # Else the order of sets, and with it the cost of a few things, is another in each process.
+    environment["PYTHONHASHSEED"] = "0"
+    return environment

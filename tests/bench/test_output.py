@@ -1,0 +1,98 @@
+"""The table, the file of figures and the picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from deferrous.bench._figures import Memory, Report, Sample
+from deferrous.bench._plot import svg
+from deferrous.bench._table import show
+from rich.console import Console
+
+from tests.bench.reports import report_of, timing
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def report() -> Report:
+    """One of everything: a good row, a bad one, one that does not count, memory, asyncio."""
+    with_peer = timing("good", (10e-6, 1e-6), (11e-6, 1e-6))
+    for each in with_peer.rounds:
+        each["asyncio"] = Sample(3e-6, 3e-6)
+    with_peer.times["asyncio"] = 7
+    return report_of(
+        with_peer,
+        timing("bad", (2e-6, 1e-6), (2e-6, 1e-6)),
+        timing("aside", (2e-6, 1e-6), counted=False, target=None),
+        memory=Memory(1000, [{"stock": 800.0, "deferrous": 200.0}]),
+    )
+
+
+def printed(report: Report, encoding: str = "utf-8") -> str:
+    output = io.BytesIO()
+    console = Console(file=io.TextIOWrapper(output, encoding=encoding), width=80)
+    show(report, console)
+    console.file.flush()
+    return output.getvalue().decode(encoding)
+
+
+def test_the_table_has_each_row_and_what_follows(report: Report) -> None:
+    text = printed(report)
+    assert "10.50x" in text
+    assert "geometric mean of 2: 4.58x" in text
+    assert "least: 2.00x, bad" in text
+    assert "0.250 of stock's (200 of 800 bytes each)" in text
+    assert "good: 3.00x as fast as asyncio's tasks" in text
+    assert text.index("bad") < text.index("also measured") < text.index("aside")
+
+
+def test_the_table_says_which_targets_are_missed(report: Report) -> None:
+    assert "below their targets: bad (2.5x)\n" in printed(report)
+
+
+def test_the_table_fits_a_screen_without_other_characters(report: Report) -> None:
+    lines = printed(report, encoding="ascii").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "###" in "".join(lines)
+
+
+def test_a_report_of_memory_alone_can_be_shown() -> None:
+    alone = report_of(memory=Memory(10, [{"stock": 800.0, "deferrous": 200.0}]))
+    assert "geometric" not in printed(alone)
+    ET.fromstring(svg(alone))
+    assert json.dumps(alone.as_json())
+
+
+def test_the_file_of_figures_has_all_rounds(report: Report) -> None:
+    read = json.loads(json.dumps(report.as_json()))
+    good, bad, aside = read["workloads"]
+    assert [each["stock"]["wall"] for each in good["rounds"]] == [10e-6, 11e-6]
+    assert good["asyncio"]["ratio"]["median"] == pytest.approx(3.0)
+    assert bad["target"] == 2.5
+    assert not aside["counted"]
+    assert read["versions"]["deferrous"] == "1.2.3"
+    assert read["machine"]["cores"] == 2
+
+
+def test_the_picture_has_a_bar_for_each_row(report: Report) -> None:
+    root = ET.fromstring(svg(report))
+    rows = ["good", "bad", "aside", "memory", "asyncio"]
+    assert len(root.findall(f"{SVG}rect")) == len(rows)
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert [text for text in texts if text in rows] == rows
+
+
+def test_bars_are_as_long_as_their_ratios_and_fill_the_picture(report: Report) -> None:
+    good, bad, *_ = ET.fromstring(svg(report)).findall(f"{SVG}rect")
+    assert float(good.get("width", 0)) / float(bad.get("width", 0)) == pytest.approx(5.25, 0.01)
+    assert float(good.get("width", 0)) > 200
+
+
+def test_the_picture_says_what_was_measured_and_on_what(report: Report) -> None:
+    texts = [element.text for element in ET.fromstring(svg(report)).iter(f"{SVG}text")]
+    assert "deferrous 1.2.3, Twisted 26.10.0, CPython 3.13.0" in texts
+    assert "Abacus & Sons <9>, 2 processors, Linux x86_64" in texts

@@ -1,0 +1,103 @@
+"""Each process measures the side it is for, or says why it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from deferrous.bench._process import ASYNCIO, DEFERROUS, STOCK, BenchError, Process
+
+#: A deferrous that puts something else there than stock Twisted has.
+SUBCLASS = """
+__version__ = "stand-in"
+
+def install():
+    from twisted.internet import defer
+
+    class Ours(defer.Deferred):
+        def __init__(self):
+            raise RuntimeError("ours, and not stock")
+
+        def addCallbacks(self):
+            pass
+
+    defer.Deferred = Ours
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module that the processes take for deferrous."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path / "deferrous.py"
+
+
+def test_the_stock_side_answers() -> None:
+    with Process(STOCK) as process:
+        assert process.versions["deferrous"] is None
+        assert set(process.ask("time", name="construct", times=3)) == {"wall", "cpu"}
+
+
+def test_the_stock_side_stays_so_whatever_the_environment_says(
+    stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_up = stand_in.with_name("sitecustomize.py")
+    start_up.write_text("import os\nif 'DEFERROUS' in os.environ: os._exit(9)")
+    monkeypatch.setenv("DEFERROUS", "1")
+    with Process(STOCK) as process:
+        assert process.versions["deferrous"] is None
+
+
+def test_the_other_side_has_what_is_installed(stand_in: Path) -> None:
+    stand_in.write_text(SUBCLASS)
+    with Process(DEFERROUS) as process:
+        assert process.versions["deferrous"] == "stand-in"
+        with pytest.raises(BenchError, match="ours, and not stock"):
+            process.ask("time", name="construct", times=1)
+
+
+def test_the_other_side_has_deferrous() -> None:
+    pytest.importorskip("deferrous.defer", reason="the extension module is not built")
+    with Process(DEFERROUS) as process:
+        assert process.versions["deferrous"]
+        process.ask("time", name="construct", times=3)
+
+
+def test_the_side_of_asyncio_does_not_measure_deferreds() -> None:
+    with Process(ASYNCIO) as process:
+        process.ask("time", name="coroutine-unfired", times=1)
+        with pytest.raises(BenchError, match="'construct' fails with asyncio"):
+            process.ask("time", name="construct", times=1)
+
+
+def test_deferrous_that_cannot_be_installed_is_named(stand_in: Path) -> None:
+    stand_in.write_text("def install(): raise ImportError('no extension module')")
+    with pytest.raises(BenchError, match=r"deferrous: ImportError: no extension module$"):
+        Process(DEFERROUS)
+
+
+def test_deferrous_that_installs_nothing_is_not_measured(stand_in: Path) -> None:
+    stand_in.write_text("def install(): pass")
+    with pytest.raises(BenchError, match="Deferred is stock Twisted's"):
+        Process(DEFERROUS)
+
+
+def test_a_process_that_dies_is_noticed(stand_in: Path) -> None:
+    stand_in.write_text("import os\ndef install(): os._exit(7)")
+    with pytest.raises(BenchError, match="ended in 'start', with status 7"):
+        Process(DEFERROUS)
+
+
+def test_an_error_while_measuring_comes_with_its_traceback() -> None:
+    with Process(STOCK) as process, pytest.raises(BenchError, match=r"(?s)Traceback.*KeyError") as error:
+        process.ask("time", name="no such workload", times=1)
+    assert "'no such workload' fails with stock" in str(error.value)
+
+
+def test_what_is_printed_does_not_mix_with_the_answers(
+    stand_in: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.write_text("print('noise')\ndef install(): raise ImportError('reached')")
+    with pytest.raises(BenchError, match="reached"):
+        Process(DEFERROUS)
+    assert capfd.readouterr().err == "noise\n"
