@@ -155,6 +155,21 @@ def test_trial_runs_on_it(tmp_path: Path) -> None:
     assert "PASSED" in outcome.out
 
 
+def test_twistd_runs_on_it(tmp_path: Path) -> None:
+    (tmp_path / "ours.tac").write_text(
+        f"{IS_OURS}\n"
+        "from twisted.application.service import Application\n"
+        "from twisted.internet import reactor\n"
+        "application = Application('ours')\n"
+        "reactor.callWhenRunning(print, 'running')\n"
+        "reactor.callWhenRunning(reactor.stop)\n"
+    )
+    start = "from twisted.scripts.twistd import run; run()"
+    outcome = python("-c", start, "-noy", "ours.tac", env=environment(DEFERROUS="1"), cwd=tmp_path)
+    assert outcome.status == 0, outcome.out + outcome.err
+    assert "running" in outcome.out
+
+
 def test_what_the_values_mean() -> None:
     assert [wanted(value) for value in ("", "0", "1")] == [False, False, True]
     with pytest.raises(ValueError, match="DEFERROUS=on means nothing"):

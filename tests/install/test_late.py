@@ -109,6 +109,40 @@ def test_functions_that_were_decorated_before_return_ours() -> None:
     )
 
 
+def test_debugging_stays_on() -> None:
+    passes(
+        """
+        import deferrous
+        from twisted.internet import defer
+        defer.setDebugging(True)
+        deferrous.install()
+        assert defer.getDebugging() and defer.Deferred.debug
+        """
+    )
+
+
+def test_what_is_frozen_is_found() -> None:
+    out = passes(
+        """
+        import gc
+        import deferrous
+        from twisted.internet import defer
+        from twisted.internet.defer import Deferred
+        d = Deferred()
+        gc.freeze()
+        try:
+            deferrous.install()
+        except deferrous.InstallError as error:
+            print(error)
+        assert gc.get_freeze_count() > 0
+        del d
+        deferrous.install()
+        assert Deferred is defer.Deferred and gc.get_freeze_count() > 0
+        """
+    )
+    assert "which is __main__.d\n" in out
+
+
 def test_garbage_is_in_nobodys_way() -> None:
     passes(
         """
