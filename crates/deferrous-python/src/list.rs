@@ -197,7 +197,7 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
     // SAFETY: it is a list of this class; the old parts are dropped after the new are in place.
     let before = unsafe {
         let place = (*list.object().as_ptr().cast::<Layout>()).members.get();
-        std::mem::replace(&mut *place, Some(members))
+        (*place).replace(members)
     };
     drop(before);
     // SAFETY: a null canceller means none.

@@ -12,8 +12,7 @@ use super::{
 };
 use crate::{
     classes::{Method, classes},
-    coroutine,
-    entries::{self, Entries},
+    coroutine, entries,
     link::{Link, Side},
     python::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
@@ -429,7 +428,7 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     // SAFETY: as the caller says.
     let canceller = given.then(|| unsafe { Obj::borrowed(canceller) });
     let before = deferred.with(|state| {
-        let links = std::mem::replace(state.links_mut(), Entries::default());
+        let links = std::mem::take(state.links_mut());
         (links, state.replace_canceller(canceller))
     });
     drop(before);

@@ -113,7 +113,7 @@ impl Deferred {
     ///
     /// `raw` is a Deferred that stays alive for as long as the result is used.
     #[inline(always)]
-    pub unsafe fn from_self<'a>(raw: &'a Raw) -> &'a Self {
+    pub unsafe fn from_self(raw: &Raw) -> &Self {
         // SAFETY: a `Deferred` is one pointer to an object, as `Raw` is.
         unsafe { &*ptr::from_ref(raw).cast::<Deferred>() }
     }
