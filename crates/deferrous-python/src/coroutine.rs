@@ -21,8 +21,8 @@ use crate::{
     host::Python,
     link::{Link, Shape},
     python::{
-        Attached, Context, Maybe, Obj, Raised, Raw, Room, Signature, enter, raise, take_raised,
-        type_error,
+        Attached, Context, Maybe, Obj, Raised, Raw, Room, Signature, deeper, enter, raise,
+        take_raised, type_error,
     },
     return_value,
     twisted::{names, twisted},
@@ -362,7 +362,7 @@ pub fn cancelled(driver: &Obj, failure: &Obj) -> Maybe {
     })?;
     drop(before);
     match awaited {
-        Some(awaited) => awaited.call_cancel()?,
+        Some(awaited) => deeper(|| awaited.call_cancel())?,
         // SAFETY: reading a static of the interpreter.
         None => return Err(raise(unsafe { ffi::PyExc_AssertionError }, "")),
     }
@@ -418,23 +418,25 @@ unsafe extern "C" fn cancel_method(
 unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
     // SAFETY: called by the collector; nothing is changed and nothing else runs.
     unsafe {
-        let class = (*raw).ob_type;
-        let mut all = vec![class.cast()];
-        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
-            all.push(parts.generator.as_ptr());
-            all.push(parts.context.object().as_ptr());
-            all.push(parts.deferred.object().as_ptr());
-            all.extend(parts.waiting_on.iter().map(|inner| inner.object().as_ptr()));
-            all.extend(parts.early.iter().map(Obj::as_ptr));
-        }
-        for object in all {
-            let status = visit(object, argument);
-            if status != 0 {
-                return status;
+        let mut status = visit((*raw).ob_type.cast(), argument);
+        let mut see = |object: &Obj| {
+            if status == 0 {
+                status = visit(object.as_ptr(), argument);
             }
+        };
+        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
+            see(&parts.generator);
+            see(parts.context.object());
+            see(parts.deferred.object());
+            parts
+                .waiting_on
+                .iter()
+                .map(Deferred::object)
+                .for_each(&mut see);
+            parts.early.iter().for_each(&mut see);
         }
+        status
     }
-    0
 }
 
 unsafe extern "C" fn clear(raw: Raw) -> c_int {

@@ -25,7 +25,7 @@ use pyo3::{PyErr, prelude::*};
 use python::{Maybe, Obj, Raised};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     use super::*;
 

@@ -18,8 +18,8 @@ use crate::{
     failure,
     link::Link,
     python::{
-        Maybe, Obj, Raised, Raw, Signature, bind_tuple, enter, enter_status, raise, set_aside,
-        type_error,
+        Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
+        set_aside, type_error,
     },
     twisted::{names, twisted},
 };
@@ -278,14 +278,7 @@ pub fn show_member(link: &Link) -> Maybe {
 pub fn member_fired(link: &Link, outcome: &Obj, failed: bool) -> Maybe {
     // SAFETY: this shape of link starts with a `DeferredList`.
     let list = unsafe { Deferred::from_object(link.first().clone()) };
-    // SAFETY: the text ends with a zero; what was entered is left below.
-    if unsafe { ffi::Py_EnterRecursiveCall(c" while firing a DeferredList".as_ptr()) } != 0 {
-        return Err(Raised);
-    }
-    let left = fired(&list, outcome, link.place().cast_signed(), !failed);
-    // SAFETY: it was entered above.
-    unsafe { ffi::Py_LeaveRecursiveCall() };
-    left
+    deeper(|| fired(&list, outcome, link.place().cast_signed(), !failed))
 }
 
 fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {

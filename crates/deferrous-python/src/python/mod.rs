@@ -2,12 +2,14 @@
 
 mod arguments;
 mod context;
+mod depth;
 mod obj;
 mod raise;
 mod room;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
 pub use context::Context;
+pub use depth::deeper;
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
 pub use raise::{
     enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
