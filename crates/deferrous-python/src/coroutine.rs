@@ -17,7 +17,7 @@ use pyo3::ffi;
 use crate::{
     classes::{Kind, Method, kind},
     deferred::{CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
-    failure,
+    failure::{self, Place},
     host::Python,
     link::{Link, Shape},
     python::{
@@ -246,7 +246,10 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
                 None => return Ok(None),
             },
             Ok(Sent::Returned(value)) => value,
-            Err(raised) => ended_by(driver, raised)?,
+            Err(raised) => {
+                let place = if failed { Place::Throw } else { Place::Send };
+                ended_by(driver, raised, place)?
+            }
         };
         let target = with(driver, |parts| parts.deferred.clone())?;
         return Ok(Some((target, outcome)));
@@ -255,14 +258,14 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
 
 /// The outcome of a generator that an exception has ended.
 #[cold]
-fn ended_by(driver: &Obj, raised: Raised) -> Maybe {
+fn ended_by(driver: &Obj, raised: Raised, place: Place) -> Maybe {
     // SAFETY: an exception is set, and the class is alive.
     let returned = unsafe { ffi::PyErr_ExceptionMatches(twisted().generator_return.as_ptr()) } != 0;
     if returned {
         return return_value::of(&take_raised(raised));
     }
     let debug = with(driver, |parts| parts.deferred.clone())?.debug();
-    Ok(failure::from_raised(raised, debug))
+    Ok(failure::from_raised(raised, debug, place))
 }
 
 /// The generator has yielded something: what it goes on with, unless it has to wait.

@@ -8,7 +8,8 @@ use crate::{
     classes::{Kind, classes, facts, kind},
     coroutine,
     deferred::{CALL_WITH_KEYWORDS, Deferred, method},
-    failure, list,
+    failure::{self, Place},
+    list,
     python::{Maybe, Obj, Raw, Signature, enter, raise, type_error},
     twisted::{none, twisted},
 };
@@ -112,7 +113,10 @@ unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names:
     enter(|| unsafe {
         let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
             Ok(result) => Deferred::fired(result),
-            Err(raised) => Deferred::failed(Some(&failure::from_raised(raised, debug()))),
+            Err(raised) => {
+                let failure = failure::from_raised(raised, debug(), Place::Execute);
+                Deferred::failed(Some(&failure))
+            }
         };
         deferred.map(Deferred::into_object)
     })
@@ -134,7 +138,7 @@ pub fn maybe(result: Maybe) -> Maybe {
     let result = match result {
         Ok(result) => result,
         Err(raised) => {
-            let failure = failure::from_raised(raised, debug());
+            let failure = failure::from_raised(raised, debug(), Place::MaybeDeferred);
             return Deferred::failed(Some(&failure)).map(Deferred::into_object);
         }
     };

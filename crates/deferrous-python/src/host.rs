@@ -7,7 +7,7 @@ use crate::{
     coroutine,
     deferred::{Deferred, debug, forwarded},
     entries::Entries,
-    failure,
+    failure::{self, Place},
     link::{Link, Shape},
     list,
     python::{Maybe, Obj, Raised, write_unraisable},
@@ -67,7 +67,7 @@ impl Host for Python {
         match returned {
             Ok(next) => came(cell, &link, failed, next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, cell.debug());
+                *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
                 Step::Outcome
             }
         }
@@ -176,7 +176,7 @@ fn came(cell: &Deferred, link: &Link, failed: bool, next: Obj, outcome: &mut Obj
     if cell.object().is(outcome.as_ptr())
         && let Err(raised) = warn_of_itself(link, failed)
     {
-        *outcome = failure::from_raised(raised, cell.debug());
+        *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
         return Step::Outcome;
     }
     // SAFETY: its kind has just been looked at.

@@ -47,6 +47,7 @@ mod _core {
 /// Makes the classes and functions, and puts them into the module.
 fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     twisted::load()?;
+    failure::load()?;
     deferred::make_awaiter()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     classes::{Kind, kind},
-    failure,
+    failure::{self, Place},
     python::{Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, reraise, type_error},
     twisted::names,
 };
@@ -131,7 +131,10 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     }
     super::debug::note(&deferred, false);
     match failure::exception_of(&result) {
-        Some(exception) => Err(reraise(exception)),
+        Some(exception) => {
+            failure::pass(&exception, Place::Await);
+            Err(reraise(exception))
+        }
         None => {
             result.call_method(&names().raise_exception, [ptr::null_mut()])?;
             Err(type_error(
@@ -210,6 +213,7 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
         }
         let first = Obj::borrowed(*arguments);
         if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
+            failure::pass(&first, Place::Wait);
             return Err(reraise(first));
         }
         let value = if count > 1 {

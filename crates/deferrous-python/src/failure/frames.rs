@@ -1,0 +1,135 @@
+//! The frames of Twisted's own functions, which tracebacks start with.
+//!
+//! They are found once, by `deferrous._frames`. A frame that has ended can be in any number of
+//! tracebacks.
+
+use std::{ptr, sync::OnceLock};
+
+use pyo3::ffi;
+
+use crate::python::{Attached, Maybe, Obj, Raised, set_aside};
+
+/// Where an exception has passed through Twisted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The loop that runs callbacks.
+    RunCallbacks,
+    /// `maybeDeferred`.
+    MaybeDeferred,
+    /// `execute`.
+    Execute,
+    /// What sends a result into a generator.
+    Send,
+    /// What throws a failure into a generator.
+    Throw,
+    /// Awaiting a Deferred that has failed.
+    Await,
+    /// Awaiting a Deferred that has not fired.
+    Wait,
+}
+
+/// One entry of a traceback, without those after it.
+struct Entry {
+    frame: Obj,
+    instruction: Obj,
+    line: Obj,
+}
+
+struct Frames {
+    run_callbacks: Vec<Entry>,
+    maybe_deferred: Vec<Entry>,
+    execute: Vec<Entry>,
+    send: Vec<Entry>,
+    throw: Vec<Entry>,
+    await_: Vec<Entry>,
+    wait: Vec<Entry>,
+}
+
+static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
+
+/// Finds the frames.
+pub fn load() -> Maybe<()> {
+    let module = Obj::name("deferrous._frames")?;
+    // SAFETY: the name is alive; a module that is not the top one is found among those imported.
+    let module = unsafe {
+        let name = module.as_ptr();
+        drop(Obj::owned(ffi::PyImport_Import(name))?);
+        Obj::owned(ffi::PyImport_GetModule(name))?
+    };
+    let found = module.get("find")?.call(&[])?;
+    let entries = |names: &[&str]| -> Maybe<Vec<Entry>> {
+        names.iter().map(|name| entry(&found, name)).collect()
+    };
+    let frames = Frames {
+        run_callbacks: entries(&["_runCallbacks"])?,
+        maybe_deferred: entries(&["maybeDeferred"])?,
+        execute: entries(&["execute"])?,
+        send: entries(&["send"])?,
+        throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
+        await_: entries(&["raiseException", "__iter__"])?,
+        wait: entries(&["wait"])?,
+    };
+    let _ = FRAMES.set(Attached(frames));
+    Ok(())
+}
+
+fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
+    let name = Obj::name(name)?;
+    // SAFETY: the dict and the key are alive.
+    let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
+    // SAFETY: the tuple is alive.
+    let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
+    Ok(Entry {
+        frame: item(0)?,
+        instruction: item(1)?,
+        line: item(2)?,
+    })
+}
+
+impl Place {
+    /// The entries, the innermost first.
+    fn entries(self) -> &'static [Entry] {
+        let Some(Attached(frames)) = FRAMES.get() else {
+            return &[];
+        };
+        match self {
+            Place::RunCallbacks => &frames.run_callbacks,
+            Place::MaybeDeferred => &frames.maybe_deferred,
+            Place::Execute => &frames.execute,
+            Place::Send => &frames.send,
+            Place::Throw => &frames.throw,
+            Place::Await => &frames.await_,
+            Place::Wait => &frames.wait,
+        }
+    }
+}
+
+/// Notes in the traceback of `exception` that it has passed through `place`.
+pub fn pass(exception: &Obj, place: Place) {
+    for entry in place.entries() {
+        if prepend(exception, entry).is_err() {
+            // A traceback that lacks an entry is better than another exception.
+            drop(set_aside());
+        }
+    }
+}
+
+fn prepend(exception: &Obj, entry: &Entry) -> Maybe<()> {
+    // SAFETY: the exception is alive; no traceback is null, without an exception being set.
+    let rest = unsafe { Obj::owned(ffi::PyException_GetTraceback(exception.as_ptr())) }
+        .unwrap_or_else(|Raised| Obj::none());
+    // SAFETY: the class of tracebacks is alive for ever.
+    let class = unsafe { Obj::borrowed((&raw mut ffi::PyTraceBack_Type).cast()) };
+    let traceback = class.call_with_room([
+        ptr::null_mut(),
+        rest.as_ptr(),
+        entry.frame.as_ptr(),
+        entry.instruction.as_ptr(),
+        entry.line.as_ptr(),
+    ])?;
+    // SAFETY: both are alive.
+    match unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Raised),
+    }
+}
