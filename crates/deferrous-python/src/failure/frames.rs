@@ -1,7 +1,7 @@
 //! The frames of Twisted's own functions, which tracebacks start with.
 //!
-//! They are found once, by `deferrous._frames`. A frame that has ended can be in any number of
-//! tracebacks.
+//! Where they are is found once, by `deferrous._frames`. A frame that never ran can be in any number
+//! of tracebacks.
 
 use std::{ptr, sync::OnceLock};
 
@@ -79,10 +79,17 @@ fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
     let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
     // SAFETY: the tuple is alive.
     let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
+    let (code, globals) = (item(0)?, item(1)?);
+    // SAFETY: the code and the globals are those of a function, and this thread is attached.
+    let frame = unsafe {
+        let thread = ffi::PyThreadState_Get();
+        let (code, globals) = (code.as_ptr().cast(), globals.as_ptr());
+        Obj::owned(ffi::PyFrame_New(thread, code, globals, ptr::null_mut()).cast())
+    }?;
     Ok(Entry {
-        frame: item(0)?,
-        instruction: item(1)?,
-        line: item(2)?,
+        frame,
+        instruction: item(2)?,
+        line: item(3)?,
     })
 }
 
