@@ -66,7 +66,7 @@ def getDebugging() -> bool:
     return Deferred.debug
 
 
-add_methods(Deferred, _stock.Deferred)
+add_methods(Deferred, _stock.Deferred, vars(_stock))
 for _primitive in DeferredLock, DeferredSemaphore:
     _stock._ConcurrencyPrimitive.register(_primitive)
 

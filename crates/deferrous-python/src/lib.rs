@@ -65,6 +65,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
+        // SAFETY: PyO3 keeps its classes, and their names, for ever.
+        unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
+    }
     for (name, object) in classes.into_iter().chain(functions) {
         module.setattr(&Obj::name(name)?, &object)?;
     }
