@@ -15,7 +15,7 @@ use crate::{
         self, CALL_WITH_KEYWORDS, Deferred, NO_ARGUMENTS, getset, method, sealed, slot,
         subclass_spec,
     },
-    failure,
+    docs, failure,
     link::Link,
     python::{
         Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
@@ -43,8 +43,6 @@ struct Members {
     finished: isize,
 }
 
-const DOC: &std::ffi::CStr = c"A Deferred of the results of many, as a list of (success, result).";
-
 /// Makes the class, a subclass of `deferred`.
 pub fn make_class(deferred: &Obj) -> Maybe {
     let methods = vec![
@@ -53,11 +51,7 @@ pub fn make_class(deferred: &Obj) -> Maybe {
             CALL_WITH_KEYWORDS(cb_deferred),
             c"_cbDeferred($self, result, index, succeeded)\n--\n\nOne of the Deferreds has fired.",
         ),
-        method(
-            c"cancel",
-            NO_ARGUMENTS(cancel),
-            c"cancel($self)\n--\n\nCancel every Deferred of the list, unless the list has fired.",
-        ),
+        method(c"cancel", NO_ARGUMENTS(cancel), docs::DEFERRED_LIST_CANCEL),
     ];
     let attributes = vec![
         getset(
@@ -98,7 +92,10 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(
+            ffi::Py_tp_doc,
+            docs::DEFERRED_LIST.as_ptr().cast_mut().cast(),
+        ),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, init as *mut c_void),
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
