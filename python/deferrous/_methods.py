@@ -1,36 +1,42 @@
-"""The methods of ``Deferred`` that talk to asyncio and to a reactor's clock.
+"""The methods of `Deferred` that talk to asyncio and to a reactor's clock.
 
-In Python, since all they do is call Python objects: a clock, a future, an event loop.
+They are Python because all they do is call Python objects: a clock, a future, an event loop.
 """
 
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import _cancelledToTimedOutError
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from deferrous._core import Deferred
 
+if TYPE_CHECKING:
+    from deferrous._core import _Clock
+
 _T = TypeVar("_T")
+_Next = TypeVar("_Next")
 
 
 def addTimeout(
     self: Deferred[_T],
     timeout: float,
-    clock: IReactorTime,
-    onTimeoutCancel: Callable[[Any, float], Any] | None = None,
-) -> Deferred[Any]:
-    """Cancel the Deferred unless it has fired, and run the callbacks added until now, in time.
+    clock: _Clock,
+    onTimeoutCancel: Callable[[_T | Failure, float], _Next | Failure] | None = None,
+) -> Deferred[_T | _Next]:
+    """Cancel the Deferred unless it, and the callbacks added until now, have come to a result in time.
 
-    :param timeout: after how many seconds.
-    :param clock: what provides ``callLater``, a reactor for example.
-    :param onTimeoutCancel: called with the outcome and the timeout after that has happened; its result
-        is the outcome then. Without it a ``CancelledError`` becomes a ``TimeoutError``.
-    :return: the Deferred itself.
+    Args:
+        timeout: after how many seconds.
+        clock: what provides `callLater`: the reactor, or a Clock in tests.
+        onTimeoutCancel: called with the outcome and the timeout when it was too late; what it returns is the
+            outcome then. Without it, a CancelledError becomes a TimeoutError.
+
+    Returns:
+        the Deferred itself.
     """
     timed_out = False
 
@@ -41,25 +47,30 @@ def addTimeout(
 
     delayed_call = clock.callLater(timeout, time_it_out)
 
-    def convert_cancelled(result: Any) -> Any:
+    def convert_cancelled(result: _T | Failure) -> _T | _Next | Failure:
         if timed_out:
             return (onTimeoutCancel or _cancelledToTimedOutError)(result, timeout)
         return result
 
-    def cancel_timeout(result: Any) -> Any:
+    def cancel_timeout(result: _T | _Next | Failure) -> _T | _Next | Failure:
         if delayed_call.active():
             delayed_call.cancel()
         return result
 
-    return self.addBoth(convert_cancelled).addBoth(cancel_timeout)
+    converted: Deferred[_T | _Next] = self.addBoth(convert_cancelled)
+    return converted.addBoth(cancel_timeout)
 
 
 def asFuture(self: Deferred[_T], loop: AbstractEventLoop) -> Future[_T]:
-    """Make an asyncio future that gets the outcome of the Deferred, which is left with ``None``.
+    """Make an asyncio future that gets the outcome of the Deferred, which is left with None.
 
-    :param loop: the event loop that the future belongs to.
+    Args:
+        loop: the event loop that the future belongs to. It has to run in the thread of the reactor.
+
+    Returns:
+        the future. Cancelling it cancels the Deferred.
     """
-    future = loop.create_future()
+    future: Future[_T] = loop.create_future()
 
     def check_cancel(done: Future[_T]) -> None:
         if done.cancelled():
@@ -67,9 +78,9 @@ def asFuture(self: Deferred[_T], loop: AbstractEventLoop) -> Future[_T]:
 
     def maybe_fail(failure: Failure) -> None:
         if not future.cancelled():
-            future.set_exception(failure.value)
+            future.set_exception(failure.value)  # type: ignore[arg-type]
 
-    def maybe_succeed(result: Any) -> None:
+    def maybe_succeed(result: _T) -> None:
         if not future.cancelled():
             future.set_result(result)
 
@@ -79,28 +90,34 @@ def asFuture(self: Deferred[_T], loop: AbstractEventLoop) -> Future[_T]:
 
 
 def fromFuture(cls: type[Deferred[_T]], future: Future[_T]) -> Deferred[_T]:
-    """Make a Deferred that gets the outcome of an asyncio future; cancelling it cancels the future.
+    """Make a Deferred that gets the outcome of an asyncio future.
 
-    :param future: the future or task; a coroutine is none yet.
+    Args:
+        future: the future or task, of an event loop that runs in the thread of the reactor. A coroutine is
+            none yet.
+
+    Returns:
+        the Deferred. Cancelling it cancels the future.
     """
 
     def adapt(done: Future[_T]) -> None:
+        extracted: _T | Failure
         try:
-            extracted: Any = done.result()
+            extracted = done.result()
         except BaseException:
-            extracted = Failure()
+            extracted = Failure()  # type: ignore[no-untyped-call]
         actual.callback(extracted)
 
-    cancelled = object()
+    cancelled: Any = object()
 
     def cancel(deferred: Deferred[Any]) -> None:
         future.cancel()
         deferred.callback(cancelled)
 
     deferred = cls(cancel)
-    actual: Deferred[Any] = deferred
+    actual = deferred
 
-    def uncancel(result: Any) -> Any:
+    def uncancel(result: _T) -> _T | Deferred[_T]:
         # The future tells how it ended only later, and whoever cancelled waits for that.
         nonlocal actual
         if result is cancelled:
@@ -116,16 +133,16 @@ def fromFuture(cls: type[Deferred[_T]], future: Future[_T]) -> Deferred[_T]:
 def add_methods(deferred: Any, stock: Any) -> None:
     """Give the class the methods that are written here.
 
-    :param deferred: the class in Rust.
-    :param stock: Twisted's own; the property that warns of the attribute's old name comes from there.
+    Args:
+        deferred: the class in Rust.
+        stock: Twisted's own; the property that warns of the attribute's old name comes from there.
     """
-    for method in addTimeout, asFuture:
-        setattr(deferred, method.__name__, method)
-    deferred.fromFuture = classmethod(fromFuture)
-    for method in addTimeout, asFuture, fromFuture:
+    methods: list[Any] = [addTimeout, asFuture, fromFuture]
+    for method in methods:
         method.__qualname__ = f"Deferred.{method.__name__}"
         method.__module__ = stock.__module__
+    deferred.addTimeout = addTimeout
+    deferred.asFuture = asFuture
+    deferred.fromFuture = classmethod(fromFuture)
     old_name = vars(stock).get("callbacks")
     deferred.callbacks = old_name if old_name is not None else vars(deferred)["_callbacks"]
-
-
