@@ -9,13 +9,13 @@ when the extension module is loaded; it is Python because these are.
 from __future__ import annotations
 
 from collections.abc import Generator
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 from twisted.internet import defer
 
-Place = tuple[Any, int, int]
-"""A frame, and the instruction and the line where it is."""
+Place = tuple[CodeType, dict[str, Any], int, int]
+"""The code and the globals of a frame, and the instruction and the line where it is."""
 
 
 class _Raised(Exception):
@@ -32,10 +32,11 @@ def _generator(first: Any) -> Generator[Any, Any, None]:
 
 
 def _entries(traceback: TracebackType | None) -> Generator[tuple[str, Place], None, None]:
-    """Go through a traceback, and leave nothing of what its frames held."""
+    """Go through a traceback. The frames are not kept: each holds all that called it."""
     while traceback is not None:
         frame = traceback.tb_frame
-        yield frame.f_code.co_name, (frame, traceback.tb_lasti, traceback.tb_lineno)
+        place = (frame.f_code, frame.f_globals, traceback.tb_lasti, traceback.tb_lineno)
+        yield frame.f_code.co_name, place
         traceback = traceback.tb_next
 
 
@@ -88,7 +89,7 @@ def find() -> dict[str, Place]:
     throw = _of_failure(
         start(_generator(defer.fail(_Raised()))), "_inlineCallbacks", "throwExceptionIntoGenerator"
     )
-    found = {
+    return {
         **_of_failure(fired.addCallback(_boom), "_runCallbacks"),
         **_of_failure(defer.maybeDeferred(_boom), "maybeDeferred"),
         **_of_failure(defer.execute(_boom), "execute"),
@@ -98,6 +99,3 @@ def find() -> dict[str, Place]:
         "throw": throw.pop("_inlineCallbacks"),
         **throw,
     }
-    for frame, _, _ in found.values():
-        frame.clear()
-    return found

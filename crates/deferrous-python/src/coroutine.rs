@@ -264,8 +264,9 @@ fn ended_by(driver: &Obj, raised: Raised, place: Place) -> Maybe {
     if returned {
         return return_value::of(&take_raised(raised));
     }
-    let debug = with(driver, |parts| parts.deferred.clone())?.debug();
-    Ok(failure::from_raised(raised, debug, place))
+    let deferred = with(driver, |parts| parts.deferred.clone())?;
+    let owner = deferred.debug().then(|| deferred.into_object());
+    Ok(failure::from_raised(raised, owner, place))
 }
 
 /// The generator has yielded something: what it goes on with, unless it has to wait.

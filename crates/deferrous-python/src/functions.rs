@@ -11,7 +11,7 @@ use crate::{
     docs,
     failure::{self, Place},
     list,
-    python::{Maybe, Obj, Raw, Signature, enter, raise, type_error},
+    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise, reraise, take_raised, type_error},
     twisted::{none, twisted},
 };
 
@@ -115,7 +115,7 @@ unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names:
         let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
             Ok(result) => Deferred::fired(result),
             Err(raised) => {
-                let failure = failure::from_raised(raised, debug(), Place::Execute);
+                let failure = failure::from_raised(raised, debug().then(Obj::none), Place::Execute);
                 Deferred::failed(Some(&failure))
             }
         };
@@ -139,7 +139,8 @@ pub fn maybe(result: Maybe) -> Maybe {
     let result = match result {
         Ok(result) => result,
         Err(raised) => {
-            let failure = failure::from_raised(raised, debug(), Place::MaybeDeferred);
+            let failure =
+                failure::from_raised(raised, debug().then(Obj::none), Place::MaybeDeferred);
             return Deferred::failed(Some(&failure)).map(Deferred::into_object);
         }
     };
@@ -172,22 +173,32 @@ unsafe extern "C" fn ensure_deferred(
         if kind(&coro) == Kind::Deferred {
             return Ok(coro);
         }
-        let error = twisted().not_a_coroutine.as_ptr();
-        coroutine::from_coroutine(&coro)
-            .map(Deferred::into_object)
-            .map_err(|raised| {
-                if ffi::PyErr_ExceptionMatches(error) == 0 {
-                    return raised;
-                }
-                ffi::PyErr_Clear();
-                let shown =
-                    Obj::owned(ffi::PyObject_Repr(coro.as_ptr())).and_then(|text| text.to_text());
-                match shown {
-                    Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
-                    Err(raised) => raised,
-                }
-            })
+        match coroutine::from_coroutine(&coro) {
+            Ok(deferred) => Ok(deferred.into_object()),
+            Err(raised) => Err(not_even_a_deferred(&coro, raised)),
+        }
     })
+}
+
+/// Says that the object is no Deferred either, if what was raised is that it is no coroutine.
+#[cold]
+fn not_even_a_deferred(coro: &Obj, raised: Raised) -> Raised {
+    let error = twisted().not_a_coroutine.as_ptr();
+    // SAFETY: an exception is set, and the class is alive.
+    if unsafe { ffi::PyErr_ExceptionMatches(error) } == 0 {
+        return raised;
+    }
+    let first = take_raised(raised);
+    // SAFETY: the object is alive.
+    let shown = unsafe { Obj::owned(ffi::PyObject_Repr(coro.as_ptr())) };
+    let raised = match shown.and_then(|text| text.to_text()) {
+        Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
+        Err(raised) => raised,
+    };
+    let second = take_raised(raised);
+    // SAFETY: both are exceptions and alive; the reference to the first is handed over.
+    unsafe { ffi::PyException_SetContext(second.as_ptr(), first.into_ptr()) };
+    reraise(second)
 }
 
 const START: Signature<1> = Signature {

@@ -67,7 +67,7 @@ impl Host for Python {
         match returned {
             Ok(next) => came(cell, &link, failed, next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
+                *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
                 Step::Outcome
             }
         }
@@ -142,6 +142,12 @@ impl Host for Python {
     }
 }
 
+/// The Deferred as failures have it that capture the variables of their frames.
+#[inline(always)]
+fn owner(cell: &Deferred) -> Option<Obj> {
+    cell.debug().then(|| cell.object().clone())
+}
+
 /// Whether firing `to` is what the engine does, and nothing else.
 #[inline(always)]
 fn may_forward(to: &Deferred) -> bool {
@@ -176,7 +182,7 @@ fn came(cell: &Deferred, link: &Link, failed: bool, next: Obj, outcome: &mut Obj
     if cell.object().is(outcome.as_ptr())
         && let Err(raised) = warn_of_itself(link, failed)
     {
-        *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
+        *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
         return Step::Outcome;
     }
     // SAFETY: its kind has just been looked at.

@@ -151,6 +151,10 @@ getter!(
 );
 setter!(set_result, |d, value| {
     let deleted = value.is_none();
+    if d.layout().is_unhandled.get() {
+        // The failure is to be reported also if it is not the result any more.
+        drop(debug::show(d)?);
+    }
     let before = d.with(|state| state.replace_outcome(value));
     if deleted && before.is_none() {
         return Err(no_attribute(d, "result"));
@@ -158,8 +162,9 @@ setter!(set_result, |d, value| {
     Ok(())
 });
 
+/// Raises that there is no such attribute.
 #[cold]
-fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
+pub fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
     // SAFETY: the class is alive and its name ends with a zero.
     let class = unsafe { std::ffi::CStr::from_ptr((*deferred.object().class()).tp_name) };
     let class = class.to_string_lossy();

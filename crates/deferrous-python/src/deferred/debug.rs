@@ -47,31 +47,27 @@ pub fn replace(deferred: &Deferred, info: Option<Obj>) {
     drop(before);
 }
 
-/// `DebugInfo`, made if there is none.
+/// `DebugInfo`, made if there is none, with the failure that nobody has handled.
 fn make(deferred: &Deferred) -> Maybe {
     if let Some(info) = existing(deferred) {
         return Ok(info);
     }
     let info = twisted().debug_info.call(&[])?;
+    if deferred.layout().is_unhandled.get() {
+        set_fail_result(&info, &outcome_if_failed(deferred))?;
+    } else if deferred.layout().had_failure.get() {
+        set_fail_result(&info, &Obj::none())?;
+    }
     replace(deferred, Some(info.clone()));
     Ok(info)
 }
 
 /// `deferred._debugInfo`: made when somebody looks, if Twisted's would be there.
 pub fn show(deferred: &Deferred) -> Maybe {
-    if let Some(info) = existing(deferred) {
-        return Ok(info);
-    }
-    if !deferred.layout().had_failure.get() {
+    if existing(deferred).is_none() && !deferred.layout().had_failure.get() {
         return Ok(Obj::none());
     }
-    let info = make(deferred)?;
-    if deferred.layout().is_unhandled.get() {
-        set_fail_result(&info, &outcome_if_failed(deferred))?;
-    } else {
-        set_fail_result(&info, &Obj::none())?;
-    }
-    Ok(info)
+    make(deferred)
 }
 
 fn set_fail_result(info: &Obj, failure: &Obj) -> Maybe<()> {

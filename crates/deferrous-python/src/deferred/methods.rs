@@ -293,7 +293,7 @@ unsafe extern "C" fn run_callbacks(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     let deferred = unsafe { Deferred::from_self(&raw) };
     enter(|| {
-        deferred.run();
+        deferred.run()?;
         Ok(Obj::none())
     })
 }

@@ -5,7 +5,7 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, debug};
+use super::{Deferred, attributes, debug};
 use crate::{
     classes::{Kind, Method, kind},
     coroutine,
@@ -13,7 +13,7 @@ use crate::{
     failure,
     host::Python,
     link::Link,
-    python::{Maybe, Obj},
+    python::{Maybe, Obj, Raised},
     twisted::{names, twisted},
 };
 
@@ -39,9 +39,27 @@ impl Deferred {
                 .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             return Ok(());
         }
+        if self.lacks_result() {
+            self.with(|state| state.links_mut().push(Entry::Call(link)));
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::add(&Python, self, || link);
         Ok(())
+    }
+
+    /// Whether it would run now, if a program had not taken its result away.
+    #[inline(always)]
+    fn lacks_result(&self) -> bool {
+        self.with(|state| state.outcome().is_none() && state.holds() == 0 && !state.is_running())
+    }
+
+    /// What Twisted's loop comes to then: it takes one link before it looks for the result.
+    #[cold]
+    fn fail_without_result(&self) -> Raised {
+        self.begin();
+        drop(self.with(|state| state.links_mut().pop()));
+        attributes::no_attribute(self, "result")
     }
 
     /// A Deferred whose turn has come waits for nobody, whatever `chainDeferred` said.
@@ -128,9 +146,13 @@ impl Deferred {
     }
 
     /// `_runCallbacks()`.
-    pub fn run(&self) {
+    pub fn run(&self) -> Maybe<()> {
+        if self.lacks_result() {
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::run(&Python, self);
+        Ok(())
     }
 
     /// `unpause()`.
@@ -144,7 +166,7 @@ impl Deferred {
                 self.object()
                     .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             } else {
-                self.run();
+                self.run()?;
             }
         }
         Ok(())
