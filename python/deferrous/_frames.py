@@ -26,7 +26,7 @@ def _boom(*_: object) -> Any:
     raise _Raised
 
 
-def _generator(first: object) -> Generator[object, object, None]:
+def _generator(first: Any) -> Generator[Any, Any, None]:
     yield first
     _boom()
 
@@ -74,7 +74,9 @@ def _of_wait() -> dict[str, Place]:
     try:
         iterator.throw(_Raised())
     except _Raised as error:
-        return {"wait": place for name, place in _entries(error.__traceback__) if name == "__iter__"}
+        for name, place in _entries(error.__traceback__):
+            if name == "__iter__":
+                return {"wait": place}
     return {}
 
 

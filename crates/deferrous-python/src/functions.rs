@@ -8,6 +8,7 @@ use crate::{
     classes::{Kind, classes, facts, kind},
     coroutine,
     deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    docs,
     failure::{self, Place},
     list,
     python::{Maybe, Obj, Raised, Raw, Signature, enter, raise, reraise, take_raised, type_error},
@@ -19,13 +20,13 @@ type Count = ffi::Py_ssize_t;
 /// The functions, by name.
 pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
     let table = vec![
-        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), c"succeed(result)\n--\n\nA Deferred that has the result already.")),
-        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), c"fail(result=None)\n--\n\nA Deferred that has failed already.\n\nThe argument is that of Deferred.errback.")),
-        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), c"execute(callable, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it.")),
-        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), c"maybeDeferred(f, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it: the one that was returned, or one\nof the coroutine, the Failure or the value that was, or of the exception.")),
-        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), c"ensureDeferred(coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nA Deferred is returned as it is. Raises NotACoroutineError for anything else.")),
+        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), docs::SUCCEED)),
+        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), docs::FAIL)),
+        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), docs::EXECUTE)),
+        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), docs::MAYBE_DEFERRED)),
+        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), docs::ENSURE_DEFERRED)),
         ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
-        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), c"gatherResults(deferredList, consumeErrors=False)\n--\n\nA Deferred of the list of all results, or of the first failure, as a FirstError.")),
+        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), docs::GATHER_RESULTS)),
         ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
     ];
     let module = Obj::name("twisted.internet.defer")?;

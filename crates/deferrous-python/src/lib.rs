@@ -8,6 +8,7 @@
 mod classes;
 mod coroutine;
 mod deferred;
+mod docs;
 mod entries;
 mod failure;
 mod functions;

@@ -12,7 +12,7 @@ use pyo3::ffi;
 use crate::{
     classes::{Kind, Method, classes, kind},
     deferred::{self, CALL_WITH_KEYWORDS, Deferred, getset, method, sealed, slot, subclass_spec},
-    failure,
+    docs, failure,
     link::Link,
     python::{
         Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
@@ -40,21 +40,16 @@ struct Members {
     finished: isize,
 }
 
-const DOC: &std::ffi::CStr = c"A Deferred of the results of many, as a list of (success, result).";
-
 /// Makes the class, a subclass of `deferred`.
 pub fn make_class(deferred: &Obj) -> Maybe {
-    let methods = vec![
+    let methods =
+        vec![
         method(
             c"_cbDeferred",
             CALL_WITH_KEYWORDS(cb_deferred),
             c"_cbDeferred($self, result, index, succeeded)\n--\n\nOne of the Deferreds has fired.",
         ),
-        method(
-            c"cancel",
-            CALL_WITH_KEYWORDS(cancel),
-            c"cancel($self)\n--\n\nCancel every Deferred of the list, unless the list has fired.",
-        ),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::DEFERRED_LIST_CANCEL),
     ];
     let attributes = vec![
         getset(
@@ -95,7 +90,10 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(
+            ffi::Py_tp_doc,
+            docs::DEFERRED_LIST.as_ptr().cast_mut().cast(),
+        ),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, init as *mut c_void),
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),

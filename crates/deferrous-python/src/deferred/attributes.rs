@@ -40,7 +40,7 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
             c"_callbacks",
             get_callbacks,
             Some(set_callbacks),
-            c"The callbacks that have not run yet.",
+            c"The callbacks that have not run yet, as pairs of (callable, args, kwargs).",
         ),
         getset(
             c"_canceller",

@@ -8,7 +8,10 @@ use std::{
 use pyo3::ffi;
 
 use super::{attributes, methods, object};
-use crate::python::{Maybe, Obj, Raw};
+use crate::{
+    docs,
+    python::{Maybe, Obj, Raw},
+};
 
 pub type Getter = unsafe extern "C" fn(Raw, *mut c_void) -> Raw;
 pub type Setter = unsafe extern "C" fn(Raw, Raw, *mut c_void) -> c_int;
@@ -145,8 +148,6 @@ pub unsafe fn shorten_name(class: *mut ffi::PyTypeObject) {
     }
 }
 
-const DOC: &CStr = c"A promise of a result, with a chain of callbacks and errbacks that wait for it.\n\nThe argument is a canceller: what cancel() calls, with the Deferred, before the\nDeferred is fired.";
-
 /// Makes the class `Deferred`.
 pub fn make() -> Maybe {
     let members = vec![
@@ -154,7 +155,7 @@ pub fn make() -> Maybe {
         member(c"__weaklistoffset__", object::WEAK_REFERENCES),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_doc, docs::DEFERRED.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_new, methods::new as *mut c_void),
         slot(ffi::Py_tp_init, methods::init as *mut c_void),
         slot(ffi::Py_tp_dealloc, object::dealloc as *mut c_void),

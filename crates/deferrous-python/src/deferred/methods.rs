@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     classes::{Method, classes},
-    coroutine, entries,
+    coroutine, docs, entries,
     link::{Link, Side},
     python::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
@@ -25,19 +25,19 @@ type Count = ffi::Py_ssize_t;
 /// The methods of the class.
 pub fn all() -> Vec<ffi::PyMethodDef> {
     vec![
-        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), c"addCallback($self, callback, /, *args, **kwargs)\n--\n\nAdd a callback, which is called with the result and the arguments given here.\n\nA failure passes it by. What it returns, or raises, is the next result. Returns\nthe Deferred itself."),
-        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), c"addErrback($self, errback, /, *args, **kwargs)\n--\n\nAdd an errback, which is called with the Failure and the arguments given here.\n\nA result that is no failure passes it by. Returns the Deferred itself."),
-        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), c"addBoth($self, callback, /, *args, **kwargs)\n--\n\nAdd a callable that is both callback and errback. Returns the Deferred itself."),
-        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), c"addCallbacks($self, callback, errback=None, callbackArgs=(), callbackKeywords={}, errbackArgs=(), errbackKeywords={})\n--\n\nAdd a callback and an errback, one of which is called. Returns the Deferred itself."),
-        method(c"callback", CALL_WITH_KEYWORDS(callback), c"callback($self, result)\n--\n\nFire the Deferred with a result, and run its callbacks.\n\nRaises AlreadyCalledError if it was fired before."),
-        method(c"errback", CALL_WITH_KEYWORDS(errback), c"errback($self, fail=None)\n--\n\nFire the Deferred with a failure, and run its errbacks.\n\nThe argument is a Failure or an exception; without one, the exception that is\nbeing handled. Raises AlreadyCalledError if it was fired before."),
+        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), docs::ADD_CALLBACK),
+        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), docs::ADD_ERRBACK),
+        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), docs::ADD_BOTH),
+        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), docs::ADD_CALLBACKS),
+        method(c"callback", CALL_WITH_KEYWORDS(callback), docs::CALLBACK),
+        method(c"errback", CALL_WITH_KEYWORDS(errback), docs::ERRBACK),
         method(c"pause", CALL_WITH_KEYWORDS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
         method(c"unpause", CALL_WITH_KEYWORDS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
-        method(c"cancel", CALL_WITH_KEYWORDS(cancel), c"cancel($self)\n--\n\nGive up what the Deferred stands for.\n\nBefore it is fired, the canceller is called; if that does not fire it, it fails\nwith CancelledError. While it waits for another Deferred, that one is cancelled."),
-        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), c"chainDeferred($self, d)\n--\n\nFire another Deferred with the result of this one. Returns the Deferred itself."),
-        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), c"fromCoroutine($type, coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nRaises NotACoroutineError if it is not a coroutine."),
-        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"Note a new class of Deferreds."),
-        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"Deferred[T], for annotations."),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::CANCEL),
+        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
+        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
+        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
+        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nDeferred[T], for annotations."),
         method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
         method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
