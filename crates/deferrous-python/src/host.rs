@@ -229,7 +229,7 @@ fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
         None => twisted().passthru.clone(),
     };
     let callable = match sync::is_execute(&callable) {
-        true => twisted().primitive_run.clone(),
+        true => failure::execute_of_run(),
         false => callable,
     };
     let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
