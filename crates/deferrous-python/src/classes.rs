@@ -41,9 +41,10 @@ pub enum Method {
     Cancel = 1 << 7,
     Callback = 1 << 8,
     CbDeferred = 1 << 9,
+    AddCallback = 1 << 10,
 }
 
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 11] = [
     Method::StartRunCallbacks,
     Method::RunCallbacks,
     Method::Pause,
@@ -54,6 +55,7 @@ const METHODS: [Method; 10] = [
     Method::Cancel,
     Method::Callback,
     Method::CbDeferred,
+    Method::AddCallback,
 ];
 
 impl Method {
@@ -71,6 +73,7 @@ impl Method {
             Method::Cancel => &names.cancel,
             Method::Callback => &names.callback,
             Method::CbDeferred => &names.cb_deferred,
+            Method::AddCallback => &names.add_callback,
         }
     }
 }
@@ -232,8 +235,9 @@ fn find(class: *mut ffi::PyTypeObject) -> Maybe<Facts> {
         if matches!(method, Method::CbDeferred) && !is_list {
             continue;
         }
-        let own = match (method, is_list) {
-            (Method::Cancel, false) => &classes.cancel_of_deferred,
+        // That of a `DeferredList` is another than that of other Deferreds.
+        let own = match method {
+            Method::Cancel => &classes.cancel_of_deferred,
             _ => own,
         };
         if !own.is(class.getattr(method.name())?.as_ptr()) {

@@ -22,6 +22,7 @@ macro_rules! names {
 
 names! {
     add_both = "addBoth",
+    add_callback = "addCallback",
     add_callbacks = "addCallbacks",
     append = "append",
     callback = "callback",

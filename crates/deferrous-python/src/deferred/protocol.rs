@@ -12,7 +12,7 @@ use crate::{
     entries::{self, Entries},
     failure,
     host::Python,
-    link::Link,
+    link::{Link, Side},
     python::{Maybe, Obj, Raised},
     twisted::{names, twisted},
 };
@@ -105,6 +105,27 @@ impl Deferred {
             Some(other) => failure::from_value(other)?,
         };
         self.callback(failure)
+    }
+
+    /// `errback(fail)`, where the class may say what that is.
+    pub fn call_errback(&self, fail: Option<&Obj>) -> Maybe<()> {
+        if !self.overrides(Method::Errback) {
+            return self.errback(fail);
+        }
+        let fail = fail.cloned().unwrap_or_else(Obj::none);
+        let arguments = [ptr::null_mut(), fail.as_ptr()];
+        self.object().call_method(&names().errback, arguments)?;
+        Ok(())
+    }
+
+    /// `addCallback(callable)`, where the class may say what that is.
+    pub fn call_add_callback(&self, callable: Obj) -> Maybe {
+        if self.overrides(Method::AddCallback) {
+            let arguments = [ptr::null_mut(), callable.as_ptr()];
+            return self.object().call_method(&names().add_callback, arguments);
+        }
+        self.add(Link::plain(callable, Side::Callback))?;
+        Ok(self.object().clone())
     }
 
     /// `_startRunCallbacks(outcome)`. In debug mode the stack is noted without as many `frames` at
@@ -223,12 +244,7 @@ impl Deferred {
             return Ok(());
         }
         let failure = failure::from_value(&twisted().cancelled_error.call(&[])?)?;
-        if self.overrides(Method::Errback) {
-            let arguments = [ptr::null_mut(), failure.as_ptr()];
-            self.object().call_method(&names().errback, arguments)?;
-            return Ok(());
-        }
-        self.errback(Some(&failure))
+        self.call_errback(Some(&failure))
     }
 
     /// `_callbacks`: the links as a list, which they stay ever after.
@@ -269,7 +285,7 @@ impl Deferred {
     /// A Deferred that has failed; Twisted's `fail`.
     pub fn failed(fail: Option<&Obj>) -> Maybe<Self> {
         let deferred = Self::unfired(None)?;
-        deferred.errback(fail)?;
+        deferred.call_errback(fail)?;
         Ok(deferred)
     }
 }
