@@ -42,9 +42,10 @@ pub enum Method {
     Callback = 1 << 8,
     CbDeferred = 1 << 9,
     AddCallback = 1 << 10,
+    AddErrback = 1 << 11,
 }
 
-const METHODS: [Method; 11] = [
+const METHODS: [Method; 12] = [
     Method::StartRunCallbacks,
     Method::RunCallbacks,
     Method::Pause,
@@ -56,6 +57,7 @@ const METHODS: [Method; 11] = [
     Method::Callback,
     Method::CbDeferred,
     Method::AddCallback,
+    Method::AddErrback,
 ];
 
 impl Method {
@@ -74,6 +76,7 @@ impl Method {
             Method::Callback => &names.callback,
             Method::CbDeferred => &names.cb_deferred,
             Method::AddCallback => &names.add_callback,
+            Method::AddErrback => &names.add_errback,
         }
     }
 }

@@ -5,15 +5,15 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, attributes, debug};
+use super::{Deferred, attributes, debug, methods};
 use crate::{
-    classes::{Kind, Method, kind},
+    classes::{Kind, Method, classes, kind},
     coroutine,
     entries::{self, Entries},
     failure,
     host::Python,
     link::{Link, Side},
-    python::{Maybe, Obj, Raised},
+    python::{Maybe, Obj, Raised, type_error},
     twisted::{names, twisted},
 };
 
@@ -262,9 +262,34 @@ impl Deferred {
         Ok(list)
     }
 
+    /// Puts a list in the place of the links.
+    pub fn set_callbacks(&self, list: Obj) {
+        let listed = Entries::Listed(list);
+        drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
+    }
+
+    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`.
+    #[cold]
+    fn make_by_call(canceller: Option<&Obj>) -> Maybe<Self> {
+        let class = &classes().deferred;
+        let object = match canceller {
+            Some(canceller) => class.call(&[canceller.as_ptr()]),
+            None => class.call(&[]),
+        }?;
+        Self::of(&object).ok_or_else(|| type_error("Deferred() has not made a Deferred"))
+    }
+
     /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
     #[inline(always)]
     pub fn fired(outcome: Obj) -> Maybe<Self> {
+        if !methods::is_original() {
+            let deferred = Self::make_by_call(None)?;
+            drop(deferred.with(|state| {
+                state.set_called(true);
+                state.replace_outcome(Some(outcome))
+            }));
+            return Ok(deferred);
+        }
         let deferred = Self::new(State::fired(outcome))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
@@ -275,6 +300,9 @@ impl Deferred {
     /// A Deferred that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
+        if !methods::is_original() {
+            return Self::make_by_call(canceller.as_ref());
+        }
         let deferred = Self::new(State::new(canceller))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
