@@ -20,6 +20,7 @@ def stock() -> ModuleType:
 @pytest.fixture(scope="session", autouse=True)
 def _collect_only_what_tests_leave() -> Iterator[None]:
     """Take everything that is there already out of the collector's sight, which makes it quick."""
+    logs.begin()
     gc.collect()
     gc.freeze()
     yield
@@ -41,7 +42,6 @@ def face(request: pytest.FixtureRequest) -> ModuleType:
 @pytest.fixture
 def logged(face: ModuleType) -> Iterator[logs.Log]:
     """Listen to the loggers. What a test has not asked for by its end makes it fail."""
-    logs.begin()
     gc.collect()
     log = logs.Log()
     with log:

@@ -54,7 +54,7 @@ _FAMILIES: dict[str, dict[str, int]] = {
     "always": {"new": 10, "succeed": 3, "fail": 3, "add": 30, "pair": 8, "fire": 16, "errback": 8},
     "waiting": {"pause": 8, "unpause": 8, "alias": 3, "drop": 3},
     "cancelling": {"cancel": 14},
-    "lists": {"deferred_list": 6, "gather": 4, "race": 6, "state_of_list": 3, "errback": 4},
+    "lists": {"deferred_list": 6, "gather": 4, "race": 6, "state_of_list": 3, "errback": 10},
     "generators": {"start": 14, "ensure": 2, "context": 3, "cancel": 6},
     "chaining": {"chain": 8, "continue": 2},
     "time": {"timeout": 8, "advance": 8},
