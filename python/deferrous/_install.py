@@ -7,12 +7,13 @@ import gc
 import importlib
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Protocol, cast
 
 from deferrous._errors import InstallError
-from deferrous._firstcomers import describe, find_firstcomers
+from deferrous._firstcomers import Firstcomers, describe, find_firstcomers
 from deferrous._repair import Repair, Swap
 from deferrous._versions import require_supported
 
@@ -81,21 +82,43 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     """Do all of it, or raise and leave everything as it was."""
     names = {name: new for name, new in ours.REPLACEMENTS.items() if name in vars(stock)}
     swap = Swap((vars(stock)[name], new) for name, new in names.items())
-    _require_first(swap.stock_classes())
+    debugging = stock.getDebugging()
     repair = Repair(swap)
-    for name, new in names.items():
-        repair.set_name(vars(stock), name, new)
-    repair.search(gc.get_objects(), vars(stock))
+    with _nothing_frozen():
+        for subclass in _require_first(swap.stock_classes()).rebuilt:
+            swap.rebuild(subclass)
+        for name, new in names.items():
+            repair.set_name(vars(stock), name, new)
+        repair.search(gc.get_objects(), vars(stock))
     repair.apply()
     try:
         ours.patch_failure()
+        if debugging:
+            # It is an attribute of the class, which by now is ours.
+            stock.setDebugging(True)
     except BaseException:
         repair.undo()
         raise
 
 
-def _require_first(stock_classes: frozenset[type]) -> None:
+@contextmanager
+def _nothing_frozen() -> Iterator[None]:
+    """Have the collector tell of the objects, too, that a program has hidden from it."""
+    frozen = gc.get_freeze_count() > 0
+    if frozen:
+        gc.unfreeze()
+    try:
+        yield
+    finally:
+        if frozen:
+            gc.freeze()
+
+
+def _require_first(stock_classes: frozenset[type]) -> Firstcomers:
     """Check that nobody has subclassed or instantiated the stock classes.
+
+    Returns:
+        what there is nevertheless, and can be changed.
 
     Raises:
         InstallError: somebody has.
@@ -108,3 +131,4 @@ def _require_first(stock_classes: frozenset[type]) -> None:
         firstcomers = find_firstcomers(stock_classes)
     if firstcomers:
         raise InstallError(describe(firstcomers))
+    return firstcomers

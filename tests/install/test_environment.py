@@ -49,7 +49,9 @@ def test_switched_on_twisted_has_it_as_soon_as_it_is_imported() -> None:
     )
 
 
-@pytest.mark.parametrize("first", ["deferrous.defer", "twisted.internet.reactor", "twisted.spread.pb"])
+@pytest.mark.parametrize(
+    "first", ["deferrous.defer", "deferrous._core", "twisted.internet.reactor", "twisted.spread.pb"]
+)
 def test_whatever_is_imported_first(first: str) -> None:
     passes(f"import {first}\n{IS_OURS}", DEFERROUS="1")
 
@@ -153,6 +155,21 @@ def test_trial_runs_on_it(tmp_path: Path) -> None:
     outcome = python("-m", "twisted.trial", "test_ours", env=environment(DEFERROUS="1"), cwd=tmp_path)
     assert outcome.status == 0, outcome.out + outcome.err
     assert "PASSED" in outcome.out
+
+
+def test_twistd_runs_on_it(tmp_path: Path) -> None:
+    (tmp_path / "ours.tac").write_text(
+        f"{IS_OURS}\n"
+        "from twisted.application.service import Application\n"
+        "from twisted.internet import reactor\n"
+        "application = Application('ours')\n"
+        "reactor.callWhenRunning(print, 'running')\n"
+        "reactor.callWhenRunning(reactor.stop)\n"
+    )
+    start = "from twisted.scripts.twistd import run; run()"
+    outcome = python("-c", start, "-noy", "ours.tac", env=environment(DEFERROUS="1"), cwd=tmp_path)
+    assert outcome.status == 0, outcome.out + outcome.err
+    assert "running" in outcome.out
 
 
 def test_what_the_values_mean() -> None:

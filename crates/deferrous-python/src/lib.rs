@@ -8,6 +8,7 @@
 mod classes;
 mod coroutine;
 mod deferred;
+mod docs;
 mod entries;
 mod failure;
 mod functions;
@@ -25,7 +26,7 @@ use pyo3::{PyErr, prelude::*};
 use python::{Maybe, Obj, Raised};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     use super::*;
 
@@ -47,6 +48,7 @@ mod _core {
 /// Makes the classes and functions, and puts them into the module.
 fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     twisted::load()?;
+    failure::load()?;
     deferred::make_awaiter()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;
@@ -64,6 +66,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
+        // SAFETY: PyO3 keeps its classes, and their names, for ever.
+        unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
+    }
     for (name, object) in classes.into_iter().chain(functions) {
         module.setattr(&Obj::name(name)?, &object)?;
     }

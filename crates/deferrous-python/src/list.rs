@@ -11,15 +11,12 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, classes, kind},
-    deferred::{
-        self, CALL_WITH_KEYWORDS, Deferred, NO_ARGUMENTS, getset, method, sealed, slot,
-        subclass_spec,
-    },
-    failure,
+    deferred::{self, CALL_WITH_KEYWORDS, Deferred, getset, method, sealed, slot, subclass_spec},
+    docs, failure,
     link::Link,
     python::{
-        Maybe, Obj, Raised, Raw, Signature, bind_tuple, enter, enter_status, raise, set_aside,
-        type_error,
+        Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
+        set_aside, type_error,
     },
     twisted::{names, twisted},
 };
@@ -43,21 +40,16 @@ struct Members {
     finished: isize,
 }
 
-const DOC: &std::ffi::CStr = c"A Deferred of the results of many, as a list of (success, result).";
-
 /// Makes the class, a subclass of `deferred`.
 pub fn make_class(deferred: &Obj) -> Maybe {
-    let methods = vec![
+    let methods =
+        vec![
         method(
             c"_cbDeferred",
             CALL_WITH_KEYWORDS(cb_deferred),
             c"_cbDeferred($self, result, index, succeeded)\n--\n\nOne of the Deferreds has fired.",
         ),
-        method(
-            c"cancel",
-            NO_ARGUMENTS(cancel),
-            c"cancel($self)\n--\n\nCancel every Deferred of the list, unless the list has fired.",
-        ),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::DEFERRED_LIST_CANCEL),
     ];
     let attributes = vec![
         getset(
@@ -98,7 +90,10 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(
+            ffi::Py_tp_doc,
+            docs::DEFERRED_LIST.as_ptr().cast_mut().cast(),
+        ),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, init as *mut c_void),
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
@@ -197,7 +192,7 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
     // SAFETY: it is a list of this class; the old parts are dropped after the new are in place.
     let before = unsafe {
         let place = (*list.object().as_ptr().cast::<Layout>()).members.get();
-        std::mem::replace(&mut *place, Some(members))
+        (*place).replace(members)
     };
     drop(before);
     // SAFETY: a null canceller means none.
@@ -278,14 +273,7 @@ pub fn show_member(link: &Link) -> Maybe {
 pub fn member_fired(link: &Link, outcome: &Obj, failed: bool) -> Maybe {
     // SAFETY: this shape of link starts with a `DeferredList`.
     let list = unsafe { Deferred::from_object(link.first().clone()) };
-    // SAFETY: the text ends with a zero; what was entered is left below.
-    if unsafe { ffi::Py_EnterRecursiveCall(c" while firing a DeferredList".as_ptr()) } != 0 {
-        return Err(Raised);
-    }
-    let left = fired(&list, outcome, link.place().cast_signed(), !failed);
-    // SAFETY: it was entered above.
-    unsafe { ffi::Py_LeaveRecursiveCall() };
-    left
+    deeper(|| fired(&list, outcome, link.place().cast_signed(), !failed))
 }
 
 fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {
@@ -361,10 +349,18 @@ unsafe extern "C" fn cb_deferred(raw: Raw, arguments: *const Raw, count: Count, 
     })
 }
 
-unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
+const CANCEL: Signature<0> = Signature {
+    function: "DeferredList.cancel",
+    names: [],
+    required: 0,
+};
+
+unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywords: Raw) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     let list = unsafe { Deferred::from_self(&raw) };
     enter(|| {
+        // SAFETY: as above.
+        let [] = unsafe { CANCEL.bind(arguments, count, keywords) }?;
         if list.with(|state| state.is_called()) {
             return Ok(Obj::none());
         }
@@ -454,23 +450,21 @@ pub unsafe extern "C" fn parse_results(
     // SAFETY: as said; the entries are looked at as pairs only where they are.
     enter(|| unsafe {
         let [results, _] = PARSE.bind(arguments, count, names)?;
-        let results = Obj::owned(ffi::PySequence_Fast(results, c"a list is needed".as_ptr()))?;
-        let count = ffi::PySequence_Size(results.as_ptr());
+        if ffi::PyList_CheckExact(results) == 0 {
+            return twisted().parse_results.call(&[results]);
+        }
+        let count = ffi::PyList_GET_SIZE(results);
         let values = Obj::owned(ffi::PyList_New(count))?;
         for at in 0..count {
-            let pair = Obj::owned(ffi::PySequence_GetItem(results.as_ptr(), at))?;
-            let value = if ffi::PyTuple_CheckExact(pair.as_ptr()) != 0
-                && ffi::PyTuple_GET_SIZE(pair.as_ptr()) == 2
-                && ptr::eq(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 0), ffi::Py_True())
+            let pair = ffi::PyList_GET_ITEM(results, at);
+            if ffi::PyTuple_CheckExact(pair) == 0
+                || ffi::PyTuple_GET_SIZE(pair) != 2
+                || !ptr::eq(ffi::PyTuple_GET_ITEM(pair, 0), ffi::Py_True())
             {
-                Obj::borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 1))
-            } else {
-                let success = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
-                if !success.is_true()? {
-                    return Err(raise(ffi::PyExc_AssertionError, ""));
-                }
-                Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?
-            };
+                // Twisted's function says what is wrong with it.
+                return twisted().parse_results.call(&[results]);
+            }
+            let value = Obj::borrowed(ffi::PyTuple_GET_ITEM(pair, 1));
             ffi::PyList_SET_ITEM(values.as_ptr(), at, value.into_ptr());
         }
         Ok(values)
@@ -567,8 +561,8 @@ unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
     // is ended as every Deferred is, which also takes it out of the collector's sight.
     unsafe {
-        let members = (*(*raw.cast::<Layout>()).members.get()).take();
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        drop((*(*raw.cast::<Layout>()).members.get()).take());
         deferred::dealloc(raw);
-        drop(members);
     }
 }

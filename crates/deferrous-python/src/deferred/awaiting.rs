@@ -16,8 +16,11 @@ use super::{
 };
 use crate::{
     classes::{Kind, kind},
-    failure,
-    python::{Attached, Maybe, Obj, Raised, Raw, enter, guarded, reraise, type_error},
+    failure::{self, Place},
+    python::{
+        Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, raise, reraise, take_raised,
+        type_error,
+    },
     twisted::names,
 };
 
@@ -27,6 +30,9 @@ struct Layout {
     /// Gone when the result has been handed over.
     deferred: UnsafeCell<Option<Deferred>>,
 }
+
+/// The memory of iterators that have ended.
+static ROOM: Room = Room::new();
 
 static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
@@ -71,12 +77,12 @@ pub fn new(deferred: &Deferred) -> Maybe {
     let Some(class) = CLASS.get() else {
         return Err(type_error("the module was not loaded"));
     };
-    // SAFETY: the allocation is filled with zeros, which is right for the rest.
+    // SAFETY: the class is alive, and its objects come back to this room.
     unsafe {
-        let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
-        let object = Obj::owned(raw)?;
-        (&raw mut (*raw.cast::<Layout>()).deferred).write(UnsafeCell::new(Some(deferred.clone())));
-        Ok(object)
+        ROOM.make(class.0.as_ptr().cast(), |raw| {
+            (&raw mut (*raw.cast::<Layout>()).deferred)
+                .write(UnsafeCell::new(Some(deferred.clone())));
+        })
     }
 }
 
@@ -112,29 +118,52 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     let Some(deferred) = (unsafe { waited_for(raw) }) else {
         return Ok(Next::Return(Obj::none()));
     };
-    let result = deferred.with(|state| {
-        if !state.is_called() || state.holds() != 0 {
-            return None;
-        }
-        state.outcome().cloned()
+    let (waits, result) = deferred.with(|state| {
+        let waits = !state.is_called() || state.holds() != 0;
+        (waits, state.outcome().cloned())
     });
-    let Some(result) = result else {
+    if waits {
         return Ok(Next::Yield(deferred.into_object()));
-    };
+    }
     // SAFETY: as the caller says.
     unsafe { finish(raw) };
+    let Some(result) = result else {
+        return Err(super::attributes::no_attribute(&deferred, "result"));
+    };
     if kind(&result) != Kind::Failure {
         return Ok(Next::Return(result));
     }
+    if !deferred.layout().had_failure.get() && super::debug::existing(&deferred).is_none() {
+        // SAFETY: reading a static of the interpreter.
+        return Err(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+    }
     super::debug::note(&deferred, false);
     match failure::exception_of(&result) {
-        Some(exception) => Err(reraise(exception)),
+        Some(exception) => {
+            failure::pass(&exception, Place::Await);
+            Err(raise_in_generator(exception))
+        }
         None => {
             result.call_method(&names().raise_exception, [ptr::null_mut()])?;
             Err(type_error(
                 "a failure was asked to raise its exception and did not",
             ))
         }
+    }
+}
+
+/// Raises an exception as a generator does, which cannot raise `StopIteration`.
+fn raise_in_generator(exception: Obj) -> Raised {
+    // SAFETY: both are alive; the references to the cause are handed over.
+    unsafe {
+        if ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_StopIteration) == 0 {
+            return reraise(exception);
+        }
+        let raised = raise(ffi::PyExc_RuntimeError, "generator raised StopIteration");
+        let error = take_raised(raised);
+        ffi::PyException_SetCause(error.as_ptr(), exception.clone().into_ptr());
+        ffi::PyException_SetContext(error.as_ptr(), exception.into_ptr());
+        reraise(error)
     }
 }
 
@@ -207,7 +236,8 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
         }
         let first = Obj::borrowed(*arguments);
         if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
-            return Err(reraise(first));
+            failure::pass(&first, Place::Wait);
+            return Err(raise_in_generator(first));
         }
         let value = if count > 1 {
             *arguments.add(1)
@@ -249,8 +279,6 @@ unsafe extern "C" fn dealloc(raw: Raw) {
     unsafe {
         ffi::PyObject_GC_UnTrack(raw.cast());
         finish(raw);
-        let class = (*raw).ob_type;
-        ffi::PyObject_GC_Del(raw.cast());
-        ffi::Py_DECREF(class.cast());
+        ROOM.give_back(raw);
     }
 }

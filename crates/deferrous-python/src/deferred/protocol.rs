@@ -5,7 +5,7 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, debug};
+use super::{Deferred, attributes, debug};
 use crate::{
     classes::{Kind, Method, kind},
     coroutine,
@@ -13,7 +13,7 @@ use crate::{
     failure,
     host::Python,
     link::Link,
-    python::{Maybe, Obj},
+    python::{Maybe, Obj, Raised},
     twisted::{names, twisted},
 };
 
@@ -39,9 +39,27 @@ impl Deferred {
                 .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             return Ok(());
         }
+        if self.lacks_result() {
+            self.with(|state| state.links_mut().push(Entry::Call(link)));
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::add(&Python, self, || link);
         Ok(())
+    }
+
+    /// Whether it would run now, if a program had not taken its result away.
+    #[inline(always)]
+    fn lacks_result(&self) -> bool {
+        self.with(|state| state.outcome().is_none() && state.holds() == 0 && !state.is_running())
+    }
+
+    /// What Twisted's loop comes to then: it takes one link before it looks for the result.
+    #[cold]
+    fn fail_without_result(&self) -> Raised {
+        self.begin();
+        drop(self.with(|state| state.links_mut().pop()));
+        attributes::no_attribute(self, "result")
     }
 
     /// A Deferred whose turn has come waits for nobody, whatever `chainDeferred` said.
@@ -76,7 +94,7 @@ impl Deferred {
                 .call_method(&names().start_run_callbacks, arguments)?;
             return Ok(());
         }
-        self.start(outcome)
+        self.start(outcome, 0)
     }
 
     /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
@@ -89,16 +107,21 @@ impl Deferred {
         self.callback(failure)
     }
 
-    /// `_startRunCallbacks(outcome)`.
+    /// `_startRunCallbacks(outcome)`. In debug mode the stack is noted without as many `frames` at
+    /// its end: those of the method that usually calls this one.
     #[inline(always)]
-    pub fn start(&self, outcome: Obj) -> Maybe<()> {
-        if self.debug() && self.with(|state| !state.is_called()) {
-            debug::note_invoker(self)?;
+    pub fn start(&self, outcome: Obj, frames: usize) -> Maybe<()> {
+        let is_first = self.with(|state| !state.is_called());
+        if self.debug() && is_first {
+            debug::note_invoker(self, frames)?;
         }
-        if self.overrides(Method::RunCallbacks) {
+        let is_running = self.with(|state| state.is_running());
+        if self.overrides(Method::RunCallbacks) || (is_first && is_running) {
             return self.start_by_method(outcome);
         }
-        self.begin();
+        if is_first {
+            self.begin();
+        }
         match chain::fire(&Python, self, outcome) {
             Ok(()) => Ok(()),
             Err(AlreadyCalled) => Err(debug::already_called(self)),
@@ -128,9 +151,13 @@ impl Deferred {
     }
 
     /// `_runCallbacks()`.
-    pub fn run(&self) {
+    pub fn run(&self) -> Maybe<()> {
+        if self.lacks_result() {
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::run(&Python, self);
+        Ok(())
     }
 
     /// `unpause()`.
@@ -144,7 +171,7 @@ impl Deferred {
                 self.object()
                     .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             } else {
-                self.run();
+                self.run()?;
             }
         }
         Ok(())
@@ -164,10 +191,12 @@ impl Deferred {
     pub fn cancel(&self) -> Maybe<()> {
         let mut current = self.clone();
         while current.with(|state| state.is_called()) {
-            let outcome = current.with(|state| state.outcome().cloned());
-            let Some(outcome) = outcome.filter(|outcome| kind(outcome) == Kind::Deferred) else {
-                return Ok(());
+            let Some(outcome) = current.with(|state| state.outcome().cloned()) else {
+                return Err(attributes::no_attribute(&current, "result"));
             };
+            if kind(&outcome) != Kind::Deferred {
+                return Ok(());
+            }
             // SAFETY: its kind has just been looked at.
             current = unsafe { Self::from_object(outcome) };
             if current.overrides(Method::Cancel) {
@@ -182,7 +211,7 @@ impl Deferred {
 
     fn cancel_unfired(&self) -> Maybe<()> {
         match self.with(|state| state.canceller().cloned()) {
-            Some(canceller) if coroutine::is_driver(&canceller) => {
+            Some(canceller) if coroutine::is_status(&canceller) => {
                 coroutine::cancel(&canceller, self)?;
             }
             Some(canceller) if canceller.is_true()? => {

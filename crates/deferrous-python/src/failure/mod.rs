@@ -4,6 +4,7 @@
 //! attribute; where somebody has replaced `__init__`, it is called.
 
 mod check;
+mod frames;
 
 use std::{cell::Cell, ptr};
 
@@ -16,6 +17,8 @@ use crate::{
 };
 
 pub use check::methods;
+use frames::pass_with;
+pub use frames::{Place, load, pass};
 
 /// The version tag of the class when its `__init__` was last seen to be Twisted's.
 static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));
@@ -46,9 +49,16 @@ fn look_again(class: *mut ffi::PyTypeObject) -> bool {
 }
 
 /// The failure of the exception that has been raised; Twisted's `Failure(captureVars=...)` in an
-/// exception handler.
-pub fn from_raised(raised: Raised, capture: bool) -> Obj {
+/// exception handler. `place` is the function of Twisted that handles it.
+///
+/// In debug mode, the variables of frames are captured; `owner` is what that function has as `self`.
+pub fn from_raised(raised: Raised, owner: Option<Obj>, place: Place) -> Obj {
     let exception = take_raised(raised);
+    let capture = owner.is_some();
+    match owner {
+        Some(owner) => pass_with(&exception, place, &owner),
+        None => pass(&exception, place),
+    }
     if is_original()
         && !is_failure(&exception)
         && let Ok(failure) = build(&exception, None, capture)
@@ -97,7 +107,7 @@ pub fn cancelled() -> Obj {
         .cancelled_error
         .call(&[])
         .and_then(|error| from_value(&error))
-        .unwrap_or_else(|raised| from_raised(raised, false))
+        .unwrap_or_else(|raised| from_raised(raised, None, Place::RunCallbacks))
 }
 
 fn is_failure(exception: &Obj) -> bool {

@@ -1,0 +1,190 @@
+//! The frames of Twisted's own functions, which tracebacks start with.
+//!
+//! Where they are is found once, by `deferrous._frames`. A frame that never ran can be in any number
+//! of tracebacks.
+
+use std::{ffi::CString, ptr, sync::OnceLock};
+
+use pyo3::ffi;
+
+use crate::python::{Attached, Maybe, Obj, Raised, set_aside};
+
+/// Where an exception has passed through Twisted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The loop that runs callbacks.
+    RunCallbacks,
+    /// `maybeDeferred`.
+    MaybeDeferred,
+    /// `execute`.
+    Execute,
+    /// What sends a result into a generator.
+    Send,
+    /// What throws a failure into a generator.
+    Throw,
+    /// Awaiting a Deferred that has failed.
+    Await,
+    /// Awaiting a Deferred that has not fired.
+    Wait,
+}
+
+/// One entry of a traceback, without those after it.
+struct Entry {
+    code: Obj,
+    globals: Obj,
+    frame: Obj,
+    instruction: Obj,
+    line: Obj,
+}
+
+struct Frames {
+    run_callbacks: Vec<Entry>,
+    maybe_deferred: Vec<Entry>,
+    execute: Vec<Entry>,
+    send: Vec<Entry>,
+    throw: Vec<Entry>,
+    await_: Vec<Entry>,
+    wait: Vec<Entry>,
+}
+
+static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
+
+/// Finds the frames.
+pub fn load() -> Maybe<()> {
+    let module = Obj::name("deferrous._frames")?;
+    // SAFETY: the name is alive; a module that is not the top one is found among those imported.
+    let module = unsafe {
+        let name = module.as_ptr();
+        drop(Obj::owned(ffi::PyImport_Import(name))?);
+        Obj::owned(ffi::PyImport_GetModule(name))?
+    };
+    let found = module.get("find")?.call(&[])?;
+    let entries = |names: &[&str]| -> Maybe<Vec<Entry>> {
+        names.iter().map(|name| entry(&found, name)).collect()
+    };
+    let frames = Frames {
+        run_callbacks: entries(&["_runCallbacks"])?,
+        maybe_deferred: entries(&["maybeDeferred"])?,
+        execute: entries(&["execute"])?,
+        send: entries(&["send"])?,
+        throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
+        await_: entries(&["raiseException", "__iter__"])?,
+        wait: entries(&["wait"])?,
+    };
+    let _ = FRAMES.set(Attached(frames));
+    Ok(())
+}
+
+fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
+    let name = Obj::name(name)?;
+    // SAFETY: the dict and the key are alive.
+    let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
+    // SAFETY: the tuple is alive.
+    let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
+    let (code, globals) = (item(0)?, item(1)?);
+    Ok(Entry {
+        frame: frame(&code, &globals, None)?,
+        code,
+        globals,
+        instruction: item(2)?,
+        line: item(3)?,
+    })
+}
+
+/// A frame that never runs, with variables if its code lets it have those that it is given.
+fn frame(code: &Obj, globals: &Obj, variables: Option<&Obj>) -> Maybe {
+    let variables = variables.map_or(ptr::null_mut(), Obj::as_ptr);
+    // SAFETY: the code and the globals are those of a function, and this thread is attached.
+    unsafe {
+        let thread = ffi::PyThreadState_Get();
+        let code = code.as_ptr().cast();
+        Obj::owned(ffi::PyFrame_New(thread, code, globals.as_ptr(), variables).cast())
+    }
+}
+
+/// The same code, but one whose frames keep their variables in a dict.
+fn with_dict(code: &Obj) -> Maybe {
+    let (file, name) = (
+        code.get("co_filename")?.to_text()?,
+        code.get("co_name")?.to_text()?,
+    );
+    let first = code.get("co_firstlineno")?;
+    let text = |text: String| CString::new(text).unwrap_or_default();
+    let (file, name) = (text(file), text(name));
+    // SAFETY: the texts end with a zero.
+    unsafe {
+        let first = ffi::PyLong_AsLong(first.as_ptr());
+        let first = std::ffi::c_int::try_from(first).unwrap_or_default();
+        Obj::owned(ffi::PyCode_NewEmpty(file.as_ptr(), name.as_ptr(), first).cast())
+    }
+}
+
+impl Place {
+    /// The entries, the innermost first.
+    fn entries(self) -> &'static [Entry] {
+        let Some(Attached(frames)) = FRAMES.get() else {
+            return &[];
+        };
+        match self {
+            Place::RunCallbacks => &frames.run_callbacks,
+            Place::MaybeDeferred => &frames.maybe_deferred,
+            Place::Execute => &frames.execute,
+            Place::Send => &frames.send,
+            Place::Throw => &frames.throw,
+            Place::Await => &frames.await_,
+            Place::Wait => &frames.wait,
+        }
+    }
+}
+
+/// Notes in the traceback of `exception` that it has passed through `place`.
+pub fn pass(exception: &Obj, place: Place) {
+    for entry in place.entries() {
+        if prepend(exception, entry, &entry.frame).is_err() {
+            // A traceback that lacks an entry is better than another exception.
+            drop(set_aside());
+        }
+    }
+}
+
+/// The same for a failure that captures the variables of frames: `owner` is the function's `self`.
+#[cold]
+pub fn pass_with(exception: &Obj, place: Place, owner: &Obj) {
+    for entry in place.entries() {
+        let made = with_dict(&entry.code).and_then(|code| {
+            // SAFETY: the thread is attached.
+            let variables = unsafe { Obj::owned(ffi::PyDict_New()) }?;
+            let name = Obj::name("self")?;
+            // SAFETY: the dict, the name and the object are alive.
+            unsafe { ffi::PyDict_SetItem(variables.as_ptr(), name.as_ptr(), owner.as_ptr()) };
+            prepend(
+                exception,
+                entry,
+                &frame(&code, &entry.globals, Some(&variables))?,
+            )
+        });
+        if made.is_err() {
+            drop(set_aside());
+        }
+    }
+}
+
+fn prepend(exception: &Obj, entry: &Entry, frame: &Obj) -> Maybe<()> {
+    // SAFETY: the exception is alive; no traceback is null, without an exception being set.
+    let rest = unsafe { Obj::owned(ffi::PyException_GetTraceback(exception.as_ptr())) }
+        .unwrap_or_else(|Raised| Obj::none());
+    // SAFETY: the class of tracebacks is alive for ever.
+    let class = unsafe { Obj::borrowed((&raw mut ffi::PyTraceBack_Type).cast()) };
+    let traceback = class.call_with_room([
+        ptr::null_mut(),
+        rest.as_ptr(),
+        frame.as_ptr(),
+        entry.instruction.as_ptr(),
+        entry.line.as_ptr(),
+    ])?;
+    // SAFETY: both are alive.
+    match unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Raised),
+    }
+}

@@ -1,0 +1,101 @@
+"""Where Twisted's own functions appear in tracebacks.
+
+The traceback of a failure starts in the function of Twisted that called: trial, for example, looks for
+these frames to know where a test's own begin. What is in Rust has no frame, so tracebacks get those that
+Twisted's functions would have. They are taken from tracebacks that Twisted's functions make here, once,
+when the extension module is loaded; it is Python because these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import CodeType, TracebackType
+from typing import Any
+
+from twisted.internet import defer
+
+Place = tuple[CodeType, dict[str, Any], int, int]
+"""The code and the globals of a frame, and the instruction and the line where it is."""
+
+
+class _Raised(Exception):
+    """What is raised to make a traceback."""
+
+
+def _boom(*_: object) -> Any:
+    raise _Raised
+
+
+def _generator(first: Any) -> Generator[Any, Any, None]:
+    yield first
+    _boom()
+
+
+def _entries(traceback: TracebackType | None) -> Generator[tuple[str, Place], None, None]:
+    """Go through a traceback. The frames are not kept: each holds all that called it."""
+    while traceback is not None:
+        frame = traceback.tb_frame
+        place = (frame.f_code, frame.f_globals, traceback.tb_lasti, traceback.tb_lineno)
+        yield frame.f_code.co_name, place
+        traceback = traceback.tb_next
+
+
+def _of_failure(deferred: Any, *names: str) -> dict[str, Place]:
+    """Find the frames of these names in the traceback of a Deferred that has failed."""
+    failures: list[Any] = []
+    deferred.addErrback(failures.append)
+    failure = failures.pop()
+    found = {name: place for name, place in _entries(failure.tb) if name in names}
+    failure.value.__traceback__ = failure.tb = None
+    return found
+
+
+def _of_await() -> dict[str, Place]:
+    """Find the frames of awaiting a Deferred that has failed."""
+    deferred: Any = defer.fail(_Raised())
+    iterator = iter(deferred)
+    try:
+        next(iterator)
+    except _Raised as error:
+        return {
+            name: place
+            for name, place in _entries(error.__traceback__)
+            if name in ("__iter__", "raiseException")
+        }
+    finally:
+        deferred.addErrback(lambda _: None)
+    return {}
+
+
+def _of_wait() -> dict[str, Place]:
+    """Find the frame of awaiting a Deferred that has not fired, when something else is thrown in."""
+    iterator = iter(defer.Deferred[None]())
+    next(iterator)
+    try:
+        iterator.throw(_Raised())
+    except _Raised as error:
+        for name, place in _entries(error.__traceback__):
+            if name == "__iter__":
+                return {"wait": place}
+    return {}
+
+
+def find() -> dict[str, Place]:
+    """Return the frames by name: of the loop, of the functions that call, of the two ways into a
+    generator, and of awaiting what has failed and what is waited for."""
+    fired: Any = defer.succeed(None)
+    start = defer._cancellableInlineCallbacks
+    send = _of_failure(start(_generator(None)), "_inlineCallbacks")
+    throw = _of_failure(
+        start(_generator(defer.fail(_Raised()))), "_inlineCallbacks", "throwExceptionIntoGenerator"
+    )
+    return {
+        **_of_failure(fired.addCallback(_boom), "_runCallbacks"),
+        **_of_failure(defer.maybeDeferred(_boom), "maybeDeferred"),
+        **_of_failure(defer.execute(_boom), "execute"),
+        **_of_await(),
+        **_of_wait(),
+        "send": send["_inlineCallbacks"],
+        "throw": throw.pop("_inlineCallbacks"),
+        **throw,
+    }
