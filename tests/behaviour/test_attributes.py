@@ -176,9 +176,9 @@ def test_weak_references(face: ModuleType) -> None:
 
 
 def test_what_kind_of_thing_it_is(face: ModuleType) -> None:
-    """A Deferred is Awaitable by inheritance, can be iterated and takes a type argument."""
+    """A Deferred is Awaitable, can be iterated and takes a type argument."""
     deferred = face.Deferred()
-    assert Awaitable in face.Deferred.__mro__
+    assert issubclass(face.Deferred, Awaitable)
     assert isinstance(deferred, Awaitable)
     assert issubclass(face.DeferredList, face.Deferred)
     assert isinstance(deferred, Iterable)
@@ -193,7 +193,7 @@ def test_names(face: ModuleType, stock: ModuleType) -> None:
     for name in ("Deferred", "DeferredList", "DeferredLock", "DeferredSemaphore", "DeferredQueue"):
         ours, theirs = getattr(face, name), getattr(stock, name)
         assert (ours.__module__, ours.__qualname__) == (theirs.__module__, theirs.__qualname__)
-        missing = {item for item in dir(theirs) if not item.startswith("__")} - set(dir(ours))
+        missing = {item for item in dir(theirs) if not item.startswith(("__", "_abc"))} - set(dir(ours))
         assert missing == set()
     for name in (
         "succeed",
