@@ -30,7 +30,6 @@ from deferrous._core import (
     succeed,
 )
 from deferrous._generators import inlineCallbacks
-from deferrous._methods import add_methods
 
 __all__ = [
     "Deferred",
@@ -72,7 +71,6 @@ def getDebugging() -> bool:
     return Deferred.debug
 
 
-add_methods(Deferred, _stock.Deferred, vars(_stock))
 _stock._ConcurrencyPrimitive.register(DeferredLock)
 _stock._ConcurrencyPrimitive.register(DeferredSemaphore)
 

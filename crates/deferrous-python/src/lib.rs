@@ -52,6 +52,9 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     deferred::make_awaiter()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;
+    twisted::import("deferrous._methods")?
+        .get("add_methods")?
+        .call(&[deferred.as_ptr()])?;
     let deferred_list = list::make_class(&deferred)?;
     let functions = functions::all()?;
     let parse_results = functions
