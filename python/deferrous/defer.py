@@ -72,7 +72,7 @@ def getDebugging() -> bool:
     return Deferred.debug
 
 
-add_methods(Deferred, _stock.Deferred)
+add_methods(Deferred, _stock.Deferred, vars(_stock))
 _stock._ConcurrencyPrimitive.register(DeferredLock)
 _stock._ConcurrencyPrimitive.register(DeferredSemaphore)
 

@@ -1,8 +1,8 @@
 //! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
 //! `deferrous`.
 //!
-//! Python objects are a host of that engine: [`host`] says how a callback is called and what a
-//! result is, [`deferred`] is the class, [`coroutine`] runs generators over it. Everything that
+//! Python objects are a host of that engine: `host` says how a callback is called and what a
+//! result is, `deferred` is the class, `coroutine` runs generators over it. Everything that
 //! programs can see is as in `twisted.internet.defer`.
 
 mod classes;
@@ -66,6 +66,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
+        // SAFETY: PyO3 keeps its classes, and their names, for ever.
+        unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
+    }
     for (name, object) in classes.into_iter().chain(functions) {
         module.setattr(&Obj::name(name)?, &object)?;
     }

@@ -151,10 +151,6 @@ getter!(
 );
 setter!(set_result, |d, value| {
     let deleted = value.is_none();
-    if d.layout().is_unhandled.get() {
-        // The failure is to be reported also if it is not the result any more.
-        drop(debug::show(d)?);
-    }
     let before = d.with(|state| state.replace_outcome(value));
     if deleted && before.is_none() {
         return Err(no_attribute(d, "result"));
@@ -194,7 +190,7 @@ setter!(set_callbacks, |d, value| {
 getter!(
     get_canceller,
     |d| match d.with(|state| state.canceller().cloned()) {
-        Some(canceller) if coroutine::is_driver(&canceller) => coroutine::bound_cancel(&canceller),
+        Some(canceller) if coroutine::is_status(&canceller) => coroutine::bound_cancel(&canceller),
         Some(canceller) => Ok(canceller),
         None => Ok(Obj::none()),
     }
@@ -218,17 +214,10 @@ setter!(set_chained_to, |d, value| {
 });
 
 getter!(get_debug_info, debug::show);
-setter!(set_debug_info, |d, value| {
-    if value
-        .as_ref()
-        .is_none_or(|value| value.is(crate::twisted::none()))
-    {
-        d.layout().had_failure.set(false);
-        d.layout().is_unhandled.set(false);
-    }
-    debug::replace(d, not_none(value));
-    Ok(())
-});
+setter!(set_debug_info, |d, value| debug::replace(
+    d,
+    not_none(value)
+));
 
 getter!(get_running, |d| Ok(Obj::bool(
     d.with(|state| state.is_running())

@@ -127,7 +127,25 @@ pub fn subclass_spec(
         slots: sealed(slots),
     };
     // SAFETY: the spec and all it points to are right for the type and live for ever.
-    unsafe { Obj::owned(ffi::PyType_FromSpecWithBases(&raw mut spec, bases)) }
+    let class = unsafe { Obj::owned(ffi::PyType_FromSpecWithBases(&raw mut spec, bases)) }?;
+    // SAFETY: the class is alive, and the part of the name after the last dot is, too.
+    unsafe { shorten_name(class.as_ptr().cast()) };
+    Ok(class)
+}
+
+/// Takes the module off the name that errors show: they do not show it of classes made in Python.
+///
+/// # Safety
+///
+/// The class is alive, and its name lives for ever.
+pub unsafe fn shorten_name(class: *mut ffi::PyTypeObject) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let bytes = CStr::from_ptr((*class).tp_name).to_bytes();
+        if let Some(dot) = bytes.iter().rposition(|&byte| byte == b'.') {
+            (*class).tp_name = (*class).tp_name.add(dot + 1);
+        }
+    }
 }
 
 /// Makes the class `Deferred`.

@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::{
     Deferred, awaiting,
-    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, method},
+    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, method},
     debug,
 };
 use crate::{
@@ -31,19 +31,19 @@ pub fn all() -> Vec<ffi::PyMethodDef> {
         method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), docs::ADD_CALLBACKS),
         method(c"callback", CALL_WITH_KEYWORDS(callback), docs::CALLBACK),
         method(c"errback", CALL_WITH_KEYWORDS(errback), docs::ERRBACK),
-        method(c"pause", NO_ARGUMENTS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
-        method(c"unpause", NO_ARGUMENTS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
-        method(c"cancel", NO_ARGUMENTS(cancel), docs::CANCEL),
+        method(c"pause", CALL_WITH_KEYWORDS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
+        method(c"unpause", CALL_WITH_KEYWORDS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::CANCEL),
         method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
         method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
         method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
         method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nDeferred[T], for annotations."),
-        method(c"__await__", NO_ARGUMENTS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
-        method(c"__getstate__", NO_ARGUMENTS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
+        method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
+        method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
         method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
-        method(c"_runCallbacks", NO_ARGUMENTS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
-        method(c"_continuation", NO_ARGUMENTS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
+        method(c"_runCallbacks", CALL_WITH_KEYWORDS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
+        method(c"_continuation", CALL_WITH_KEYWORDS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
     ]
 }
 
@@ -263,46 +263,59 @@ unsafe extern "C" fn start_run_callbacks(
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
         let [outcome] = START.bind(arguments, count, names)?;
-        Deferred::from_self(&raw).start(Obj::borrowed(outcome))?;
+        Deferred::from_self(&raw).start(Obj::borrowed(outcome), 1)?;
         Ok(Obj::none())
     })
 }
 
-unsafe extern "C" fn pause(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| {
-        deferred.with(|state| state.set_holds(state.holds() + 1));
-        Ok(Obj::none())
-    })
+/// A method without arguments, which complains of arguments as Python's functions do.
+macro_rules! without_arguments {
+    ($name:ident, $function:literal, $body:expr) => {
+        unsafe extern "C" fn $name(
+            raw: Raw,
+            arguments: *const Raw,
+            count: Count,
+            names: Raw,
+        ) -> Raw {
+            const NONE: Signature<0> = Signature {
+                function: $function,
+                names: [],
+                required: 0,
+            };
+            let body: fn(&Deferred) -> Maybe = $body;
+            // SAFETY: called by the interpreter with a Deferred.
+            enter(|| unsafe {
+                let [] = NONE.bind(arguments, count, names)?;
+                body(Deferred::from_self(&raw))
+            })
+        }
+    };
 }
 
-unsafe extern "C" fn unpause(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| deferred.unpause().map(|()| Obj::none()))
-}
-
-unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| deferred.cancel().map(|()| Obj::none()))
-}
-
-unsafe extern "C" fn run_callbacks(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| {
-        deferred.run()?;
-        Ok(Obj::none())
-    })
-}
-
-unsafe extern "C" fn continuation(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| entries::continuation(deferred))
-}
+without_arguments!(pause, "Deferred.pause", |deferred| {
+    deferred.with(|state| state.set_holds(state.holds() + 1));
+    Ok(Obj::none())
+});
+without_arguments!(unpause, "Deferred.unpause", |deferred| {
+    deferred.unpause().map(|()| Obj::none())
+});
+without_arguments!(cancel, "Deferred.cancel", |deferred| {
+    deferred.cancel().map(|()| Obj::none())
+});
+without_arguments!(run_callbacks, "Deferred._runCallbacks", |deferred| {
+    deferred.run().map(|()| Obj::none())
+});
+without_arguments!(
+    continuation,
+    "Deferred._continuation",
+    entries::continuation
+);
+without_arguments!(await_, "Deferred.__iter__", awaiting::new);
+without_arguments!(
+    getstate,
+    "Deferred.__getstate__",
+    super::attributes::as_dict
+);
 
 const CHAIN: Signature<1> = Signature {
     function: "Deferred.chainDeferred",
@@ -370,11 +383,6 @@ unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Cou
         }
         Obj::owned(ffi::Py_GenericAlias(class, *arguments))
     })
-}
-
-unsafe extern "C" fn await_(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    unsafe { iterate(raw) }
 }
 
 /// `__iter__` and `__await__`.
@@ -460,12 +468,6 @@ pub unsafe extern "C" fn call_class(
         let canceller = given.then(|| Obj::borrowed(canceller));
         Deferred::unfired(canceller).map(Deferred::into_object)
     })
-}
-
-unsafe extern "C" fn getstate(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| super::attributes::as_dict(deferred))
 }
 
 const SETSTATE: Signature<1> = Signature {

@@ -94,7 +94,7 @@ impl Deferred {
                 .call_method(&names().start_run_callbacks, arguments)?;
             return Ok(());
         }
-        self.start(outcome)
+        self.start(outcome, 0)
     }
 
     /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
@@ -107,16 +107,21 @@ impl Deferred {
         self.callback(failure)
     }
 
-    /// `_startRunCallbacks(outcome)`.
+    /// `_startRunCallbacks(outcome)`. In debug mode the stack is noted without as many `frames` at
+    /// its end: those of the method that usually calls this one.
     #[inline(always)]
-    pub fn start(&self, outcome: Obj) -> Maybe<()> {
-        if self.debug() && self.with(|state| !state.is_called()) {
-            debug::note_invoker(self)?;
+    pub fn start(&self, outcome: Obj, frames: usize) -> Maybe<()> {
+        let is_first = self.with(|state| !state.is_called());
+        if self.debug() && is_first {
+            debug::note_invoker(self, frames)?;
         }
-        if self.overrides(Method::RunCallbacks) {
+        let is_running = self.with(|state| state.is_running());
+        if self.overrides(Method::RunCallbacks) || (is_first && is_running) {
             return self.start_by_method(outcome);
         }
-        self.begin();
+        if is_first {
+            self.begin();
+        }
         match chain::fire(&Python, self, outcome) {
             Ok(()) => Ok(()),
             Err(AlreadyCalled) => Err(debug::already_called(self)),
@@ -186,10 +191,12 @@ impl Deferred {
     pub fn cancel(&self) -> Maybe<()> {
         let mut current = self.clone();
         while current.with(|state| state.is_called()) {
-            let outcome = current.with(|state| state.outcome().cloned());
-            let Some(outcome) = outcome.filter(|outcome| kind(outcome) == Kind::Deferred) else {
-                return Ok(());
+            let Some(outcome) = current.with(|state| state.outcome().cloned()) else {
+                return Err(attributes::no_attribute(&current, "result"));
             };
+            if kind(&outcome) != Kind::Deferred {
+                return Ok(());
+            }
             // SAFETY: its kind has just been looked at.
             current = unsafe { Self::from_object(outcome) };
             if current.overrides(Method::Cancel) {
@@ -204,7 +211,7 @@ impl Deferred {
 
     fn cancel_unfired(&self) -> Maybe<()> {
         match self.with(|state| state.canceller().cloned()) {
-            Some(canceller) if coroutine::is_driver(&canceller) => {
+            Some(canceller) if coroutine::is_status(&canceller) => {
                 coroutine::cancel(&canceller, self)?;
             }
             Some(canceller) if canceller.is_true()? => {

@@ -5,7 +5,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, fire, fired, pop_first, require, wait};
+use super::{Primitive, called, fire, pop_first, require, wait};
 
 /// A lock for programs that wait by Deferreds.
 ///
@@ -46,7 +46,7 @@ impl DeferredLock {
             return wait(slf, "_cancelAcquire", &waiting);
         }
         slf.borrow_mut().locked = true;
-        fired(slf)
+        called(slf)
     }
 
     /// Give the lock to the one that has waited longest.

@@ -134,6 +134,16 @@ fn execute_later(call: &Obj) -> Maybe {
     }
 }
 
+/// Whether a callable is one of these: the function that warnings name is Twisted's then.
+pub fn is_execute(callable: &Obj) -> bool {
+    // SAFETY: the object is alive, and looked at as a builtin function only if it is one.
+    unsafe {
+        ptr::eq(callable.class(), &raw mut ffi::PyCFunction_Type)
+            && ffi::PyCFunction_GetFunction(callable.as_ptr())
+                .is_some_and(|function| ptr::eq(function as *const (), execute as *const ()))
+    }
+}
+
 unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with the tuple that was put there: the lock, the positional
     // arguments with the callable before them, and the keywords or None.

@@ -6,7 +6,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, fire, fired, pop_first, require, wait};
+use super::{Primitive, called, fire, pop_first, require, wait};
 
 /// A number of tokens for programs that wait by Deferreds.
 ///
@@ -67,7 +67,7 @@ impl DeferredSemaphore {
             return wait(slf, "_cancelAcquire", &waiting);
         }
         slf.borrow_mut().tokens = tokens - 1;
-        fired(slf)
+        called(slf)
     }
 
     /// Give a token to the one that has waited longest, or back.
