@@ -119,7 +119,7 @@ def continue_(world: World, slot: int, other: int) -> None:
 
 
 @operation
-def limit(world: World, name: str, first: int, second: int) -> None:
+def limit(world: World, name: str, first: int, second: int | None) -> None:
     """Make another semaphore or queue, with limits of its own."""
     if name == "semaphore":
         world.primitives[name] = world.face.DeferredSemaphore(first)

@@ -133,6 +133,8 @@ class Describer:
         """Describe anything that programs pass around."""
         if value is None or isinstance(value, (bool, int, float, str, Named)):
             return repr(value)
+        if isinstance(value, type):
+            return f"class {value.__name__}"
         if isinstance(value, failures.Failure):
             return self.failure(value)
         if isinstance(value, BaseException):

@@ -54,7 +54,7 @@ _FAMILIES: dict[str, dict[str, int]] = {
     "always": {"new": 10, "succeed": 3, "fail": 3, "add": 30, "pair": 8, "fire": 16, "errback": 8},
     "waiting": {"pause": 8, "unpause": 8, "alias": 3, "drop": 3},
     "cancelling": {"cancel": 14},
-    "lists": {"deferred_list": 6, "gather": 4, "race": 6, "state_of_list": 3, "errback": 4},
+    "lists": {"deferred_list": 6, "gather": 4, "race": 6, "state_of_list": 3, "errback": 10},
     "generators": {"start": 14, "ensure": 2, "context": 3, "cancel": 6},
     "chaining": {"chain": 8, "continue": 2},
     "time": {"timeout": 8, "advance": 8},
@@ -74,15 +74,17 @@ _FAMILIES: dict[str, dict[str, int]] = {
     "looking": {"look": 6, "text": 4, "old_name": 1, "take": 5},
     "calls": {"maybe": 6, "execute": 4},
     "primitives": {
-        "acquire": 8,
+        "acquire": 9,
         "release": 8,
         "run_with": 5,
         "holding": 4,
         "state_of": 3,
         "put": 5,
         "pull": 5,
+        "cancel": 6,
+        "limit": 1,
     },
-    "futures": {"as_future": 4, "from_future": 4, "settle": 5, "turn": 8},
+    "futures": {"as_future": 8, "from_future": 4, "settle": 10, "turn": 12},
     "debugging": {"debug": 4, "look": 4},
     "failures": {"clean": 4, "handling": 6},
 }
@@ -405,12 +407,15 @@ class _Maker:
         return ("from_future", self.random.randrange(self.slots), self.random.randrange(2))
 
     def op_settle(self, depth: int) -> Op:
-        return (
-            "settle",
-            self.random.randrange(2),
-            self.random.choice(("cancel", "fail", "value", "value")),
-            ("token", 0),
-        )
+        how = self.random.choice(("cancel", "cancel", "fail", "value", "value"))
+        return ("settle", self.random.randrange(2), how, ("token", 0))
+
+    def op_limit(self, depth: int) -> Op:
+        name = self.random.choice(("semaphore", "queue"))
+        return ("limit", name, self.random.randint(-1, 3), self.random.choice((None, 0, 1, 2)))
+
+    def op_continue(self, depth: int) -> Op:
+        return ("continue", *self.random.sample(range(self.slots), 2))
 
 
 def generate(seed: int) -> Program:

@@ -1,6 +1,6 @@
 """Looks for planted mistakes, and prints those that no program has found.
 
-    python -m tests.differential.hunt --every 10
+python -m tests.differential.hunt --every 10
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="take one mistake in so many")
     parser.add_argument("--programs", type=int, default=3000, help="how many programs to try")
-    parser.add_argument("--verbose", action="store_true", help="print every mistake and what it takes to find it")
+    parser.add_argument(
+        "--verbose", action="store_true", help="print every mistake and what it takes to find it"
+    )
     parser.add_argument("--only", default="", help="take the mistakes with these words")
     options = parser.parse_args()
     logs.begin()
@@ -74,7 +76,10 @@ def main() -> int:
     for mutant in chosen:
         if mutant.name in HARMLESS:
             continue
-        needed = find(mutant, expectations)
+        try:
+            needed = find(mutant, expectations)
+        except SyntaxError:
+            needed = 0
         gc.collect()
         gc.freeze()
         if needed is None:

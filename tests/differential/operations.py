@@ -284,7 +284,7 @@ def primitive(world: World, name: str) -> Any:
         face = world.face
         made = {
             "lock": face.DeferredLock,
-            "semaphore": lambda: face.DeferredSemaphore(2),
+            "semaphore": lambda: face.DeferredSemaphore(1),
             "queue": lambda: face.DeferredQueue(2, 2),
         }[name]()
         world.primitives[name] = made

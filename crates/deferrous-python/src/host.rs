@@ -159,6 +159,8 @@ fn may_forward(to: &Deferred) -> bool {
     let may = !to.with(|state| state.is_called() || state.is_running())
         && !to.debug()
         && !to.overrides(Method::StartRunCallbacks)
+        && !to.overrides(Method::Callback)
+        && !to.overrides(Method::Errback)
         && !to.overrides(Method::RunCallbacks);
     if may {
         to.begin();

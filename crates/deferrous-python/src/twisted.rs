@@ -22,6 +22,8 @@ macro_rules! names {
 
 names! {
     add_both = "addBoth",
+    add_callback = "addCallback",
+    add_errback = "addErrback",
     add_callbacks = "addCallbacks",
     append = "append",
     callback = "callback",
