@@ -19,8 +19,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: A block of code, and the one with what it prints if that follows.
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n+```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 
-#: Runs the examples of standard input in one session.
-SESSION = """
+#: Runs the examples of standard input, one after the other.
+EXAMPLES = """
 import doctest, sys
 
 test = doctest.DocTestParser().get_doctest(sys.stdin.read(), {"__name__": "__main__"}, *sys.argv[1:3], 0)
@@ -44,7 +44,7 @@ def docstrings() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "text"), list(docstrings()))
 def test_a_docstring(name: str, text: str) -> None:
-    outcome = python("-c", SESSION, name, name, env=environment(DEFERROUS="1"), stdin=text)
+    outcome = python("-c", EXAMPLES, name, name, env=environment(DEFERROUS="1"), stdin=text)
     assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
 
 
@@ -53,8 +53,8 @@ def test_the_main_things_have_examples() -> None:
     assert named >= {"install", "Deferred", "Deferred.addCallbacks", "inlineCallbacks"}
 
 
-def session(page: str) -> str:
-    """Return a page with nothing but its sessions, which are one, each line where it was."""
+def examples(page: str) -> str:
+    """Return a page with nothing but its examples, each line where it was."""
     lines = ["" for _ in page.splitlines()]
     for found in BLOCK.finditer(page):
         if found[1] == "pycon":
@@ -65,9 +65,9 @@ def session(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "```pycon" in page.read_text("utf-8")])
-def test_the_sessions_of_a_page(page: Path) -> None:
-    text = session(page.read_text("utf-8"))
-    outcome = python("-c", SESSION, page.name, str(page), env=environment(DEFERROUS="1"), stdin=text)
+def test_the_examples_of_a_page(page: Path) -> None:
+    text = examples(page.read_text("utf-8"))
+    outcome = python("-c", EXAMPLES, page.name, str(page), env=environment(DEFERROUS="1"), stdin=text)
     assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
 
 
