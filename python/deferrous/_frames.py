@@ -1,4 +1,4 @@
-"""Where Twisted's own functions appear in tracebacks.
+"""Where Twisted's own functions appear in tracebacks and warnings.
 
 The traceback of a failure starts in the function of Twisted that called: trial, for example, looks for
 these frames to know where a test's own begin. What is in Rust has no frame, so tracebacks get those that
@@ -9,7 +9,7 @@ when the extension module is loaded; it is Python because these are.
 from __future__ import annotations
 
 from collections.abc import Generator
-from types import CodeType, TracebackType
+from types import CodeType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted.internet import defer
@@ -78,6 +78,14 @@ def _of_wait() -> dict[str, Place]:
             if name == "__iter__":
                 return {"wait": place}
     return {}
+
+
+def execute_of_run() -> SimpleNamespace:
+    """Return what a warning needs of the function inside ``run`` of locks, which has no name outside."""
+    run: Any = defer._ConcurrencyPrimitive.run
+    inside = [code for code in run.__code__.co_consts if getattr(code, "co_name", None) == "execute"]
+    code = inside[0] if inside else run.__code__
+    return SimpleNamespace(__module__=run.__module__, __code__=code, __globals__=run.__globals__)
 
 
 def find() -> dict[str, Place]:

@@ -159,6 +159,8 @@ fn may_forward(to: &Deferred) -> bool {
     let may = !to.with(|state| state.is_called() || state.is_running())
         && !to.debug()
         && !to.overrides(Method::StartRunCallbacks)
+        && !to.overrides(Method::Callback)
+        && !to.overrides(Method::Errback)
         && !to.overrides(Method::RunCallbacks);
     if may {
         to.begin();
@@ -229,7 +231,7 @@ fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
         None => twisted().passthru.clone(),
     };
     let callable = match sync::is_execute(&callable) {
-        true => twisted().primitive_run.clone(),
+        true => failure::execute_of_run(),
         false => callable,
     };
     let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];

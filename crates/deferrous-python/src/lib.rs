@@ -1,8 +1,8 @@
 //! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
 //! `deferrous`.
 //!
-//! Python objects are a host of that engine: [`host`] says how a callback is called and what a
-//! result is, [`deferred`] is the class, [`coroutine`] runs generators over it. Everything that
+//! Python objects are a host of that engine: `host` says how a callback is called and what a
+//! result is, `deferred` is the class, `coroutine` runs generators over it. Everything that
 //! programs can see is as in `twisted.internet.defer`.
 
 mod classes;

@@ -201,6 +201,7 @@ impl Link {
             // SAFETY: in this shape `second` is an object.
             Shape::Pair if failed => Ok(unsafe { Obj::borrowed(self.second) }),
             Shape::Listed => Ok(split(&self.first, failed)?.0),
+            Shape::Member => Ok(twisted().cb_deferred.clone()),
             _ => Ok(self.first.clone()),
         }
     }

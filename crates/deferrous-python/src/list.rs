@@ -321,12 +321,7 @@ fn fail_first(list: &Deferred, result: &Obj, at: isize) -> Maybe<()> {
         .first_error
         .call(&[result.as_ptr(), index.as_ptr()])?;
     let failure = failure::from_value(&error)?;
-    if list.overrides(Method::Errback) {
-        let arguments = [ptr::null_mut(), failure.as_ptr()];
-        list.object().call_method(&names().errback, arguments)?;
-        return Ok(());
-    }
-    list.errback(Some(&failure))
+    list.call_errback(Some(&failure))
 }
 
 const CB_DEFERRED: Signature<3> = Signature {
@@ -425,8 +420,7 @@ pub unsafe extern "C" fn gather_results(
             [Obj::bool(false), Obj::bool(true), consume],
         )?;
         let parse = classes().parse_results.clone();
-        list.add(Link::plain(parse, crate::link::Side::Callback))?;
-        Ok(list.into_object())
+        list.call_add_callback(parse)
     })
 }
 

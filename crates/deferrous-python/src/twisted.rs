@@ -22,6 +22,8 @@ macro_rules! names {
 
 names! {
     add_both = "addBoth",
+    add_callback = "addCallback",
+    add_errback = "addErrback",
     add_callbacks = "addCallbacks",
     append = "append",
     callback = "callback",
@@ -67,7 +69,7 @@ pub struct Twisted {
     pub cancelled_error: Obj,
     pub already_called_error: Obj,
     pub first_error: Obj,
-    pub primitive_run: Obj,
+    pub cb_deferred: Obj,
     pub parse_results: Obj,
     pub failure_group: Obj,
     pub generator_return: Obj,
@@ -140,7 +142,7 @@ pub fn load() -> Maybe<()> {
         cancelled_error: of("CancelledError")?,
         already_called_error: of("AlreadyCalledError")?,
         first_error: of("FirstError")?,
-        primitive_run: of("_ConcurrencyPrimitive")?.get("run")?,
+        cb_deferred: of("DeferredList")?.get("_cbDeferred")?,
         parse_results: of("_parseDeferredListResult")?,
         failure_group: of("FailureGroup")?,
         generator_return: of("_DefGen_Return")?,

@@ -231,10 +231,10 @@ impl End {
     /// Fires the Deferred.
     pub fn fire(self) -> Maybe<()> {
         match &self.exception {
-            None => self.deferred.callback(self.outcome),
-            Some(exception) => {
-                failure::handling(exception, || self.deferred.callback(self.outcome.clone()))
-            }
+            None => self.deferred.call_callback(self.outcome),
+            Some(exception) => failure::handling(exception, || {
+                self.deferred.call_errback(Some(&self.outcome))
+            }),
         }
     }
 }

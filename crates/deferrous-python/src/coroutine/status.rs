@@ -13,6 +13,7 @@ use std::{
 use pyo3::ffi;
 
 use crate::{
+    classes::Method,
     deferred::{Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
     link::Link,
     python::{Attached, Maybe, Obj, Raw, Room, deeper, enter, raise, type_error},
@@ -105,9 +106,29 @@ pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
 ///
 /// The Deferred fails with an error that only its first link sees, which is put before all others.
 pub fn cancel(status: &Obj, deferred: &Deferred) -> Maybe<()> {
-    let link = Link::cancelling(status.clone());
-    deferred.with(|state| state.links_mut().push_front(link));
-    deferred.errback(Some(&twisted().internal_cancelled.call(&[])?))
+    if deferred.overrides(Method::AddErrback) {
+        add_first_by_method(status, deferred)?;
+    } else {
+        let link = Link::cancelling(status.clone());
+        deferred.with(|state| state.links_mut().push_front(link));
+    }
+    deferred.call_errback(Some(&twisted().internal_cancelled.call(&[])?))
+}
+
+/// Adds the link before all others by a method that a program has replaced.
+#[cold]
+fn add_first_by_method(status: &Obj, deferred: &Deferred) -> Maybe<()> {
+    let others = deferred.callbacks()?;
+    // SAFETY: the thread is attached.
+    deferred.set_callbacks(unsafe { Obj::owned(ffi::PyList_New(0)) }?);
+    let cancelled = status.get("cancelled")?;
+    let arguments = [ptr::null_mut(), cancelled.as_ptr()];
+    deferred
+        .object()
+        .call_method(&names().add_errback, arguments)?;
+    let all = deferred.callbacks()?;
+    all.call_method(&Obj::name("extend")?, [ptr::null_mut(), others.as_ptr()])?;
+    Ok(())
 }
 
 /// The link that [`cancel`] adds: cancels what is waited for, and lets the Deferred wait for what

@@ -11,7 +11,6 @@ use super::{Deferred, class::getset, debug};
 use crate::{
     classes::Kind,
     coroutine,
-    entries::Entries,
     python::{Maybe, Obj, Raised, Raw, enter, enter_status, raise, type_error},
 };
 
@@ -182,8 +181,7 @@ setter!(set_callbacks, |d, value| {
     if unsafe { ffi::PyList_Check(list.as_ptr()) } == 0 {
         return Err(type_error("Deferred._callbacks must be a list"));
     }
-    let before = d.with(|state| std::mem::replace(state.links_mut(), Entries::Listed(list)));
-    drop(before);
+    d.set_callbacks(list);
     Ok(())
 });
 

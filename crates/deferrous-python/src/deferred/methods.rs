@@ -446,13 +446,52 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     Ok(())
 }
 
+/// Whether calling the class does what this file says: a program may have replaced `__init__`.
+#[inline(always)]
+pub fn is_original() -> bool {
+    let class = classes().deferred.as_ptr().cast::<ffi::PyTypeObject>();
+    let (own_init, own_new): (ffi::initproc, ffi::newfunc) = (init, new);
+    // SAFETY: the class is alive.
+    unsafe {
+        (*class)
+            .tp_init
+            .is_some_and(|found| ptr::fn_addr_eq(found, own_init))
+            && (*class)
+                .tp_new
+                .is_some_and(|found| ptr::fn_addr_eq(found, own_new))
+    }
+}
+
+/// Calls the class as the interpreter calls classes.
+///
+/// # Safety
+///
+/// The arguments are as the interpreter gave them.
+#[cold]
+unsafe fn call_class_slowly(class: Raw, arguments: *const Raw, count: Count, names: Raw) -> Maybe {
+    // SAFETY: as the caller says; the call is given a tuple and a dict of its own.
+    unsafe {
+        let positional = Obj::owned(ffi::PyTuple_New(count))?;
+        for at in 0..count {
+            let item = Obj::borrowed(*arguments.offset(at)).into_ptr();
+            ffi::PyTuple_SET_ITEM(positional.as_ptr(), at, item);
+        }
+        let keywords = keyword_dict(arguments.offset(count), names)?;
+        let keywords = keywords.as_ref().map_or(ptr::null_mut(), Obj::as_ptr);
+        match (*(*class).ob_type).tp_call {
+            Some(call) => Obj::owned(call(class, positional.as_ptr(), keywords)),
+            None => Err(type_error("the class of Deferreds cannot be called")),
+        }
+    }
+}
+
 /// `Deferred(canceller=None)`.
 ///
 /// # Safety
 ///
 /// Called by the interpreter.
 pub unsafe extern "C" fn call_class(
-    _: Raw,
+    class: Raw,
     arguments: *const Raw,
     count: usize,
     names: Raw,
@@ -460,6 +499,9 @@ pub unsafe extern "C" fn call_class(
     // SAFETY: as said.
     enter(|| unsafe {
         let count = ffi::PyVectorcall_NARGS(count);
+        if !is_original() {
+            return call_class_slowly(class, arguments, count, names);
+        }
         if count == 0 && names.is_null() {
             return Deferred::unfired(None).map(Deferred::into_object);
         }

@@ -5,15 +5,15 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, attributes, debug};
+use super::{Deferred, attributes, debug, methods};
 use crate::{
-    classes::{Kind, Method, kind},
+    classes::{Kind, Method, classes, kind},
     coroutine,
     entries::{self, Entries},
     failure,
     host::Python,
-    link::Link,
-    python::{Maybe, Obj, Raised},
+    link::{Link, Side},
+    python::{Maybe, Obj, Raised, type_error},
     twisted::{names, twisted},
 };
 
@@ -105,6 +105,27 @@ impl Deferred {
             Some(other) => failure::from_value(other)?,
         };
         self.callback(failure)
+    }
+
+    /// `errback(fail)`, where the class may say what that is.
+    pub fn call_errback(&self, fail: Option<&Obj>) -> Maybe<()> {
+        if !self.overrides(Method::Errback) {
+            return self.errback(fail);
+        }
+        let fail = fail.cloned().unwrap_or_else(Obj::none);
+        let arguments = [ptr::null_mut(), fail.as_ptr()];
+        self.object().call_method(&names().errback, arguments)?;
+        Ok(())
+    }
+
+    /// `addCallback(callable)`, where the class may say what that is.
+    pub fn call_add_callback(&self, callable: Obj) -> Maybe {
+        if self.overrides(Method::AddCallback) {
+            let arguments = [ptr::null_mut(), callable.as_ptr()];
+            return self.object().call_method(&names().add_callback, arguments);
+        }
+        self.add(Link::plain(callable, Side::Callback))?;
+        Ok(self.object().clone())
     }
 
     /// `_startRunCallbacks(outcome)`. In debug mode the stack is noted without as many `frames` at
@@ -223,12 +244,7 @@ impl Deferred {
             return Ok(());
         }
         let failure = failure::from_value(&twisted().cancelled_error.call(&[])?)?;
-        if self.overrides(Method::Errback) {
-            let arguments = [ptr::null_mut(), failure.as_ptr()];
-            self.object().call_method(&names().errback, arguments)?;
-            return Ok(());
-        }
-        self.errback(Some(&failure))
+        self.call_errback(Some(&failure))
     }
 
     /// `_callbacks`: the links as a list, which they stay ever after.
@@ -246,9 +262,34 @@ impl Deferred {
         Ok(list)
     }
 
+    /// Puts a list in the place of the links.
+    pub fn set_callbacks(&self, list: Obj) {
+        let listed = Entries::Listed(list);
+        drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
+    }
+
+    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`.
+    #[cold]
+    fn make_by_call(canceller: Option<&Obj>) -> Maybe<Self> {
+        let class = &classes().deferred;
+        let object = match canceller {
+            Some(canceller) => class.call(&[canceller.as_ptr()]),
+            None => class.call(&[]),
+        }?;
+        Self::of(&object).ok_or_else(|| type_error("Deferred() has not made a Deferred"))
+    }
+
     /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
     #[inline(always)]
     pub fn fired(outcome: Obj) -> Maybe<Self> {
+        if !methods::is_original() {
+            let deferred = Self::make_by_call(None)?;
+            drop(deferred.with(|state| {
+                state.set_called(true);
+                state.replace_outcome(Some(outcome))
+            }));
+            return Ok(deferred);
+        }
         let deferred = Self::new(State::fired(outcome))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
@@ -259,6 +300,9 @@ impl Deferred {
     /// A Deferred that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
+        if !methods::is_original() {
+            return Self::make_by_call(canceller.as_ref());
+        }
         let deferred = Self::new(State::new(canceller))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
@@ -269,7 +313,7 @@ impl Deferred {
     /// A Deferred that has failed; Twisted's `fail`.
     pub fn failed(fail: Option<&Obj>) -> Maybe<Self> {
         let deferred = Self::unfired(None)?;
-        deferred.errback(fail)?;
+        deferred.call_errback(fail)?;
         Ok(deferred)
     }
 }

@@ -45,6 +45,7 @@ struct Frames {
     throw: Vec<Entry>,
     await_: Vec<Entry>,
     wait: Vec<Entry>,
+    execute_of_run: Obj,
 }
 
 static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
@@ -70,6 +71,7 @@ pub fn load() -> Maybe<()> {
         throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
         await_: entries(&["raiseException", "__iter__"])?,
         wait: entries(&["wait"])?,
+        execute_of_run: module.get("execute_of_run")?.call(&[])?,
     };
     let _ = FRAMES.set(Attached(frames));
     Ok(())
@@ -117,6 +119,13 @@ fn with_dict(code: &Obj) -> Maybe {
         let first = std::ffi::c_int::try_from(first).unwrap_or_default();
         Obj::owned(ffi::PyCode_NewEmpty(file.as_ptr(), name.as_ptr(), first).cast())
     }
+}
+
+/// What warnings need of the function inside `run` of Twisted's locks.
+pub fn execute_of_run() -> Obj {
+    FRAMES
+        .get()
+        .map_or_else(Obj::none, |Attached(frames)| frames.execute_of_run.clone())
 }
 
 impl Place {

@@ -18,7 +18,7 @@ use crate::{
 
 pub use check::methods;
 use frames::pass_with;
-pub use frames::{Place, load, pass};
+pub use frames::{Place, execute_of_run, load, pass};
 
 /// The version tag of the class when its `__init__` was last seen to be Twisted's.
 static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));

@@ -47,7 +47,7 @@ fn fired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 fn called<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
     let deferred = raised(py, Deferred::unfired(None))?;
-    raised(py, deferred.callback(obj(result)))?;
+    raised(py, deferred.call_callback(obj(result)))?;
     Ok(bound(py, deferred.into_object()))
 }
 

@@ -68,8 +68,7 @@ impl Primitive {
         let execute = raised(py, execute_later(&call))?;
         match Deferred::of(&obj(&acquired)) {
             Some(deferred) => {
-                raised(py, deferred.add(Link::plain(execute, Side::Callback)))?;
-                Ok(acquired)
+                raised(py, deferred.call_add_callback(execute)).map(|object| bound(py, object))
             }
             None => acquired.call_method1("addCallback", (bound(py, execute),)),
         }

@@ -1,0 +1,1 @@
+"""Twisted's own tests, on stock Twisted and on deferrous: `python -m tests.conformance --help`."""

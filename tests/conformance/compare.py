@@ -1,0 +1,228 @@
+"""Runs Twisted's own tests on stock Twisted and on deferrous, and lists every test with another outcome.
+
+`python -m tests.conformance --help` says how; the README beside it says what it does.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tests.conformance import environment as environments
+from tests.conformance import report, results_table
+from tests.conformance.environment import Environment
+from tests.conformance.errors import CannotCompare
+from tests.conformance.quick import QUICK
+from tests.conformance.trial import Ended, Limits, Mode, Running, watch
+from tests.conformance.verdict import Judged, Repeats, Ruling, compare, judge, problems_of_identity
+
+CACHE = Path(__file__).resolve().parent.parent.parent / "target" / "conformance"
+
+SAME, DIFFERENT, NO_VERDICT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that running trial takes, but for what to run."""
+
+    environment: Environment
+    #: The modes and the labels of the two sides.
+    modes: tuple[Mode, Mode]
+    labels: tuple[str, str]
+    limits: Limits
+    #: Whether the two sides run side by side.
+    together: bool
+    results: Path
+    console: Console
+
+    def run(
+        self, tests: Sequence[str], results: Path, *, together: bool, quiet: bool = False
+    ) -> tuple[Ended, Ended]:
+        """Run tests on both sides.
+
+        Args:
+            tests: arguments of trial.
+            results: where the records and logs go.
+            together: whether the sides run side by side.
+            quiet: whether to leave out the lines of progress.
+        """
+        results.mkdir(parents=True, exist_ok=True)
+        sides = list(zip(self.labels, self.modes, ("1", "2"), strict=True))
+        ended: list[Ended] = []
+        with tempfile.TemporaryDirectory(prefix="conf-", ignore_cleanup_errors=True) as folder:
+            for group in [sides] if together else [[side] for side in sides]:
+                running = [
+                    Running(label, mode, self.environment, tests, Path(folder) / number, results)
+                    for label, mode, number in group
+                ]
+                ended += watch(running, self.limits, lambda line: None if quiet else self.console.print(line))
+        return ended[0], ended[1]
+
+    def run_again(self, selection: str, test: str, times: int) -> Repeats:
+        """Run tests again, one side after the other, and return the outcomes of one of them.
+
+        Args:
+            selection: what to run, as an argument of trial.
+            test: the test to look at.
+            times: how often to run it on each side.
+        """
+        self.console.print(f"running again, {times} times on each side: {selection}")
+        first, second = [], []
+        for _ in range(times):
+            runs = self.run([selection], self.results / "again", together=False, quiet=True)
+            first.append(runs[0].records.outcomes.get(test))
+            second.append(runs[1].records.outcomes.get(test))
+        return Repeats(selection, tuple(first), tuple(second))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, and return the status to exit with."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if options.deferrous is None and options.second == Mode.INSTALLED.value:
+        _parser().error("--deferrous is needed, or --second stock")
+    try:
+        environment = environments.environment_for(options.python, options.twisted, options.folder.resolve())
+        with environments.only_user(environment):
+            environments.make(environment, options.python)
+            if options.second == Mode.STOCK.value:
+                environments.remove_deferrous(environment)
+            else:
+                environments.put_deferrous(environment, options.deferrous)
+            return _compare(_bench(options, environment, console), options)
+    except CannotCompare as error:
+        console.print(f"no verdict: {error}")
+        return NO_VERDICT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.conformance",
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    modes = [mode.value for mode in Mode]
+    seconds: dict[str, Any] = {"type": float, "metavar": "SECONDS"}
+    add("tests", nargs="*", metavar="TEST", help="what to run, as arguments of trial; without any, all")
+    add("--quick", action="store_true", help="run what exercises Deferreds, Failures, threads and tasks")
+    add("--python", default=sys.executable, help="the interpreter to test on")
+    add("--twisted", default="26.10.0", help="the release of Twisted to test")
+    add("--deferrous", type=Path, metavar="PATH", help="what to install: a wheel, or a source folder")
+    add("--second", choices=modes, default=Mode.INSTALLED.value, help="what to compare stock with")
+    add("--jobs", type=int, choices=(1, 2), default=2, help="whether both run side by side")
+    add("--again", type=int, default=3, metavar="N", help="how often to repeat a test that differs")
+    add("--run-limit", **seconds, default=3600, help="when to kill a run")
+    add("--silence-limit", **seconds, default=300, help="when to kill a run where no test starts or ends")
+    add("--folder", type=Path, default=CACHE, help="where environments and logs go")
+    add("--record", type=Path, metavar="FILE", help="the document that gets the result of the whole suite")
+    return parser
+
+
+def _bench(options: argparse.Namespace, environment: Environment, console: Console) -> Bench:
+    second = Mode(options.second)
+    return Bench(
+        environment=environment,
+        modes=(Mode.STOCK, second),
+        labels=("stock", "stock-2" if second is Mode.STOCK else second.value),
+        limits=Limits(options.run_limit, options.silence_limit),
+        together=options.jobs == 2,
+        results=environment.folder.parent / "runs",
+        console=console,
+    )
+
+
+def _compare(bench: Bench, options: argparse.Namespace) -> int:
+    """Run, compare, run again what differs, and print it all."""
+    tests = options.tests or (QUICK if options.quick else ["twisted"])
+    shutil.rmtree(bench.results, ignore_errors=True)
+    environment = bench.environment
+    versions = f"Twisted {environment.twisted}, CPython {environment.python_version}"
+    bench.console.print(f"{versions}: {' and '.join(bench.labels)}")
+    runs = bench.run(tests, bench.results, together=bench.together)
+    report.print_summary(bench.console, runs)
+    for run in runs:
+        if not run.whole:
+            bench.console.print(report.broken_run(run))
+    problems = _problems(bench, runs)
+    for problem in problems:
+        bench.console.print(problem)
+    _require_tests(runs[0], tests)
+
+    comparison = compare(runs[0].records, runs[1].records, whole=(runs[0].whole, runs[1].whole))
+    judged = judge(comparison.differences, bench.run_again, 0 if problems else options.again)
+    _print_differences(bench, judged)
+    both = report.failing_in_both(runs[0].records, runs[1].records)
+    if both:
+        path = bench.results / "fails-in-both.txt"
+        path.write_text("".join(f"{test}: {report.name(runs[0].records.outcomes[test])}\n" for test in both))
+        bench.console.print(f"{len(both)} fail in the same way in both: {path}")
+    bench.console.print(report.last_line(comparison, judged, runs, len(problems)))
+    if problems or not runs[0].whole:
+        return NO_VERDICT
+    same = runs[1].whole and all(each.ruling is Ruling.CHANCE for each in judged)
+    if options.record and tests == ["twisted"] and runs[1].whole:
+        results_table.record(options.record, _result(bench, runs, judged, len(both)))
+    return SAME if same else DIFFERENT
+
+
+def _require_tests(stock: Ended, tests: Sequence[str]) -> None:
+    """Check that stock Twisted has the tests that were asked for: two runs of nothing have no differences.
+
+    Raises:
+        CannotCompare: it has not.
+    """
+    outcomes = stock.records.outcomes
+    missing = [
+        test for test in tests if any(outcome.kind == "not loaded" for outcome in outcomes.get(test, ()))
+    ]
+    if missing:
+        raise CannotCompare(f"stock Twisted cannot load {', '.join(missing)}: see {stock.log}")
+    if stock.whole and not outcomes:
+        raise CannotCompare(f"there is no test in {', '.join(tests)}")
+
+
+def _problems(bench: Bench, runs: Sequence[Ended]) -> list[str]:
+    """Return what is wrong with what ran, one line each."""
+    return [
+        f"{run.label} did not run on what it should, {problem}"
+        for run, mode in zip(runs, bench.modes, strict=True)
+        for problem in problems_of_identity(
+            run.records, installed=mode is Mode.INSTALLED, twisted=bench.environment.twisted, whole=run.whole
+        )
+    ]
+
+
+def _print_differences(bench: Bench, judged: Sequence[Judged]) -> None:
+    for text in report.describe_all(judged, bench.labels, explained=report.MOST_EXPLAINED):
+        bench.console.print(text)
+    if judged:
+        path = bench.results / "differences.txt"
+        path.write_text("\n".join(report.describe_all(judged, bench.labels)) + "\n")
+        bench.console.print(f"all of this, with all reasons: {path}")
+
+
+def _result(
+    bench: Bench, runs: tuple[Ended, Ended], judged: Sequence[Judged], fails_in_both: int
+) -> dict[str, str]:
+    """Return a row of the table of results."""
+    first = runs[0].records
+    chance = sum(each.ruling is Ruling.CHANCE for each in judged)
+    return {
+        "Twisted": bench.environment.twisted,
+        "CPython": bench.environment.python_version,
+        "compared": "stock, stock" if bench.modes[1] is Mode.STOCK else "stock, installed",
+        "test ids": f"{len(first.outcomes):,}",
+        "success": f"{first.kinds()['success']:,}",
+        "skip": f"{first.kinds()['skip']:,}",
+        "fails in both": f"{fails_in_both:,}",
+        "differed once": f"{chance:,}",
+        "differences": f"{len(judged) - chance:,}",
+        "minutes": ", ".join(report.minutes(run.seconds) for run in runs),
+    }

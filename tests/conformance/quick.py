@@ -1,0 +1,67 @@
+"""The part of Twisted's suite that exercises Deferreds, Failures, threads and tasks, as arguments of trial.
+
+Every release that is tested has these. The slow parts of the suite are those that start processes, make keys
+or shake hands; they are left to the whole run.
+"""
+
+DEFERREDS = (
+    "twisted.test.test_defer",
+    "twisted.internet.test.test_inlinecb",
+    "twisted.internet.test.test_defer_await",
+    "twisted.internet.test.test_defer_yieldfrom",
+    # A Deferred as a Future of asyncio, and the other way round.
+    "twisted.internet.test.test_asyncioreactor",
+)
+
+FAILURES = (
+    "twisted.test.test_failure",
+    # Failures that are sent, and that are logged.
+    "twisted.spread.test.test_pbfailure",
+    "twisted.logger.test",
+    "twisted.test.test_log",
+)
+
+THREADS = (
+    "twisted._threads.test",
+    "twisted.internet.test.test_threads",
+    "twisted.test.test_threadable",
+    "twisted.test.test_threadpool",
+    "twisted.test.test_threads",
+    # Two that live in threads: databases and WSGI.
+    "twisted.test.test_adbapi",
+    "twisted.web.test.test_wsgi",
+)
+
+TASKS = (
+    "twisted.internet.test.test_base",
+    "twisted.internet.test.test_core",
+    "twisted.internet.test.test_main",
+    "twisted.internet.test.test_testing",
+    "twisted.internet.test.test_time",
+    "twisted.test.test_cooperator",
+    "twisted.test.test_internet",
+    "twisted.test.test_task",
+)
+
+#: Programs that are made of Deferreds. Trial comes first: it takes apart what tests return, and finds
+#: unhandled errors.
+USERS = (
+    "twisted.trial",
+    "twisted.application.test.test_internet",
+    "twisted.cred.test",
+    "twisted.internet.test.test_endpoints",
+    "twisted.names.test",
+    "twisted.protocols",
+    "twisted.runner",
+    "twisted.spread.test.test_pb",
+    "twisted.test.test_amp",
+    "twisted.test.test_loopback",
+    "twisted.test.test_memcache",
+    "twisted.test.test_policies",
+    "twisted.web.test.test_agent",
+    "twisted.web.test.test_flatten",
+    "twisted.web.test.test_http2",
+    "twisted.web.test.test_newclient",
+)
+
+QUICK = DEFERREDS + FAILURES + THREADS + TASKS + USERS
