@@ -69,6 +69,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    let module_name = Obj::name("twisted.internet.defer")?;
+    module
+        .get("race")?
+        .setattr(&Obj::name("__module__")?, &module_name)?;
     for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
         // SAFETY: PyO3 keeps its classes, and their names, for ever.
         unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };

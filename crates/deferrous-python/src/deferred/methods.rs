@@ -38,7 +38,6 @@ pub fn all() -> Vec<ffi::PyMethodDef> {
         method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
         method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
         method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nThe class with the type of its result, for annotations."),
-        method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
         method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
         method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
@@ -310,7 +309,6 @@ without_arguments!(
     "Deferred._continuation",
     entries::continuation
 );
-without_arguments!(await_, "Deferred.__iter__", awaiting::new);
 without_arguments!(
     getstate,
     "Deferred.__getstate__",

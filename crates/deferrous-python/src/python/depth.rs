@@ -6,11 +6,12 @@ use pyo3::ffi;
 
 use super::{Maybe, raise};
 
-/// The interpreter's own limit is about as much, and a thread's stack has room for many times that.
-const DEEPEST: u32 = 1000;
+/// Twisted's own functions come about as deep before they reach the interpreter's limit, and the
+/// stack of a small thread has room for twice that.
+const DEEPEST: u32 = 250;
 
-/// How deep Twisted's own functions come before they reach that limit: each level is several calls.
-const DEEPEST_AS_PYTHON: u32 = 300;
+/// How deep it may come where it can go on without a stack.
+const DEEPEST_AS_PYTHON: u32 = 200;
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
