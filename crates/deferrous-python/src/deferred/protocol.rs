@@ -13,7 +13,7 @@ use crate::{
     failure,
     host::Python,
     link::{Link, Side},
-    python::{Maybe, Obj, Raised, type_error},
+    python::{Maybe, Obj, Raised, too_deep, type_error},
     twisted::{names, twisted},
 };
 
@@ -211,6 +211,9 @@ impl Deferred {
     /// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
     pub fn cancel(&self) -> Maybe<()> {
         let mut current = self.clone();
+        // One of the Deferreds that were passed, another after 2, 4, 8... more: in a circle, it comes
+        // again.
+        let (mut passed, mut steps, mut until) = (self.clone(), 0_usize, 1_usize);
         while current.with(|state| state.is_called()) {
             let Some(outcome) = current.with(|state| state.outcome().cloned()) else {
                 return Err(attributes::no_attribute(&current, "result"));
@@ -225,6 +228,15 @@ impl Deferred {
                     .object()
                     .call_method(&names().cancel, [ptr::null_mut()])?;
                 return Ok(());
+            }
+            if current.object().is(passed.object().as_ptr()) {
+                return Err(too_deep(
+                    "while cancelling Deferreds that wait for each other",
+                ));
+            }
+            steps += 1;
+            if steps == until {
+                (passed, steps, until) = (current.clone(), 0, until * 2);
             }
         }
         current.cancel_unfired()

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use pyo3::ffi;
 
-use super::{Maybe, raise};
+use super::{Maybe, Raised, raise};
 
 /// Twisted's own functions come about as deep before they reach the interpreter's limit, and the
 /// stack of a small thread has room for twice that.
@@ -25,12 +25,7 @@ thread_local! {
 pub fn deeper<T>(body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
     let depth = DEPTH.get();
     if depth >= DEEPEST {
-        // SAFETY: reading a static of the interpreter.
-        let class = unsafe { ffi::PyExc_RecursionError };
-        return Err(raise(
-            class,
-            "maximum recursion depth exceeded in a chain of Deferreds",
-        ));
+        return Err(too_deep("in a chain of Deferreds"));
     }
     DEPTH.set(depth + 1);
     let result = body();
@@ -48,4 +43,12 @@ pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
     let result = body();
     DEPTH.set(depth);
     Some(result)
+}
+
+/// Raises `RecursionError`.
+#[cold]
+pub fn too_deep(doing: &str) -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    let class = unsafe { ffi::PyExc_RecursionError };
+    raise(class, &format!("maximum recursion depth exceeded {doing}"))
 }
