@@ -50,6 +50,7 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     twisted::load()?;
     failure::load()?;
     deferred::make_awaiter()?;
+    deferred::make_defaults()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;
     twisted::import("deferrous._methods")?
@@ -69,6 +70,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    deferred::set_defaults(
+        &module.get("DeferredLock")?,
+        &[("locked", Some(Obj::bool(false)))],
+    )?;
     let module_name = Obj::name("twisted.internet.defer")?;
     module
         .get("race")?

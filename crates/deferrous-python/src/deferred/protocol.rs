@@ -21,6 +21,9 @@ impl Deferred {
     /// Adds a link, and runs it if there is an outcome; what `addCallbacks` ends in.
     #[inline(always)]
     pub fn add(&self, link: Link) -> Maybe<()> {
+        if !self.layout().is_made.get() {
+            return Err(attributes::no_attribute(self, "_callbacks"));
+        }
         let mut link = Some(link);
         let called = self.with(|state| {
             if !state.is_called()
@@ -261,6 +264,9 @@ impl Deferred {
 
     /// `_callbacks`: the links as a list, which they stay ever after.
     pub fn callbacks(&self) -> Maybe {
+        if !self.layout().is_made.get() {
+            return Err(attributes::no_attribute(self, "_callbacks"));
+        }
         let (list, before) = self.with(|state| {
             let queue = match state.links() {
                 Entries::Listed(list) => return Ok((list.clone(), None)),
@@ -277,6 +283,7 @@ impl Deferred {
     /// Puts a list in the place of the links.
     pub fn set_callbacks(&self, list: Obj) {
         let listed = Entries::Listed(list);
+        self.layout().is_made.set(true);
         drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
     }
 
