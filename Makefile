@@ -73,7 +73,7 @@ REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle
     stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
-soak: ## pass the long versions of the tests, and the tests under memcheck
+soak: venv ## pass the long versions of the tests, and the tests under memcheck
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
 	$(CARGO) test --release -p deferrous --quiet
@@ -81,6 +81,9 @@ soak: ## pass the long versions of the tests, and the tests under memcheck
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	scripts/memcheck
+	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=1 $(VENV)/python -m pytest tests/differential
+	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
+	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
 
 venv:
 	@scripts/venv $(PYTHON) > /dev/null

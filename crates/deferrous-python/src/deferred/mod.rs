@@ -1,11 +1,13 @@
 //! The class `Deferred`: its layout, its methods and its attributes.
 
+mod adding;
 mod attributes;
 mod awaiting;
 mod class;
 pub mod debug;
 mod default;
 mod dispose;
+mod making;
 mod methods;
 mod object;
 mod protocol;
@@ -16,5 +18,6 @@ pub use class::{
     slot, subclass_spec,
 };
 pub use default::{make_class as make_defaults, set_defaults};
-pub use methods::{forwarded, initialise, is_original};
+pub use making::{initialise, is_original};
+pub use methods::forwarded;
 pub use object::{Deferred, Layout, clear, dealloc, traverse};

@@ -5,7 +5,7 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, attributes, debug, methods};
+use super::{Deferred, attributes, debug, making};
 use crate::{
     classes::{Kind, Method, classes, kind},
     coroutine,
@@ -301,7 +301,7 @@ impl Deferred {
     /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
     #[inline(always)]
     pub fn fired(outcome: Obj) -> Maybe<Self> {
-        if !methods::is_original() {
+        if !making::is_original() {
             let deferred = Self::make_by_call(None)?;
             drop(deferred.with(|state| {
                 state.set_called(true);
@@ -319,7 +319,7 @@ impl Deferred {
     /// A Deferred that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
-        if !methods::is_original() {
+        if !making::is_original() {
             return Self::make_by_call(canceller.as_ref());
         }
         let deferred = Self::new(State::new(canceller))?;
