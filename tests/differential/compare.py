@@ -165,7 +165,8 @@ class Guard:
     first on a copy of it that is counted.
     """
 
-    TURNS = 2000
+    #: Less than a stack is deep, so that programs are found that come to its end and do not say so.
+    TURNS = 500
 
     def __init__(self) -> None:
         self._turns = second_copy.Turns(self.TURNS)

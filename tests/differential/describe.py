@@ -121,6 +121,8 @@ class Describer:
         if not new:
             return name
         state = vars(failure)
+        # What has been worked out when a report is written depends on the order of the reports.
+        keys = [key for key in state if naming or key not in ("_frames", "_parents")]
         kind = getattr(state.get("type"), "__name__", "?")
         value = state.get("value")
         what = (
@@ -129,7 +131,7 @@ class Describer:
             else self.text(repr(value), naming)
         )
         where = f"vars={state.get('captureVars')} tb={frames(state.get('tb'))}"
-        return f"{name}[{kind} {what} {' '.join(state)} {where}]"
+        return f"{name}[{kind} {what} {' '.join(keys)} {where}]"
 
     def value(self, value: object, depth: int = 4) -> str:
         """Describe anything that programs pass around."""
