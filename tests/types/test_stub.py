@@ -38,7 +38,8 @@ def in_module(name: str) -> Any:
     """Return what the extension module has by a dotted name."""
     found: Any = _core
     for part in name.split("."):
-        found = _core.DeferredLock.__mro__[1] if part == "_Primitive" else getattr(found, part)
+        # Asked of the class, some attributes are the defaults of its instances.
+        found = _core.DeferredLock.__mro__[1] if part == "_Primitive" else inspect.getattr_static(found, part)
     return found
 
 

@@ -10,7 +10,7 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{slot, subclass_spec};
+use super::{getset, sealed, slot, subclass_spec};
 use crate::python::{Attached, Maybe, Obj, Raw, enter, enter_status, raise, type_error};
 
 #[repr(C)]
@@ -24,10 +24,12 @@ static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
 /// Makes the class of such descriptors.
 pub fn make_class() -> Maybe<()> {
+    let documentation = getset(c"__doc__", doc, None, c"What the attribute is.");
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
         slot(ffi::Py_tp_descr_get, get as *mut c_void),
         slot(ffi::Py_tp_descr_set, set as *mut c_void),
+        slot(ffi::Py_tp_getset, sealed(vec![documentation]).cast()),
     ];
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
     let name = c"twisted.internet.defer._Attribute";
@@ -74,6 +76,16 @@ unsafe extern "C" fn get(raw: Raw, object: Raw, class: Raw) -> Raw {
         match (*descriptor.class()).tp_descr_get {
             Some(get) => Obj::owned(get(descriptor.as_ptr(), object, class)),
             None => Ok(descriptor.clone()),
+        }
+    })
+}
+
+unsafe extern "C" fn doc(raw: Raw, _: *mut c_void) -> Raw {
+    // SAFETY: called by the interpreter with one of these.
+    enter(|| unsafe {
+        match &*(*raw.cast::<Layout>()).parts.get() {
+            Some((descriptor, _)) => descriptor.get("__doc__"),
+            None => Ok(Obj::none()),
         }
     })
 }
