@@ -50,9 +50,12 @@ if not TYPE_CHECKING:
     # A type checker that saw this would take every name of the package for a text.
 
     def __getattr__(name: str) -> str:
-        """Read the version out of the extension module when somebody asks for it, and not before."""
-        if name == "__version__":
-            from deferrous._core import __version__
+        """Read the version of the installed package when somebody asks for it, and not before.
 
-            return __version__
+        The extension module has it as well, but imports Twisted.
+        """
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("deferrous")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

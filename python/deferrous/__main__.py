@@ -30,7 +30,9 @@ def main() -> int:
 
         return check(arguments)
     if command == "bench":
-        return _bench(arguments)
+        from deferrous.bench import main as bench
+
+        return bench(arguments)
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0
@@ -43,20 +45,6 @@ def main() -> int:
     if command:
         print(f"deferrous: there is no command {command!r}", file=sys.stderr)
     return 2
-
-
-def _bench(arguments: list[str]) -> int:
-    """Run the benchmarks, whose options are their own."""
-    import argparse
-
-    import deferrous.bench as bench
-
-    parser = argparse.ArgumentParser(
-        prog="deferrous bench",
-        description="Measure deferrous against Twisted's own Deferred on this machine.",
-    )
-    bench.add_arguments(parser)
-    return bench.main(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

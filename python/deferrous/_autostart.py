@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 VARIABLE = "DEFERROUS"
 
 STOCK = "twisted.internet.defer"
-OURS = "deferrous.defer"
+
+#: What installing needs, and what imports Twisted's module when it is imported first.
+OURS = ("deferrous.defer", "deferrous._core")
 
 
 def wanted(value: str) -> bool:
@@ -56,15 +58,15 @@ class Finder:
                 raise.
         """
         self.problem = problem
-        # Whether ours is being executed, and whether Twisted's has been executed meanwhile.
-        self.ours_executes = False
+        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile.
+        self.loading = 0
         self.postponed = False
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
-        """Find one of the two modules through the other finders, and wrap its loader."""
-        if name not in (STOCK, OURS):
+        """Find one of these few modules through the other finders, and wrap its loader."""
+        if name != STOCK and name not in OURS:
             return None
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
@@ -76,16 +78,16 @@ class Finder:
                 return spec
         return None
 
-    def executed_stock(self) -> None:
-        """Install now that Twisted's module is there; or, if ours has imported it, when ours is complete."""
-        if self.ours_executes:
+    def loaded_stock(self) -> None:
+        """Install now that Twisted's module is there; or, if one of ours has imported it, when that is."""
+        if self.loading:
             self.postponed = True
         else:
             self.install()
 
-    def executed_ours(self) -> None:
-        """Install now that ours is complete, if that has been waited for."""
-        if self.postponed:
+    def loaded_ours(self) -> None:
+        """Install now that ours are complete, if that has been waited for."""
+        if self.postponed and not self.loading:
             self.postponed = False
             self.install()
 
@@ -120,9 +122,13 @@ class _Loader:
         return getattr(self._inner, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Let the wrapped loader make the module."""
-        module: ModuleType | None = self._inner.create_module(spec)
-        return module
+        """Let the wrapped loader make the module, which an extension module may use to import others."""
+        self._finder.loading += spec.name in OURS
+        try:
+            module: ModuleType | None = self._inner.create_module(spec)
+            return module
+        finally:
+            self._finder.loading -= spec.name in OURS
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module, and leave it as it would be without the finder, but for what is installed.
@@ -135,14 +141,14 @@ class _Loader:
             module.__spec__.loader = self._inner
         if module.__name__ == STOCK:
             self._inner.exec_module(module)
-            self._finder.executed_stock()
+            self._finder.loaded_stock()
             return
-        self._finder.ours_executes = True
+        self._finder.loading += 1
         try:
             self._inner.exec_module(module)
         finally:
-            self._finder.ours_executes = False
-        self._finder.executed_ours()
+            self._finder.loading -= 1
+        self._finder.loaded_ours()
 
 
 def start() -> None:

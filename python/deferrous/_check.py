@@ -56,24 +56,13 @@ def check(arguments: Sequence[str]) -> int:
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     report = Report()
-    _look_at_deferrous(report)
+    report.add("deferrous", f"{deferrous.__version__}, {os.path.dirname(deferrous.__file__)}")
     report.add("Python", f"{python_name()}, {sys.executable} (supported: {PYTHON_RANGE})", python_problem())
     _look_at_twisted(report)
     _look_at_environment(report)
     _try_it(report)
     _print(report)
     return 1 if report.problems else 0
-
-
-def _look_at_deferrous(report: Report) -> None:
-    try:
-        version = deferrous.__version__
-    except ImportError as error:
-        report.add(
-            "deferrous", "the extension module is missing", f"The extension module cannot be loaded: {error}."
-        )
-    else:
-        report.add("deferrous", f"{version}, {os.path.dirname(deferrous.__file__)}")
 
 
 def _look_at_twisted(report: Report) -> None:

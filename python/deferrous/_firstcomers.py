@@ -12,12 +12,18 @@ from typing import Any, NamedTuple
 #: How many of each kind a message lists.
 LISTED = 10
 
+#: The subclasses of Twisted itself. twisted.web.server imports this one by way of twisted.spread: if it
+#: stopped the installation, no program with a web server could install late.
+REBUILT = ("twisted.persisted.crefutil._Defer",)
+
 
 class Firstcomers(NamedTuple):
-    """What came first. It is true if there is anything."""
+    """What came first. It is true if there is anything that cannot be changed."""
 
     subclasses: list[type]
     instances: list[object]
+    #: Subclasses that can be made again from what replaces their stock class.
+    rebuilt: list[type]
 
     def __bool__(self) -> bool:
         return bool(self.subclasses or self.instances)
@@ -31,13 +37,15 @@ def find_firstcomers(stock_classes: frozenset[type]) -> Firstcomers:
 
     Returns:
         the subclasses, at any depth, and all objects that are instances of the classes or of the subclasses.
+        A subclass of Twisted itself is set apart, if nobody has subclassed it in turn.
     """
     subclasses = _subclasses(stock_classes)
     kinds = stock_classes.union(subclasses)
     # type() and not isinstance(): that one asks an object for its class, and a proxy answers with whatever it
     # stands for.
     instances = [thing for thing in gc.get_objects() if type(thing) in kinds]
-    return Firstcomers(sorted(subclasses, key=_name_of), instances)
+    rebuilt = [kind for kind in subclasses if _name_of(kind) in REBUILT and not type.__subclasses__(kind)]
+    return Firstcomers(sorted(subclasses.difference(rebuilt), key=_name_of), instances, rebuilt)
 
 
 def _subclasses(stock_classes: frozenset[type]) -> set[type]:

@@ -1,4 +1,4 @@
-"""Where Twisted's own functions appear in tracebacks.
+"""Where Twisted's own functions appear in tracebacks and warnings.
 
 The traceback of a failure starts in the function of Twisted that called: trial, for example, looks for
 these frames to know where a test's own begin. What is in Rust has no frame, so tracebacks get those that
@@ -9,13 +9,13 @@ when the extension module is loaded; it is Python because these are.
 from __future__ import annotations
 
 from collections.abc import Generator
-from types import TracebackType
+from types import CodeType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted.internet import defer
 
-Place = tuple[Any, int, int]
-"""A frame, and the instruction and the line where it is."""
+Place = tuple[CodeType, dict[str, Any], int, int]
+"""The code and the globals of a frame, and the instruction and the line where it is."""
 
 
 class _Raised(Exception):
@@ -26,16 +26,17 @@ def _boom(*_: object) -> Any:
     raise _Raised
 
 
-def _generator(first: object) -> Generator[object, object, None]:
+def _generator(first: Any) -> Generator[Any, Any, None]:
     yield first
     _boom()
 
 
 def _entries(traceback: TracebackType | None) -> Generator[tuple[str, Place], None, None]:
-    """Go through a traceback, and leave nothing of what its frames held."""
+    """Go through a traceback. The frames are not kept: each holds all that called it."""
     while traceback is not None:
         frame = traceback.tb_frame
-        yield frame.f_code.co_name, (frame, traceback.tb_lasti, traceback.tb_lineno)
+        place = (frame.f_code, frame.f_globals, traceback.tb_lasti, traceback.tb_lineno)
+        yield frame.f_code.co_name, place
         traceback = traceback.tb_next
 
 
@@ -73,8 +74,18 @@ def _of_wait() -> dict[str, Place]:
     try:
         iterator.throw(_Raised())
     except _Raised as error:
-        return {"wait": place for name, place in _entries(error.__traceback__) if name == "__iter__"}
+        for name, place in _entries(error.__traceback__):
+            if name == "__iter__":
+                return {"wait": place}
     return {}
+
+
+def execute_of_run() -> SimpleNamespace:
+    """Return what a warning needs of the function inside ``run`` of locks, which has no name outside."""
+    run: Any = defer._ConcurrencyPrimitive.run
+    inside = [code for code in run.__code__.co_consts if getattr(code, "co_name", None) == "execute"]
+    code = inside[0] if inside else run.__code__
+    return SimpleNamespace(__module__=run.__module__, __code__=code, __globals__=run.__globals__)
 
 
 def find() -> dict[str, Place]:
@@ -86,7 +97,7 @@ def find() -> dict[str, Place]:
     throw = _of_failure(
         start(_generator(defer.fail(_Raised()))), "_inlineCallbacks", "throwExceptionIntoGenerator"
     )
-    found = {
+    return {
         **_of_failure(fired.addCallback(_boom), "_runCallbacks"),
         **_of_failure(defer.maybeDeferred(_boom), "maybeDeferred"),
         **_of_failure(defer.execute(_boom), "execute"),
@@ -96,6 +107,3 @@ def find() -> dict[str, Place]:
         "throw": throw.pop("_inlineCallbacks"),
         **throw,
     }
-    for frame, _, _ in found.values():
-        frame.clear()
-    return found

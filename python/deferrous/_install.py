@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from deferrous._errors import InstallError
-from deferrous._firstcomers import describe, find_firstcomers
+from deferrous._firstcomers import Firstcomers, describe, find_firstcomers
 from deferrous._repair import Repair, Swap
 from deferrous._versions import require_supported
 
@@ -85,7 +85,8 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     debugging = stock.getDebugging()
     repair = Repair(swap)
     with _nothing_frozen():
-        _require_first(swap.stock_classes())
+        for subclass in _require_first(swap.stock_classes()).rebuilt:
+            swap.rebuild(subclass)
         for name, new in names.items():
             repair.set_name(vars(stock), name, new)
         repair.search(gc.get_objects(), vars(stock))
@@ -113,8 +114,11 @@ def _nothing_frozen() -> Iterator[None]:
             gc.freeze()
 
 
-def _require_first(stock_classes: frozenset[type]) -> None:
+def _require_first(stock_classes: frozenset[type]) -> Firstcomers:
     """Check that nobody has subclassed or instantiated the stock classes.
+
+    Returns:
+        what there is nevertheless, and can be changed.
 
     Raises:
         InstallError: somebody has.
@@ -127,3 +131,4 @@ def _require_first(stock_classes: frozenset[type]) -> None:
         firstcomers = find_firstcomers(stock_classes)
     if firstcomers:
         raise InstallError(describe(firstcomers))
+    return firstcomers

@@ -5,7 +5,7 @@ It is Python because it runs once, and works on modules, functions and classes o
 
 from collections.abc import Callable, Iterable, MutableMapping
 from functools import partial
-from types import CellType, FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType, new_class
 from typing import Any, NamedTuple
 
 Namespace = MutableMapping[str, Any]
@@ -22,8 +22,15 @@ class Swap:
                 numbers, are left out: a number elsewhere that happens to be equal means something else.
         """
         # The stock object is kept with its replacement, so that its id stays its own.
-        self._pairs = {id(old): (old, new) for old, new in pairs if old is not new and not _is_plain(old)}
-        self._own = {id(thing) for pair in self._pairs.values() for thing in pair}
+        self._pairs: dict[int, tuple[object, object]] = {}
+        self._own: set[int] = set()
+        for old, new in pairs:
+            if old is not new and not _is_plain(old):
+                self._add(old, new)
+
+    def _add(self, old: object, new: object) -> None:
+        self._pairs[id(old)] = (old, new)
+        self._own |= {id(old), id(new)}
 
     def concerns(self, thing: object) -> bool:
         """Say whether a thing is itself a stock object or a replacement."""
@@ -53,6 +60,23 @@ class Swap:
         if not any(id(item) in self._pairs for item in value):
             return value
         return tuple(self(item) for item in value)
+
+    def rebuild(self, stock_subclass: type) -> None:
+        """Make a subclass of stock classes again as a subclass of their replacements, which replaces it.
+
+        Args:
+            stock_subclass: a class whose methods do without `super()`, and which has no `__slots__`.
+        """
+        namespace = {
+            name: value for name, value in vars(stock_subclass).items() if name not in _OWN_TO_A_CLASS
+        }
+        bases = tuple(self(base) for base in stock_subclass.__bases__)
+        rebuilt = new_class(stock_subclass.__name__, bases, exec_body=lambda body: body.update(namespace))
+        self._add(stock_subclass, rebuilt)
+
+
+#: What a class has of its own, and does not take from its definition.
+_OWN_TO_A_CLASS = frozenset(["__abstractmethods__", "__dict__", "__orig_bases__", "__weakref__", "_abc_impl"])
 
 
 class _Change(NamedTuple):

@@ -1,16 +1,15 @@
-"""Twisted's ``twisted.internet.defer`` as this package puts it in place: the same names, in Rust.
+"""What takes the place of Twisted's Deferred: the names of `twisted.internet.defer`, in Rust.
 
-The classes and functions come from the extension module ``deferrous._core``. What is written in Python
-here is that because Twisted needs it to be a Python function: ``inlineCallbacks`` makes functions that
-are bound as methods and carry the attributes of what they wrap, and the methods that talk to asyncio
-and to a reactor's clock call only Python.
+`deferrous.install()` puts them there. Importing this module imports Twisted, and replaces nothing in it; what
+is made by these names then works beside Twisted's own, and is no instance of Twisted's class.
 
-Importing this module imports Twisted and changes nothing of it; ``deferrous.install()`` does.
+All of it belongs to the thread that runs the reactor. Nothing is locked, as in Twisted: other threads hand
+their results over with `reactor.callFromThread`.
+
+What is Python here is so because Twisted needs a function of Python, or because it only calls Python.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from twisted.internet import defer as _stock
 from twisted.python.failure import Failure
@@ -31,7 +30,6 @@ from deferrous._core import (
     succeed,
 )
 from deferrous._generators import inlineCallbacks
-from deferrous._methods import add_methods
 
 __all__ = [
     "Deferred",
@@ -51,38 +49,41 @@ __all__ = [
     "succeed",
 ]
 
-_cancellableInlineCallbacks = _core._cancellableInlineCallbacks
-_DEFERRED_SUBCLASSES = _core._DEFERRED_SUBCLASSES
-_parseDeferredListResult = _core._parseDeferredListResult
-
 
 def setDebugging(on: bool) -> None:
-    """Switch the recording of where Deferreds are made and fired on or off, for all Deferreds."""
+    """Switch on or off that all Deferreds record where they are made and fired.
+
+    The records are in the message of AlreadyCalledError, and in what is logged of unhandled errors. They cost
+    far more time than the Deferreds themselves.
+
+    Args:
+        on: whether to record. It counts for what is made and fired from now on, in all threads.
+    """
     Deferred.debug = bool(on)
 
 
 def getDebugging() -> bool:
-    """Say whether it is recorded where Deferreds are made and fired."""
+    """Say whether Deferreds record where they are made and fired.
+
+    Returns:
+        what `setDebugging` was called with last; False before.
+    """
     return Deferred.debug
 
 
-add_methods(Deferred, _stock.Deferred)
-for _primitive in DeferredLock, DeferredSemaphore:
-    _stock._ConcurrencyPrimitive.register(_primitive)
+_stock._ConcurrencyPrimitive.register(DeferredLock)
+_stock._ConcurrencyPrimitive.register(DeferredSemaphore)
 
-REPLACEMENTS: dict[str, Any] = {
-    name: globals()[name]
-    for name in [
-        *__all__,
-        "_cancellableInlineCallbacks",
-        "_DEFERRED_SUBCLASSES",
-        "_parseDeferredListResult",
-    ]
+#: What takes the place of what in `twisted.internet.defer`.
+REPLACEMENTS: dict[str, object] = {
+    **{name: globals()[name] for name in __all__},
+    "_cancellableInlineCallbacks": _core._cancellableInlineCallbacks,
+    "_DEFERRED_SUBCLASSES": _core._DEFERRED_SUBCLASSES,
+    "_parseDeferredListResult": _core._parseDeferredListResult,
 }
-"""What takes the place of what in ``twisted.internet.defer``."""
 
 
 def patch_failure() -> None:
-    """Give Twisted's ``Failure`` the methods that are written in Rust: ``check`` and ``trap``."""
+    """Give Twisted's Failure the methods that are written in Rust: `check` and `trap`."""
     for name, method in _core.failure_methods.items():
         setattr(Failure, name, method)

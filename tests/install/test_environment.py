@@ -49,7 +49,9 @@ def test_switched_on_twisted_has_it_as_soon_as_it_is_imported() -> None:
     )
 
 
-@pytest.mark.parametrize("first", ["deferrous.defer", "twisted.internet.reactor", "twisted.spread.pb"])
+@pytest.mark.parametrize(
+    "first", ["deferrous.defer", "deferrous._core", "twisted.internet.reactor", "twisted.spread.pb"]
+)
 def test_whatever_is_imported_first(first: str) -> None:
     passes(f"import {first}\n{IS_OURS}", DEFERROUS="1")
 

@@ -2,12 +2,12 @@
 
 from tests.children import code, passes
 
-#: Modules from all over Twisted, none of which has a subclass of Deferred.
+#: Modules from all over Twisted.
 MUCH_OF_TWISTED = """
 import twisted.application.app, twisted.internet.endpoints, twisted.internet.reactor, twisted.internet.task
 import twisted.internet.threads, twisted.mail.imap4, twisted.mail.smtp, twisted.names.client
 import twisted.protocols.amp, twisted.trial.runner, twisted.trial.unittest, twisted.web.client
-import twisted.web.resource, twisted.words.protocols.irc
+import twisted.web.resource, twisted.web.server, twisted.words.protocols.irc
 """
 
 
@@ -215,19 +215,43 @@ def test_subclasses_are_listed_with_the_module_to_come_before() -> None:
     assert "before __main__ is imported" in outcome.err
 
 
-def test_a_subclass_inside_twisted_is_named() -> None:
-    out = passes(
+def test_the_subclass_inside_twisted_is_made_again() -> None:
+    passes(
         """
+        import twisted.web.server
+        from twisted.internet import defer
+        from twisted.persisted import aot, crefutil
+        from twisted.persisted.crefutil import _Defer
         import deferrous
-        import twisted.persisted.crefutil
-        try:
+
+        def main():
+            stock = crefutil._Defer
             deferrous.install()
-        except deferrous.InstallError as error:
-            print(error)
+            assert _Defer is crefutil._Defer is not stock
+            assert _Defer.__bases__ == (defer.Deferred, crefutil.NotKnown)
+            assert (_Defer.__module__, _Defer.__qualname__) == (stock.__module__, stock.__qualname__)
+            d, results = _Defer(), []
+            d[0] = "value"
+            d.addCallback(results.append)
+            assert results == []
+            d.unpause()
+            assert results == ["value"] and isinstance(d, defer.Deferred)
+
+        main()
         """
     )
-    assert "twisted.persisted.crefutil._Defer(Deferred, NotKnown)" in out
-    assert "before twisted.persisted.crefutil is imported" in out
+
+
+def test_an_object_or_a_subclass_of_that_one_is_in_the_way() -> None:
+    for made, listed in (
+        ("d = crefutil._Defer()", "which is __main__.d"),
+        ("class Mine(crefutil._Defer): pass", "twisted.persisted.crefutil._Defer(Deferred, NotKnown)"),
+    ):
+        outcome = code(
+            f"from twisted.persisted import crefutil\n{made}\nimport deferrous; deferrous.install()"
+        )
+        assert outcome.status == 1
+        assert listed in outcome.err
 
 
 def test_a_long_list_ends_with_how_many_more() -> None:

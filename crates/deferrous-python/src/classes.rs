@@ -41,9 +41,11 @@ pub enum Method {
     Cancel = 1 << 7,
     Callback = 1 << 8,
     CbDeferred = 1 << 9,
+    AddCallback = 1 << 10,
+    AddErrback = 1 << 11,
 }
 
-const METHODS: [Method; 10] = [
+const METHODS: [Method; 12] = [
     Method::StartRunCallbacks,
     Method::RunCallbacks,
     Method::Pause,
@@ -54,6 +56,8 @@ const METHODS: [Method; 10] = [
     Method::Cancel,
     Method::Callback,
     Method::CbDeferred,
+    Method::AddCallback,
+    Method::AddErrback,
 ];
 
 impl Method {
@@ -71,6 +75,8 @@ impl Method {
             Method::Cancel => &names.cancel,
             Method::Callback => &names.callback,
             Method::CbDeferred => &names.cb_deferred,
+            Method::AddCallback => &names.add_callback,
+            Method::AddErrback => &names.add_errback,
         }
     }
 }
@@ -232,8 +238,9 @@ fn find(class: *mut ffi::PyTypeObject) -> Maybe<Facts> {
         if matches!(method, Method::CbDeferred) && !is_list {
             continue;
         }
-        let own = match (method, is_list) {
-            (Method::Cancel, false) => &classes.cancel_of_deferred,
+        // That of a `DeferredList` is another than that of other Deferreds.
+        let own = match method {
+            Method::Cancel => &classes.cancel_of_deferred,
             _ => own,
         };
         if !own.is(class.getattr(method.name())?.as_ptr()) {

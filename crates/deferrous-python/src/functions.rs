@@ -8,9 +8,10 @@ use crate::{
     classes::{Kind, classes, facts, kind},
     coroutine,
     deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    docs,
     failure::{self, Place},
     list,
-    python::{Maybe, Obj, Raw, Signature, enter, raise, type_error},
+    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise, reraise, take_raised, type_error},
     twisted::{none, twisted},
 };
 
@@ -19,13 +20,13 @@ type Count = ffi::Py_ssize_t;
 /// The functions, by name.
 pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
     let table = vec![
-        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), c"succeed(result)\n--\n\nA Deferred that has the result already.")),
-        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), c"fail(result=None)\n--\n\nA Deferred that has failed already.\n\nThe argument is that of Deferred.errback.")),
-        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), c"execute(callable, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it.")),
-        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), c"maybeDeferred(f, /, *args, **kwargs)\n--\n\nCall, and return a Deferred of what comes of it: the one that was returned, or one\nof the coroutine, the Failure or the value that was, or of the exception.")),
-        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), c"ensureDeferred(coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nA Deferred is returned as it is. Raises NotACoroutineError for anything else.")),
+        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), docs::SUCCEED)),
+        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), docs::FAIL)),
+        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), docs::EXECUTE)),
+        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), docs::MAYBE_DEFERRED)),
+        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), docs::ENSURE_DEFERRED)),
         ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
-        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), c"gatherResults(deferredList, consumeErrors=False)\n--\n\nA Deferred of the list of all results, or of the first failure, as a FirstError.")),
+        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), docs::GATHER_RESULTS)),
         ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
     ];
     let module = Obj::name("twisted.internet.defer")?;
@@ -114,7 +115,7 @@ unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names:
         let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
             Ok(result) => Deferred::fired(result),
             Err(raised) => {
-                let failure = failure::from_raised(raised, debug(), Place::Execute);
+                let failure = failure::from_raised(raised, debug().then(Obj::none), Place::Execute);
                 Deferred::failed(Some(&failure))
             }
         };
@@ -138,7 +139,8 @@ pub fn maybe(result: Maybe) -> Maybe {
     let result = match result {
         Ok(result) => result,
         Err(raised) => {
-            let failure = failure::from_raised(raised, debug(), Place::MaybeDeferred);
+            let failure =
+                failure::from_raised(raised, debug().then(Obj::none), Place::MaybeDeferred);
             return Deferred::failed(Some(&failure)).map(Deferred::into_object);
         }
     };
@@ -171,22 +173,32 @@ unsafe extern "C" fn ensure_deferred(
         if kind(&coro) == Kind::Deferred {
             return Ok(coro);
         }
-        let error = twisted().not_a_coroutine.as_ptr();
-        coroutine::from_coroutine(&coro)
-            .map(Deferred::into_object)
-            .map_err(|raised| {
-                if ffi::PyErr_ExceptionMatches(error) == 0 {
-                    return raised;
-                }
-                ffi::PyErr_Clear();
-                let shown =
-                    Obj::owned(ffi::PyObject_Repr(coro.as_ptr())).and_then(|text| text.to_text());
-                match shown {
-                    Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
-                    Err(raised) => raised,
-                }
-            })
+        match coroutine::from_coroutine(&coro) {
+            Ok(deferred) => Ok(deferred.into_object()),
+            Err(raised) => Err(not_even_a_deferred(&coro, raised)),
+        }
     })
+}
+
+/// Says that the object is no Deferred either, if what was raised is that it is no coroutine.
+#[cold]
+fn not_even_a_deferred(coro: &Obj, raised: Raised) -> Raised {
+    let error = twisted().not_a_coroutine.as_ptr();
+    // SAFETY: an exception is set, and the class is alive.
+    if unsafe { ffi::PyErr_ExceptionMatches(error) } == 0 {
+        return raised;
+    }
+    let first = take_raised(raised);
+    // SAFETY: the object is alive.
+    let shown = unsafe { Obj::owned(ffi::PyObject_Repr(coro.as_ptr())) };
+    let raised = match shown.and_then(|text| text.to_text()) {
+        Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
+        Err(raised) => raised,
+    };
+    let second = take_raised(raised);
+    // SAFETY: both are exceptions and alive; the reference to the first is handed over.
+    unsafe { ffi::PyException_SetContext(second.as_ptr(), first.into_ptr()) };
+    reraise(second)
 }
 
 const START: Signature<1> = Signature {

@@ -4,13 +4,14 @@ use deferrous::chain::{Host, State, Step};
 
 use crate::{
     classes::{Kind, Method, kind},
-    coroutine,
+    coroutine::{self, End},
     deferred::{Deferred, debug, forwarded},
     entries::Entries,
     failure::{self, Place},
     link::{Link, Shape},
     list,
-    python::{Maybe, Obj, Raised, write_unraisable},
+    python::{Maybe, Obj, Raised, deeper_as_python, write_unraisable},
+    sync,
     twisted::{names, twisted},
 };
 
@@ -39,9 +40,14 @@ impl Host for Python {
 
     #[inline(always)]
     fn call(&self, cell: &Deferred, link: Link, outcome: &mut Obj) -> Step<Self> {
-        let failed = kind(outcome) == Kind::Failure;
+        let given = kind(outcome);
+        let failed = given == Kind::Failure;
         if link.passes(failed) {
-            return Step::Outcome;
+            // What passes a Deferred on returns it, and is waited for.
+            return match given {
+                Kind::Deferred => came(cell, None, outcome.clone(), outcome),
+                _ => Step::Outcome,
+            };
         }
         // While a callback runs, `result` is what it was called with.
         let before = cell.with(|state| state.replace_outcome(Some(outcome.clone())));
@@ -51,11 +57,10 @@ impl Host for Python {
         }
         let returned = match link.shape {
             Shape::Driver => match coroutine::resume(link.first(), outcome) {
-                Ok(Some((to, result))) if may_forward(&to) => {
-                    *outcome = result;
-                    return Step::Forward(to);
-                }
-                Ok(Some((to, result))) => to.callback(result).map(|()| Obj::none()),
+                Ok(Some(end)) => match ended(end, outcome) {
+                    Ok(Some(to)) => return Step::Forward(to),
+                    fired => fired.map(|_| Obj::none()),
+                },
                 Ok(None) => Ok(Obj::none()),
                 Err(raised) => Err(raised),
             },
@@ -65,9 +70,9 @@ impl Host for Python {
         };
         drop(cell.with(|state| state.replace_outcome(None)));
         match returned {
-            Ok(next) => came(cell, &link, failed, next, outcome),
+            Ok(next) => came(cell, Some((&link, failed)), next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
+                *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
                 Step::Outcome
             }
         }
@@ -107,7 +112,7 @@ impl Host for Python {
                 .outcome()
                 .is_some_and(|outcome| kind(outcome) == Kind::Failure)
         });
-        if failed || cell.layout().is_unhandled.get() {
+        if failed || cell.is_unhandled() {
             debug::note(cell, failed);
         }
     }
@@ -142,17 +147,44 @@ impl Host for Python {
     }
 }
 
+/// The Deferred as failures have it that capture the variables of their frames.
+#[inline(always)]
+fn owner(cell: &Deferred) -> Option<Obj> {
+    cell.debug().then(|| cell.object().clone())
+}
+
 /// Whether firing `to` is what the engine does, and nothing else.
 #[inline(always)]
 fn may_forward(to: &Deferred) -> bool {
-    let may = !to.with(|state| state.is_called())
+    let may = !to.with(|state| state.is_called() || state.is_running())
         && !to.debug()
         && !to.overrides(Method::StartRunCallbacks)
+        && !to.overrides(Method::Callback)
+        && !to.overrides(Method::Errback)
         && !to.overrides(Method::RunCallbacks);
     if may {
         to.begin();
     }
     may
+}
+
+/// A coroutine has ended: fires its Deferred, or leaves that to the engine.
+///
+/// While Twisted fires the Deferred of one that an exception has ended, that exception is being
+/// handled, and what is raised meanwhile says so. So it is here, as deep as Twisted's would come; a
+/// longer row of coroutines that fail needs no stack.
+fn ended(end: End, outcome: &mut Obj) -> Maybe<Option<Deferred>> {
+    if !may_forward(&end.deferred) {
+        return end.fire().map(|()| None);
+    }
+    let (deferred, result) = (end.deferred.clone(), end.outcome.clone());
+    if end.exception.is_some()
+        && let Some(fired) = deeper_as_python(|| end.fire())
+    {
+        return fired.map(|()| None);
+    }
+    *outcome = result;
+    Ok(Some(deferred))
 }
 
 /// The Deferred that the link does nothing but fire, if it does.
@@ -166,17 +198,22 @@ fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
     may_forward(&to).then_some(to)
 }
 
-/// A callback has returned `next`.
+/// A side of a link, or what passes outcomes on if there is none, has returned `next`.
 #[inline(always)]
-fn came(cell: &Deferred, link: &Link, failed: bool, next: Obj, outcome: &mut Obj) -> Step<Python> {
+fn came(
+    cell: &Deferred,
+    link: Option<(&Link, bool)>,
+    next: Obj,
+    outcome: &mut Obj,
+) -> Step<Python> {
     *outcome = next;
     if kind(outcome) != Kind::Deferred {
         return Step::Outcome;
     }
     if cell.object().is(outcome.as_ptr())
-        && let Err(raised) = warn_of_itself(link, failed)
+        && let Err(raised) = warn_of_itself(link)
     {
-        *outcome = failure::from_raised(raised, cell.debug(), Place::RunCallbacks);
+        *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
         return Step::Outcome;
     }
     // SAFETY: its kind has just been looked at.
@@ -184,12 +221,19 @@ fn came(cell: &Deferred, link: &Link, failed: bool, next: Obj, outcome: &mut Obj
 }
 
 #[cold]
-fn warn_of_itself(link: &Link, failed: bool) -> Maybe<()> {
+fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
     let text = Obj::name(
         "Callback returned the Deferred it was attached to; this breaks the callback chain and \
          will raise an exception in the future.",
     )?;
-    let callable = link.callable(failed)?;
+    let callable = match link {
+        Some((link, failed)) => link.callable(failed)?,
+        None => twisted().passthru.clone(),
+    };
+    let callable = match sync::is_execute(&callable) {
+        true => failure::execute_of_run(),
+        false => callable,
+    };
     let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
     twisted().warn_about_function.call_with_room(arguments)?;
     Ok(())

@@ -1,13 +1,14 @@
 //! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
 //! `deferrous`.
 //!
-//! Python objects are a host of that engine: [`host`] says how a callback is called and what a
-//! result is, [`deferred`] is the class, [`coroutine`] runs generators over it. Everything that
+//! Python objects are a host of that engine: `host` says how a callback is called and what a
+//! result is, `deferred` is the class, `coroutine` runs generators over it. Everything that
 //! programs can see is as in `twisted.internet.defer`.
 
 mod classes;
 mod coroutine;
 mod deferred;
+mod docs;
 mod entries;
 mod failure;
 mod functions;
@@ -51,6 +52,9 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     deferred::make_awaiter()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;
+    twisted::import("deferrous._methods")?
+        .get("add_methods")?
+        .call(&[deferred.as_ptr()])?;
     let deferred_list = list::make_class(&deferred)?;
     let functions = functions::all()?;
     let parse_results = functions
@@ -65,6 +69,10 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
+        // SAFETY: PyO3 keeps its classes, and their names, for ever.
+        unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
+    }
     for (name, object) in classes.into_iter().chain(functions) {
         module.setattr(&Obj::name(name)?, &object)?;
     }

@@ -34,7 +34,7 @@ pub enum Shape {
     Listed,
     /// `first` is the driver of a coroutine that waits.
     Driver,
-    /// `first` is the driver of a coroutine that is being cancelled.
+    /// `first` is the canceller of a coroutine, which is being cancelled.
     Cancelling,
     /// `first` is a `DeferredList`, and the number `second` is this Deferred's place in it.
     Member,
@@ -142,8 +142,8 @@ impl Link {
     }
 
     /// A coroutine that is being cancelled.
-    pub const fn cancelling(driver: Obj) -> Self {
-        Self::new(driver, NULL, NULL, Shape::Cancelling, Side::Errback)
+    pub const fn cancelling(status: Obj) -> Self {
+        Self::new(status, NULL, NULL, Shape::Cancelling, Side::Errback)
     }
 
     /// A place in a `DeferredList`.
@@ -201,6 +201,7 @@ impl Link {
             // SAFETY: in this shape `second` is an object.
             Shape::Pair if failed => Ok(unsafe { Obj::borrowed(self.second) }),
             Shape::Listed => Ok(split(&self.first, failed)?.0),
+            Shape::Member => Ok(twisted().cb_deferred.clone()),
             _ => Ok(self.first.clone()),
         }
     }

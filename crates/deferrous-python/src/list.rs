@@ -11,11 +11,8 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, classes, kind},
-    deferred::{
-        self, CALL_WITH_KEYWORDS, Deferred, NO_ARGUMENTS, getset, method, sealed, slot,
-        subclass_spec,
-    },
-    failure,
+    deferred::{self, CALL_WITH_KEYWORDS, Deferred, getset, method, sealed, slot, subclass_spec},
+    docs, failure,
     link::Link,
     python::{
         Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
@@ -43,21 +40,16 @@ struct Members {
     finished: isize,
 }
 
-const DOC: &std::ffi::CStr = c"A Deferred of the results of many, as a list of (success, result).";
-
 /// Makes the class, a subclass of `deferred`.
 pub fn make_class(deferred: &Obj) -> Maybe {
-    let methods = vec![
+    let methods =
+        vec![
         method(
             c"_cbDeferred",
             CALL_WITH_KEYWORDS(cb_deferred),
             c"_cbDeferred($self, result, index, succeeded)\n--\n\nOne of the Deferreds has fired.",
         ),
-        method(
-            c"cancel",
-            NO_ARGUMENTS(cancel),
-            c"cancel($self)\n--\n\nCancel every Deferred of the list, unless the list has fired.",
-        ),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::DEFERRED_LIST_CANCEL),
     ];
     let attributes = vec![
         getset(
@@ -98,7 +90,10 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(
+            ffi::Py_tp_doc,
+            docs::DEFERRED_LIST.as_ptr().cast_mut().cast(),
+        ),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, init as *mut c_void),
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
@@ -326,12 +321,7 @@ fn fail_first(list: &Deferred, result: &Obj, at: isize) -> Maybe<()> {
         .first_error
         .call(&[result.as_ptr(), index.as_ptr()])?;
     let failure = failure::from_value(&error)?;
-    if list.overrides(Method::Errback) {
-        let arguments = [ptr::null_mut(), failure.as_ptr()];
-        list.object().call_method(&names().errback, arguments)?;
-        return Ok(());
-    }
-    list.errback(Some(&failure))
+    list.call_errback(Some(&failure))
 }
 
 const CB_DEFERRED: Signature<3> = Signature {
@@ -354,10 +344,18 @@ unsafe extern "C" fn cb_deferred(raw: Raw, arguments: *const Raw, count: Count, 
     })
 }
 
-unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
+const CANCEL: Signature<0> = Signature {
+    function: "DeferredList.cancel",
+    names: [],
+    required: 0,
+};
+
+unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywords: Raw) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     let list = unsafe { Deferred::from_self(&raw) };
     enter(|| {
+        // SAFETY: as above.
+        let [] = unsafe { CANCEL.bind(arguments, count, keywords) }?;
         if list.with(|state| state.is_called()) {
             return Ok(Obj::none());
         }
@@ -422,8 +420,7 @@ pub unsafe extern "C" fn gather_results(
             [Obj::bool(false), Obj::bool(true), consume],
         )?;
         let parse = classes().parse_results.clone();
-        list.add(Link::plain(parse, crate::link::Side::Callback))?;
-        Ok(list.into_object())
+        list.call_add_callback(parse)
     })
 }
 
@@ -447,23 +444,21 @@ pub unsafe extern "C" fn parse_results(
     // SAFETY: as said; the entries are looked at as pairs only where they are.
     enter(|| unsafe {
         let [results, _] = PARSE.bind(arguments, count, names)?;
-        let results = Obj::owned(ffi::PySequence_Fast(results, c"a list is needed".as_ptr()))?;
-        let count = ffi::PySequence_Size(results.as_ptr());
+        if ffi::PyList_CheckExact(results) == 0 {
+            return twisted().parse_results.call(&[results]);
+        }
+        let count = ffi::PyList_GET_SIZE(results);
         let values = Obj::owned(ffi::PyList_New(count))?;
         for at in 0..count {
-            let pair = Obj::owned(ffi::PySequence_GetItem(results.as_ptr(), at))?;
-            let value = if ffi::PyTuple_CheckExact(pair.as_ptr()) != 0
-                && ffi::PyTuple_GET_SIZE(pair.as_ptr()) == 2
-                && ptr::eq(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 0), ffi::Py_True())
+            let pair = ffi::PyList_GET_ITEM(results, at);
+            if ffi::PyTuple_CheckExact(pair) == 0
+                || ffi::PyTuple_GET_SIZE(pair) != 2
+                || !ptr::eq(ffi::PyTuple_GET_ITEM(pair, 0), ffi::Py_True())
             {
-                Obj::borrowed(ffi::PyTuple_GET_ITEM(pair.as_ptr(), 1))
-            } else {
-                let success = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
-                if !success.is_true()? {
-                    return Err(raise(ffi::PyExc_AssertionError, ""));
-                }
-                Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?
-            };
+                // Twisted's function says what is wrong with it.
+                return twisted().parse_results.call(&[results]);
+            }
+            let value = Obj::borrowed(ffi::PyTuple_GET_ITEM(pair, 1));
             ffi::PyList_SET_ITEM(values.as_ptr(), at, value.into_ptr());
         }
         Ok(values)
@@ -560,8 +555,8 @@ unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
     // is ended as every Deferred is, which also takes it out of the collector's sight.
     unsafe {
-        let members = (*(*raw.cast::<Layout>()).members.get()).take();
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        drop((*(*raw.cast::<Layout>()).members.get()).take());
         deferred::dealloc(raw);
-        drop(members);
     }
 }

@@ -101,10 +101,14 @@ fn failure_group(failures: &Bound<'_, PyList>) -> Maybe {
     failure::from_value(&group)
 }
 
-/// The first result of several Deferreds, with its place among them; the others are cancelled.
+/// Make a Deferred of the first result of several; the others are cancelled.
 ///
-/// Returns a Deferred that fires with (index, result), or fails with FailureGroup if all fail.
-/// Cancelling it cancels them all.
+/// Args:
+///     ds: the Deferreds.
+///
+/// Returns:
+///     a Deferred of (index, result), for the thread that runs the reactor. It fails with FailureGroup if
+///     they all fail. Cancelling it cancels them all.
 #[pyfunction]
 #[pyo3(signature = (ds))]
 pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

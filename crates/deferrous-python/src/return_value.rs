@@ -6,7 +6,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj},
+    python::{Maybe, Obj, Raised, raise, reraise, take_raised},
     twisted::{names, none},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 /// deprecated are two more frames. If there are still more, somebody else called it.
 pub fn of(exception: &Obj) -> Maybe {
     let generator = exception.getattr(&names().traceback)?;
-    if let Some(caller) = ultimate(&generator)? {
+    if let Some(caller) = ultimate(&generator, exception)? {
         warn(&caller, &generator)?;
     }
     exception.getattr(&names().value)
@@ -31,15 +31,27 @@ fn next(traceback: &Obj) -> Maybe<Option<Obj>> {
 }
 
 /// The frame that called `returnValue`, unless it is the generator's own.
-fn ultimate(generator: &Obj) -> Maybe<Option<Obj>> {
+fn ultimate(generator: &Obj, exception: &Obj) -> Maybe<Option<Obj>> {
     let mut frames = vec![generator.clone()];
     while let Some(deeper) = frames.last().map(next).transpose()?.flatten() {
         frames.push(deeper);
     }
-    if frames.len() <= 3 {
-        return Ok(None);
+    match frames.len() {
+        // It was not raised by `returnValue`.
+        ..3 => Err(raise_assertion(exception)),
+        3 => Ok(None),
+        count => Ok(Some(frames.swap_remove(count - 3))),
     }
-    Ok(frames.len().checked_sub(3).map(|at| frames.swap_remove(at)))
+}
+
+/// Raises what Twisted's assertions do, while the exception is being handled.
+#[cold]
+fn raise_assertion(exception: &Obj) -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    let error = take_raised(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+    // SAFETY: both are exceptions and alive; the reference is handed over.
+    unsafe { ffi::PyException_SetContext(error.as_ptr(), exception.clone().into_ptr()) };
+    reraise(error)
 }
 
 fn warn(caller: &Obj, generator: &Obj) -> Maybe<()> {

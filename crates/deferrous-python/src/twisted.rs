@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raw};
+use crate::python::{Attached, Maybe, Obj, Raw, raise};
 
 macro_rules! names {
     ($($field:ident = $text:literal),* $(,)?) => {
@@ -22,6 +22,8 @@ macro_rules! names {
 
 names! {
     add_both = "addBoth",
+    add_callback = "addCallback",
+    add_errback = "addErrback",
     add_callbacks = "addCallbacks",
     append = "append",
     callback = "callback",
@@ -67,6 +69,8 @@ pub struct Twisted {
     pub cancelled_error: Obj,
     pub already_called_error: Obj,
     pub first_error: Obj,
+    pub cb_deferred: Obj,
+    pub parse_results: Obj,
     pub failure_group: Obj,
     pub generator_return: Obj,
     pub internal_cancelled: Obj,
@@ -114,10 +118,22 @@ pub fn is_failure_class(class: *mut ffi::PyTypeObject) -> bool {
     twisted().failure.is(class.cast())
 }
 
-fn import(module: &str) -> Maybe {
+/// Imports a module.
+pub fn import(module: &str) -> Maybe {
     let name = Obj::name(module)?;
-    // SAFETY: the thread is attached.
-    unsafe { Obj::owned(ffi::PyImport_Import(name.as_ptr())) }
+    // SAFETY: the name is alive, and the thread is attached. What importing gives is the top package;
+    // the module is found among those that are imported then.
+    unsafe {
+        drop(Obj::owned(ffi::PyImport_Import(name.as_ptr()))?);
+        let module = ffi::PyImport_GetModule(name.as_ptr());
+        if module.is_null() && ffi::PyErr_Occurred().is_null() {
+            return Err(raise(
+                ffi::PyExc_ImportError,
+                "a module is gone that was imported",
+            ));
+        }
+        Obj::owned(module)
+    }
 }
 
 /// Imports Twisted and finds what is used of it.
@@ -138,6 +154,8 @@ pub fn load() -> Maybe<()> {
         cancelled_error: of("CancelledError")?,
         already_called_error: of("AlreadyCalledError")?,
         first_error: of("FirstError")?,
+        cb_deferred: of("DeferredList")?.get("_cbDeferred")?,
+        parse_results: of("_parseDeferredListResult")?,
         failure_group: of("FailureGroup")?,
         generator_return: of("_DefGen_Return")?,
         internal_cancelled: of("_InternalInlineCallbacksCancelledError")?,

@@ -11,7 +11,6 @@ use super::{Deferred, class::getset, debug};
 use crate::{
     classes::Kind,
     coroutine,
-    entries::Entries,
     python::{Maybe, Obj, Raised, Raw, enter, enter_status, raise, type_error},
 };
 
@@ -40,7 +39,7 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
             c"_callbacks",
             get_callbacks,
             Some(set_callbacks),
-            c"The callbacks that have not run yet.",
+            c"The callbacks that have not run yet, as pairs of (callable, args, kwargs).",
         ),
         getset(
             c"_canceller",
@@ -158,8 +157,9 @@ setter!(set_result, |d, value| {
     Ok(())
 });
 
+/// Raises that there is no such attribute.
 #[cold]
-fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
+pub fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
     // SAFETY: the class is alive and its name ends with a zero.
     let class = unsafe { std::ffi::CStr::from_ptr((*deferred.object().class()).tp_name) };
     let class = class.to_string_lossy();
@@ -181,15 +181,14 @@ setter!(set_callbacks, |d, value| {
     if unsafe { ffi::PyList_Check(list.as_ptr()) } == 0 {
         return Err(type_error("Deferred._callbacks must be a list"));
     }
-    let before = d.with(|state| std::mem::replace(state.links_mut(), Entries::Listed(list)));
-    drop(before);
+    d.set_callbacks(list);
     Ok(())
 });
 
 getter!(
     get_canceller,
     |d| match d.with(|state| state.canceller().cloned()) {
-        Some(canceller) if coroutine::is_driver(&canceller) => coroutine::bound_cancel(&canceller),
+        Some(canceller) if coroutine::is_status(&canceller) => coroutine::bound_cancel(&canceller),
         Some(canceller) => Ok(canceller),
         None => Ok(Obj::none()),
     }
@@ -213,17 +212,10 @@ setter!(set_chained_to, |d, value| {
 });
 
 getter!(get_debug_info, debug::show);
-setter!(set_debug_info, |d, value| {
-    if value
-        .as_ref()
-        .is_none_or(|value| value.is(crate::twisted::none()))
-    {
-        d.layout().had_failure.set(false);
-        d.layout().is_unhandled.set(false);
-    }
-    debug::replace(d, not_none(value));
-    Ok(())
-});
+setter!(set_debug_info, |d, value| debug::replace(
+    d,
+    not_none(value)
+));
 
 getter!(get_running, |d| Ok(Obj::bool(
     d.with(|state| state.is_running())

@@ -17,7 +17,10 @@ use super::{
 use crate::{
     classes::{Kind, kind},
     failure::{self, Place},
-    python::{Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, reraise, type_error},
+    python::{
+        Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, raise, reraise, take_raised,
+        type_error,
+    },
     twisted::names,
 };
 
@@ -115,25 +118,30 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     let Some(deferred) = (unsafe { waited_for(raw) }) else {
         return Ok(Next::Return(Obj::none()));
     };
-    let result = deferred.with(|state| {
-        if !state.is_called() || state.holds() != 0 {
-            return None;
-        }
-        state.outcome().cloned()
+    let (waits, result) = deferred.with(|state| {
+        let waits = !state.is_called() || state.holds() != 0;
+        (waits, state.outcome().cloned())
     });
-    let Some(result) = result else {
+    if waits {
         return Ok(Next::Yield(deferred.into_object()));
-    };
+    }
     // SAFETY: as the caller says.
     unsafe { finish(raw) };
+    let Some(result) = result else {
+        return Err(super::attributes::no_attribute(&deferred, "result"));
+    };
     if kind(&result) != Kind::Failure {
         return Ok(Next::Return(result));
+    }
+    if !deferred.layout().had_failure.get() && super::debug::existing(&deferred).is_none() {
+        // SAFETY: reading a static of the interpreter.
+        return Err(raise(unsafe { ffi::PyExc_AssertionError }, ""));
     }
     super::debug::note(&deferred, false);
     match failure::exception_of(&result) {
         Some(exception) => {
             failure::pass(&exception, Place::Await);
-            Err(reraise(exception))
+            Err(raise_in_generator(exception))
         }
         None => {
             result.call_method(&names().raise_exception, [ptr::null_mut()])?;
@@ -141,6 +149,21 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
                 "a failure was asked to raise its exception and did not",
             ))
         }
+    }
+}
+
+/// Raises an exception as a generator does, which cannot raise `StopIteration`.
+fn raise_in_generator(exception: Obj) -> Raised {
+    // SAFETY: both are alive; the references to the cause are handed over.
+    unsafe {
+        if ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_StopIteration) == 0 {
+            return reraise(exception);
+        }
+        let raised = raise(ffi::PyExc_RuntimeError, "generator raised StopIteration");
+        let error = take_raised(raised);
+        ffi::PyException_SetCause(error.as_ptr(), exception.clone().into_ptr());
+        ffi::PyException_SetContext(error.as_ptr(), exception.into_ptr());
+        reraise(error)
     }
 }
 
@@ -214,7 +237,7 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
         let first = Obj::borrowed(*arguments);
         if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
             failure::pass(&first, Place::Wait);
-            return Err(reraise(first));
+            return Err(raise_in_generator(first));
         }
         let value = if count > 1 {
             *arguments.add(1)

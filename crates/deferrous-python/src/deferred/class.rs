@@ -8,7 +8,10 @@ use std::{
 use pyo3::ffi;
 
 use super::{attributes, methods, object};
-use crate::python::{Maybe, Obj, Raw};
+use crate::{
+    docs,
+    python::{Maybe, Obj, Raw},
+};
 
 pub type Getter = unsafe extern "C" fn(Raw, *mut c_void) -> Raw;
 pub type Setter = unsafe extern "C" fn(Raw, Raw, *mut c_void) -> c_int;
@@ -124,10 +127,26 @@ pub fn subclass_spec(
         slots: sealed(slots),
     };
     // SAFETY: the spec and all it points to are right for the type and live for ever.
-    unsafe { Obj::owned(ffi::PyType_FromSpecWithBases(&raw mut spec, bases)) }
+    let class = unsafe { Obj::owned(ffi::PyType_FromSpecWithBases(&raw mut spec, bases)) }?;
+    // SAFETY: the class is alive, and the part of the name after the last dot is, too.
+    unsafe { shorten_name(class.as_ptr().cast()) };
+    Ok(class)
 }
 
-const DOC: &CStr = c"A promise of a result, with a chain of callbacks and errbacks that wait for it.\n\nThe argument is a canceller: what cancel() calls, with the Deferred, before the\nDeferred is fired.";
+/// Takes the module off the name that errors show: they do not show it of classes made in Python.
+///
+/// # Safety
+///
+/// The class is alive, and its name lives for ever.
+pub unsafe fn shorten_name(class: *mut ffi::PyTypeObject) {
+    // SAFETY: as the caller says.
+    unsafe {
+        let bytes = CStr::from_ptr((*class).tp_name).to_bytes();
+        if let Some(dot) = bytes.iter().rposition(|&byte| byte == b'.') {
+            (*class).tp_name = (*class).tp_name.add(dot + 1);
+        }
+    }
+}
 
 /// Makes the class `Deferred`.
 pub fn make() -> Maybe {
@@ -136,7 +155,7 @@ pub fn make() -> Maybe {
         member(c"__weaklistoffset__", object::WEAK_REFERENCES),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_doc, DOC.as_ptr().cast_mut().cast()),
+        slot(ffi::Py_tp_doc, docs::DEFERRED.as_ptr().cast_mut().cast()),
         slot(ffi::Py_tp_new, methods::new as *mut c_void),
         slot(ffi::Py_tp_init, methods::init as *mut c_void),
         slot(ffi::Py_tp_dealloc, object::dealloc as *mut c_void),

@@ -3,7 +3,6 @@
 use std::ptr;
 
 use crate::{
-    classes::{Kind, kind},
     deferred::Deferred,
     python::{Maybe, Obj, Raised, raise, write_unraisable},
     twisted::{names, twisted},
@@ -24,14 +23,24 @@ pub fn is_on(deferred: &Obj) -> bool {
 /// The chain has come to its end, with a failure or without.
 #[cold]
 pub fn note(deferred: &Deferred, failed: bool) {
-    let layout = deferred.layout();
-    layout.is_unhandled.set(failed);
-    layout.had_failure.set(true);
+    let failure = match failed {
+        true => deferred.with(|state| state.outcome().cloned()),
+        false => None,
+    };
+    deferred.layout().had_failure.set(true);
+    let shown = failure.clone().unwrap_or_else(Obj::none);
+    drop(replace_unhandled(deferred, failure));
     if let Some(info) = existing(deferred)
-        && let Err(raised) = set_fail_result(&info, &outcome_if_failed(deferred))
+        && let Err(raised) = set_fail_result(&info, &shown)
     {
         write_unraisable(raised, deferred.object().as_ptr());
     }
+}
+
+/// Puts another failure, or none, in the place of the one that nobody has handled.
+fn replace_unhandled(deferred: &Deferred, failure: Option<Obj>) -> Option<Obj> {
+    // SAFETY: the reference is exchanged, and nothing runs meanwhile.
+    unsafe { std::mem::replace(&mut *deferred.layout().unhandled.get(), failure) }
 }
 
 /// `DebugInfo`, if it was made.
@@ -40,65 +49,62 @@ pub fn existing(deferred: &Deferred) -> Option<Obj> {
     unsafe { (*deferred.layout().debug_info.get()).clone() }
 }
 
-/// Puts another `DebugInfo` in place.
-pub fn replace(deferred: &Deferred, info: Option<Obj>) {
+/// Puts another `DebugInfo`, or none, in place. The one that was there reports at its end what
+/// nobody has handled.
+pub fn replace(deferred: &Deferred, info: Option<Obj>) -> Maybe<()> {
+    let before = match deferred.layout().had_failure.get() {
+        true => Some(make(deferred)?),
+        false => existing(deferred),
+    };
+    drop(replace_unhandled(deferred, None));
+    deferred.layout().had_failure.set(false);
+    put(deferred, info);
+    drop(before);
+    Ok(())
+}
+
+fn put(deferred: &Deferred, info: Option<Obj>) {
     // SAFETY: the reference is exchanged, and nothing runs meanwhile; the old one is dropped after.
     let before = unsafe { std::mem::replace(&mut *deferred.layout().debug_info.get(), info) };
     drop(before);
 }
 
-/// `DebugInfo`, made if there is none.
+/// `DebugInfo`, made if there is none, with the failure that nobody has handled.
 fn make(deferred: &Deferred) -> Maybe {
     if let Some(info) = existing(deferred) {
         return Ok(info);
     }
     let info = twisted().debug_info.call(&[])?;
-    replace(deferred, Some(info.clone()));
+    if deferred.layout().had_failure.get() {
+        // SAFETY: the reference is copied, and nothing runs meanwhile.
+        let failure = unsafe { (*deferred.layout().unhandled.get()).clone() };
+        set_fail_result(&info, &failure.unwrap_or_else(Obj::none))?;
+    }
+    put(deferred, Some(info.clone()));
     Ok(info)
 }
 
 /// `deferred._debugInfo`: made when somebody looks, if Twisted's would be there.
 pub fn show(deferred: &Deferred) -> Maybe {
-    if let Some(info) = existing(deferred) {
-        return Ok(info);
-    }
-    if !deferred.layout().had_failure.get() {
+    if existing(deferred).is_none() && !deferred.layout().had_failure.get() {
         return Ok(Obj::none());
     }
-    let info = make(deferred)?;
-    if deferred.layout().is_unhandled.get() {
-        set_fail_result(&info, &outcome_if_failed(deferred))?;
-    } else {
-        set_fail_result(&info, &Obj::none())?;
-    }
-    Ok(info)
+    make(deferred)
 }
 
 fn set_fail_result(info: &Obj, failure: &Obj) -> Maybe<()> {
-    if info.is(Obj::none().as_ptr()) {
-        return Ok(());
-    }
     info.setattr(&names().fail_result, failure)
 }
 
-fn outcome_if_failed(deferred: &Deferred) -> Obj {
-    deferred
-        .with(|state| state.outcome().cloned())
-        .filter(|outcome| kind(outcome) == Kind::Failure)
-        .unwrap_or_else(Obj::none)
+/// The failure to report at the Deferred's end, if a `DebugInfo` does not do that.
+pub fn unreported(deferred: &Deferred) -> Option<Obj> {
+    replace_unhandled(deferred, None).filter(|_| existing(deferred).is_none())
 }
 
 /// Reports a failure that nobody handled, as the end of a `DebugInfo` does.
-pub fn report(deferred: &Deferred) -> Maybe<()> {
-    if existing(deferred).is_some() {
-        return Ok(());
-    }
-    let failure = outcome_if_failed(deferred);
-    if !failure.is(Obj::none().as_ptr()) {
-        let info = twisted().debug_info.call(&[])?;
-        set_fail_result(&info, &failure)?;
-    }
-    Ok(())
+pub fn report(failure: &Obj) -> Maybe<()> {
+    let info = twisted().debug_info.call(&[])?;
+    set_fail_result(&info, failure)
 }
 
 /// Notes where the Deferred was made.
@@ -106,14 +112,21 @@ pub fn report(deferred: &Deferred) -> Maybe<()> {
 pub fn note_creator(deferred: &Deferred) -> Maybe<()> {
     let info = twisted().debug_info.call(&[])?;
     info.setattr(&names().creator, &twisted().format_stack.call(&[])?)?;
-    replace(deferred, Some(info));
-    Ok(())
+    replace(deferred, Some(info))
 }
 
 /// Notes where the Deferred was fired.
+///
+/// As many `frames` at the end of the stack are left out.
 #[cold]
-pub fn note_invoker(deferred: &Deferred) -> Maybe<()> {
-    make(deferred)?.setattr(&names().invoker, &twisted().format_stack.call(&[])?)
+pub fn note_invoker(deferred: &Deferred, frames: usize) -> Maybe<()> {
+    let stack = twisted().format_stack.call(&[])?;
+    // SAFETY: the stack is a list and alive.
+    let stack = unsafe {
+        let count = pyo3::ffi::PyList_GET_SIZE(stack.as_ptr()) - frames.cast_signed();
+        Obj::owned(pyo3::ffi::PyList_GetSlice(stack.as_ptr(), 0, count.max(0)))
+    }?;
+    make(deferred)?.setattr(&names().invoker, &stack)
 }
 
 /// Raises that the Deferred was fired before; in debug mode with where that was.

@@ -7,12 +7,12 @@ use pyo3::ffi;
 
 use super::{
     Deferred, awaiting,
-    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, method},
+    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, method},
     debug,
 };
 use crate::{
     classes::{Method, classes},
-    coroutine, entries,
+    coroutine, docs, entries,
     link::{Link, Side},
     python::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
@@ -25,25 +25,25 @@ type Count = ffi::Py_ssize_t;
 /// The methods of the class.
 pub fn all() -> Vec<ffi::PyMethodDef> {
     vec![
-        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), c"addCallback($self, callback, /, *args, **kwargs)\n--\n\nAdd a callback, which is called with the result and the arguments given here.\n\nA failure passes it by. What it returns, or raises, is the next result. Returns\nthe Deferred itself."),
-        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), c"addErrback($self, errback, /, *args, **kwargs)\n--\n\nAdd an errback, which is called with the Failure and the arguments given here.\n\nA result that is no failure passes it by. Returns the Deferred itself."),
-        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), c"addBoth($self, callback, /, *args, **kwargs)\n--\n\nAdd a callable that is both callback and errback. Returns the Deferred itself."),
-        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), c"addCallbacks($self, callback, errback=None, callbackArgs=(), callbackKeywords={}, errbackArgs=(), errbackKeywords={})\n--\n\nAdd a callback and an errback, one of which is called. Returns the Deferred itself."),
-        method(c"callback", CALL_WITH_KEYWORDS(callback), c"callback($self, result)\n--\n\nFire the Deferred with a result, and run its callbacks.\n\nRaises AlreadyCalledError if it was fired before."),
-        method(c"errback", CALL_WITH_KEYWORDS(errback), c"errback($self, fail=None)\n--\n\nFire the Deferred with a failure, and run its errbacks.\n\nThe argument is a Failure or an exception; without one, the exception that is\nbeing handled. Raises AlreadyCalledError if it was fired before."),
-        method(c"pause", NO_ARGUMENTS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
-        method(c"unpause", NO_ARGUMENTS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
-        method(c"cancel", NO_ARGUMENTS(cancel), c"cancel($self)\n--\n\nGive up what the Deferred stands for.\n\nBefore it is fired, the canceller is called; if that does not fire it, it fails\nwith CancelledError. While it waits for another Deferred, that one is cancelled."),
-        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), c"chainDeferred($self, d)\n--\n\nFire another Deferred with the result of this one. Returns the Deferred itself."),
-        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), c"fromCoroutine($type, coro)\n--\n\nRun a coroutine that awaits Deferreds; returns a Deferred of its result.\n\nRaises NotACoroutineError if it is not a coroutine."),
-        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"Note a new class of Deferreds."),
-        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"Deferred[T], for annotations."),
-        method(c"__await__", NO_ARGUMENTS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
-        method(c"__getstate__", NO_ARGUMENTS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
+        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), docs::ADD_CALLBACK),
+        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), docs::ADD_ERRBACK),
+        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), docs::ADD_BOTH),
+        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), docs::ADD_CALLBACKS),
+        method(c"callback", CALL_WITH_KEYWORDS(callback), docs::CALLBACK),
+        method(c"errback", CALL_WITH_KEYWORDS(errback), docs::ERRBACK),
+        method(c"pause", CALL_WITH_KEYWORDS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
+        method(c"unpause", CALL_WITH_KEYWORDS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
+        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::CANCEL),
+        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
+        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
+        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
+        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nDeferred[T], for annotations."),
+        method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
+        method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
         method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
-        method(c"_runCallbacks", NO_ARGUMENTS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
-        method(c"_continuation", NO_ARGUMENTS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
+        method(c"_runCallbacks", CALL_WITH_KEYWORDS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
+        method(c"_continuation", CALL_WITH_KEYWORDS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
     ]
 }
 
@@ -263,46 +263,59 @@ unsafe extern "C" fn start_run_callbacks(
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
         let [outcome] = START.bind(arguments, count, names)?;
-        Deferred::from_self(&raw).start(Obj::borrowed(outcome))?;
+        Deferred::from_self(&raw).start(Obj::borrowed(outcome), 1)?;
         Ok(Obj::none())
     })
 }
 
-unsafe extern "C" fn pause(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| {
-        deferred.with(|state| state.set_holds(state.holds() + 1));
-        Ok(Obj::none())
-    })
+/// A method without arguments, which complains of arguments as Python's functions do.
+macro_rules! without_arguments {
+    ($name:ident, $function:literal, $body:expr) => {
+        unsafe extern "C" fn $name(
+            raw: Raw,
+            arguments: *const Raw,
+            count: Count,
+            names: Raw,
+        ) -> Raw {
+            const NONE: Signature<0> = Signature {
+                function: $function,
+                names: [],
+                required: 0,
+            };
+            let body: fn(&Deferred) -> Maybe = $body;
+            // SAFETY: called by the interpreter with a Deferred.
+            enter(|| unsafe {
+                let [] = NONE.bind(arguments, count, names)?;
+                body(Deferred::from_self(&raw))
+            })
+        }
+    };
 }
 
-unsafe extern "C" fn unpause(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| deferred.unpause().map(|()| Obj::none()))
-}
-
-unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| deferred.cancel().map(|()| Obj::none()))
-}
-
-unsafe extern "C" fn run_callbacks(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| {
-        deferred.run();
-        Ok(Obj::none())
-    })
-}
-
-unsafe extern "C" fn continuation(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| entries::continuation(deferred))
-}
+without_arguments!(pause, "Deferred.pause", |deferred| {
+    deferred.with(|state| state.set_holds(state.holds() + 1));
+    Ok(Obj::none())
+});
+without_arguments!(unpause, "Deferred.unpause", |deferred| {
+    deferred.unpause().map(|()| Obj::none())
+});
+without_arguments!(cancel, "Deferred.cancel", |deferred| {
+    deferred.cancel().map(|()| Obj::none())
+});
+without_arguments!(run_callbacks, "Deferred._runCallbacks", |deferred| {
+    deferred.run().map(|()| Obj::none())
+});
+without_arguments!(
+    continuation,
+    "Deferred._continuation",
+    entries::continuation
+);
+without_arguments!(await_, "Deferred.__iter__", awaiting::new);
+without_arguments!(
+    getstate,
+    "Deferred.__getstate__",
+    super::attributes::as_dict
+);
 
 const CHAIN: Signature<1> = Signature {
     function: "Deferred.chainDeferred",
@@ -372,11 +385,6 @@ unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Cou
     })
 }
 
-unsafe extern "C" fn await_(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    unsafe { iterate(raw) }
-}
-
 /// `__iter__` and `__await__`.
 ///
 /// # Safety
@@ -438,13 +446,52 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     Ok(())
 }
 
+/// Whether calling the class does what this file says: a program may have replaced `__init__`.
+#[inline(always)]
+pub fn is_original() -> bool {
+    let class = classes().deferred.as_ptr().cast::<ffi::PyTypeObject>();
+    let (own_init, own_new): (ffi::initproc, ffi::newfunc) = (init, new);
+    // SAFETY: the class is alive.
+    unsafe {
+        (*class)
+            .tp_init
+            .is_some_and(|found| ptr::fn_addr_eq(found, own_init))
+            && (*class)
+                .tp_new
+                .is_some_and(|found| ptr::fn_addr_eq(found, own_new))
+    }
+}
+
+/// Calls the class as the interpreter calls classes.
+///
+/// # Safety
+///
+/// The arguments are as the interpreter gave them.
+#[cold]
+unsafe fn call_class_slowly(class: Raw, arguments: *const Raw, count: Count, names: Raw) -> Maybe {
+    // SAFETY: as the caller says; the call is given a tuple and a dict of its own.
+    unsafe {
+        let positional = Obj::owned(ffi::PyTuple_New(count))?;
+        for at in 0..count {
+            let item = Obj::borrowed(*arguments.offset(at)).into_ptr();
+            ffi::PyTuple_SET_ITEM(positional.as_ptr(), at, item);
+        }
+        let keywords = keyword_dict(arguments.offset(count), names)?;
+        let keywords = keywords.as_ref().map_or(ptr::null_mut(), Obj::as_ptr);
+        match (*(*class).ob_type).tp_call {
+            Some(call) => Obj::owned(call(class, positional.as_ptr(), keywords)),
+            None => Err(type_error("the class of Deferreds cannot be called")),
+        }
+    }
+}
+
 /// `Deferred(canceller=None)`.
 ///
 /// # Safety
 ///
 /// Called by the interpreter.
 pub unsafe extern "C" fn call_class(
-    _: Raw,
+    class: Raw,
     arguments: *const Raw,
     count: usize,
     names: Raw,
@@ -452,6 +499,9 @@ pub unsafe extern "C" fn call_class(
     // SAFETY: as said.
     enter(|| unsafe {
         let count = ffi::PyVectorcall_NARGS(count);
+        if !is_original() {
+            return call_class_slowly(class, arguments, count, names);
+        }
         if count == 0 && names.is_null() {
             return Deferred::unfired(None).map(Deferred::into_object);
         }
@@ -460,12 +510,6 @@ pub unsafe extern "C" fn call_class(
         let canceller = given.then(|| Obj::borrowed(canceller));
         Deferred::unfired(canceller).map(Deferred::into_object)
     })
-}
-
-unsafe extern "C" fn getstate(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| super::attributes::as_dict(deferred))
 }
 
 const SETSTATE: Signature<1> = Signature {

@@ -11,7 +11,7 @@ mod protocol;
 
 pub use awaiting::make as make_awaiter;
 pub use class::{
-    CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, getset, make as make_class, method, sealed,
+    CALL_WITH_KEYWORDS, ONE_ARGUMENT, getset, make as make_class, method, sealed, shorten_name,
     slot, subclass_spec,
 };
 pub use methods::{forwarded, initialise};

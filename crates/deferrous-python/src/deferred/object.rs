@@ -30,8 +30,8 @@ pub struct Layout {
     pub debug_info: UnsafeCell<Option<Obj>>,
     /// There was a failure at the end of the chain at some time.
     pub had_failure: Cell<bool>,
-    /// The outcome is a failure that nobody has handled.
-    pub is_unhandled: Cell<bool>,
+    /// The failure that the chain ended with and that nobody has handled.
+    pub unhandled: UnsafeCell<Option<Obj>>,
     state: UnsafeCell<ManuallyDrop<State<Python>>>,
 }
 
@@ -56,7 +56,7 @@ unsafe fn fill(raw: Raw, state: State<Python>) {
         (&raw mut (*layout).weak_references).write(Cell::new(ptr::null_mut()));
         (&raw mut (*layout).debug_info).write(UnsafeCell::new(None));
         (&raw mut (*layout).had_failure).write(Cell::new(false));
-        (&raw mut (*layout).is_unhandled).write(Cell::new(false));
+        (&raw mut (*layout).unhandled).write(UnsafeCell::new(None));
         (&raw mut (*layout).state).write(UnsafeCell::new(ManuallyDrop::new(state)));
     }
 }
@@ -145,6 +145,13 @@ impl Deferred {
         body(unsafe { &mut *self.layout().state.get() })
     }
 
+    /// Whether there is a failure that nobody has handled.
+    #[inline(always)]
+    pub const fn is_unhandled(&self) -> bool {
+        // SAFETY: it is looked at, and nothing runs meanwhile.
+        unsafe { (*self.layout().unhandled.get()).is_some() }
+    }
+
     /// Whether a subclass, or a program, has put another method in the place of this one.
     #[inline(always)]
     pub fn overrides(&self, method: Method) -> bool {
@@ -179,8 +186,10 @@ pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mu
         let layout = &*raw.cast::<Layout>();
         see((*raw).ob_type.cast());
         see(layout.attributes.get());
-        if let Some(info) = &*layout.debug_info.get() {
-            see(info.as_ptr());
+        for part in [&layout.debug_info, &layout.unhandled] {
+            if let Some(part) = &*part.get() {
+                see(part.as_ptr());
+            }
         }
         each(&*layout.state.get(), &mut see);
     }
@@ -218,7 +227,7 @@ pub unsafe extern "C" fn clear(raw: Raw) -> c_int {
     unsafe {
         let deferred = Deferred::from_self(&raw);
         let layout = deferred.layout();
-        let info = (*layout.debug_info.get()).take();
+        let info = [&layout.debug_info, &layout.unhandled].map(|part| (*part.get()).take());
         let attributes = layout.attributes.replace(ptr::null_mut());
         let state = deferred.with(|state| std::mem::replace(state, State::new(None)));
         drop((info, state));
@@ -227,21 +236,32 @@ pub unsafe extern "C" fn clear(raw: Raw) -> c_int {
     0
 }
 
-/// `tp_finalize`: reports a failure that nobody handled.
+/// `tp_finalize`: reports a failure that nobody handled, of a Deferred that the collector has found.
 ///
 /// # Safety
 ///
 /// Called by the interpreter, before anything of the object is taken away.
 pub unsafe extern "C" fn finalize(raw: Raw) {
     // SAFETY: the object is a Deferred, and stays alive during the call.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    if deferred.layout().is_unhandled.replace(false) {
-        let pending = crate::python::set_aside();
-        if let Err(raised) = guarded(|| debug::report(deferred)) {
-            crate::python::write_unraisable(raised, raw);
+    unsafe {
+        // One that nothing else refers to is not the collector's, but at its end: what it holds
+        // comes to its end before the report, as with Twisted's.
+        if ffi::Py_REFCNT(raw) > 1 {
+            report(debug::unreported(Deferred::from_self(&raw)));
         }
-        crate::python::put_back(pending);
     }
+}
+
+/// Reports the failure, if there is one.
+fn report(failure: Option<Obj>) {
+    let Some(failure) = failure else {
+        return;
+    };
+    let pending = crate::python::set_aside();
+    if let Err(raised) = guarded(|| debug::report(&failure)) {
+        crate::python::write_unraisable(raised, failure.as_ptr());
+    }
+    crate::python::put_back(pending);
 }
 
 /// `tp_dealloc`.
@@ -254,16 +274,18 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
     // before anything of it is taken away, and its memory is given back last.
     unsafe {
         let layout = raw.cast::<Layout>();
-        if (*layout).is_unhandled.get() && ffi::PyObject_CallFinalizerFromDealloc(raw) < 0 {
-            return;
-        }
         ffi::PyObject_GC_UnTrack(raw.cast());
+        let failure = match (*layout).had_failure.get() {
+            true => debug::unreported(Deferred::from_self(&raw)),
+            false => None,
+        };
         if !(*layout).weak_references.get().is_null() {
             ffi::PyObject_ClearWeakRefs(raw);
         }
         ffi::Py_XDECREF((*layout).attributes.get());
         drop((*(*layout).debug_info.get()).take());
         dispose::end(&mut *(*layout).state.get());
+        report(failure);
         let class = (*raw).ob_type;
         if classes().deferred.is(class.cast()) {
             return ROOM.give_back(raw);

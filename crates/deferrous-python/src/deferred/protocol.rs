@@ -5,15 +5,15 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, debug};
+use super::{Deferred, attributes, debug, methods};
 use crate::{
-    classes::{Kind, Method, kind},
+    classes::{Kind, Method, classes, kind},
     coroutine,
     entries::{self, Entries},
     failure,
     host::Python,
-    link::Link,
-    python::{Maybe, Obj},
+    link::{Link, Side},
+    python::{Maybe, Obj, Raised, type_error},
     twisted::{names, twisted},
 };
 
@@ -39,9 +39,27 @@ impl Deferred {
                 .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             return Ok(());
         }
+        if self.lacks_result() {
+            self.with(|state| state.links_mut().push(Entry::Call(link)));
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::add(&Python, self, || link);
         Ok(())
+    }
+
+    /// Whether it would run now, if a program had not taken its result away.
+    #[inline(always)]
+    fn lacks_result(&self) -> bool {
+        self.with(|state| state.outcome().is_none() && state.holds() == 0 && !state.is_running())
+    }
+
+    /// What Twisted's loop comes to then: it takes one link before it looks for the result.
+    #[cold]
+    fn fail_without_result(&self) -> Raised {
+        self.begin();
+        drop(self.with(|state| state.links_mut().pop()));
+        attributes::no_attribute(self, "result")
     }
 
     /// A Deferred whose turn has come waits for nobody, whatever `chainDeferred` said.
@@ -76,7 +94,7 @@ impl Deferred {
                 .call_method(&names().start_run_callbacks, arguments)?;
             return Ok(());
         }
-        self.start(outcome)
+        self.start(outcome, 0)
     }
 
     /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
@@ -89,16 +107,42 @@ impl Deferred {
         self.callback(failure)
     }
 
-    /// `_startRunCallbacks(outcome)`.
-    #[inline(always)]
-    pub fn start(&self, outcome: Obj) -> Maybe<()> {
-        if self.debug() && self.with(|state| !state.is_called()) {
-            debug::note_invoker(self)?;
+    /// `errback(fail)`, where the class may say what that is.
+    pub fn call_errback(&self, fail: Option<&Obj>) -> Maybe<()> {
+        if !self.overrides(Method::Errback) {
+            return self.errback(fail);
         }
-        if self.overrides(Method::RunCallbacks) {
+        let fail = fail.cloned().unwrap_or_else(Obj::none);
+        let arguments = [ptr::null_mut(), fail.as_ptr()];
+        self.object().call_method(&names().errback, arguments)?;
+        Ok(())
+    }
+
+    /// `addCallback(callable)`, where the class may say what that is.
+    pub fn call_add_callback(&self, callable: Obj) -> Maybe {
+        if self.overrides(Method::AddCallback) {
+            let arguments = [ptr::null_mut(), callable.as_ptr()];
+            return self.object().call_method(&names().add_callback, arguments);
+        }
+        self.add(Link::plain(callable, Side::Callback))?;
+        Ok(self.object().clone())
+    }
+
+    /// `_startRunCallbacks(outcome)`. In debug mode the stack is noted without as many `frames` at
+    /// its end: those of the method that usually calls this one.
+    #[inline(always)]
+    pub fn start(&self, outcome: Obj, frames: usize) -> Maybe<()> {
+        let is_first = self.with(|state| !state.is_called());
+        if self.debug() && is_first {
+            debug::note_invoker(self, frames)?;
+        }
+        let is_running = self.with(|state| state.is_running());
+        if self.overrides(Method::RunCallbacks) || (is_first && is_running) {
             return self.start_by_method(outcome);
         }
-        self.begin();
+        if is_first {
+            self.begin();
+        }
         match chain::fire(&Python, self, outcome) {
             Ok(()) => Ok(()),
             Err(AlreadyCalled) => Err(debug::already_called(self)),
@@ -128,9 +172,13 @@ impl Deferred {
     }
 
     /// `_runCallbacks()`.
-    pub fn run(&self) {
+    pub fn run(&self) -> Maybe<()> {
+        if self.lacks_result() {
+            return Err(self.fail_without_result());
+        }
         self.begin();
         chain::run(&Python, self);
+        Ok(())
     }
 
     /// `unpause()`.
@@ -144,7 +192,7 @@ impl Deferred {
                 self.object()
                     .call_method(&names().run_callbacks, [ptr::null_mut()])?;
             } else {
-                self.run();
+                self.run()?;
             }
         }
         Ok(())
@@ -164,10 +212,12 @@ impl Deferred {
     pub fn cancel(&self) -> Maybe<()> {
         let mut current = self.clone();
         while current.with(|state| state.is_called()) {
-            let outcome = current.with(|state| state.outcome().cloned());
-            let Some(outcome) = outcome.filter(|outcome| kind(outcome) == Kind::Deferred) else {
-                return Ok(());
+            let Some(outcome) = current.with(|state| state.outcome().cloned()) else {
+                return Err(attributes::no_attribute(&current, "result"));
             };
+            if kind(&outcome) != Kind::Deferred {
+                return Ok(());
+            }
             // SAFETY: its kind has just been looked at.
             current = unsafe { Self::from_object(outcome) };
             if current.overrides(Method::Cancel) {
@@ -182,7 +232,7 @@ impl Deferred {
 
     fn cancel_unfired(&self) -> Maybe<()> {
         match self.with(|state| state.canceller().cloned()) {
-            Some(canceller) if coroutine::is_driver(&canceller) => {
+            Some(canceller) if coroutine::is_status(&canceller) => {
                 coroutine::cancel(&canceller, self)?;
             }
             Some(canceller) if canceller.is_true()? => {
@@ -194,12 +244,7 @@ impl Deferred {
             return Ok(());
         }
         let failure = failure::from_value(&twisted().cancelled_error.call(&[])?)?;
-        if self.overrides(Method::Errback) {
-            let arguments = [ptr::null_mut(), failure.as_ptr()];
-            self.object().call_method(&names().errback, arguments)?;
-            return Ok(());
-        }
-        self.errback(Some(&failure))
+        self.call_errback(Some(&failure))
     }
 
     /// `_callbacks`: the links as a list, which they stay ever after.
@@ -217,9 +262,34 @@ impl Deferred {
         Ok(list)
     }
 
+    /// Puts a list in the place of the links.
+    pub fn set_callbacks(&self, list: Obj) {
+        let listed = Entries::Listed(list);
+        drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
+    }
+
+    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`.
+    #[cold]
+    fn make_by_call(canceller: Option<&Obj>) -> Maybe<Self> {
+        let class = &classes().deferred;
+        let object = match canceller {
+            Some(canceller) => class.call(&[canceller.as_ptr()]),
+            None => class.call(&[]),
+        }?;
+        Self::of(&object).ok_or_else(|| type_error("Deferred() has not made a Deferred"))
+    }
+
     /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
     #[inline(always)]
     pub fn fired(outcome: Obj) -> Maybe<Self> {
+        if !methods::is_original() {
+            let deferred = Self::make_by_call(None)?;
+            drop(deferred.with(|state| {
+                state.set_called(true);
+                state.replace_outcome(Some(outcome))
+            }));
+            return Ok(deferred);
+        }
         let deferred = Self::new(State::fired(outcome))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
@@ -230,6 +300,9 @@ impl Deferred {
     /// A Deferred that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
+        if !methods::is_original() {
+            return Self::make_by_call(canceller.as_ref());
+        }
         let deferred = Self::new(State::new(canceller))?;
         if deferred.debug() {
             debug::note_creator(&deferred)?;
@@ -240,7 +313,7 @@ impl Deferred {
     /// A Deferred that has failed; Twisted's `fail`.
     pub fn failed(fail: Option<&Obj>) -> Maybe<Self> {
         let deferred = Self::unfired(None)?;
-        deferred.errback(fail)?;
+        deferred.call_errback(fail)?;
         Ok(deferred)
     }
 }

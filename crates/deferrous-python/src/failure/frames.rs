@@ -1,13 +1,16 @@
 //! The frames of Twisted's own functions, which tracebacks start with.
 //!
-//! They are found once, by `deferrous._frames`. A frame that has ended can be in any number of
-//! tracebacks.
+//! Where they are is found once, by `deferrous._frames`. A frame that never ran can be in any number
+//! of tracebacks.
 
-use std::{ptr, sync::OnceLock};
+use std::{ffi::CString, ptr, sync::OnceLock};
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raised, set_aside};
+use crate::{
+    python::{Attached, Maybe, Obj, Raised, set_aside},
+    twisted::import,
+};
 
 /// Where an exception has passed through Twisted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub enum Place {
 
 /// One entry of a traceback, without those after it.
 struct Entry {
+    code: Obj,
+    globals: Obj,
     frame: Obj,
     instruction: Obj,
     line: Obj,
@@ -43,19 +48,14 @@ struct Frames {
     throw: Vec<Entry>,
     await_: Vec<Entry>,
     wait: Vec<Entry>,
+    execute_of_run: Obj,
 }
 
 static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
 
 /// Finds the frames.
 pub fn load() -> Maybe<()> {
-    let module = Obj::name("deferrous._frames")?;
-    // SAFETY: the name is alive; a module that is not the top one is found among those imported.
-    let module = unsafe {
-        let name = module.as_ptr();
-        drop(Obj::owned(ffi::PyImport_Import(name))?);
-        Obj::owned(ffi::PyImport_GetModule(name))?
-    };
+    let module = import("deferrous._frames")?;
     let found = module.get("find")?.call(&[])?;
     let entries = |names: &[&str]| -> Maybe<Vec<Entry>> {
         names.iter().map(|name| entry(&found, name)).collect()
@@ -68,6 +68,7 @@ pub fn load() -> Maybe<()> {
         throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
         await_: entries(&["raiseException", "__iter__"])?,
         wait: entries(&["wait"])?,
+        execute_of_run: module.get("execute_of_run")?.call(&[])?,
     };
     let _ = FRAMES.set(Attached(frames));
     Ok(())
@@ -79,11 +80,49 @@ fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
     let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
     // SAFETY: the tuple is alive.
     let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
+    let (code, globals) = (item(0)?, item(1)?);
     Ok(Entry {
-        frame: item(0)?,
-        instruction: item(1)?,
-        line: item(2)?,
+        frame: frame(&code, &globals, None)?,
+        code,
+        globals,
+        instruction: item(2)?,
+        line: item(3)?,
     })
+}
+
+/// A frame that never runs, with variables if its code lets it have those that it is given.
+fn frame(code: &Obj, globals: &Obj, variables: Option<&Obj>) -> Maybe {
+    let variables = variables.map_or(ptr::null_mut(), Obj::as_ptr);
+    // SAFETY: the code and the globals are those of a function, and this thread is attached.
+    unsafe {
+        let thread = ffi::PyThreadState_Get();
+        let code = code.as_ptr().cast();
+        Obj::owned(ffi::PyFrame_New(thread, code, globals.as_ptr(), variables).cast())
+    }
+}
+
+/// The same code, but one whose frames keep their variables in a dict.
+fn with_dict(code: &Obj) -> Maybe {
+    let (file, name) = (
+        code.get("co_filename")?.to_text()?,
+        code.get("co_name")?.to_text()?,
+    );
+    let first = code.get("co_firstlineno")?;
+    let text = |text: String| CString::new(text).unwrap_or_default();
+    let (file, name) = (text(file), text(name));
+    // SAFETY: the texts end with a zero.
+    unsafe {
+        let first = ffi::PyLong_AsLong(first.as_ptr());
+        let first = std::ffi::c_int::try_from(first).unwrap_or_default();
+        Obj::owned(ffi::PyCode_NewEmpty(file.as_ptr(), name.as_ptr(), first).cast())
+    }
+}
+
+/// What warnings need of the function inside `run` of Twisted's locks.
+pub fn execute_of_run() -> Obj {
+    FRAMES
+        .get()
+        .map_or_else(Obj::none, |Attached(frames)| frames.execute_of_run.clone())
 }
 
 impl Place {
@@ -107,14 +146,36 @@ impl Place {
 /// Notes in the traceback of `exception` that it has passed through `place`.
 pub fn pass(exception: &Obj, place: Place) {
     for entry in place.entries() {
-        if prepend(exception, entry).is_err() {
+        if prepend(exception, entry, &entry.frame).is_err() {
             // A traceback that lacks an entry is better than another exception.
             drop(set_aside());
         }
     }
 }
 
-fn prepend(exception: &Obj, entry: &Entry) -> Maybe<()> {
+/// The same for a failure that captures the variables of frames: `owner` is the function's `self`.
+#[cold]
+pub fn pass_with(exception: &Obj, place: Place, owner: &Obj) {
+    for entry in place.entries() {
+        let made = with_dict(&entry.code).and_then(|code| {
+            // SAFETY: the thread is attached.
+            let variables = unsafe { Obj::owned(ffi::PyDict_New()) }?;
+            let name = Obj::name("self")?;
+            // SAFETY: the dict, the name and the object are alive.
+            unsafe { ffi::PyDict_SetItem(variables.as_ptr(), name.as_ptr(), owner.as_ptr()) };
+            prepend(
+                exception,
+                entry,
+                &frame(&code, &entry.globals, Some(&variables))?,
+            )
+        });
+        if made.is_err() {
+            drop(set_aside());
+        }
+    }
+}
+
+fn prepend(exception: &Obj, entry: &Entry, frame: &Obj) -> Maybe<()> {
     // SAFETY: the exception is alive; no traceback is null, without an exception being set.
     let rest = unsafe { Obj::owned(ffi::PyException_GetTraceback(exception.as_ptr())) }
         .unwrap_or_else(|Raised| Obj::none());
@@ -123,7 +184,7 @@ fn prepend(exception: &Obj, entry: &Entry) -> Maybe<()> {
     let traceback = class.call_with_room([
         ptr::null_mut(),
         rest.as_ptr(),
-        entry.frame.as_ptr(),
+        frame.as_ptr(),
         entry.instruction.as_ptr(),
         entry.line.as_ptr(),
     ])?;

@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub use check::methods;
-pub use frames::{Place, load, pass};
+use frames::pass_with;
+pub use frames::{Place, execute_of_run, load, pass};
 
 /// The version tag of the class when its `__init__` was last seen to be Twisted's.
 static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));
@@ -49,9 +50,15 @@ fn look_again(class: *mut ffi::PyTypeObject) -> bool {
 
 /// The failure of the exception that has been raised; Twisted's `Failure(captureVars=...)` in an
 /// exception handler. `place` is the function of Twisted that handles it.
-pub fn from_raised(raised: Raised, capture: bool, place: Place) -> Obj {
+///
+/// In debug mode, the variables of frames are captured; `owner` is what that function has as `self`.
+pub fn from_raised(raised: Raised, owner: Option<Obj>, place: Place) -> Obj {
     let exception = take_raised(raised);
-    pass(&exception, place);
+    let capture = owner.is_some();
+    match owner {
+        Some(owner) => pass_with(&exception, place, &owner),
+        None => pass(&exception, place),
+    }
     if is_original()
         && !is_failure(&exception)
         && let Ok(failure) = build(&exception, None, capture)
@@ -100,7 +107,7 @@ pub fn cancelled() -> Obj {
         .cancelled_error
         .call(&[])
         .and_then(|error| from_value(&error))
-        .unwrap_or_else(|raised| from_raised(raised, false, Place::RunCallbacks))
+        .unwrap_or_else(|raised| from_raised(raised, None, Place::RunCallbacks))
 }
 
 fn is_failure(exception: &Obj) -> bool {

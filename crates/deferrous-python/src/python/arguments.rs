@@ -71,7 +71,8 @@ impl<const N: usize> Signature<N> {
         let count = count.unsigned_abs();
         let mut bound = [ptr::null_mut(); N];
         if count > N {
-            return Err(self.too_many(count));
+            // SAFETY: the values of keywords follow the positional arguments.
+            return Err(unsafe { self.too_many(arguments.add(count), count, names) });
         }
         for (at, place) in bound.iter_mut().enumerate().take(count) {
             // SAFETY: there are `count` arguments.
@@ -107,9 +108,26 @@ impl<const N: usize> Signature<N> {
         Ok(())
     }
 
+    /// Complains of too many arguments, or of a keyword that is not known, which comes first.
+    ///
+    /// # Safety
+    ///
+    /// As for [`keywords`].
     #[cold]
-    fn too_many(&self, given: usize) -> Raised {
+    unsafe fn too_many(&self, values: *const Raw, given: usize, names: Raw) -> Raised {
         let function = self.function;
+        // SAFETY: as the caller says.
+        for (name, _) in unsafe { keywords(values, names) } {
+            match text(name) {
+                Ok(name) if !self.names.contains(&name) => {
+                    return type_error(&format!(
+                        "{function}() got an unexpected keyword argument '{name}'"
+                    ));
+                }
+                Ok(_) => {}
+                Err(raised) => return raised,
+            }
+        }
         let (takes, given) = (N + 1, given + 1);
         let takes = if self.required == N {
             format!(

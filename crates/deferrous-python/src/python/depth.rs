@@ -9,6 +9,9 @@ use super::{Maybe, raise};
 /// The interpreter's own limit is about as much, and a thread's stack has room for many times that.
 const DEEPEST: u32 = 1000;
 
+/// How deep Twisted's own functions come before they reach that limit: each level is several calls.
+const DEEPEST_AS_PYTHON: u32 = 300;
+
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
@@ -32,4 +35,16 @@ pub fn deeper<T>(body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
     let result = body();
     DEPTH.set(depth);
     result
+}
+
+/// Runs `body` one level deeper, unless that is deeper than Python code could be.
+pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
+    let depth = DEPTH.get();
+    if depth >= DEEPEST_AS_PYTHON {
+        return None;
+    }
+    DEPTH.set(depth + 1);
+    let result = body();
+    DEPTH.set(depth);
+    Some(result)
 }

@@ -5,9 +5,18 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, fire, fired, pop_first, require, wait};
+use super::{Primitive, called, fire, pop_first, require, wait};
 
 /// A lock for programs that wait by Deferreds.
+///
+///     >>> from twisted.internet.defer import Deferred, DeferredLock
+///     >>> lock, first = DeferredLock(), Deferred()
+///     >>> done = lock.run(lambda: first), lock.run(print, "my turn")
+///     >>> first.callback(None)
+///     my turn
+///
+/// In a coroutine, `async with lock:` takes it. It belongs to the thread that runs the reactor: it is a
+/// lock between Deferreds, and not between threads. Twisted has it by the same name.
 #[pyclass(extends = Primitive, subclass, module = "twisted.internet.defer")]
 pub struct DeferredLock {
     /// Whether somebody has the lock.
@@ -18,7 +27,7 @@ pub struct DeferredLock {
 #[pymethods]
 impl DeferredLock {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
@@ -30,17 +39,20 @@ impl DeferredLock {
     /// Nobody has the lock.
     fn __init__(&self) {}
 
-    /// Wait for the lock: a Deferred that fires with it.
+    /// Wait for the lock: a Deferred that fires with it. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if slf.borrow().locked {
             let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
             return wait(slf, "_cancelAcquire", &waiting);
         }
         slf.borrow_mut().locked = true;
-        fired(slf)
+        called(slf)
     }
 
     /// Give the lock to the one that has waited longest.
+    ///
+    /// Raises:
+    ///     AssertionError: nobody has the lock.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         require(slf.borrow().locked, "Tried to release an unlocked lock")?;
         slf.borrow_mut().locked = false;

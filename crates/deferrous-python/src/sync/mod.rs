@@ -9,7 +9,7 @@ mod queue;
 mod semaphore;
 
 pub use lock::DeferredLock;
-pub use primitive::Primitive;
+pub use primitive::{Primitive, is_execute};
 pub use queue::DeferredQueue;
 pub use semaphore::DeferredSemaphore;
 
@@ -41,6 +41,14 @@ fn bound(py: Python<'_>, object: Obj) -> Bound<'_, PyAny> {
 fn fired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
     raised(py, Deferred::fired(obj(result))).map(|deferred| bound(py, deferred.into_object()))
+}
+
+/// The same, fired by a call of `callback`, which debug mode notes.
+fn called<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = result.py();
+    let deferred = raised(py, Deferred::unfired(None))?;
+    raised(py, deferred.call_callback(obj(result)))?;
+    Ok(bound(py, deferred.into_object()))
 }
 
 /// A Deferred at the end of `waiting`. Cancelling it calls the method `canceller` of `owner`.

@@ -43,10 +43,14 @@ impl Primitive {
 
 #[pymethods]
 impl Primitive {
-    /// Wait for the turn, call, and give the turn on when the result is there.
+    /// Wait for the turn, call something, and give the turn on when the result is there.
     ///
-    /// Returns a Deferred of the result.
-    #[pyo3(signature = (*args, **kwargs))]
+    /// Args:
+    ///     f: called with the other arguments. It may return a Deferred or a coroutine.
+    ///
+    /// Returns:
+    ///     a Deferred of its result.
+    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, f, /, *args, **kwargs)")]
     fn run<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
@@ -64,8 +68,7 @@ impl Primitive {
         let execute = raised(py, execute_later(&call))?;
         match Deferred::of(&obj(&acquired)) {
             Some(deferred) => {
-                raised(py, deferred.add(Link::plain(execute, Side::Callback)))?;
-                Ok(acquired)
+                raised(py, deferred.call_add_callback(execute)).map(|object| bound(py, object))
             }
             None => acquired.call_method1("addCallback", (bound(py, execute),)),
         }
@@ -81,10 +84,12 @@ impl Primitive {
         Ok(r)
     }
 
+    /// Wait for the turn.
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.call_method0("acquire")
     }
 
+    /// Give the turn on. An exception is not held back.
     fn __aexit__<'py>(
         slf: &Bound<'py, Self>,
         _exc_type: &Bound<'py, PyAny>,
@@ -125,6 +130,16 @@ fn execute_later(call: &Obj) -> Maybe {
             call.as_ptr(),
             ptr::null_mut(),
         ))
+    }
+}
+
+/// Whether a callable is one of these: the function that warnings name is Twisted's then.
+pub fn is_execute(callable: &Obj) -> bool {
+    // SAFETY: the object is alive, and looked at as a builtin function only if it is one.
+    unsafe {
+        ptr::eq(callable.class(), &raw mut ffi::PyCFunction_Type)
+            && ffi::PyCFunction_GetFunction(callable.as_ptr())
+                .is_some_and(|function| ptr::eq(function as *const (), execute as *const ()))
     }
 }
 

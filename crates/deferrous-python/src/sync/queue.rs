@@ -11,6 +11,18 @@ use super::{fire, fired, pop_first, raised, wait};
 use crate::python::Obj;
 
 /// A queue for programs that wait by Deferreds.
+///
+///     >>> from twisted.internet.defer import DeferredQueue
+///     >>> queue = DeferredQueue()
+///     >>> waits = queue.get().addCallback(print)
+///     >>> queue.put("an object")
+///     an object
+///
+/// It belongs to the thread that runs the reactor. Twisted has it by the same name.
+///
+/// Args:
+///     size: how many objects it keeps; None for any number.
+///     backlog: how many may wait for one; None for any number.
 #[pyclass(subclass, dict, weakref, module = "twisted.internet.defer")]
 pub struct DeferredQueue {
     /// The Deferreds of those who wait for an object.
@@ -46,7 +58,7 @@ fn error(py: Python<'_>, name: &str) -> PyErr {
 #[pymethods]
 impl DeferredQueue {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(size=None, backlog=None)")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
@@ -67,7 +79,9 @@ impl DeferredQueue {
         self.backlog = backlog.unwrap_or_else(|| py.None());
     }
 
+    /// DeferredQueue[T], for annotations.
     #[classmethod]
+    #[pyo3(signature = (item, /))]
     fn __class_getitem__<'py>(
         class: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
@@ -78,8 +92,10 @@ impl DeferredQueue {
         raised(py, alias).map(|alias| super::bound(py, alias))
     }
 
-    /// Give an object to the one that has waited longest, or keep it. Raises QueueOverflow if there
-    /// is no room.
+    /// Give an object to the one that has waited longest, or keep it.
+    ///
+    /// Raises:
+    ///     QueueOverflow: nobody waits, and `size` objects are kept already.
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         let waiting = slf.borrow().waiting.bind(py).clone();
@@ -99,7 +115,10 @@ impl DeferredQueue {
         }
     }
 
-    /// Wait for an object: a Deferred that fires with it. Raises QueueUnderflow if too many wait.
+    /// Wait for an object: a Deferred that fires with it. Cancelling that gives the place up.
+    ///
+    /// Raises:
+    ///     QueueUnderflow: there is no object, and `backlog` others wait already.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let pending = slf.borrow().pending.bind(py).clone();

@@ -6,9 +6,18 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, fire, fired, pop_first, require, wait};
+use super::{Primitive, called, fire, pop_first, require, wait};
 
 /// A number of tokens for programs that wait by Deferreds.
+///
+/// It is used as a DeferredLock is, and belongs to the thread that runs the reactor. Twisted has it by the
+/// same name.
+///
+/// Args:
+///     tokens: how many may have one at a time.
+///
+/// Raises:
+///     ValueError: that is less than one.
 #[pyclass(extends = Primitive, subclass, module = "twisted.internet.defer")]
 pub struct DeferredSemaphore {
     /// How many may have a token.
@@ -22,7 +31,7 @@ pub struct DeferredSemaphore {
 #[pymethods]
 impl DeferredSemaphore {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(tokens)")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
@@ -46,7 +55,7 @@ impl DeferredSemaphore {
         Ok(())
     }
 
-    /// Wait for a token: a Deferred that fires with the semaphore.
+    /// Wait for a token: a Deferred that fires with the semaphore. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let tokens = slf.borrow().tokens;
         require(
@@ -58,10 +67,13 @@ impl DeferredSemaphore {
             return wait(slf, "_cancelAcquire", &waiting);
         }
         slf.borrow_mut().tokens = tokens - 1;
-        fired(slf)
+        called(slf)
     }
 
     /// Give a token to the one that has waited longest, or back.
+    ///
+    /// Raises:
+    ///     AssertionError: all tokens are back.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (tokens, limit) = (slf.borrow().tokens, slf.borrow().limit);
         require(

@@ -169,6 +169,9 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
             Next::Returned(Step::Chain(inner)) => chain(host, &current, &inner, hand),
             Next::Returned(Step::Forward(to)) => forward(host, &mut below, &mut current, to, hand),
             Next::Resume { outer, more } => {
+                if H::TO_THE_LETTER && host.same(&current, &outer) {
+                    *hand = host.nothing();
+                }
                 let (kept, next) = host.with(&outer, |state| {
                     (state.stop_waiting(), state.enter(host, hand))
                 });
@@ -259,6 +262,9 @@ fn descend<H: Host>(
 ) {
     let finished = mem::replace(current, cell);
     if more {
+        if H::TO_THE_LETTER {
+            host.settled(&finished);
+        }
         below.push(Unfinished {
             cell: finished,
             is_running: false,

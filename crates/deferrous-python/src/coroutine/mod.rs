@@ -1,8 +1,10 @@
 //! What runs generators and coroutines over Deferreds: `inlineCallbacks`, `ensureDeferred` and
 //! `Deferred.fromCoroutine`.
 //!
-//! A driver sends the result of each Deferred into the generator that waits for it. It is the
-//! canceller of the Deferred that stands for the whole, and a link of the one that is waited for.
+//! A driver sends the result of each Deferred into the generator that waits for it. It is a link of
+//! the one that is waited for, and of nothing else: a generator ends with what it waits for.
+
+mod status;
 
 use std::{
     cell::UnsafeCell,
@@ -16,13 +18,13 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, kind},
-    deferred::{CALL_WITH_KEYWORDS, Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    deferred::{Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
     failure::{self, Place},
     host::Python,
     link::{Link, Shape},
     python::{
-        Attached, Context, Maybe, Obj, Raised, Raw, Room, Signature, deeper, enter, raise,
-        take_raised, type_error,
+        Attached, Context, Maybe, Obj, Raised, Raw, Room, enter, raise, reraise, take_raised,
+        type_error,
     },
     return_value,
     twisted::{names, twisted},
@@ -39,9 +41,8 @@ struct Layout {
 struct Parts {
     generator: Obj,
     context: Context,
-    /// What the generator's result goes to; another one after each cancellation.
-    deferred: Deferred,
-    waiting_on: Option<Deferred>,
+    /// What is needed to cancel it.
+    status: Obj,
     /// A link is being added: a result that comes before that has returned is put into `early`.
     is_adding: bool,
     early: Option<Obj>,
@@ -52,20 +53,16 @@ static ROOM: Room = Room::new();
 
 static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
-/// Makes the class of drivers.
+pub use status::{cancel, cancelled, is_status};
+
+/// Makes the classes.
 pub fn make_class() -> Maybe<()> {
-    let methods = vec![
-        method(
-            c"resume",
-            ONE_ARGUMENT(resume_method),
-            c"resume($self, result, /)\n--\n\nGo on with the result of what was waited for.",
-        ),
-        method(
-            c"cancel",
-            CALL_WITH_KEYWORDS(cancel_method),
-            c"cancel($self, deferred)\n--\n\nCancel what is waited for.",
-        ),
-    ];
+    status::make_class()?;
+    let methods = vec![method(
+        c"resume",
+        ONE_ARGUMENT(resume_method),
+        c"resume($self, result, /)\n--\n\nGo on with the result of what was waited for.",
+    )];
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
         slot(ffi::Py_tp_traverse, traverse as *mut c_void),
@@ -78,14 +75,6 @@ pub fn make_class() -> Maybe<()> {
     let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
     let _ = CLASS.set(Attached(class));
     Ok(())
-}
-
-/// Whether the object is a driver.
-#[inline(always)]
-pub fn is_driver(object: &Obj) -> bool {
-    CLASS
-        .get()
-        .is_some_and(|class| class.0.is(object.class().cast()))
 }
 
 /// Looks at the parts of a driver. `body` must run no Python code.
@@ -111,14 +100,15 @@ fn ended() -> Raised {
 /// Runs `generator` until it waits or ends; Twisted's `_cancellableInlineCallbacks`.
 pub fn start(generator: Obj) -> Maybe<Deferred> {
     let deferred = Deferred::unfired(None)?;
+    let status = status::new(&deferred)?;
+    deferred.with(|state| state.replace_canceller(Some(status.clone())));
     let Some(class) = CLASS.get() else {
         return Err(type_error("the module was not loaded"));
     };
     let parts = Parts {
         generator,
         context: Context::copy_current()?,
-        deferred: deferred.clone(),
-        waiting_on: None,
+        status,
         is_adding: false,
         early: None,
     };
@@ -128,9 +118,8 @@ pub fn start(generator: Obj) -> Maybe<Deferred> {
             (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
         })
     }?;
-    deferred.with(|state| state.replace_canceller(Some(driver.clone())));
-    if let Some((target, outcome)) = drive(&driver, Obj::none())? {
-        target.callback(outcome)?;
+    if let Some(end) = drive(&driver, Obj::none())? {
+        end.fire()?;
     }
     Ok(deferred)
 }
@@ -222,9 +211,36 @@ fn throw(generator: &Obj, failure: &Obj) -> Maybe<Sent> {
     Ok(Sent::Returned(take_raised(raised).getattr(&names().value)?))
 }
 
-/// Runs the generator on from `result`, until it waits. Once it has ended, says which Deferred is
-/// to be fired with what.
-fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
+/// The Deferred that the generator's result goes to.
+fn result_of(driver: &Obj) -> Maybe<Deferred> {
+    let status = with(driver, |parts| parts.status.clone())?;
+    status::with(&status, |parts| parts.deferred.clone())
+}
+
+/// What a generator has come to.
+pub struct End {
+    /// The Deferred that is to be fired.
+    pub deferred: Deferred,
+    /// What it is to be fired with.
+    pub outcome: Obj,
+    /// What ended the generator, if it was an exception: it is being handled meanwhile.
+    pub exception: Option<Obj>,
+}
+
+impl End {
+    /// Fires the Deferred.
+    pub fn fire(self) -> Maybe<()> {
+        match &self.exception {
+            None => self.deferred.call_callback(self.outcome),
+            Some(exception) => failure::handling(exception, || {
+                self.deferred.call_errback(Some(&self.outcome))
+            }),
+        }
+    }
+}
+
+/// Runs the generator on from `result`, until it waits or ends.
+fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<End>> {
     let (generator, context) = with(driver, |parts| {
         (parts.generator.clone(), parts.context.clone())
     })?;
@@ -237,7 +253,7 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
                 send(&generator, &result)
             }
         });
-        let outcome = match sent {
+        let (outcome, exception) = match sent {
             Ok(Sent::Yielded(yielded)) => match wait_for(driver, yielded)? {
                 Some(next) => {
                     result = next;
@@ -245,27 +261,34 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<(Deferred, Obj)>> {
                 }
                 None => return Ok(None),
             },
-            Ok(Sent::Returned(value)) => value,
+            Ok(Sent::Returned(value)) => (value, None),
             Err(raised) => {
                 let place = if failed { Place::Throw } else { Place::Send };
                 ended_by(driver, raised, place)?
             }
         };
-        let target = with(driver, |parts| parts.deferred.clone())?;
-        return Ok(Some((target, outcome)));
+        let deferred = result_of(driver)?;
+        return Ok(Some(End {
+            deferred,
+            outcome,
+            exception,
+        }));
     }
 }
 
-/// The outcome of a generator that an exception has ended.
+/// The outcome of a generator that an exception has ended, and that exception.
 #[cold]
-fn ended_by(driver: &Obj, raised: Raised, place: Place) -> Maybe {
+fn ended_by(driver: &Obj, raised: Raised, place: Place) -> Maybe<(Obj, Option<Obj>)> {
     // SAFETY: an exception is set, and the class is alive.
     let returned = unsafe { ffi::PyErr_ExceptionMatches(twisted().generator_return.as_ptr()) } != 0;
+    let exception = take_raised(raised);
     if returned {
-        return return_value::of(&take_raised(raised));
+        return Ok((return_value::of(&exception)?, None));
     }
-    let debug = with(driver, |parts| parts.deferred.clone())?.debug();
-    Ok(failure::from_raised(raised, debug, place))
+    let deferred = result_of(driver)?;
+    let owner = deferred.debug().then(|| deferred.into_object());
+    let failure = failure::from_raised(reraise(exception.clone()), owner, place);
+    Ok((failure, Some(exception)))
 }
 
 /// The generator has yielded something: what it goes on with, unless it has to wait.
@@ -292,6 +315,7 @@ fn wait_for_deferred(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
             .flatten()
     });
     if let Some(result) = taken {
+        deferred.begin();
         Python.settled(&deferred);
         return Ok(Some(result));
     }
@@ -314,21 +338,21 @@ fn wait_by_method(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
 /// The link has been added: either it has run already, or the generator waits.
 #[inline(always)]
 fn added(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
-    let (early, before) = with(driver, |parts| {
+    let (early, status) = with(driver, |parts| {
         parts.is_adding = false;
-        match parts.early.take() {
-            Some(early) => (Some(early), None),
-            None => (None, parts.waiting_on.replace(deferred)),
-        }
+        (parts.early.take(), parts.status.clone())
     })?;
-    drop(before);
+    if early.is_none() {
+        drop(status::with(&status, |parts| {
+            parts.waiting_on.replace(deferred)
+        })?);
+    }
     Ok(early)
 }
 
-/// What was waited for has an outcome. If that ends the generator, says which Deferred is to be
-/// fired with what.
+/// What was waited for has an outcome.
 #[inline(always)]
-pub fn resume(driver: &Obj, outcome: &Obj) -> Maybe<Option<(Deferred, Obj)>> {
+pub fn resume(driver: &Obj, outcome: &Obj) -> Maybe<Option<End>> {
     let is_early = with(driver, |parts| {
         if parts.is_adding {
             parts.is_adding = false;
@@ -343,77 +367,25 @@ pub fn resume(driver: &Obj, outcome: &Obj) -> Maybe<Option<(Deferred, Obj)>> {
     drive(driver, outcome.clone())
 }
 
-/// The canceller of the Deferred that stands for the whole.
-///
-/// The Deferred fails with an error that only its first link sees, which is put before all others.
-pub fn cancel(driver: &Obj, deferred: &Deferred) -> Maybe<()> {
-    let link = Link::cancelling(driver.clone());
-    deferred.with(|state| state.links_mut().push_front(link));
-    deferred.errback(Some(&twisted().internal_cancelled.call(&[])?))
-}
-
-/// The link that [`cancel`] adds: cancels what is waited for, and lets the Deferred wait for what
-/// the generator makes of that.
-#[cold]
-pub fn cancelled(driver: &Obj, failure: &Obj) -> Maybe {
-    let internal = twisted().internal_cancelled.as_ptr();
-    failure.call_method(&names().trap, [ptr::null_mut(), internal])?;
-    let deferred = Deferred::unfired(Some(driver.clone()))?;
-    let (before, awaited) = with(driver, |parts| {
-        let before = std::mem::replace(&mut parts.deferred, deferred.clone());
-        (before, parts.waiting_on.clone())
-    })?;
-    drop(before);
-    match awaited {
-        Some(awaited) => deeper(|| awaited.call_cancel())?,
-        // SAFETY: reading a static of the interpreter.
-        None => return Err(raise(unsafe { ffi::PyExc_AssertionError }, "")),
-    }
-    with(driver, |parts| parts.deferred.clone()).map(Deferred::into_object)
-}
-
 /// A link of this module's as programs see it.
 pub fn show(link: &Link) -> Maybe {
     link.first().get(match link.shape {
-        Shape::Cancelling => "cancel",
+        Shape::Cancelling => "cancelled",
         _ => "resume",
     })
 }
 
 /// The canceller as programs see it.
-pub fn bound_cancel(driver: &Obj) -> Maybe {
-    driver.getattr(&names().cancel)
+pub fn bound_cancel(status: &Obj) -> Maybe {
+    status.getattr(&names().cancel)
 }
 
 unsafe extern "C" fn resume_method(raw: Raw, result: Raw) -> Raw {
     // SAFETY: called by the interpreter with a driver and an object.
     enter(|| unsafe {
-        if let Some((target, outcome)) = resume(&Obj::borrowed(raw), &Obj::borrowed(result))? {
-            target.callback(outcome)?;
+        if let Some(end) = resume(&Obj::borrowed(raw), &Obj::borrowed(result))? {
+            end.fire()?;
         }
-        Ok(Obj::none())
-    })
-}
-
-const CANCEL: Signature<1> = Signature {
-    function: "cancel",
-    names: ["deferred"],
-    required: 1,
-};
-
-unsafe extern "C" fn cancel_method(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: called by the interpreter with a driver.
-    enter(|| unsafe {
-        let [deferred] = CANCEL.bind(arguments, count, names)?;
-        let Some(deferred) = Deferred::of(&Obj::borrowed(deferred)) else {
-            return Err(type_error("cancel() needs the Deferred that is cancelled"));
-        };
-        cancel(&Obj::borrowed(raw), &deferred)?;
         Ok(Obj::none())
     })
 }
@@ -430,12 +402,7 @@ unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_
         if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
             see(&parts.generator);
             see(parts.context.object());
-            see(parts.deferred.object());
-            parts
-                .waiting_on
-                .iter()
-                .map(Deferred::object)
-                .for_each(&mut see);
+            see(&parts.status);
             parts.early.iter().for_each(&mut see);
         }
         status

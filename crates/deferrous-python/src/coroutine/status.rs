@@ -1,0 +1,198 @@
+//! What cancelling a coroutine needs to know: what it waits for, and which Deferred gets its result.
+//!
+//! It is not the driver: the Deferred of the result keeps its canceller, and is not to keep the
+//! generator. That is kept by the Deferred which is waited for, and ends with it.
+
+use std::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_void},
+    ptr,
+    sync::OnceLock,
+};
+
+use pyo3::ffi;
+
+use crate::{
+    classes::Method,
+    deferred::{Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    link::Link,
+    python::{Attached, Maybe, Obj, Raw, Room, deeper, enter, raise, type_error},
+    twisted::{names, twisted},
+};
+
+/// What a status is in memory.
+#[repr(C)]
+struct Layout {
+    base: ffi::PyObject,
+    /// Gone when the collector has ended it.
+    parts: UnsafeCell<Option<Parts>>,
+}
+
+pub struct Parts {
+    /// What the generator's result goes to; another one after each cancellation.
+    pub deferred: Deferred,
+    pub waiting_on: Option<Deferred>,
+}
+
+/// The memory of those that have ended.
+static ROOM: Room = Room::new();
+
+static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
+
+/// Makes the class.
+pub fn make_class() -> Maybe<()> {
+    let methods = vec![
+        method(
+            c"cancel",
+            ONE_ARGUMENT(cancel_method),
+            c"cancel($self, deferred, /)\n--\n\nCancel what is waited for.",
+        ),
+        method(
+            c"cancelled",
+            ONE_ARGUMENT(cancelled_method),
+            c"cancelled($self, failure, /)\n--\n\nTurn the cancellation into one of what is waited for.",
+        ),
+    ];
+    let slots = vec![
+        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_methods, sealed(methods).cast()),
+    ];
+    let flags =
+        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    let name = c"twisted.internet.defer._Cancellation";
+    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
+    let _ = CLASS.set(Attached(class));
+    Ok(())
+}
+
+/// Whether the object is the canceller of a coroutine.
+#[inline(always)]
+pub fn is_status(object: &Obj) -> bool {
+    CLASS
+        .get()
+        .is_some_and(|class| class.0.is(object.class().cast()))
+}
+
+/// The status of a coroutine whose result goes to `deferred`.
+pub fn new(deferred: &Deferred) -> Maybe {
+    let Some(class) = CLASS.get() else {
+        return Err(type_error("the module was not loaded"));
+    };
+    let parts = Parts {
+        deferred: deferred.clone(),
+        waiting_on: None,
+    };
+    // SAFETY: the class is alive, and its objects come back to this room.
+    unsafe {
+        ROOM.make(class.0.as_ptr().cast(), |raw| {
+            (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
+        })
+    }
+}
+
+/// Looks at the parts. `body` must run no Python code.
+#[inline(always)]
+pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
+    // SAFETY: it is a status, and `body` does not get here again.
+    match unsafe { &mut *(*status.as_ptr().cast::<Layout>()).parts.get() } {
+        Some(parts) => Ok(body(parts)),
+        None => Err(super::ended()),
+    }
+}
+
+/// The canceller of the Deferred that stands for the whole.
+///
+/// The Deferred fails with an error that only its first link sees, which is put before all others.
+pub fn cancel(status: &Obj, deferred: &Deferred) -> Maybe<()> {
+    if deferred.overrides(Method::AddErrback) {
+        add_first_by_method(status, deferred)?;
+    } else {
+        let link = Link::cancelling(status.clone());
+        deferred.with(|state| state.links_mut().push_front(link));
+    }
+    deferred.call_errback(Some(&twisted().internal_cancelled.call(&[])?))
+}
+
+/// Adds the link before all others by a method that a program has replaced.
+#[cold]
+fn add_first_by_method(status: &Obj, deferred: &Deferred) -> Maybe<()> {
+    let others = deferred.callbacks()?;
+    // SAFETY: the thread is attached.
+    deferred.set_callbacks(unsafe { Obj::owned(ffi::PyList_New(0)) }?);
+    let cancelled = status.get("cancelled")?;
+    let arguments = [ptr::null_mut(), cancelled.as_ptr()];
+    deferred
+        .object()
+        .call_method(&names().add_errback, arguments)?;
+    let all = deferred.callbacks()?;
+    all.call_method(&Obj::name("extend")?, [ptr::null_mut(), others.as_ptr()])?;
+    Ok(())
+}
+
+/// The link that [`cancel`] adds: cancels what is waited for, and lets the Deferred wait for what
+/// the generator makes of that.
+#[cold]
+pub fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
+    let internal = twisted().internal_cancelled.as_ptr();
+    failure.call_method(&names().trap, [ptr::null_mut(), internal])?;
+    let deferred = Deferred::unfired(Some(status.clone()))?;
+    let (before, awaited) = with(status, |parts| {
+        let before = std::mem::replace(&mut parts.deferred, deferred.clone());
+        (before, parts.waiting_on.clone())
+    })?;
+    drop(before);
+    match awaited {
+        Some(awaited) => deeper(|| awaited.call_cancel())?,
+        // SAFETY: reading a static of the interpreter.
+        None => return Err(raise(unsafe { ffi::PyExc_AssertionError }, "")),
+    }
+    with(status, |parts| parts.deferred.clone()).map(Deferred::into_object)
+}
+
+unsafe extern "C" fn cancelled_method(raw: Raw, failure: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a status and an object.
+    enter(|| unsafe { cancelled(&Obj::borrowed(raw), &Obj::borrowed(failure)) })
+}
+
+unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a status and an object.
+    enter(|| unsafe {
+        let Some(deferred) = Deferred::of(&Obj::borrowed(deferred)) else {
+            return Err(type_error("cancel() needs the Deferred that is cancelled"));
+        };
+        cancel(&Obj::borrowed(raw), &deferred)?;
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    unsafe {
+        let mut status = visit((*raw).ob_type.cast(), argument);
+        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
+            for deferred in [Some(&parts.deferred), parts.waiting_on.as_ref()] {
+                if let (Some(deferred), 0) = (deferred, status) {
+                    status = visit(deferred.object().as_ptr(), argument);
+                }
+            }
+        }
+        status
+    }
+}
+
+unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: called by the collector; what is taken is dropped after.
+    drop(unsafe { (*(*raw.cast::<Layout>()).parts.get()).take() });
+    0
+}
+
+unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: called by the interpreter when nothing refers to the object any more.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        clear(raw);
+        ROOM.give_back(raw);
+    }
+}

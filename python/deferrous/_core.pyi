@@ -1,0 +1,676 @@
+# The types of the extension module. The texts are those that `help()` shows; a test compares them.
+#
+# A callback may return a value, a Deferred of one, or a Failure. What is not a plain value needs an overload
+# of its own, before the others: type checkers take a Deferred for a value otherwise.
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from types import GenericAlias, TracebackType
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    overload,
+    type_check_only,
+)
+
+from twisted.internet.defer import DebugInfo
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from typing_extensions import Never, Self, TypeVar, disjoint_base
+
+__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore", "__version__", "race"]
+
+__version__: str
+failure_methods: dict[str, Any]
+_DEFERRED_SUBCLASSES: list[type[Deferred[Any]]]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_V = TypeVar("_V")
+# What a callback that never returns a value makes of it.
+_Next = TypeVar("_Next", default=Never)
+_Other = TypeVar("_Other", default=Never)
+
+_Positional: TypeAlias = tuple[Any, ...]
+_Keywords: TypeAlias = Mapping[str, Any]
+_Call: TypeAlias = tuple[Any, _Positional, _Keywords]
+_Running: TypeAlias = Coroutine[Deferred[Any], Any, _T] | Generator[Deferred[Any], Any, _T]
+
+@type_check_only
+class _DelayedCall(Protocol):
+    def active(self) -> bool: ...
+    def cancel(self) -> object: ...
+
+# Without a plugin, type checkers do not know which classes provide an interface of zope's.
+@type_check_only
+class _Clock(Protocol):
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> _DelayedCall: ...
+
+@disjoint_base
+class Deferred(Awaitable[_T]):
+    """A result that is not there yet, and the callbacks that wait for it.
+
+    Whoever has promised the result calls `callback` or `errback`, once. Callbacks and errbacks run in
+    the order in which they were added. Each gets what the one before it returned; what that one
+    raised goes to the next errback, as a Failure. A callback that returns a Deferred makes the
+    others wait for it.
+
+        >>> from twisted.internet.defer import Deferred
+        >>> d = Deferred()
+        >>> chain = d.addCallback(int).addErrback(lambda failure: 0).addCallback(print)
+        >>> d.callback("seven")
+        0
+
+    Coroutines await it, and generators of `inlineCallbacks` yield it. If a failure is left when it is
+    destroyed, that is logged as an unhandled error.
+
+    It belongs to the thread that runs the reactor, and so do all who use it: nothing is locked. Other
+    threads use `reactor.callFromThread`. Name, methods and attributes are those of Twisted's Deferred.
+
+    Args:
+        canceller: what `cancel` calls, with the Deferred. It may fire the Deferred; if it does not,
+            the Deferred fails with CancelledError.
+    """
+
+    debug: bool
+    called: bool
+    """Whether the Deferred was fired or cancelled."""
+    paused: int
+    """How often the Deferred was paused and not unpaused; waiting counts as once."""
+    result: Any
+    """The result as it stands; absent until the Deferred is fired."""
+    _callbacks: list[tuple[_Call, _Call]]
+    """The callbacks that have not run yet, as pairs of (callable, args, kwargs)."""
+    _canceller: Callable[[Deferred[Any]], object] | None
+    """What cancel() calls."""
+    _chainedTo: Deferred[Any] | None
+    """The Deferred that this one waits for."""
+    _debugInfo: DebugInfo | None
+    """Who made and fired the Deferred, and a failure that nobody has handled."""
+    _runningCallbacks: bool
+    """Whether a callback is running."""
+    _suppressAlreadyCalled: bool
+    """Whether the next firing is ignored, since the Deferred was cancelled."""
+
+    def __init__(self, canceller: Callable[[Deferred[Any]], object] | None = None) -> None: ...
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Note a new class of Deferreds. Keywords are ignored."""
+
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias:
+        """Deferred[T], for annotations."""
+
+    def __await__(self) -> Generator[Deferred[_T], None, _T]: ...
+    def __iter__(self) -> Generator[Deferred[_T], None, _T]: ...
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, as a dict."""
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Set attributes from a dict."""
+
+    @property
+    def callbacks(self) -> list[tuple[_Call, _Call]]: ...
+    @overload
+    def addCallback(
+        self,
+        callback: Callable[Concatenate[_T, _P], Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]:
+        """Add a callback.
+
+        Args:
+            callback: called with the result, and the arguments given here. A failure passes it by.
+                What it returns is the next result; what it raises, or a Failure, goes to the errbacks.
+
+        Returns:
+            the Deferred itself.
+        """
+
+    @overload
+    def addCallback(
+        self,
+        callback: Callable[Concatenate[_T, _P], _Next | Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addErrback(
+        self,
+        errback: Callable[Concatenate[Failure, _P], Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T | _Next]:
+        """Add an errback.
+
+        Args:
+            errback: called with the Failure, and the arguments given here. A result that is no failure
+                passes it by. What it returns is the next result; what it raises, or a Failure, goes to
+                the errbacks after it.
+
+        Returns:
+            the Deferred itself.
+        """
+
+    @overload
+    def addErrback(
+        self,
+        errback: Callable[Concatenate[Failure, _P], _Next | Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T | _Next]: ...
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[_T | Failure, _P], Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]:
+        """Add a callable that is both callback and errback.
+
+        Args:
+            callback: called with the result or the Failure, and the arguments given here.
+
+        Returns:
+            the Deferred itself.
+        """
+
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[_T | Failure, _P], _Next | Deferred[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addBoth(
+        self, callback: Callable[Concatenate[_V, _P], _V], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_T]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_Next] | Failure],
+        errback: Callable[..., Deferred[_Other] | Failure] | None = None,
+        callbackArgs: _Positional | None = (),
+        callbackKeywords: _Keywords | None = {},
+        errbackArgs: _Positional | None = (),
+        errbackKeywords: _Keywords | None = {},
+    ) -> Deferred[_Next | _Other]:
+        """Add a callback and an errback, one of which is called.
+
+        Unlike with `addCallback` followed by `addErrback`, the errback does not see what the callback
+        raises.
+
+            >>> from twisted.internet.defer import fail
+            >>> d = fail(KeyError("name"))
+            >>> d.addCallbacks(print, lambda failure, text: print(text, failure.value), errbackArgs=["no"])
+            no 'name'
+            <Deferred at 0x... current result: None>
+
+        Args:
+            callback: called with a result that is no failure.
+            errback: called with a Failure; None to let it pass by.
+            callbackArgs: further positional arguments for the callback.
+            callbackKeywords: keyword arguments for the callback.
+            errbackArgs: further positional arguments for the errback.
+            errbackKeywords: keyword arguments for the errback.
+
+        Returns:
+            the Deferred itself.
+        """
+
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., Deferred[_Next] | Failure],
+        errback: Callable[..., _Other | Deferred[_Other] | Failure] | None = None,
+        callbackArgs: _Positional | None = (),
+        callbackKeywords: _Keywords | None = {},
+        errbackArgs: _Positional | None = (),
+        errbackKeywords: _Keywords | None = {},
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Next | Deferred[_Next] | Failure],
+        errback: Callable[..., Deferred[_Other] | Failure] | None = None,
+        callbackArgs: _Positional | None = (),
+        callbackKeywords: _Keywords | None = {},
+        errbackArgs: _Positional | None = (),
+        errbackKeywords: _Keywords | None = {},
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Next | Deferred[_Next] | Failure],
+        errback: Callable[..., _Other | Deferred[_Other] | Failure] | None = None,
+        callbackArgs: _Positional | None = (),
+        callbackKeywords: _Keywords | None = {},
+        errbackArgs: _Positional | None = (),
+        errbackKeywords: _Keywords | None = {},
+    ) -> Deferred[_Next | _Other]: ...
+    def addTimeout(
+        self,
+        timeout: float,
+        clock: IReactorTime | _Clock,
+        onTimeoutCancel: Callable[[_T | Failure, float], _Next | Failure] | None = None,
+    ) -> Deferred[_T | _Next]: ...
+    def callback(self, result: _T | Failure) -> None:
+        """Fire the Deferred with a result, and run its callbacks.
+
+        Args:
+            result: what the first callback gets; or a Failure, for the first errback.
+
+        Raises:
+            AlreadyCalledError: it was fired before. That changes nothing.
+        """
+
+    def errback(self, fail: Failure | BaseException | None = None) -> None:
+        """Fire the Deferred with a failure, and run its errbacks.
+
+        Args:
+            fail: a Failure, or an exception; None for the exception that is being handled.
+
+        Raises:
+            AlreadyCalledError: it was fired before. That changes nothing.
+            NoCurrentExceptionError: there is no argument, and no exception is being handled.
+        """
+
+    def pause(self) -> None:
+        """Hold the callbacks back until unpause is called as often."""
+
+    def unpause(self) -> None:
+        """End one pause; with the last one, run the callbacks that have queued up."""
+
+    def cancel(self) -> None:
+        """Give up what the Deferred stands for.
+
+        Before it is fired, the canceller is called; if that does not fire it, it fails with
+        CancelledError. Without a canceller, the one firing that follows is ignored. While it waits for
+        another Deferred, that one is cancelled. After that, nothing happens.
+
+        Raises:
+            whatever the canceller raises.
+        """
+
+    def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
+        """Fire another Deferred with the result of this one, which is left with None.
+
+        Args:
+            d: the other one. Firing or cancelling it does nothing to this one.
+
+        Returns:
+            the Deferred itself.
+        """
+
+    @classmethod
+    def fromCoroutine(cls, coro: _Running[_V]) -> Deferred[_V]:
+        """Run a coroutine that awaits Deferreds, until it first waits.
+
+        Args:
+            coro: the coroutine, or a generator that yields Deferreds.
+
+        Returns:
+            a Deferred of what the coroutine returns or raises. Cancelling it cancels what the coroutine
+            waits for.
+
+        Raises:
+            NotACoroutineError: it is something else.
+        """
+
+    @classmethod
+    def fromFuture(cls, future: Future[_V]) -> Deferred[_V]: ...
+    def asFuture(self, loop: AbstractEventLoop) -> Future[_T]: ...
+    def _startRunCallbacks(self, result: Any) -> None:
+        """What callback and errback end in."""
+
+    def _runCallbacks(self) -> None:
+        """Run the callbacks that may run."""
+
+    def _continuation(self) -> tuple[_Call, _Call]:
+        """The entry that a Deferred which is waited for keeps."""
+
+# Its result depends on an argument, so the class is generic in the result.
+@disjoint_base
+class DeferredList(Deferred[_T]):
+    """A Deferred of the results of several.
+
+        >>> from twisted.internet.defer import DeferredList, fail, succeed
+        >>> both = [succeed("a"), fail(KeyError("b"))]
+        >>> for success, result in DeferredList(both, consumeErrors=True).result:
+        ...     print(success, result if success else result.value)
+        True a
+        False 'b'
+
+    Its result is a list of (success, result), one for each Deferred, when all have fired. The Deferreds
+    keep their own results, and go on with callbacks that are added to them later.
+
+    It belongs to the thread that runs the reactor, as every Deferred. Twisted has it by the same name.
+
+    Args:
+        deferredList: the Deferreds.
+        fireOnOneCallback: fire with (result, index) as soon as one of them has a result.
+        fireOnOneErrback: fail with FirstError as soon as one of them fails.
+        consumeErrors: leave the Deferreds that fail with None, so that nobody else has to handle that.
+    """
+
+    _deferredList: list[Deferred[Any]]
+    """The Deferreds."""
+    resultList: list[tuple[bool, Any] | None]
+    """The results so far: None, or (success, result)."""
+    fireOnOneCallback: bool
+    """Whether the first result fires the list."""
+    fireOnOneErrback: bool
+    """Whether the first failure fires the list."""
+    consumeErrors: bool
+    """Whether the Deferreds are left without their failures."""
+    finishedCount: int
+    """How many Deferreds have fired."""
+
+    @overload
+    def __init__(
+        self: DeferredList[tuple[_V, int]],
+        deferredList: Iterable[Deferred[_V]],
+        fireOnOneCallback: Literal[True],
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DeferredList[list[tuple[bool, _V]]],
+        deferredList: Iterable[Deferred[_V]],
+        fireOnOneCallback: Literal[False] = False,
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DeferredList[Any],
+        deferredList: Iterable[Deferred[Any]],
+        fireOnOneCallback: bool,
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    def cancel(self) -> None:
+        """Cancel every Deferred of the list, unless the list has fired.
+
+        What a canceller raises is logged.
+        """
+
+    def _cbDeferred(self, result: _V, index: int, succeeded: bool) -> _V | None:
+        """One of the Deferreds has fired."""
+
+def succeed(result: _T) -> Deferred[_T]:
+    """Make a Deferred that has been fired.
+
+    Args:
+        result: its result.
+
+    Returns:
+        the Deferred, for the thread that runs the reactor.
+    """
+
+def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
+    """Make a Deferred that has failed.
+
+    Args:
+        result: a Failure, or an exception; None for the exception that is being handled.
+
+    Returns:
+        the Deferred, for the thread that runs the reactor.
+
+    Raises:
+        NoCurrentExceptionError: there is no argument, and no exception is being handled.
+    """
+
+def execute(callable: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+    """Call something in this thread, and make a Deferred of what comes of it.
+
+    Args:
+        callable: called with the other arguments.
+
+    Returns:
+        a Deferred that has been fired with what was returned, or has failed with what was raised.
+    """
+
+@overload
+def maybeDeferred(
+    f: Callable[_P, Deferred[_T] | Coroutine[Deferred[Any], Any, _T] | Failure],
+    /,
+    *args: _P.args,
+    **kwargs: _P.kwargs,
+) -> Deferred[_T]:
+    """Call something in this thread, and return a Deferred, whatever comes of it.
+
+    Args:
+        f: called with the other arguments.
+
+    Returns:
+        the Deferred that was returned; or a Deferred of the coroutine, the Failure or the value that
+        was; or one that has failed with what was raised.
+    """
+
+@overload
+def maybeDeferred(
+    f: Callable[_P, _T | Deferred[_T] | Coroutine[Deferred[Any], Any, _T] | Failure],
+    /,
+    *args: _P.args,
+    **kwargs: _P.kwargs,
+) -> Deferred[_T]: ...
+def ensureDeferred(coro: _Running[_T] | Deferred[_T]) -> Deferred[_T]:
+    """Run a coroutine that awaits Deferreds, until it first waits.
+
+        >>> from twisted.internet.defer import Deferred, ensureDeferred
+        >>> async def increment(d):
+        ...     return await d + 1
+        >>> d = Deferred()
+        >>> done = ensureDeferred(increment(d)).addCallback(print)
+        >>> d.callback(41)
+        42
+
+    Args:
+        coro: the coroutine, or a generator that yields Deferreds. A Deferred is returned as it is.
+
+    Returns:
+        a Deferred of what the coroutine returns or raises. Cancelling it cancels what the coroutine waits
+        for. The coroutine goes on in the thread that fires that: the one that runs the reactor.
+
+    Raises:
+        NotACoroutineError: it is something else.
+    """
+
+def gatherResults(deferredList: Iterable[Deferred[_T]], consumeErrors: bool = False) -> Deferred[list[_T]]:
+    """Make a Deferred of the list of the results of several.
+
+    Args:
+        deferredList: the Deferreds.
+        consumeErrors: leave those that fail with None, so that nobody else has to handle that.
+
+    Returns:
+        a Deferred, for the thread that runs the reactor. It fails with FirstError as soon as one of them
+        fails. Cancelling it cancels them all.
+    """
+
+def race(ds: Iterable[Deferred[_T]]) -> Deferred[tuple[int, _T]]:
+    """Make a Deferred of the first result of several; the others are cancelled.
+
+    Args:
+        ds: the Deferreds.
+
+    Returns:
+        a Deferred of (index, result), for the thread that runs the reactor. It fails with FailureGroup if
+        they all fail. Cancelling it cancels them all.
+    """
+
+def _parseDeferredListResult(
+    resultList: list[tuple[bool, _T]], fireOnOneErrback: bool = False, /
+) -> list[_T]:
+    """The results of a DeferredList without the flags."""
+
+def _cancellableInlineCallbacks(gen: _Running[_T]) -> Deferred[_T]:
+    """Run a generator over Deferreds; returns a Deferred of its result."""
+
+@type_check_only
+@disjoint_base
+class _Primitive:
+    """The base of locks and semaphores."""
+
+    waiting: list[Deferred[Self]]
+    """The Deferreds of those who wait for their turn."""
+
+    @overload
+    def run(
+        self,
+        f: Callable[_P, Deferred[_T] | Coroutine[Deferred[Any], Any, _T] | Failure],
+        /,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T]:
+        """Wait for the turn, call something, and give the turn on when the result is there.
+
+        Args:
+            f: called with the other arguments. It may return a Deferred or a coroutine.
+
+        Returns:
+            a Deferred of its result.
+        """
+
+    @overload
+    def run(
+        self,
+        f: Callable[_P, _T | Deferred[_T] | Coroutine[Deferred[Any], Any, _T] | Failure],
+        /,
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T]: ...
+    def __aenter__(self) -> Deferred[Self]:
+        """Wait for the turn."""
+
+    def __aexit__(
+        self,
+        _exc_type: type[BaseException] | None,
+        _exc_value: BaseException | None,
+        _traceback: TracebackType | None,
+        /,
+    ) -> Deferred[Literal[False]]:
+        """Give the turn on. An exception is not held back."""
+
+    def _releaseAndReturn(self, r: _V) -> _V:
+        """Give the turn on, and return the argument."""
+
+@disjoint_base
+class DeferredLock(_Primitive):
+    """A lock for programs that wait by Deferreds.
+
+        >>> from twisted.internet.defer import Deferred, DeferredLock
+        >>> lock, first = DeferredLock(), Deferred()
+        >>> done = lock.run(lambda: first), lock.run(print, "my turn")
+        >>> first.callback(None)
+        my turn
+
+    In a coroutine, `async with lock:` takes it. It belongs to the thread that runs the reactor: it is a
+    lock between Deferreds, and not between threads. Twisted has it by the same name.
+    """
+
+    locked: bool
+    """Whether somebody has the lock."""
+
+    def __init__(self) -> None: ...
+    def acquire(self) -> Deferred[Self]:
+        """Wait for the lock: a Deferred that fires with it. Cancelling that gives the place up."""
+
+    def release(self) -> None:
+        """Give the lock to the one that has waited longest.
+
+        Raises:
+            AssertionError: nobody has the lock.
+        """
+
+    def _cancelAcquire(self, d: Deferred[Self]) -> None:
+        """One that waits was cancelled."""
+
+@disjoint_base
+class DeferredSemaphore(_Primitive):
+    """A number of tokens for programs that wait by Deferreds.
+
+    It is used as a DeferredLock is, and belongs to the thread that runs the reactor. Twisted has it by the
+    same name.
+
+    Args:
+        tokens: how many may have one at a time.
+
+    Raises:
+        ValueError: that is less than one.
+    """
+
+    limit: int
+    """How many may have a token."""
+    tokens: int
+    """How many tokens are left."""
+
+    def __init__(self, tokens: int) -> None: ...
+    def acquire(self) -> Deferred[Self]:
+        """Wait for a token: a Deferred that fires with the semaphore. Cancelling that gives the place up."""
+
+    def release(self) -> None:
+        """Give a token to the one that has waited longest, or back.
+
+        Raises:
+            AssertionError: all tokens are back.
+        """
+
+    def _cancelAcquire(self, d: Deferred[Self]) -> None:
+        """One that waits was cancelled."""
+
+@disjoint_base
+class DeferredQueue(Generic[_T]):
+    """A queue for programs that wait by Deferreds.
+
+        >>> from twisted.internet.defer import DeferredQueue
+        >>> queue = DeferredQueue()
+        >>> waits = queue.get().addCallback(print)
+        >>> queue.put("an object")
+        an object
+
+    It belongs to the thread that runs the reactor. Twisted has it by the same name.
+
+    Args:
+        size: how many objects it keeps; None for any number.
+        backlog: how many may wait for one; None for any number.
+    """
+
+    waiting: list[Deferred[_T]]
+    """The Deferreds of those who wait for an object."""
+    pending: list[_T]
+    """The objects that nobody has taken yet."""
+    size: int | None
+    """How many objects there may be; None for any number."""
+    backlog: int | None
+    """How many may wait; None for any number."""
+
+    def __init__(self, size: int | None = None, backlog: int | None = None) -> None: ...
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias:
+        """DeferredQueue[T], for annotations."""
+
+    def put(self, obj: _T) -> None:
+        """Give an object to the one that has waited longest, or keep it.
+
+        Raises:
+            QueueOverflow: nobody waits, and `size` objects are kept already.
+        """
+
+    def get(self) -> Deferred[_T]:
+        """Wait for an object: a Deferred that fires with it. Cancelling that gives the place up.
+
+        Raises:
+            QueueUnderflow: there is no object, and `backlog` others wait already.
+        """
+
+    def _cancelGet(self, d: Deferred[_T]) -> None:
+        """One that waits was cancelled."""

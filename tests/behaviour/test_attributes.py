@@ -1,0 +1,214 @@
+"""What can be read from a Deferred, set on it and taken from it."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Awaitable, Iterable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.faces import queue_name
+from tests.helpers import Oops, handled, outcome, raising, same
+
+
+def test_a_new_one(face: ModuleType) -> None:
+    """Before it fires there is no result, and everything else has its default."""
+    deferred = face.Deferred()
+    assert (deferred.called, deferred.paused) == (False, 0)
+    assert deferred._debugInfo is None
+    assert deferred._chainedTo is None
+    assert deferred._suppressAlreadyCalled is False
+    assert deferred._runningCallbacks is False
+    assert deferred._canceller is None
+    assert deferred.debug is False
+    assert getattr(deferred, queue_name(face)) == []
+    assert not hasattr(deferred, "result")
+    with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
+        deferred.result  # noqa: B018
+
+
+def test_defaults_are_readable_on_the_class(face: ModuleType) -> None:
+    """Programs look at the class as well as at instances."""
+    assert face.Deferred.called is False
+    assert face.Deferred.paused == 0
+    assert face.Deferred.debug is False
+    assert face.Deferred._debugInfo is None
+    assert face.Deferred._chainedTo is None
+    assert face.Deferred._suppressAlreadyCalled is False
+    assert face.Deferred._runningCallbacks is False
+    assert not hasattr(face.Deferred, "result")
+
+
+def test_the_result_while_and_after_callbacks_run(face: ModuleType) -> None:
+    """A callback sees the result that it is given, and others see what the last one has left."""
+    deferred = face.Deferred()
+    seen: list[Any] = []
+
+    def first(_: object) -> str:
+        seen.append((deferred.result, deferred._runningCallbacks))
+        return "second"
+
+    deferred.addCallback(first)
+    deferred.addCallback(lambda _: seen.append((deferred.result, deferred.called)))
+    deferred.callback("first")
+    assert seen == [("first", True), ("second", True)]
+    assert deferred.result is None
+    assert deferred._runningCallbacks is False
+
+
+def test_the_result_can_be_changed_from_outside(face: ModuleType) -> None:
+    """Old programs set and delete the result, and the next callback gets what they have set."""
+    deferred = face.succeed("old")
+    deferred.result = "new"
+    assert outcome(deferred) == "new"
+    del deferred.result
+    assert not hasattr(deferred, "result")
+    with pytest.raises(AttributeError):
+        del deferred.result
+
+
+def test_the_canceller_is_forgotten_when_it_fires(face: ModuleType) -> None:
+    """Whatever the canceller refers to is not kept longer than it is of use."""
+    canceller = same
+    deferred = face.Deferred(canceller)
+    assert deferred._canceller is canceller
+    deferred.callback(1)
+    assert deferred._canceller is None
+
+
+def test_setting_the_state_by_hand(face: ModuleType) -> None:
+    """called, paused and the flags are what a program has set them to, and count."""
+    deferred = face.Deferred()
+    deferred.paused = 2
+    deferred.callback("held")
+    seen: list[Any] = []
+    deferred.addCallback(seen.append)
+    deferred.unpause()
+    assert seen == []
+    deferred.unpause()
+    assert seen == ["held"]
+    deferred.called = False
+    deferred.callback("again")
+    assert deferred.result == "again"
+    deferred._suppressAlreadyCalled = True
+    deferred.callback("swallowed")
+    assert deferred.result == "again"
+    deferred._runningCallbacks = True
+    deferred.addCallback(seen.append)
+    assert seen == ["held"]
+
+
+def test_the_list_of_callbacks_can_be_read(face: ModuleType) -> None:
+    """It holds pairs of function, arguments and keywords, in the order in which they were added."""
+    deferred = face.Deferred()
+    deferred.addCallback(same, 1, key=2)
+    deferred.addErrback(handled, 3)
+    deferred.addBoth(same)
+    deferred.addCallbacks(same, handled, (4,), {"a": 5}, (6,), {"b": 7})
+    good, bad, both, pair = getattr(deferred, queue_name(face))
+    assert good[0] == (same, (1,), {"key": 2})
+    assert good[1][0].__name__ == "_failthru"
+    assert bad[0][0].__name__ == "passthru"
+    assert bad[1] == (handled, (3,), {})
+    assert both == ((same, (), {}), (same, (), {}))
+    assert pair == ((same, (4,), {"a": 5}), (handled, (6,), {"b": 7}))
+
+
+def test_the_list_of_callbacks_can_be_changed(face: ModuleType) -> None:
+    """What is put into the list runs, and what is taken out does not, also after it is replaced."""
+    name = queue_name(face)
+    seen: list[Any] = []
+    deferred = face.Deferred()
+    deferred.addCallback(raising(Oops()))
+    queue = getattr(deferred, name)
+    del queue[:]
+    queue.append(((lambda r: seen.append(("first", r)), (), {}), (handled, (), {})))
+    later: list[Any] = [((lambda r: seen.append(("second", r)), (), {}), (handled, (), {}))]
+    setattr(deferred, name, [*getattr(deferred, name), *later])
+    assert getattr(deferred, name) is not queue
+    deferred.addCallback(lambda r: seen.append(("third", r)))
+    deferred.callback(0)
+    assert seen == [("first", 0), ("second", None), ("third", None)]
+    assert getattr(deferred, name) == []
+
+
+def test_the_list_can_be_taken_away_and_put_back(face: ModuleType) -> None:
+    """As Twisted itself does to put an errback in front of all others."""
+    name = queue_name(face)
+    seen: list[str] = []
+    deferred = face.Deferred()
+    deferred.addCallback(lambda _: seen.append("last"))
+    taken = getattr(deferred, name)
+    setattr(deferred, name, [])
+    deferred.addCallback(lambda _: seen.append("first"))
+    getattr(deferred, name).extend(taken)
+    deferred.callback(None)
+    assert seen == ["first", "last"]
+
+
+def test_other_attributes(face: ModuleType) -> None:
+    """Programs keep what they like on a Deferred."""
+    deferred = face.Deferred()
+    deferred.note = "mine"
+    assert deferred.note == "mine"
+    assert deferred.__dict__["note"] == "mine"
+    del deferred.note
+    with pytest.raises(AttributeError):
+        deferred.note  # noqa: B018
+
+
+def test_weak_references(face: ModuleType) -> None:
+    """A Deferred can be referred to weakly, and is told apart from others by identity."""
+    deferred, other = face.Deferred(), face.Deferred()
+    called: list[Any] = []
+    reference = weakref.ref(deferred, called.append)
+    known = weakref.WeakKeyDictionary({deferred: 1, other: 2})
+    assert reference() is deferred
+    assert deferred != other
+    assert len({deferred, other, deferred}) == 2
+    del deferred
+    gc.collect()
+    assert called == [reference]
+    assert list(known.values()) == [2]
+
+
+def test_what_kind_of_thing_it_is(face: ModuleType) -> None:
+    """A Deferred is Awaitable, can be iterated and takes a type argument."""
+    deferred = face.Deferred()
+    assert issubclass(face.Deferred, Awaitable)
+    assert isinstance(deferred, Awaitable)
+    assert issubclass(face.DeferredList, face.Deferred)
+    assert isinstance(deferred, Iterable)
+    assert face.Deferred[int]() is not None
+    assert face.Deferred[int].__origin__ is face.Deferred
+    assert not hasattr(deferred, "__len__")
+    assert bool(deferred)
+
+
+def test_names(face: ModuleType, stock: ModuleType) -> None:
+    """Classes are called as in Twisted, also by pickle, by reports and by documentation."""
+    for name in ("Deferred", "DeferredList", "DeferredLock", "DeferredSemaphore", "DeferredQueue"):
+        ours, theirs = getattr(face, name), getattr(stock, name)
+        assert (ours.__module__, ours.__qualname__) == (theirs.__module__, theirs.__qualname__)
+        missing = {item for item in dir(theirs) if not item.startswith(("__", "_abc"))} - set(dir(ours))
+        assert missing == set()
+    for name in (
+        "succeed",
+        "fail",
+        "maybeDeferred",
+        "gatherResults",
+        "race",
+        "ensureDeferred",
+        "inlineCallbacks",
+    ):
+        assert getattr(face, name).__name__ == name
+
+
+def test_missing_abstract_methods_of_awaitable(face: ModuleType) -> None:
+    """Deferred is complete: its class can be made, and says so."""
+    assert not getattr(face.Deferred, "__abstractmethods__", None)
+    with pytest.raises(TypeError):
+        face.Deferred(None, None)

@@ -1,0 +1,247 @@
+"""Cancellation: cancellers, what waits, and generators and coroutines."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import AlreadyCalledError, CancelledError, TimeoutError
+from twisted.internet.task import Clock
+
+from tests.helpers import UNFIRED, Oops, Steps, handled, outcome, raising, same
+from tests.logs import Log
+
+WAYS = ["inlineCallbacks", "coroutine"]
+
+
+def waiting(face: ModuleType, way: str, deferred: Any, on_cancel: Any = None) -> Any:
+    """Start something that waits, and that answers to being cancelled if it is told how."""
+
+    def generator() -> Steps:
+        try:
+            return (yield deferred)
+        except CancelledError:
+            if on_cancel is None:
+                raise
+            return (yield on_cancel())
+
+    async def coroutine() -> Any:
+        try:
+            return await deferred
+        except CancelledError:
+            if on_cancel is None:
+                raise
+            return await on_cancel()
+
+    return face.ensureDeferred(coroutine()) if way == "coroutine" else face.inlineCallbacks(generator)()
+
+
+def test_without_a_canceller(face: ModuleType) -> None:
+    """It fails, the one later firing is swallowed and the next is an error."""
+    deferred = face.Deferred()
+    deferred.cancel()
+    assert isinstance(outcome(deferred), CancelledError)
+    assert deferred._suppressAlreadyCalled is True
+    deferred.callback("late")
+    assert deferred._suppressAlreadyCalled is False
+    with pytest.raises(AlreadyCalledError):
+        deferred.errback(Oops())
+
+
+def test_with_a_canceller(face: ModuleType) -> None:
+    """It is called once with the Deferred, and nothing is swallowed afterwards."""
+    cancelled: list[Any] = []
+    deferred = face.Deferred(cancelled.append)
+    deferred.cancel()
+    deferred.cancel()
+    assert cancelled == [deferred]
+    assert isinstance(outcome(deferred), CancelledError)
+    with pytest.raises(AlreadyCalledError):
+        deferred.callback("late")
+
+
+def test_a_canceller_that_fires(face: ModuleType) -> None:
+    """What the canceller fires with is the result."""
+    assert outcome(cancelled(face.Deferred(lambda d: d.callback("partial")))) == "partial"
+    assert isinstance(outcome(cancelled(face.Deferred(lambda d: d.errback(Oops())))), Oops)
+
+
+def cancelled(deferred: Any) -> Any:
+    """Cancel and give back."""
+    deferred.cancel()
+    return deferred
+
+
+def test_a_canceller_that_raises(face: ModuleType) -> None:
+    """Its exception reaches whoever cancels, and the Deferred has not fired."""
+    deferred = face.Deferred(raising(Oops("canceller")))
+    with pytest.raises(Oops, match="canceller"):
+        deferred.cancel()
+    assert not deferred.called
+    deferred.callback("after all")
+    assert outcome(deferred) == "after all"
+
+
+def test_a_canceller_that_is_false(face: ModuleType) -> None:
+    """A canceller counts by its truth."""
+
+    class Never(list[Any]):
+        def __call__(self, deferred: Any) -> None:
+            raise AssertionError("not a canceller")
+
+    deferred = face.Deferred(Never())
+    deferred.cancel()
+    assert deferred._suppressAlreadyCalled is True
+    deferred.addErrback(handled)
+
+
+def test_waiting_ones_pass_it_on(face: ModuleType) -> None:
+    """However long the row, the one that has not fired is cancelled."""
+    innermost = face.Deferred()
+    row = innermost
+    for _ in range(5):
+        row = face.succeed(row).addCallback(same)
+    row.cancel()
+    assert innermost.called
+    assert isinstance(outcome(row), CancelledError)
+    assert outcome(innermost) is None
+
+
+def test_fired_ones_stay_as_they_are(face: ModuleType) -> None:
+    """Nothing is left to cancel once there is a result, paused or not."""
+    deferred = face.succeed("kept")
+    deferred.cancel()
+    deferred.pause()
+    deferred.cancel()
+    deferred.unpause()
+    assert outcome(deferred) == "kept"
+
+
+def test_a_result_that_is_a_deferred(face: ModuleType) -> None:
+    """What a Deferred was fired with is cancelled as if it were waited for."""
+    result = face.Deferred()
+    deferred = face.succeed(result)
+    deferred.cancel()
+    assert isinstance(outcome(result), CancelledError)
+    assert deferred.result is result
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_waiting_generator_is_told(face: ModuleType, way: str) -> None:
+    """What it waits for is cancelled, and the error comes out of the wait."""
+    waited = face.Deferred()
+    made = waiting(face, way, waited)
+    assert outcome(face.succeed(1)) == 1
+    made.cancel()
+    assert waited.called
+    assert isinstance(outcome(made), CancelledError)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_generator_may_go_on(face: ModuleType, way: str) -> None:
+    """One that waits for something else fires with what comes of that, and can be cancelled again."""
+    second = face.Deferred()
+    made = waiting(face, way, face.Deferred(), lambda: second)
+    made.cancel()
+    seen: list[Any] = []
+    made.addBoth(seen.append)
+    assert seen == []
+    second.callback("cleaned up")
+    assert seen == ["cleaned up"]
+    again = face.Deferred()
+    made = waiting(face, way, face.Deferred(), lambda: again)
+    made.cancel()
+    made.cancel()
+    assert again.called
+    assert isinstance(outcome(made), CancelledError)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_callbacks_added_before_see_the_real_end(face: ModuleType, way: str) -> None:
+    """The error by which a generator is cancelled from inside reaches no callback of the program."""
+    waited = face.Deferred(lambda d: d.callback("canceller's"))
+    made = waiting(face, way, waited)
+    seen: list[Any] = []
+    made.addBoth(seen.append)
+    made.cancel()
+    assert seen == ["canceller's"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nested_generators(face: ModuleType, way: str) -> None:
+    """The innermost wait is cancelled, and the error travels out through all of them."""
+    waited = face.Deferred()
+    made = waited
+    for _ in range(4):
+        made = waiting(face, way, made)
+    made.cancel()
+    assert isinstance(outcome(made), CancelledError)
+    assert outcome(waited) is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_finished_generator(face: ModuleType, way: str) -> None:
+    """Nothing happens once it is over."""
+    made = waiting(face, way, face.succeed("over"))
+    made.cancel()
+    assert outcome(made) == "over"
+
+
+def test_timeouts(face: ModuleType) -> None:
+    """addTimeout cancels, and turns the cancellation into a timeout, or into what it is told."""
+    clock = Clock()
+    deferred = face.Deferred()
+    assert deferred.addTimeout(3, clock) is deferred
+    clock.advance(2)
+    assert not deferred.called
+    clock.advance(1)
+    error = outcome(deferred)
+    assert isinstance(error, TimeoutError)
+    assert error.args == (3, "Deferred")
+    special = face.Deferred()
+    special.addTimeout(1, clock, onTimeoutCancel=lambda result, seconds: (result.type, seconds))
+    clock.advance(1)
+    assert outcome(special) == (CancelledError, 1)
+    assert clock.getDelayedCalls() == []
+
+
+def test_timeouts_that_come_to_nothing(face: ModuleType) -> None:
+    """A result ends the delayed call, and an own cancellation is not a timeout."""
+    clock = Clock()
+    fired, stopped, failed = face.Deferred(), face.Deferred(), face.Deferred()
+    for deferred in (fired, stopped, failed):
+        deferred.addTimeout(1, clock)
+    fired.callback("in time")
+    stopped.cancel()
+    failed.errback(Oops())
+    assert clock.getDelayedCalls() == []
+    assert outcome(fired) == "in time"
+    assert isinstance(outcome(stopped), CancelledError)
+    assert isinstance(outcome(failed), Oops)
+
+
+def test_a_timeout_that_cannot_cancel(face: ModuleType) -> None:
+    """A canceller that fires decides, and any other error than the cancellation is left alone."""
+    clock = Clock()
+    lucky = face.Deferred(lambda d: d.callback("just in time"))
+    other = face.Deferred(lambda d: d.errback(Oops("other")))
+    lucky.addTimeout(1, clock)
+    other.addTimeout(1, clock)
+    clock.advance(1)
+    assert outcome(lucky) == "just in time"
+    assert isinstance(outcome(other), Oops)
+
+
+def test_a_circle_of_two_that_wait_for_each_other(face: ModuleType, logged: Log) -> None:
+    """Cancelling goes round until the stack ends, and leaves both as they were."""
+    first, second = face.Deferred(), face.Deferred()
+    first.addCallback(lambda _: second)
+    second.addCallback(lambda _: first)
+    first.callback(None)
+    second.callback(None)
+    with pytest.raises(RecursionError):
+        first.cancel()
+    assert (first.called, second.called) == (True, True)
+    assert (outcome(first), outcome(second)) == (UNFIRED, UNFIRED)
+    assert logged.take() == []

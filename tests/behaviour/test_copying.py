@@ -1,0 +1,95 @@
+"""Copying and pickling Deferreds: what Twisted lets one do, and what it does not."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import textwrap
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import AlreadyCalledError, CancelledError, FirstError
+
+from tests.children import python
+from tests.faces import queue_name
+from tests.helpers import outcome, same
+
+
+def test_a_shallow_copy_shares_what_it_refers_to(face: ModuleType) -> None:
+    """The copy is another Deferred with the same list of callbacks and the same result."""
+    deferred = face.Deferred()
+    deferred.note = ["shared"]
+    deferred.addCallback(same)
+    copied = copy.copy(deferred)
+    assert type(copied) is face.Deferred
+    assert copied is not deferred
+    assert copied.note is deferred.note
+    assert getattr(copied, queue_name(face)) is getattr(deferred, queue_name(face))
+    fired = face.succeed([1])
+    again = copy.copy(fired)
+    assert (again.called, again.paused) == (True, 0)
+    assert again.result is fired.result
+
+
+def test_a_deep_copy_is_apart(face: ModuleType) -> None:
+    """Callbacks and results are copied as anything is."""
+    deferred = face.succeed([1])
+    copied = copy.deepcopy(deferred)
+    assert copied.result == [1]
+    assert copied.result is not deferred.result
+    assert outcome(copied.addCallback(same)) == [1]
+
+
+PICKLES = """
+    import pickle, threading
+    from twisted.internet import defer
+    deferred = defer.Deferred()
+    deferred.note = "kept"
+    deferred.addCallback(len)
+    again = pickle.loads(pickle.dumps(deferred))
+    again.callback("four")
+    fired = pickle.loads(pickle.dumps(defer.succeed([1])))
+    try:
+        pickle.dumps(defer.succeed(threading.Lock()))
+    except Exception as error:
+        refused = type(error).__name__
+    print(type(again).__name__, again.note, again.result, fired.called, fired.result, refused)
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import deferrous\ndeferrous.install()"])
+def test_pickling(first: str) -> None:
+    """A Deferred is pickled if what is in it can be, by the name of its class."""
+    done = python("-c", first + textwrap.dedent(PICKLES))
+    assert (done.err, done.out) == ("", "Deferred kept 4 True [1] TypeError\n")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_reduction(face: ModuleType, stock: ModuleType, protocol: int) -> None:
+    """The state that copies and pickles are made of has what it has on stock, and may say more."""
+
+    def state(module: ModuleType, deferred: Any) -> Any:
+        reduced = deferred.__reduce_ex__(protocol)
+        return {name: repr(value) for name, value in reduced[2].items()}
+
+    assert state(stock, stock.Deferred()).items() <= state(face, face.Deferred()).items()
+    assert state(stock, stock.succeed(1)).items() <= state(face, face.succeed(1)).items()
+
+
+@pytest.mark.parametrize("error", [AlreadyCalledError("x"), CancelledError("y")])
+def test_exceptions(error: Exception) -> None:
+    """Twisted's exceptions are Twisted's, and are pickled as they always were."""
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.args) == (type(error), error.args)
+
+
+def test_first_error(face: ModuleType) -> None:
+    """FirstError compares by index and failure, and tells of both."""
+    failed = face.DeferredList([face.fail(KeyError("k"))], fireOnOneErrback=True, consumeErrors=True)
+    error = outcome(failed)
+    assert isinstance(error, FirstError)
+    assert error.index == 0
+    assert repr(error) == "FirstError[#0, KeyError('k')]"
+    assert error == FirstError(error.subFailure, 0)
+    assert error != FirstError(error.subFailure, 1)

@@ -1,0 +1,158 @@
+"""setDebugging: where a Deferred was made and fired is told when it is fired twice, and when it fails."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import AlreadyCalledError
+
+from tests.helpers import Oops, handled
+from tests.logs import Log
+
+
+def make(face: ModuleType) -> Any:
+    """Make a Deferred, for its name to be seen in a stack."""
+    return face.Deferred()
+
+
+def fire(deferred: Any, value: Any = None) -> None:
+    """Fire a Deferred, for its name to be seen in a stack."""
+    deferred.callback(value)
+
+
+def line_of(function: Any, offset: int) -> int:
+    """Give the number of a line in a function."""
+    return inspect.getsourcelines(function)[1] + offset
+
+
+@pytest.fixture
+def debugging(face: ModuleType) -> Any:
+    """Switch debugging on for one test."""
+    face.setDebugging(True)
+    yield face
+    face.setDebugging(False)
+
+
+def test_switching(face: ModuleType) -> None:
+    """setDebugging takes any truth, and sets the class attribute that programs also set directly."""
+    assert face.getDebugging() is False
+    face.setDebugging(1)
+    assert face.getDebugging() is True
+    assert face.Deferred.debug is True
+    face.Deferred.debug = False
+    assert face.getDebugging() is False
+    assert face.Deferred()._debugInfo is None
+
+
+def test_without_debugging(face: ModuleType) -> None:
+    """The error says nothing, and the first result stays."""
+    deferred = face.succeed("first")
+    for again in (deferred.callback, deferred.errback):
+        with pytest.raises(AlreadyCalledError) as caught:
+            again(Oops())
+        assert caught.value.args == ()
+    assert deferred.result == "first"
+
+
+def test_the_second_firing_tells_of_making_and_of_the_first(debugging: ModuleType) -> None:
+    """The stacks end where the Deferred was made and fired, in the format of tracebacks."""
+    deferred = make(debugging)
+    fire(deferred)
+    with pytest.raises(AlreadyCalledError) as caught:
+        fire(deferred)
+    text = str(caught.value)
+    creator, invoker = text.split(" I: First Invoker was:\n")
+    assert creator.startswith("\n C: Deferred was created:\n C:  File ")
+    made = f'"{__file__}", line {line_of(make, 2)}, in make\n C:    return face.Deferred()\n'
+    assert creator.endswith(made)
+    lines = [line for line in invoker.splitlines(keepends=True) if "defer.py" not in line]
+    fired = f' I:  File "{__file__}", line {line_of(fire, 2)}, in fire\n'
+    assert lines[-2:] == [fired, " I:    deferred.callback(value)\n"]
+    assert invoker.endswith(lines[-1])
+
+
+def test_one_of_them_alone(debugging: ModuleType) -> None:
+    """What was fired before debugging was switched on, or made, is not told of."""
+    debugging.setDebugging(False)
+    deferred = make(debugging)
+    debugging.setDebugging(True)
+    fire(deferred)
+    with pytest.raises(AlreadyCalledError) as caught:
+        fire(deferred)
+    assert str(caught.value).startswith("\n I: First Invoker was:\n")
+    early = face_succeed(debugging)
+    debugging.setDebugging(True)
+    with pytest.raises(AlreadyCalledError) as caught:
+        fire(early)
+    assert str(caught.value) == "\n"
+
+
+def face_succeed(face: ModuleType) -> Any:
+    """Make a fired Deferred while nothing is recorded."""
+    face.setDebugging(False)
+    return face.succeed(1)
+
+
+def test_the_records_can_be_read(debugging: ModuleType) -> None:
+    """creator and invoker are lists of formatted frames."""
+    deferred = make(debugging)
+    info: Any = deferred._debugInfo
+    assert type(info).__name__ == "DebugInfo"
+    assert (info.invoker, info.failResult) == (None, None)
+    assert "in make" in info.creator[-1]
+    fire(deferred)
+    assert "in fire" in [frame for frame in info.invoker if "defer.py" not in frame][-1]
+    assert all(re.match(r'  File ".*", line \d+, in ', frame) for frame in [*info.creator, *info.invoker])
+
+
+def test_an_instance_of_its_own_mind(face: ModuleType) -> None:
+    """debug is also looked up on the instance and on a subclass."""
+    deferred = face.Deferred()
+    deferred.debug = True
+    fire(deferred)
+    assert deferred._debugInfo.invoker is not None
+
+    class Watched(face.Deferred):  # type: ignore[misc, name-defined]
+        debug = True
+
+    assert make_of(Watched)._debugInfo.creator is not None
+
+
+def make_of(kind: Any) -> Any:
+    """Make an instance."""
+    return kind()
+
+
+def test_a_report_tells_of_making_and_firing(debugging: ModuleType, logged: Log) -> None:
+    """The log event of a failure that nobody handles has the stacks in it."""
+    make(debugging).errback(Oops("lost"))
+    gc.collect()
+    heading, report = logged.events
+    assert heading["log_format"] == "Unhandled error in Deferred:"
+    assert report["log_format"] == "(debug: {debugInfo})"
+    assert " C: Deferred was created:\n" in report["debugInfo"]
+    assert " I: First Invoker was:\n" in report["debugInfo"]
+    logged.events.clear()
+
+
+def test_failures_keep_variables(debugging: ModuleType) -> None:
+    """While debugging, a failure made by the chain has the variables of its frames."""
+
+    def failing(_: object) -> None:
+        secret = "seen"
+        raise Oops(secret)
+
+    watched = debugging.succeed(None).addCallback(failing)
+    assert watched.result.captureVars is True
+    assert ("secret", "seen") in watched.result.frames[-1][3]
+    watched.addErrback(handled)
+    debugging.setDebugging(False)
+    plain = debugging.succeed(None).addCallback(failing)
+    assert plain.result.captureVars is False
+    assert plain.result.frames[-1][3] == ()
+    plain.addErrback(handled)

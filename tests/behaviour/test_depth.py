@@ -1,0 +1,197 @@
+"""Deep and long structures: no stack is used up by building them, running them or dropping them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.helpers import Oops, Steps, handled, outcome, same
+
+#: Far more than any stack of Python or of the machine takes.
+MANY = 100_000
+
+
+def test_links_on_one(face: ModuleType) -> None:
+    """Any number of callbacks run in one call, in order."""
+    deferred = face.Deferred()
+    for _ in range(MANY):
+        deferred.addCallback(lambda number: number + 1)
+    deferred.callback(0)
+    assert outcome(deferred) == MANY
+
+
+def test_a_row_that_waits(face: ModuleType) -> None:
+    """Each waits for the next, and the innermost fires them all."""
+    innermost = row = face.Deferred()
+    for _ in range(MANY):
+        row = face.succeed(row).addCallback(same)
+    innermost.callback("end")
+    assert outcome(row) == "end"
+
+
+def test_a_row_that_fails(face: ModuleType) -> None:
+    """A failure travels as far."""
+    innermost = row = face.Deferred()
+    for _ in range(MANY):
+        row = face.succeed(row).addCallback(same)
+    error = Oops()
+    innermost.errback(error)
+    assert outcome(row) is error
+
+
+def test_fired_ones_that_return_each_other(face: ModuleType) -> None:
+    """Results of fired Deferreds are taken one after the other."""
+    row = face.succeed("start")
+    for _ in range(MANY):
+        row = face.succeed(row).addCallback(same)
+    assert outcome(row) == "start"
+
+
+def test_one_that_takes_from_many(face: ModuleType) -> None:
+    """One Deferred waits for many others, one after the other."""
+    others = [face.Deferred() for _ in range(MANY // 10)]
+    deferred = face.Deferred()
+    for other in others:
+        deferred.addCallback(lambda _, other=other: other)
+    deferred.callback(None)
+    for other in others:
+        other.callback(None)
+    assert outcome(deferred) is None
+
+
+def test_a_generator_that_never_waits(face: ModuleType) -> None:
+    """Fired Deferreds that are yielded are taken in a loop."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        total = 0
+        for _ in range(MANY):
+            total += yield face.succeed(1)
+        return total
+
+    assert outcome(flow()) == MANY
+
+
+def test_a_coroutine_that_never_waits(face: ModuleType) -> None:
+    """So are those that are awaited."""
+
+    async def flow() -> int:
+        total = 0
+        for _ in range(MANY):
+            total += await face.succeed(1)
+        return total
+
+    assert outcome(face.ensureDeferred(flow())) == MANY
+
+
+def test_a_list_of_many(face: ModuleType) -> None:
+    """Lists and races take any number."""
+    members = [face.Deferred() for _ in range(MANY // 10)]
+    combined = face.gatherResults(members)
+    for number, member in enumerate(members):
+        member.callback(number)
+    assert outcome(combined) == list(range(MANY // 10))
+    assert outcome(face.race([face.Deferred() for _ in range(1000)] + [face.succeed("won")])) == (1000, "won")
+
+
+def test_a_queue_of_many(face: ModuleType) -> None:
+    """Those who wait for a lock get it in turn, without getting deeper where each gives it back itself."""
+    lock = face.DeferredLock()
+    order: list[int] = []
+    for number in range(2000):
+        lock.acquire().addCallback(lambda _, number=number: order.append(number))
+    for _ in range(2000):
+        lock.release()
+    assert order == list(range(2000))
+
+
+def drop_row(face: ModuleType) -> None:
+    """Drop a row that waits."""
+    row = face.Deferred()
+    for _ in range(MANY):
+        row = face.succeed(row).addCallback(same)
+
+
+def drop_results(face: ModuleType) -> None:
+    """Drop Deferreds that are each other's results."""
+    row = face.succeed(None)
+    for _ in range(MANY):
+        row = face.succeed(row)
+
+
+def drop_arguments(face: ModuleType) -> None:
+    """Drop Deferreds that are arguments of each other's callbacks."""
+    row = face.Deferred()
+    for _ in range(MANY):
+        row = face.Deferred().addCallback(same, row)
+
+
+def drop_attributes(face: ModuleType) -> None:
+    """Drop Deferreds that are attributes of each other."""
+    row = face.Deferred()
+    for _ in range(MANY):
+        outer = face.Deferred()
+        outer.inner = row
+        row = outer
+
+
+def drop_cancellers(face: ModuleType) -> None:
+    """Drop Deferreds whose cancellers hold each other."""
+
+    def canceller(held: Any) -> Callable[[Any], None]:
+        return lambda _: handled(held)
+
+    row = face.Deferred()
+    for _ in range(MANY):
+        row = face.Deferred(canceller(row))
+
+
+def drop_chained(face: ModuleType) -> None:
+    """Drop Deferreds that are chained with chainDeferred."""
+    row = face.Deferred()
+    for _ in range(MANY):
+        outer = face.Deferred()
+        outer.chainDeferred(row)
+        row = outer
+
+
+@pytest.mark.parametrize(
+    "drop", [drop_row, drop_results, drop_arguments, drop_attributes, drop_cancellers, drop_chained]
+)
+def test_dropping(face: ModuleType, drop: Callable[[ModuleType], None]) -> None:
+    """What is deep is taken apart without a stack."""
+    drop(face)
+
+
+@pytest.mark.parametrize("way", ["inlineCallbacks", "coroutine"])
+def test_nested_as_deep_as_python_goes(face: ModuleType, way: str) -> None:
+    """Generators that start each other nest with Python's stack: what stock can, any face can."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def generator(depth: int) -> Steps:
+        return (yield generator(depth - 1)) if depth else (yield innermost)
+
+    async def coroutine(depth: int) -> Any:
+        return await (face.ensureDeferred(coroutine(depth - 1)) if depth else innermost)
+
+    innermost = face.Deferred()
+    made = generator(60) if way == "inlineCallbacks" else face.ensureDeferred(coroutine(60))
+    innermost.callback("deep")
+    assert outcome(made) == "deep"
+
+
+def test_a_row_of_generators(face: ModuleType) -> None:
+    """Generators that wait for each other, started from the innermost on, need stack only to go on."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def generator(waited: Any) -> Steps:
+        return (yield waited)
+
+    innermost = row = face.Deferred()
+    for _ in range(150):
+        row = generator(row)
+    innermost.callback("row")
+    assert outcome(row) == "row"

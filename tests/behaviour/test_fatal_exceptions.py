@@ -1,0 +1,72 @@
+"""KeyboardInterrupt and its like: Twisted makes failures of them, wherever they are raised."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.helpers import Steps, outcome, raising
+
+ALL = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, StopAsyncIteration, MemoryError]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_in_callbacks_and_errbacks(face: ModuleType, kind: type[BaseException]) -> None:
+    """The chain goes on with the failure, and whoever fires is not told."""
+    error = kind("fatal")
+    assert outcome(face.succeed(1).addCallback(raising(error))) is error
+    assert outcome(face.fail(KeyError()).addErrback(raising(error))) is error
+    late = face.Deferred()
+    late.addCallback(raising(error))
+    late.callback(None)
+    assert late.result.value is error
+    assert outcome(late) is error
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_in_generators_and_coroutines(face: ModuleType, kind: type[BaseException]) -> None:
+    """They end with the failure, whether they raise it or it is thrown in."""
+    error = kind("fatal")
+
+    def generator(how: str) -> Steps:
+        yield face.succeed(None) if how == "raise" else face.fail(error)
+        raise error
+
+    async def coroutine(how: str) -> None:
+        await (face.succeed(None) if how == "raise" else face.fail(error))
+        raise error
+
+    for how in ("raise", "throw"):
+        assert outcome(face.inlineCallbacks(generator)(how)) is error
+        assert outcome(face.ensureDeferred(coroutine(how))) is error
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_in_functions_that_are_called(face: ModuleType, kind: type[BaseException]) -> None:
+    """maybeDeferred, execute and run give failed Deferreds."""
+    error = kind("fatal")
+    assert outcome(face.maybeDeferred(raising(error))) is error
+    assert outcome(face.execute(raising(error))) is error
+    lock = face.DeferredLock()
+    assert outcome(lock.run(raising(error))) is error
+    assert not lock.locked
+
+
+def test_an_interrupt_in_a_canceller_reaches_the_caller(face: ModuleType) -> None:
+    """Cancellers are called without a net."""
+    deferred = face.Deferred(raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        deferred.cancel()
+    assert not deferred.called
+
+
+def test_the_state_is_sound_afterwards(face: ModuleType) -> None:
+    """Later callbacks run, and the Deferred is not left as if it were running."""
+    seen: list[Any] = []
+    deferred = face.succeed(1)
+    deferred.addCallback(raising(KeyboardInterrupt()))
+    assert deferred._runningCallbacks is False
+    deferred.addErrback(lambda failure: seen.append(failure.type))
+    assert seen == [KeyboardInterrupt]

@@ -1,0 +1,338 @@
+"""inlineCallbacks and coroutines: what goes in, what comes out and who is told of errors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.defer import NotACoroutineError
+
+from tests.helpers import Oops, Steps, handled, outcome, raising
+
+
+def test_values_and_deferreds(face: ModuleType) -> None:
+    """What is yielded comes back: values as they are, Deferreds as their results."""
+
+    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+        pass
+
+    sub = Sub()
+    sub.callback("sub")
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        got: list[Any] = []
+        for what in (1, None, face.succeed("fired"), sub, [2]):
+            got.append((yield what))
+        return got
+
+    assert outcome(flow()) == [1, None, "fired", "sub", [2]]
+
+
+def test_waiting_and_going_on(face: ModuleType) -> None:
+    """A generator stops at what has not fired, and goes on in the call that fires it."""
+    waits = [face.Deferred(), face.Deferred()]
+    steps: list[Any] = []
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        for wait in waits:
+            steps.append((yield wait))
+        return "done"
+
+    made = flow()
+    assert steps == []
+    waits[0].callback(1)
+    assert steps == [1]
+    waits[1].callback(2)
+    assert steps == [1, 2]
+    assert outcome(made) == "done"
+    assert [wait.result for wait in waits] == [None, None]
+
+
+def test_errors_are_thrown_in(face: ModuleType) -> None:
+    """The exception itself is raised where it was waited for, at once and later."""
+    error, later = Oops("now"), face.Deferred()
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        caught = []
+        for what in (face.fail(error), later):
+            try:
+                yield what
+            except Oops as seen:
+                caught.append(seen)
+        return caught
+
+    made = flow()
+    second = Oops("later")
+    later.errback(second)
+    assert outcome(made) == [error, second]
+
+
+def test_nested_generators_and_coroutines(face: ModuleType) -> None:
+    """A generator may yield generators and coroutines, and a coroutine may await them."""
+
+    def inner() -> Steps:
+        return (yield face.succeed("inner"))
+
+    async def coroutine() -> Any:
+        return await face.succeed("coroutine")
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        first = yield inner()
+        second = yield coroutine()
+        third = yield face.inlineCallbacks(inner)()
+        return [first, second, third]
+
+    assert outcome(flow()) == ["inner", "coroutine", "inner"]
+
+
+def test_functions_and_methods(face: ModuleType) -> None:
+    """What is decorated keeps its name and attributes, and binds as a method, also of a class."""
+
+    class Service:
+        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        def work(self, first: int, *, second: int = 2) -> Steps:
+            """Do the work."""
+            yield None
+            return self, first, second
+
+        @classmethod
+        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        def made(cls) -> Steps:
+            yield None
+            return cls
+
+        @staticmethod
+        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        def free() -> Steps:
+            yield None
+            return "free"
+
+    service = Service()
+    assert outcome(service.work(1)) == (service, 1, 2)
+    assert outcome(service.work(first=3, second=4)) == (service, 3, 4)
+    assert outcome(Service.made()) is Service
+    assert outcome(service.free()) == "free"
+    assert (Service.work.__name__, Service.work.__doc__) == ("work", "Do the work.")
+    assert Service.work.__qualname__.endswith("Service.work")
+    assert inspect.isfunction(Service.__dict__["work"])
+    assert list(inspect.signature(Service.work).parameters) == ["self", "first", "second"]
+    assert hasattr(Service.work, "__wrapped__")
+    with pytest.raises(TypeError):
+        service.work()
+
+
+def test_not_a_generator(face: ModuleType) -> None:
+    """A function that makes none raises at once, and says what it made."""
+
+    def plain() -> int:
+        return 5
+
+    with pytest.raises(TypeError) as caught:
+        face.inlineCallbacks(plain)()
+    assert str(caught.value) == (f"inlineCallbacks requires {plain!r} to produce a generator; instead got 5")
+
+    def leaving() -> None:
+        defer.returnValue(1)
+
+    with pytest.raises(TypeError, match="returnValue being used in a non-generator"), pytest.warns():
+        face.inlineCallbacks(leaving)()
+    with pytest.raises(Oops):
+        face.inlineCallbacks(raising(Oops()))()
+
+
+def test_returning_a_deferred(face: ModuleType) -> None:
+    """A Deferred that is returned is the result, as Twisted has it, and is passed to callbacks as it is."""
+    inner = face.Deferred()
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        yield None
+        return inner
+
+    made = flow()
+    assert made.result is inner
+
+
+def test_stop_iteration(face: ModuleType) -> None:
+    """A StopIteration that gets out of a generator is an error, and one from a failure ends nothing."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def leaking() -> Steps:
+        yield None
+        raise StopIteration("leaked")
+
+    assert isinstance(outcome(leaking()), RuntimeError)
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def catching() -> Steps:
+        try:
+            yield face.fail(StopIteration("waited for"))
+        except StopIteration as stop:
+            return f"caught {stop.value}"
+
+    assert outcome(catching()) == "caught waited for"
+
+
+def test_ensure_deferred(face: ModuleType) -> None:
+    """Coroutines and generators become Deferreds, Deferreds stay what they are, all else is refused."""
+
+    async def coroutine() -> str:
+        return "coroutine"
+
+    def generator() -> Steps:
+        return (yield face.succeed("generator"))
+
+    assert outcome(face.ensureDeferred(coroutine())) == "coroutine"
+    assert outcome(face.ensureDeferred(generator())) == "generator"
+    deferred = face.Deferred()
+    assert face.ensureDeferred(deferred) is deferred
+    others: list[Any] = [None, 5, coroutine, [], object]
+    for other in others:
+        with pytest.raises(NotACoroutineError) as caught:
+            face.ensureDeferred(other)
+        assert str(caught.value) == f"{other!r} is not a coroutine or a Deferred"
+        with pytest.raises(NotACoroutineError) as caught:
+            face.Deferred.fromCoroutine(other)
+        assert str(caught.value) == f"{other!r} is not a coroutine"
+
+
+def test_from_coroutine_makes_plain_deferreds(face: ModuleType) -> None:
+    """The class it is called on does not matter, as in Twisted."""
+
+    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+        pass
+
+    async def coroutine() -> int:
+        return 1
+
+    assert type(Sub.fromCoroutine(coroutine())) is face.Deferred
+
+
+def test_maybe_deferred(face: ModuleType) -> None:
+    """Results, failures, errors, Deferreds and coroutines all become Deferreds."""
+    deferred = face.Deferred()
+    failure = face.fail(Oops("returned")).addErrback(lambda f: [f]).result[0]
+
+    async def coroutine(value: int) -> int:
+        return value
+
+    assert outcome(face.maybeDeferred(lambda a, b: a + b, 1, b=2)) == 3
+    assert face.maybeDeferred(lambda: deferred) is deferred
+    assert outcome(face.maybeDeferred(lambda: failure)) is failure.value
+    assert isinstance(outcome(face.maybeDeferred(raising(Oops()))), Oops)
+    assert isinstance(outcome(face.maybeDeferred(raising(SystemExit()))), SystemExit)
+    assert outcome(face.maybeDeferred(coroutine, 4)) == 4
+    assert isinstance(outcome(face.execute(raising(Oops()), 1, key=2)), Oops)
+    assert face.execute(lambda: deferred).result is deferred
+    assert isinstance(outcome(face.maybeDeferred(5)), TypeError)
+
+
+def test_awaiting_in_every_state(face: ModuleType) -> None:
+    """await takes what is there, and waits where there is nothing or the Deferred is paused."""
+    paused = face.succeed("paused")
+    paused.pause()
+    waiting_for = face.Deferred()
+    waiting = face.succeed(None).addCallback(lambda _: waiting_for)
+    got: list[Any] = []
+
+    async def coroutine(deferred: Any) -> None:
+        got.append(await deferred)
+
+    for deferred in (face.succeed("fired"), paused, waiting):
+        face.ensureDeferred(coroutine(deferred))
+    assert got == ["fired"]
+    paused.unpause()
+    waiting_for.callback("late")
+    assert got == ["fired", "paused", "late"]
+
+
+def test_awaiting_takes_the_result_only_when_it_waits(face: ModuleType) -> None:
+    """A fired Deferred keeps the result that is awaited, and one that is waited for passes it on."""
+
+    async def coroutine(deferred: Any) -> Any:
+        return await deferred
+
+    fired = face.succeed("kept")
+    assert outcome(face.ensureDeferred(coroutine(fired))) == "kept"
+    assert fired.result == "kept"
+    unfired = face.Deferred()
+    made = face.ensureDeferred(coroutine(unfired))
+    unfired.callback("once")
+    assert outcome(made) == "once"
+    assert unfired.result is None
+
+
+def test_iteration_by_hand(face: ModuleType) -> None:
+    """__await__ and __iter__ give themselves until there is a result."""
+    deferred = face.Deferred()
+    for method in (deferred.__await__, deferred.__iter__):
+        steps = method()
+        assert next(steps) is deferred
+        assert next(steps) is deferred
+    steps = deferred.__await__()
+    next(steps)
+    deferred.callback("end")
+    with pytest.raises(StopIteration) as stopped:
+        steps.send(None)
+    assert stopped.value.value == "end"
+    assert isinstance(deferred, Awaitable)
+
+
+def test_steps_can_be_thrown_into_and_closed(face: ModuleType) -> None:
+    """What __await__ gives is a generator to those who use it by hand."""
+    deferred = face.Deferred()
+    steps = deferred.__await__()
+    next(steps)
+    with pytest.raises(Oops):
+        steps.throw(Oops())
+    closed = deferred.__await__()
+    next(closed)
+    closed.close()
+    with pytest.raises(StopIteration):
+        next(closed)
+
+
+def test_one_deferred_awaited_by_many(face: ModuleType) -> None:
+    """Only the first that waits gets the result, and the others get what it leaves behind."""
+    got: list[Any] = []
+    deferred = face.Deferred()
+
+    async def coroutine() -> None:
+        got.append(await deferred)
+
+    made = [face.ensureDeferred(coroutine()) for _ in range(3)]
+    deferred.callback("once")
+    assert got == ["once"] + [None] * 2 or got == ["once"] * 3
+    assert [outcome(item) for item in made] == [None] * 3
+
+
+def test_a_coroutine_that_fails(face: ModuleType) -> None:
+    """An exception makes the Deferred fail, and nothing is raised where it started."""
+
+    async def coroutine() -> None:
+        raise Oops("at once")
+
+    made = face.ensureDeferred(coroutine())
+    assert isinstance(made.result.value, Oops)
+    made.addErrback(handled)
+
+
+def test_async_comprehensions_and_generators(face: ModuleType) -> None:
+    """Asynchronous generators and comprehensions await Deferreds as coroutines do."""
+
+    async def numbers() -> Any:
+        for number in range(3):
+            yield await face.succeed(number)
+
+    async def flow() -> Any:
+        return [number async for number in numbers()], [await face.succeed(n) for n in range(2)]
+
+    assert outcome(face.ensureDeferred(flow())) == ([0, 1, 2], [0, 1])

@@ -1,0 +1,219 @@
+"""DeferredList, gatherResults and race in all their ways."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import FAILURE, SUCCESS, CancelledError, FailureGroup, FirstError
+
+from tests.faces import Failure
+from tests.helpers import UNFIRED, Oops, handled, noting, outcome, raising
+
+
+def test_all_results(face: ModuleType) -> None:
+    """The result has a pair for each, in the order of the list and not of firing."""
+    members = [face.Deferred() for _ in range(3)]
+    combined = face.DeferredList(members)
+    members[2].callback("c")
+    error = Oops("b")
+    members[1].errback(error)
+    assert combined.resultList == [None, (False, members[1].result), (True, "c")]
+    assert combined.finishedCount == 2
+    assert not combined.called
+    members[0].callback("a")
+    (first, second, third) = outcome(combined)
+    assert (first, third) == ((SUCCESS, "a"), (SUCCESS, "c"))
+    assert second[0] is FAILURE
+    assert second[1].value is error
+    assert outcome(members[2]) == "c"
+    assert outcome(members[1]) is error
+
+
+def test_nothing(face: ModuleType) -> None:
+    """An empty list fires at once, unless it is to fire with the first result."""
+    assert outcome(face.DeferredList([])) == []
+    assert outcome(face.gatherResults([])) == []
+    assert outcome(face.DeferredList([], fireOnOneErrback=True)) == []
+    assert outcome(face.DeferredList([], fireOnOneCallback=True)) is UNFIRED
+    assert outcome(face.race([])) is UNFIRED
+
+
+def test_the_first_result(face: ModuleType) -> None:
+    """With fireOnOneCallback the first value and its index are the result, and failures do not count."""
+    members = [face.Deferred() for _ in range(3)]
+    combined = face.DeferredList(members, fireOnOneCallback=True, consumeErrors=True)
+    members[0].errback(Oops())
+    assert not combined.called
+    members[2].callback("won")
+    assert combined.result == ("won", 2)
+    members[1].callback("lost")
+    assert outcome(combined) == ("won", 2)
+    failing = [face.fail(Oops()) for _ in range(2)]
+    results = outcome(face.DeferredList(failing, fireOnOneCallback=True, consumeErrors=True))
+    assert [success for success, _ in results] == [False, False]
+
+
+def test_the_first_failure(face: ModuleType) -> None:
+    """With fireOnOneErrback the first failure is wrapped with its index."""
+    members = [face.Deferred() for _ in range(2)]
+    combined = face.DeferredList(members, fireOnOneErrback=True, consumeErrors=True)
+    error = Oops("second")
+    members[1].errback(error)
+    first = outcome(combined)
+    assert isinstance(first, FirstError)
+    assert (first.index, first.subFailure.value) == (1, error)
+    assert str(first).startswith("FirstError[#1, [Failure instance: Traceback")
+    members[0].errback(Oops("too late"))
+    assert outcome(members[0]) is None
+
+
+@pytest.mark.parametrize("consume", [True, False])
+def test_what_members_keep(face: ModuleType, consume: bool) -> None:
+    """Values stay with the members, and failures unless they are consumed."""
+    good, bad = face.succeed("kept"), face.fail(Oops())
+    face.DeferredList([good, bad], consumeErrors=consume)
+    assert outcome(good) == "kept"
+    assert (outcome(bad) is None) is consume
+
+
+def test_attributes(face: ModuleType) -> None:
+    """The flags and the list can be read, and the list is a copy."""
+    members = [face.Deferred()]
+    combined = face.DeferredList(members, True, True, True)
+    assert (combined.fireOnOneCallback, combined.fireOnOneErrback, combined.consumeErrors) == (True,) * 3
+    assert combined._deferredList == members
+    members.append(face.Deferred())
+    assert len(combined._deferredList) == 1
+    assert face.DeferredList.fireOnOneCallback is False
+    assert face.DeferredList.fireOnOneErrback is False
+
+
+def test_cancelling(face: ModuleType) -> None:
+    """All members are cancelled, and the list fires with what becomes of them."""
+    cancelled: list[int] = []
+    members = [face.Deferred(lambda _, number=number: cancelled.append(number)) for number in range(3)]
+    members[1].callback("done")
+    combined = face.DeferredList(members, consumeErrors=True)
+    combined.cancel()
+    assert cancelled == [0, 2]
+    results = outcome(combined)
+    assert [success for success, _ in results] == [False, True, False]
+    assert results[0][1].check(CancelledError)
+    combined.cancel()
+
+
+def test_a_fired_list_cancels_nobody(face: ModuleType) -> None:
+    """Once it has fired, the other members go on."""
+    slow = face.Deferred()
+    combined = face.DeferredList([face.succeed(1), slow], fireOnOneCallback=True)
+    combined.cancel()
+    assert not slow.called
+
+
+def test_gathering(face: ModuleType) -> None:
+    """gatherResults gives the values alone, or the first failure."""
+    members = [face.Deferred() for _ in range(2)]
+    gathered = face.gatherResults(iter(members))
+    assert type(gathered) is face.DeferredList
+    members[1].callback(2)
+    members[0].callback(1)
+    assert outcome(gathered) == [1, 2]
+    failed = outcome(face.gatherResults([face.succeed(1), face.fail(Oops())], consumeErrors=True))
+    assert isinstance(failed, FirstError)
+    assert failed.index == 1
+
+
+def test_the_same_member_twice(face: ModuleType) -> None:
+    """A Deferred may be in a list more than once, and sees what the first place leaves it."""
+    member = face.Deferred()
+    combined = face.DeferredList([member, member])
+    member.callback("both")
+    assert outcome(combined) == [(True, "both"), (True, "both")]
+
+
+def test_members_that_wait(face: ModuleType) -> None:
+    """A list gets what comes of a member after the callbacks that it had."""
+    inner = face.Deferred()
+    member = face.Deferred().addCallback(lambda _: inner)
+    combined = face.DeferredList([member])
+    member.callback(None)
+    assert not combined.called
+    inner.callback("inner")
+    assert outcome(combined) == [(True, "inner")]
+
+
+def test_a_race(face: ModuleType) -> None:
+    """The first value wins with its index, and the others are cancelled before the race fires."""
+    order: list[str] = []
+    members = [face.Deferred(lambda _, n=n: order.append(f"cancelled {n}")) for n in range(3)]
+    raced = face.race(members)
+    raced.addCallback(noting(order, "fired"))
+    members[0].errback(Oops())
+    assert not raced.called
+    members[1].callback("won")
+    assert order == ["cancelled 2", "fired"]
+    assert outcome(raced) == (1, "won")
+    assert [outcome(member) for member in members] == [None] * 3
+
+
+def test_a_race_that_all_lose(face: ModuleType) -> None:
+    """The failures are grouped in the order of the members."""
+    members = [face.Deferred() for _ in range(3)]
+    raced = face.race(members)
+    errors = [Oops(str(number)) for number in range(3)]
+    for number in (2, 0, 1):
+        members[number].errback(errors[number])
+    group = outcome(raced)
+    assert isinstance(group, FailureGroup)
+    assert [failure.value for failure in group.failures] == errors
+    assert all(isinstance(failure, Failure) for failure in group.failures)
+
+
+def test_a_race_that_is_cancelled(face: ModuleType) -> None:
+    """All members are cancelled, and the race ends with their failures."""
+    members = [face.Deferred() for _ in range(2)]
+    raced = face.race(members)
+    raced.cancel()
+    group = outcome(raced)
+    assert isinstance(group, FailureGroup)
+    assert [failure.type for failure in group.failures] == [CancelledError] * 2
+
+
+def test_a_race_with_a_member_that_wins_when_cancelled(face: ModuleType) -> None:
+    """Only one wins, also if a canceller fires with a value."""
+    stubborn = face.Deferred(lambda d: d.callback("too late"))
+    fast = face.Deferred()
+    raced = face.race([stubborn, fast])
+    fast.callback("won")
+    assert outcome(raced) == (1, "won")
+    assert outcome(stubborn) is None
+
+
+def test_a_race_with_a_canceller_that_raises(face: ModuleType) -> None:
+    """Its exception goes into the chain of the winner."""
+    broken = face.Deferred(raising(Oops("canceller")))
+    fast = face.Deferred()
+    raced = face.race([broken, fast])
+    fast.callback("won")
+    assert isinstance(outcome(fast), Oops)
+    assert outcome(raced) is UNFIRED
+
+
+def test_reentrant_members(face: ModuleType) -> None:
+    """A callback of the list may fire members that are still open."""
+    members = [face.Deferred() for _ in range(3)]
+    combined = face.DeferredList(members, fireOnOneCallback=True)
+    got: list[Any] = []
+
+    def fire_others(result: Any) -> None:
+        got.append(result)
+        members[1].callback("second")
+        members[2].errback(Oops())
+
+    combined.addCallback(fire_others)
+    members[0].callback("first")
+    assert got == [("first", 0)]
+    assert combined.finishedCount == 3
+    members[2].addErrback(handled)

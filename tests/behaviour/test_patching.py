@@ -1,0 +1,155 @@
+"""Packages that replace methods of Deferred, on the class or on one instance, are heard."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.helpers import UNFIRED, Steps, handled, outcome, same
+
+
+@pytest.fixture
+def calls(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that wraps a method of the face's Deferred, and the list that calls go to."""
+    made: list[str] = []
+
+    def wrap(*names: str) -> list[str]:
+        for name in names:
+            monkeypatch.setattr(face.Deferred, name, wrapper(getattr(face.Deferred, name), name))
+        return made
+
+    def wrapper(original: Any, name: str) -> Any:
+        def replacement(self: Any, *args: Any, **keywords: Any) -> Any:
+            made.append(name)
+            return original(self, *args, **keywords)
+
+        return replacement
+
+    return wrap
+
+
+def test_wrapping_add_callbacks(face: ModuleType, calls: Any) -> None:
+    """Callbacks can be wrapped as they are added, as instrumenting packages do."""
+    made = calls("addCallbacks", "addCallback", "addErrback", "addBoth")
+    deferred = face.Deferred()
+    deferred.addCallbacks(same, handled)
+    deferred.addCallback(same)
+    deferred.addErrback(handled)
+    deferred.addBoth(same)
+    assert made == ["addCallbacks", "addCallback", "addErrback", "addBoth"]
+
+
+def test_what_twisted_calls_itself(face: ModuleType, calls: Any) -> None:
+    """Lists, races, chains and generators add and fire through whatever is in place."""
+    made = calls("addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
+    face.DeferredList([face.Deferred()])
+    face.race([face.Deferred()])
+    first = face.Deferred()
+    first.chainDeferred(face.Deferred())
+    assert made == ["addCallbacks"] * 3
+    made.clear()
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        return (yield waited)
+
+    waited = face.Deferred()
+    flowing = flow()
+    waited.callback(1)
+    assert made == ["addBoth", "callback", "callback"]
+    made.clear()
+    outer = face.succeed(None).addCallback(lambda _: face.Deferred())
+    assert made == ["pause"]
+    made.clear()
+    outer.cancel()
+    assert made == ["cancel", "cancel", "errback"]
+    outer.addErrback(handled)
+    assert flowing.result == 1
+
+
+def test_the_way_of_a_result(face: ModuleType, calls: Any) -> None:
+    """callback and errback go through _startRunCallbacks, and all running through _runCallbacks."""
+    made = calls("_startRunCallbacks", "_runCallbacks")
+    face.Deferred().callback(1)
+    failing = face.Deferred()
+    failing.errback(KeyError())
+    failing.addErrback(handled)
+    paused = face.succeed(1)
+    paused.pause()
+    paused.unpause()
+    assert made == ["_startRunCallbacks", "_runCallbacks"] * 2 + ["_runCallbacks"] * 2
+
+
+def test_locks_and_queues(face: ModuleType, calls: Any) -> None:
+    """They fire what waits for them by its callback method."""
+    made = calls("callback")
+    lock, queue = face.DeferredLock(), face.DeferredQueue()
+    lock.acquire()
+    lock.acquire()
+    lock.release()
+    queue.get()
+    queue.put(1)
+    assert made == ["callback"] * 3
+
+
+def test_init(face: ModuleType, calls: Any) -> None:
+    """Whatever makes a Deferred makes it with the __init__ in place."""
+    made = calls("__init__")
+
+    async def coroutine() -> None:
+        await face.succeed(None)
+
+    face.Deferred()
+    face.succeed(1)
+    face.fail(KeyError()).addErrback(handled)
+    face.ensureDeferred(coroutine())
+    assert made == ["__init__"] * 5
+    face.DeferredList([])
+    face.DeferredQueue().get()
+    assert made == ["__init__"] * 7
+
+
+def test_taken_back(face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the patch is gone everything is as before."""
+    made = calls("callback", "addCallback")
+    monkeypatch.undo()
+    deferred = face.Deferred().addCallback(same)
+    deferred.callback(1)
+    assert made == []
+    assert outcome(deferred) == 1
+
+
+def test_on_an_instance(face: ModuleType) -> None:
+    """A method that is set on one Deferred is that one's."""
+    made: list[Any] = []
+    deferred, other = face.Deferred(), face.Deferred()
+    deferred.callback = made.append
+    other.chainDeferred(deferred)
+    other.callback("patched")
+    assert made == ["patched"]
+    assert outcome(deferred) is UNFIRED
+    inner = face.Deferred()
+    inner.cancel = lambda: made.append("cancelled")
+    outer = face.succeed(None).addCallback(lambda _: inner)
+    outer.cancel()
+    assert made == ["patched", "cancelled"]
+
+
+def test_a_new_method(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that a program adds to the class is there for all, also for those that exist."""
+    deferred, combined = face.succeed(3), face.DeferredList([])
+    monkeypatch.setattr(face.Deferred, "twice", lambda self: self.addCallback(lambda n: n * 2), raising=False)
+    assert outcome(deferred.twice()) == 6
+    assert outcome(combined.twice()) == []
+
+
+def test_debug_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting Deferred.debug does what setDebugging does."""
+    monkeypatch.setattr(face.Deferred, "debug", True)
+    assert face.getDebugging() is True
+    assert face.Deferred()._debugInfo.creator is not None
+    monkeypatch.undo()
+    assert face.getDebugging() is False
+    assert face.Deferred()._debugInfo is None

@@ -1,0 +1,214 @@
+"""DeferredLock, DeferredSemaphore and DeferredQueue."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, QueueOverflow, QueueUnderflow
+
+from tests.helpers import UNFIRED, Oops, outcome, raising
+
+
+def locks(face: ModuleType) -> list[Any]:
+    """Give a lock and a semaphore that is as narrow."""
+    return [face.DeferredLock(), face.DeferredSemaphore(1)]
+
+
+def test_taking_turns(face: ModuleType) -> None:
+    """Who asks first gets it first, with the lock itself as the result."""
+    for lock in locks(face):
+        order: list[Any] = []
+        for name in "abc":
+            lock.acquire().addCallback(lambda got, name, order: order.append((name, got)), name, order)
+        assert order == [("a", lock)]
+        assert len(lock.waiting) == 2
+        lock.release()
+        lock.release()
+        assert order == [("a", lock), ("b", lock), ("c", lock)]
+        lock.release()
+        assert lock.waiting == []
+
+
+def test_state(face: ModuleType) -> None:
+    """What is taken can be read, and nothing is given back too often."""
+    lock, semaphore = face.DeferredLock(), face.DeferredSemaphore(3)
+    assert lock.locked is False
+    assert face.DeferredLock.locked is False
+    lock.acquire()
+    assert lock.locked is True
+    lock.release()
+    assert lock.locked is False
+    with pytest.raises(AssertionError, match="Tried to release an unlocked lock"):
+        lock.release()
+    assert (semaphore.tokens, semaphore.limit) == (3, 3)
+    semaphore.acquire()
+    semaphore.acquire()
+    assert (semaphore.tokens, semaphore.limit) == (1, 3)
+    semaphore.release()
+    semaphore.release()
+    with pytest.raises(AssertionError, match="too many tokens"):
+        semaphore.release()
+    with pytest.raises(ValueError, match="tokens >= 1"):
+        face.DeferredSemaphore(0)
+
+
+def test_cancelling_who_waits(face: ModuleType) -> None:
+    """One that is cancelled leaves the queue, and the others keep their order."""
+    for lock in locks(face):
+        first, second, third = lock.acquire(), lock.acquire(), lock.acquire()
+        second.cancel()
+        assert isinstance(outcome(second), CancelledError)
+        assert lock.waiting == [third]
+        first.cancel()
+        assert outcome(first) is lock
+        lock.release()
+        assert outcome(third) is lock
+
+
+def test_running(face: ModuleType) -> None:
+    """run holds the lock for as long as the function takes, and gives its result."""
+    for lock in locks(face):
+        inner = face.Deferred()
+        made = lock.run(lambda first, second: first, inner, second=2)
+        waiting = lock.run(lambda: "next")
+        assert outcome(waiting) is UNFIRED
+        waiting = lock.run(lambda: "after")
+        inner.callback("result")
+        assert outcome(made) == "result"
+        assert outcome(waiting) == "after"
+        assert isinstance(outcome(lock.run(raising(Oops()))), Oops)
+        assert lock.waiting == []
+
+
+def test_running_a_coroutine(face: ModuleType) -> None:
+    """run takes a coroutine function as well, and the lock is given back at its end."""
+    lock = face.DeferredLock()
+    waited = face.Deferred()
+
+    async def work() -> str:
+        await waited
+        assert lock.locked
+        return "worked"
+
+    made = lock.run(work)
+    assert lock.locked
+    waited.callback(None)
+    assert not lock.locked
+    assert outcome(made) == "worked"
+
+
+def test_async_with(face: ModuleType) -> None:
+    """async with takes and gives back, whatever happens in between."""
+
+    async def use(lock: Any, waited: Any) -> str:
+        async with lock as got:
+            assert got is lock
+            await waited
+        return "used"
+
+    for lock in locks(face):
+        waits = [face.Deferred(), face.Deferred()]
+        made = [face.ensureDeferred(use(lock, waited)) for waited in waits]
+        waits[0].errback(Oops())
+        assert isinstance(outcome(made[0]), Oops)
+        waits[1].callback(None)
+        assert outcome(made[1]) == "used"
+        assert outcome(lock.acquire()) is lock
+
+
+def test_aenter_and_aexit_by_hand(face: ModuleType) -> None:
+    """They give Deferreds, and exceptions are not swallowed."""
+    for lock in locks(face):
+        entered = lock.__aenter__()
+        assert isinstance(entered, face.Deferred)
+        assert entered.result is lock
+        left = lock.__aexit__(None, None, None)
+        assert isinstance(left, face.Deferred)
+        assert left.result is False
+
+
+def test_a_queue_in_order(face: ModuleType) -> None:
+    """What is put in first comes out first, to whoever asked first."""
+    queue = face.DeferredQueue()
+    queue.put("a")
+    queue.put("b")
+    assert queue.pending == ["a", "b"]
+    assert [outcome(queue.get()), outcome(queue.get())] == ["a", "b"]
+    waiting = [queue.get(), queue.get()]
+    assert queue.waiting == waiting
+    queue.put("c")
+    queue.put("d")
+    assert [outcome(item) for item in waiting] == ["c", "d"]
+    assert (queue.waiting, queue.pending) == ([], [])
+
+
+def test_limits_of_a_queue(face: ModuleType) -> None:
+    """size and backlog are limits of what is there and of who waits, and can be read and changed."""
+    queue = face.DeferredQueue(size=1, backlog=1)
+    assert (queue.size, queue.backlog) == (1, 1)
+    queue.put(1)
+    with pytest.raises(QueueOverflow):
+        queue.put(2)
+    queue.size = 2
+    queue.put(2)
+    assert [outcome(queue.get()), outcome(queue.get())] == [1, 2]
+    waiting = queue.get()
+    with pytest.raises(QueueUnderflow):
+        queue.get()
+    queue.put(3)
+    assert outcome(waiting) == 3
+    unlimited = face.DeferredQueue()
+    assert (unlimited.size, unlimited.backlog) == (None, None)
+
+
+def test_cancelling_a_get(face: ModuleType) -> None:
+    """One that does not want any more loses its place, and nothing is lost."""
+    queue = face.DeferredQueue()
+    first, second = queue.get(), queue.get()
+    first.cancel()
+    queue.put("for the second")
+    assert isinstance(outcome(first), CancelledError)
+    assert outcome(second) == "for the second"
+
+
+def test_values_of_any_kind(face: ModuleType) -> None:
+    """None, failures and Deferreds go through a queue as they are."""
+    queue = face.DeferredQueue()
+    inner = face.Deferred()
+    for value in (None, 0, inner):
+        queue.put(value)
+    assert [queue.get().result for _ in range(3)] == [None, 0, inner]
+
+
+def test_reentrancy(face: ModuleType) -> None:
+    """Who gets the lock may give it back and ask again in the same call."""
+    lock = face.DeferredLock()
+    order: list[str] = []
+
+    def again(got: Any, name: str) -> None:
+        order.append(name)
+        got.release()
+        if len(order) < 4:
+            got.acquire().addCallback(again, name + "'")
+
+    lock.acquire()
+    lock.acquire().addCallback(again, "a")
+    lock.acquire().addCallback(again, "b")
+    lock.release()
+    assert order[:2] == ["a", "b"]
+    assert not lock.locked
+
+
+def test_the_kind_of_thing(face: ModuleType) -> None:
+    """Locks and semaphores are instances of Twisted's abstract class, by inheritance or registration."""
+    assert (
+        issubclass(face.DeferredLock, defer._ConcurrencyPrimitive)
+        or face.DeferredLock.__mro__[1].__abstractmethods__
+    )
+    for lock in locks(face):
+        assert repr(lock).startswith("<twisted.internet.defer.Deferred")
+        lock.note = "any attribute"
+        assert lock.note == "any attribute"

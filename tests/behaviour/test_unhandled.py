@@ -1,0 +1,214 @@
+"""Failures that nobody handles are reported, once, when the Deferred is gone; others are not."""
+
+from __future__ import annotations
+
+import gc
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.faces import Failure
+from tests.helpers import Oops, Steps, handled, outcome, raising, same
+from tests.logs import Log
+
+
+def test_the_two_events(face: ModuleType, logged: Log) -> None:
+    """A heading comes first and then the failure, from Twisted's own logger."""
+    failure = Failure(Oops("lost"))
+    face.fail(failure)
+    gc.collect()
+    heading, report = logged.events
+    assert heading["log_format"] == "Unhandled error in Deferred:"
+    assert heading["isError"] is True
+    assert report["log_failure"] is failure
+    assert (report["log_format"], report["debugInfo"]) == ("", "")
+    assert logged.unhandled() == ["Oops(lost)"]
+
+
+def test_a_failed_one_that_is_kept(face: ModuleType, logged: Log) -> None:
+    """Nothing is said as long as somebody may still add an errback."""
+    deferred = face.fail(Oops("kept"))
+    assert logged.unhandled() == []
+    deferred.addCallback(same)
+    assert logged.unhandled() == []
+    del deferred
+    assert logged.unhandled() == ["Oops(kept)"]
+
+
+def test_reference_counting_is_enough(face: ModuleType, logged: Log) -> None:
+    """Without a cycle the report does not wait for the collector."""
+    gc.disable()
+    try:
+        face.fail(Oops("at once"))
+        assert len(logged.events) == 2
+    finally:
+        gc.enable()
+    logged.events.clear()
+
+
+def test_the_last_result_counts(face: ModuleType, logged: Log) -> None:
+    """Only what is left at the end is reported: not what an errback dealt with, but what it raised."""
+    face.fail(Oops("handled")).addErrback(handled)
+    face.fail(Oops("replaced")).addErrback(raising(Oops("new")))
+    face.succeed(1).addCallback(raising(Oops("raised")))
+    face.succeed(1).addCallback(lambda _: Failure(Oops("returned")))
+    assert logged.unhandled() == ["Oops(new)", "Oops(raised)", "Oops(returned)"]
+
+
+def test_passed_on(face: ModuleType, logged: Log) -> None:
+    """A failure that another Deferred has taken is that one's, and is reported once."""
+    inner = face.Deferred()
+    outer = face.succeed(inner).addCallback(same)
+    inner.errback(Oops("taken late"))
+    del inner
+    assert logged.unhandled() == []
+    del outer
+    assert logged.unhandled() == ["Oops(taken late)"]
+    fired = face.fail(Oops("taken at once"))
+    second = face.succeed(fired).addCallback(same)
+    del fired
+    assert logged.unhandled() == []
+    second.addErrback(handled)
+
+
+def test_a_failure_that_was_seen_before_it_was_passed_on(face: ModuleType, logged: Log) -> None:
+    """One that failed while it was paused gives its failure away when it goes on."""
+    inner = face.fail(Oops("moved"))
+    inner.pause()
+    outer = face.succeed(inner).addCallback(same)
+    outer.pause()
+    inner.unpause()
+    del inner
+    assert logged.unhandled() == []
+    outer.unpause()
+    outer.addErrback(handled)
+
+
+def test_chain_deferred_leaves_none(face: ModuleType, logged: Log) -> None:
+    """The bound errback of the other returns None, so that only the other has the failure."""
+    first, second = face.Deferred(), face.Deferred()
+    first.chainDeferred(second)
+    first.errback(Oops("second's"))
+    del first
+    assert logged.unhandled() == []
+    del second
+    assert logged.unhandled() == ["Oops(second's)"]
+
+
+def test_paused_ones_are_not_reported(face: ModuleType, logged: Log) -> None:
+    """What was paused before it failed has not run to its end, and says nothing."""
+    deferred = face.Deferred()
+    deferred.pause()
+    deferred.errback(Oops("stored"))
+    del deferred
+    assert logged.unhandled() == []
+
+
+@pytest.mark.parametrize("reads", ["await", "yield", "iteration"])
+def test_what_is_awaited_is_handled(face: ModuleType, logged: Log, reads: str) -> None:
+    """The failure is raised where it is awaited, and is that place's from then on."""
+
+    async def awaiting() -> Any:
+        return await face.fail(Oops("awaited"))
+
+    def yielding() -> Steps:
+        yield face.fail(Oops("awaited"))
+
+    if reads == "iteration":
+        with pytest.raises(Oops):
+            next(iter(face.fail(Oops("awaited"))))
+    else:
+        made = face.ensureDeferred(awaiting()) if reads == "await" else face.inlineCallbacks(yielding)()
+        assert isinstance(outcome(made), Oops)
+    assert logged.unhandled() == []
+
+
+def test_after_looking_at_the_record(face: ModuleType, logged: Log) -> None:
+    """That somebody has looked at _debugInfo changes nothing of what is handled."""
+
+    async def awaiting(awaited: Any) -> Any:
+        return await awaited
+
+    failed = face.fail(Oops("looked at"))
+    assert failed._debugInfo.failResult is failed.result
+    assert isinstance(outcome(face.ensureDeferred(awaiting(failed))), Oops)
+    assert failed._debugInfo.failResult is None
+    del failed
+    second = face.fail(Oops("forgiven"))
+    second._debugInfo.failResult = None
+    del second
+    third = face.fail(Oops("dropped"))
+    info = third._debugInfo
+    del third
+    assert logged.unhandled() == []
+    del info
+    assert logged.unhandled() == ["Oops(dropped)"]
+
+
+def test_deleting_the_result_does_not_handle_it(face: ModuleType, logged: Log) -> None:
+    """What is to be reported is kept apart from the result."""
+    deferred = face.fail(Oops("deleted"))
+    del deferred.result
+    del deferred
+    replaced = face.fail(Oops("replaced"))
+    replaced.result = None
+    del replaced
+    assert logged.unhandled() == ["Oops(deleted)", "Oops(replaced)"]
+
+
+def test_from_a_cycle(face: ModuleType, logged: Log) -> None:
+    """A Deferred that refers to itself is reported when the collector finds it."""
+    deferred = face.Deferred()
+    deferred.itself = deferred
+    deferred.addCallback(same, deferred)
+    deferred.errback(Oops("cycle"))
+    deferred.addCallback(same, [deferred])
+    del deferred
+    assert logged.unhandled() == ["Oops(cycle)"]
+
+
+def test_from_a_cycle_through_the_exception(face: ModuleType, logged: Log) -> None:
+    """The traceback of an exception may lead back to the Deferred that failed with it."""
+
+    def failing() -> None:
+        deferred = face.Deferred()
+        try:
+            raise Oops("frame")
+        except Oops:
+            deferred.errback()
+
+    failing()
+    assert logged.unhandled() == ["Oops(frame)"]
+
+
+def test_from_lists(face: ModuleType, logged: Log) -> None:
+    """A list reports what its members keep, unless it is told to consume it."""
+    face.DeferredList([face.fail(Oops("member"))])
+    assert logged.unhandled() == ["Oops(member)"]
+    face.DeferredList([face.fail(Oops("consumed"))], consumeErrors=True)
+    assert logged.unhandled() == []
+    face.DeferredList([face.fail(Oops("x"))], fireOnOneErrback=True, consumeErrors=True)
+    (report,) = logged.unhandled()
+    assert report.startswith("FirstError(FirstError[#0, [Failure instance: Traceback")
+
+
+def test_a_canceller_that_raises_in_a_list(face: ModuleType, logged: Log) -> None:
+    """A list that is cancelled logs what its members' cancellers raise, and goes on to the next."""
+    cancelled: list[str] = []
+    members = [face.Deferred(raising(Oops("canceller"))), face.Deferred(lambda _: cancelled.append("next"))]
+    combined = face.DeferredList(members, consumeErrors=True)
+    combined.cancel()
+    assert cancelled == ["next"]
+    (event,) = logged.events
+    assert event["log_format"] == "Exception raised from user supplied canceller"
+    assert str(event["log_failure"].value) == "canceller"
+    assert event["log_namespace"] == "twisted.internet.defer"
+    logged.events.clear()
+
+
+def test_many(face: ModuleType, logged: Log) -> None:
+    """Each of many is reported, and none twice."""
+    for number in range(50):
+        face.fail(Oops(str(number)))
+    assert logged.unhandled() == sorted(f"Oops({number})" for number in range(50))

@@ -1,0 +1,1 @@
+"""What is left behind when Deferreds are gone: nothing."""

@@ -1,0 +1,370 @@
+"""Cycles through Deferreds are collected, and the collector is told of everything that one refers to."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from tests.faces import queue_name
+from tests.helpers import Oops, Steps, handled, same
+
+
+class Witness:
+    """An object whose end is seen."""
+
+
+Maker = Callable[[ModuleType, Any], Any]
+
+
+def through_a_callback(face: ModuleType, witness: Any) -> Any:
+    """A callback that refers to its Deferred."""
+    deferred = face.Deferred()
+    return deferred.addCallback(lambda _: (deferred, witness))
+
+
+def through_arguments(face: ModuleType, witness: Any) -> Any:
+    """A Deferred among the arguments of its callback."""
+    deferred = face.Deferred()
+    return deferred.addCallback(same, deferred, witness)
+
+
+def through_keywords(face: ModuleType, witness: Any) -> Any:
+    """A Deferred among the keywords of its errback."""
+    deferred = face.Deferred()
+    return deferred.addErrback(handled, own=deferred, witness=witness)
+
+
+def through_both(face: ModuleType, witness: Any) -> Any:
+    """A Deferred in both sides of a pair, with arguments of all kinds."""
+    deferred = face.Deferred()
+    return deferred.addCallbacks(same, handled, [deferred], {"d": deferred}, (witness,), {"d": deferred})
+
+
+def through_many_callbacks(face: ModuleType, witness: Any) -> Any:
+    """More callbacks than fit anywhere but in a list of their own."""
+    deferred = face.Deferred()
+    for _ in range(50):
+        deferred.addBoth(same, deferred, witness)
+    return deferred
+
+
+def through_the_canceller(face: ModuleType, witness: Any) -> Any:
+    """A canceller that refers to its Deferred."""
+    held: list[Any] = [witness]
+    deferred = face.Deferred(held.append)
+    held.append(deferred)
+    return deferred
+
+
+def through_the_result(face: ModuleType, witness: Any) -> Any:
+    """A result that refers to its Deferred."""
+    result: list[Any] = [witness]
+    deferred = face.succeed(result)
+    result.append(deferred)
+    return deferred
+
+
+def through_an_attribute(face: ModuleType, witness: Any) -> Any:
+    """A Deferred that is its own attribute."""
+    deferred = face.Deferred()
+    deferred.own, deferred.witness = deferred, witness
+    return deferred
+
+
+def through_a_subclass(face: ModuleType, witness: Any) -> Any:
+    """An instance that refers to its class, and the class to it."""
+
+    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+        pass
+
+    deferred = Sub()
+    deferred.witness = witness
+    deferred.addCallback(deferred.pause)
+    return deferred
+
+
+def through_waiting(face: ModuleType, witness: Any) -> Any:
+    """Two Deferreds that wait for each other."""
+    first, second = face.Deferred(), face.Deferred()
+    first.addCallback(lambda _: second)
+    second.addCallback(lambda _: first)
+    first.callback(None)
+    second.callback(None)
+    first.witness = second.witness = witness
+    return first
+
+
+def through_chaining(face: ModuleType, witness: Any) -> Any:
+    """Two Deferreds that fire each other."""
+    first, second = face.Deferred(), face.Deferred()
+    first.chainDeferred(second)
+    second.chainDeferred(first)
+    first.witness = witness
+    return first
+
+
+def through_a_failure(face: ModuleType, witness: Any) -> Any:
+    """A failure with a traceback whose frames refer to the Deferred."""
+    deferred = face.Deferred()
+    try:
+        raise Oops(witness)
+    except Oops:
+        deferred.errback()
+    deferred._debugInfo.failResult = None
+    return deferred
+
+
+def through_debug_info(face: ModuleType, witness: Any) -> Any:
+    """A record for debugging that refers to the Deferred."""
+    deferred = face.Deferred()
+    deferred.debug = True
+    deferred.callback(None)
+    deferred._debugInfo.own = [deferred, witness]
+    return deferred
+
+
+def through_the_list_of_callbacks(face: ModuleType, witness: Any) -> Any:
+    """A list of callbacks that has been read, and has the Deferred in it."""
+    deferred = face.Deferred()
+    queue = getattr(deferred, queue_name(face))
+    queue.append(((same, (deferred,), {}), (handled, (witness,), {})))
+    return deferred
+
+
+def through_a_bound_method(face: ModuleType, witness: Any) -> Any:
+    """A Deferred whose callback is its own method."""
+    deferred = face.Deferred()
+    deferred.witness = witness
+    return deferred.addCallbacks(deferred.callback, deferred.errback)
+
+
+def through_a_generator(face: ModuleType, witness: Any) -> Any:
+    """A generator that waits for a Deferred which nobody else knows."""
+    waited = face.Deferred()
+
+    def flow() -> Steps:
+        held = (witness, waited)
+        yield waited
+        return held
+
+    return face.inlineCallbacks(flow)()
+
+
+def through_a_coroutine(face: ModuleType, witness: Any) -> Any:
+    """A coroutine that waits for a Deferred which knows its result."""
+    waited = face.Deferred()
+
+    async def flow() -> Any:
+        held = (witness, waited)
+        await waited
+        return held
+
+    made = face.ensureDeferred(flow())
+    waited.addCallback(lambda _: made)
+    return made
+
+
+def through_a_cancelled_generator(face: ModuleType, witness: Any) -> Any:
+    """A generator that was cancelled and waits for something else."""
+
+    def flow() -> Steps:
+        held = witness
+        try:
+            yield face.Deferred()
+        except Exception:
+            yield face.Deferred()
+        return held
+
+    made = face.inlineCallbacks(flow)()
+    made.cancel()
+    return made
+
+
+def through_a_list(face: ModuleType, witness: Any) -> Any:
+    """A list that is the result of its own member."""
+    member = face.Deferred()
+    combined = face.DeferredList([member])
+    member.addCallback(lambda _: (combined, witness))
+    return combined
+
+
+def through_a_race(face: ModuleType, witness: Any) -> Any:
+    """A race that a member refers to."""
+    member = face.Deferred()
+    raced = face.race([member, face.Deferred()])
+    member.addBoth(same, raced, witness)
+    return raced
+
+
+def through_a_lock(face: ModuleType, witness: Any) -> Any:
+    """A lock that is held, with others that wait for it and refer to it."""
+    lock = face.DeferredLock()
+    lock.acquire()
+    lock.witness = witness
+    return lock.acquire().addCallback(same, lock)
+
+
+def through_a_semaphore(face: ModuleType, witness: Any) -> Any:
+    """A semaphore with somebody who waits for it."""
+    semaphore = face.DeferredSemaphore(1)
+    semaphore.acquire()
+    semaphore.witness = witness
+    return semaphore.run(same, semaphore)
+
+
+def through_a_queue(face: ModuleType, witness: Any) -> Any:
+    """A queue that is in itself, and that somebody waits for."""
+    queue = face.DeferredQueue()
+    queue.witness = witness
+    return queue.get().addCallback(same, queue)
+
+
+def through_a_timeout(face: ModuleType, witness: Any) -> Any:
+    """A clock that is to cancel a Deferred which refers to the clock."""
+    clock = Clock()
+    deferred = face.Deferred()
+    deferred.clock, deferred.witness = clock, witness
+    return deferred.addTimeout(1, clock)
+
+
+WAYS = [value for name, value in sorted(globals().items()) if name.startswith("through_")]
+
+
+@pytest.mark.parametrize("maker", WAYS, ids=lambda maker: maker.__name__)
+def test_a_cycle_is_collected(face: ModuleType, maker: Maker) -> None:
+    """Nothing keeps a circle of Deferreds alive that nobody else refers to."""
+    witness = Witness()
+    seen = weakref.ref(witness)
+    made = maker(face, witness)
+    kind = weakref.ref(made)
+    del witness
+    gc.collect()
+    assert seen() is not None
+    del made
+    gc.collect()
+    assert seen() is None
+    assert kind() is None
+
+
+def held(maker: Callable[[ModuleType, Any], Any], face: ModuleType) -> bool:
+    """Say whether the collector finds an object from a Deferred by no more than containers on the way."""
+    witness = Witness()
+    made = maker(face, witness)
+    seen: set[int] = set()
+    border = [made]
+    while border:
+        part = border.pop()
+        if part is witness:
+            return True
+        if id(part) in seen or isinstance(part, (type, ModuleType)):
+            continue
+        seen.add(id(part))
+        border.extend(gc.get_referents(part))
+    return False
+
+
+REFERENTS: dict[str, Maker] = {
+    "result": lambda face, item: face.succeed(item),
+    "function": lambda face, item: face.Deferred().addCallback(lambda _: item),
+    "argument": lambda face, item: face.Deferred().addCallback(same, item),
+    "third argument": lambda face, item: face.Deferred().addCallback(same, 1, 2, item),
+    "keyword": lambda face, item: face.Deferred().addCallback(same, key=item),
+    "errback": lambda face, item: face.Deferred().addErrback(lambda _: item),
+    "argument of the errback": lambda face, item: face.Deferred().addCallbacks(same, same, (), {}, (item,)),
+    "keyword of the errback": lambda face, item: face.Deferred().addCallbacks(
+        same, same, errbackKeywords={"k": item}
+    ),
+    "both sides": lambda face, item: face.Deferred().addBoth(same, item),
+    "the hundredth callback": lambda face, item: filled(face).addCallback(same, item),
+    "canceller": lambda face, item: face.Deferred(lambda _: item),
+    "attribute": lambda face, item: attributed(face.Deferred(), item),
+    "whom it waits for": lambda face, item: face.succeed(0).addCallback(
+        lambda _: attributed(face.Deferred(), item)
+    ),
+    "who waits for it": lambda face, item: waited_for(face, item),
+    "failure": lambda face, item: (
+        face.succeed(0).addCallback(lambda _: 1 / 0).addErrback(lambda f: [f, item])
+    ),
+    "list member": lambda face, item: face.DeferredList([attributed(face.Deferred(), item)]),
+    "list result": lambda face, item: face.DeferredList([face.succeed(item), face.Deferred()]),
+    "lock": lambda face, item: attributed(face.DeferredLock(), item),
+    "queue": lambda face, item: queued(face, item),
+    "generator": through_a_generator,
+    "coroutine": through_a_coroutine,
+}
+
+
+def filled(face: ModuleType) -> Any:
+    """Give a Deferred with many callbacks."""
+    deferred = face.Deferred()
+    for _ in range(99):
+        deferred.addCallback(same)
+    return deferred
+
+
+def attributed(made: Any, item: Any) -> Any:
+    """Give an object with an attribute."""
+    made.attribute = item
+    return made
+
+
+def waited_for(face: ModuleType, item: Any) -> Any:
+    """Give a Deferred that another waits for, which has the item."""
+    inner = face.Deferred()
+    attributed(face.succeed(inner).addCallback(same), item)
+    return inner
+
+
+def queued(face: ModuleType, item: Any) -> Any:
+    """Give a queue with an item in it."""
+    queue = face.DeferredQueue()
+    queue.put(item)
+    return queue
+
+
+@pytest.mark.parametrize("name", REFERENTS)
+def test_everything_is_told_to_the_collector(face: ModuleType, name: str) -> None:
+    """gc.get_referents leads from a Deferred to all that it keeps alive."""
+    assert held(REFERENTS[name], face)
+    gc.collect()
+
+
+def test_only_while_it_is_kept(face: ModuleType) -> None:
+    """Results, callbacks and cancellers are let go of when they have had their turn."""
+    witnesses = [Witness() for _ in range(4)]
+    ends = [weakref.ref(witness) for witness in witnesses]
+
+    def setting_up(result: Any, argument: Any, cancelling: Any, last: Any) -> Any:
+        deferred = face.Deferred(lambda _: cancelling)
+        deferred.addCallback(lambda got, extra: None, argument)
+        deferred.callback(result)
+        deferred.addCallback(lambda _: last)
+        return deferred
+
+    deferred = setting_up(*witnesses)
+    witnesses.clear()
+    assert [end() is None for end in ends] == [True, True, True, False]
+    deferred.addCallback(lambda _: None)
+    assert ends[3]() is None
+
+
+def test_what_is_taken_is_let_go(face: ModuleType) -> None:
+    """A Deferred that has given its result away does not keep it."""
+    witness = Witness()
+    end = weakref.ref(witness)
+    inner = face.succeed(witness)
+    outer = face.succeed(None).addCallback(lambda _: inner)
+    late = face.Deferred()
+    second = face.succeed(None).addCallback(lambda _: late)
+    late.callback(witness)
+    del witness
+    outer.addCallback(lambda _: None)
+    second.addCallback(lambda _: None)
+    assert end() is None
+    assert (inner.result, late.result) == (None, None)

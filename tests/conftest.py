@@ -1,0 +1,51 @@
+"""What all tests of Deferreds share: the faces, and an ear for what is logged."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from tests import faces, logs
+
+
+@pytest.fixture(scope="session")
+def stock() -> ModuleType:
+    """Give Twisted's own Deferreds."""
+    return faces.load(faces.NAMES[0])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collect_only_what_tests_leave() -> Iterator[None]:
+    """Take everything that is there already out of the collector's sight, which makes it quick."""
+    logs.begin()
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+_loaded: dict[str, ModuleType] = {}
+
+
+@pytest.fixture(params=faces.NAMES)
+def face(request: pytest.FixtureRequest) -> ModuleType:
+    """Give each implementation of Deferreds in turn."""
+    name = request.param
+    if name not in _loaded:
+        _loaded[name] = faces.load(name)
+    return _loaded[name]
+
+
+@pytest.fixture
+def logged(face: ModuleType) -> Iterator[logs.Log]:
+    """Listen to the loggers. What a test has not asked for by its end makes it fail."""
+    gc.collect()
+    log = logs.Log()
+    with log:
+        yield log
+        face.setDebugging(False)
+        gc.collect()
+    assert not log.events, [log.text(event) for event in log.events]

@@ -1,0 +1,58 @@
+"""What a program is: tuples, lists, numbers and words, which can be printed, cut down and read back.
+
+A program is a dictionary with the operations under ``ops`` and, under ``watch``, how much of every Deferred
+is written down after each of them: 0 nothing, 1 what is cheap, 2 everything. To look at a Deferred can change
+how it works on, so most programs do without.
+
+An operation is a tuple of its name, which is that of a function in `operations` or `combined`, and its
+arguments. A slot is a number under which a Deferred is kept; `ATTACHED` is the one whose callback or
+canceller is running. A callable is ``(flavour, operations, end)``, where the end says what is returned or
+raised. A generator is ``(steps, end)``, with steps of ``(operations, what is waited for, what is done with
+an error)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Op = tuple[Any, ...]
+Program = dict[str, Any]
+
+SLOTS = 5
+ATTACHED = -1
+#: No program runs longer or deeper than this, whatever it calls itself from.
+FUEL = 120
+DEPTH = 6
+
+
+class Boom(Exception):
+    """What most callbacks of the programs raise."""
+
+
+class Bare(BaseException):
+    """An exception that is none of `Exception`."""
+
+
+class Interrupt(KeyboardInterrupt):
+    """A planned interrupt, which can be told from one that somebody at the keyboard asks for."""
+
+
+class Exit(SystemExit):
+    """A planned exit."""
+
+
+class Closed(GeneratorExit):
+    """A planned end of a generator, which can be told from one by the collector."""
+
+
+def to_text(program: Program) -> str:
+    """Give the program as an expression of Python, one operation a line."""
+    lines = [f"    {op!r}," for op in program["ops"]]
+    return "\n".join([f"{{'watch': {program['watch']}, 'ops': [", *lines, "]}"])
+
+
+def size(part: Any) -> int:
+    """Count what a program is made of."""
+    if isinstance(part, (tuple, list)):
+        return 1 + sum(size(item) for item in part)
+    return size(list(part.values())) if isinstance(part, dict) else 1

@@ -1,0 +1,96 @@
+"""The machine finds mistakes that are planted in a copy of Twisted's source."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import os
+import subprocess
+import sys
+
+from tests import faces, second_copy
+from tests.children import environment
+from tests.differential.compare import Comparison, Guard, Runner
+from tests.differential.mutants import HARMLESS, all_mutants
+from tests.differential.program import Program, size
+from tests.differential.shrink import shrink
+
+#: One mistake in so many is tried. The long version of the tests tries them all.
+EVERY = os.environ.get("DEFERROUS_MISTAKES_EVERY", "12")
+
+
+def test_planted_mistakes_are_found() -> None:
+    """Each mistake that is tried shows in some program."""
+    command = [sys.executable, "-m", "tests.differential.hunt", "--every", EVERY, "--programs", "6000"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_are_hundreds_of_mistakes() -> None:
+    """Every part of Twisted's source that we stand for has some, and what is harmless is among them."""
+    names = {mutant.name for mutant in all_mutants()}
+    assert len(names) > 400
+    assert set(HARMLESS) <= names
+
+
+def _swallow_less(tree: ast.Module) -> None:
+    """Let cancelled Deferreds swallow nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node) == "self._suppressAlreadyCalled = True":
+            node.value = ast.Constant(False)
+
+
+def test_a_mistake_is_cut_down_and_shown() -> None:
+    """What is printed is the smallest program, and both sides of the difference."""
+    gc.collect()
+    gc.freeze()
+    comparison = Comparison(faces.load("stock"), second_copy.load(_swallow_less))
+    program: Program = {
+        "watch": 2,
+        "ops": [
+            ("new", 0, None, None),
+            ("new", 1, "everything", ("function", [("fire", -1, ("token", 0))], ("argument",))),
+            ("add", 0, "addBoth", ("method", [("text", 0), ("call", 1, "cancel")], ("argument",)), 1),
+            ("call", 0, "cancel"),
+            ("text", 1),
+        ],
+    }
+    smallest = shrink(program, lambda candidate: comparison(candidate) is not None)
+    assert smallest == {"watch": 0, "ops": [("new", 0, None, None), ("call", 0, "cancel")]}
+    assert size(smallest) < size(program)
+    found = str(comparison(smallest))
+    assert "suppress=True" in found
+    assert "suppress=False" in found
+
+
+def test_endless_programs_are_left_out() -> None:
+    """A program that goes on for ever on Twisted is told from others, and is not compared."""
+    program: Program = {
+        "watch": 0,
+        "ops": [
+            ("new", 0, None, None),
+            ("start", 1, "ensure", ([([], ("slot", 0), "raise")], ("argument",))),
+            ("set", 0, "result", 1),
+            ("call", 0, "_runCallbacks"),
+        ],
+    }
+    guard = Guard()
+    assert not guard.ends(program)
+    assert guard.ends({"watch": 0, "ops": program["ops"][:2]})
+
+
+def test_what_is_seen_is_the_same_each_time() -> None:
+    """A run depends on nothing that was before it."""
+    runner = Runner(faces.load("stock"))
+    program: Program = {
+        "watch": 2,
+        "ops": [
+            ("fail", 0, ("caught", "boom")),
+            ("new", 1, "everything", None),
+            ("chain", 0, 1),
+            ("debug", True),
+            ("new", 2, None, None),
+            ("fire", 2, ("slot", 1)),
+        ],
+    }
+    assert runner.run(program) == runner.run(program)

@@ -1,0 +1,24 @@
+"""Whatever a program does with Deferreds, it sees the same on Twisted's and on ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests import faces
+from tests.differential.workers import run_all
+
+#: How many programs are compared. The long version of the tests asks for 200,000.
+PROGRAMS = int(os.environ.get("DEFERROUS_PROGRAMS", "2000"))
+
+
+def test_programs_see_the_same(tmp_path: Path) -> None:
+    """No program shows a difference. One that does is cut down and printed with what is seen on both."""
+    found = run_all(faces.NAMES[-1], PROGRAMS, tmp_path)
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_seen_where_there_is_nothing(tmp_path: Path) -> None:
+    """Two copies of one source are no different: what the machine writes down depends on nothing else."""
+    found = run_all("copy", PROGRAMS // 4, tmp_path)
+    assert not found, "\n".join(found)

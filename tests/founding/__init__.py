@@ -1,0 +1,1 @@
+"""The programs of the document that this project starts from, in today's Python."""

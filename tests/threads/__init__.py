@@ -1,0 +1,1 @@
+"""Deferreds that are made in one thread and fired in another."""
