@@ -44,6 +44,11 @@ def same(value: Any) -> Any:
     return value
 
 
+def instead(_: object, value: Any) -> Any:
+    """Be a callback that puts something else in the place of its argument."""
+    return value
+
+
 def noting(found: list[Any], note: Any = None) -> Any:
     """Give a callback that passes its argument on, and that appends it, or a note, to a list."""
 

@@ -74,6 +74,9 @@ def getDebugging() -> bool:
 _stock._ConcurrencyPrimitive.register(DeferredLock)
 _stock._ConcurrencyPrimitive.register(DeferredSemaphore)
 
+for _function in inlineCallbacks, setDebugging, getDebugging:
+    _function.__module__ = _stock.__name__
+
 #: What takes the place of what in `twisted.internet.defer`.
 REPLACEMENTS: dict[str, object] = {
     **{name: globals()[name] for name in __all__},

@@ -9,8 +9,7 @@ import pytest
 from twisted.internet.defer import AlreadyCalledError, CancelledError, TimeoutError
 from twisted.internet.task import Clock
 
-from tests.helpers import UNFIRED, Oops, Steps, handled, outcome, raising, same
-from tests.logs import Log
+from tests.helpers import Oops, Steps, handled, outcome, raising, same
 
 WAYS = ["inlineCallbacks", "coroutine"]
 
@@ -231,17 +230,3 @@ def test_a_timeout_that_cannot_cancel(face: ModuleType) -> None:
     clock.advance(1)
     assert outcome(lucky) == "just in time"
     assert isinstance(outcome(other), Oops)
-
-
-def test_a_circle_of_two_that_wait_for_each_other(face: ModuleType, logged: Log) -> None:
-    """Cancelling goes round until the stack ends, and leaves both as they were."""
-    first, second = face.Deferred(), face.Deferred()
-    first.addCallback(lambda _: second)
-    second.addCallback(lambda _: first)
-    first.callback(None)
-    second.callback(None)
-    with pytest.raises(RecursionError):
-        first.cancel()
-    assert (first.called, second.called) == (True, True)
-    assert (outcome(first), outcome(second)) == (UNFIRED, UNFIRED)
-    assert logged.take() == []

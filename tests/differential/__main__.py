@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import os
 import sys
@@ -15,6 +16,8 @@ from tests.differential.shrink import shrink
 
 #: How many programs run before what they have left behind is taken out of the collector's sight.
 _FREEZE_EVERY = 200
+#: After how many seconds a program counts as one that hangs: each takes some thousandths of one.
+_HANGING = 120
 
 
 def in_order(first: int, count: int) -> list[int]:
@@ -60,7 +63,9 @@ def main() -> int:
             gc.collect()
             gc.freeze()
         os.pwrite(progress, b"%12d\n" % seed, 0)
+        faulthandler.dump_traceback_later(_HANGING, exit=True)
         found = comparison(generate(seed))
+        faulthandler.cancel_dump_traceback_later()
         if found is not None:
             print(explain(seed, found, comparison), flush=True)
             differences += 1

@@ -180,7 +180,7 @@ class Guard:
 
 def is_interesting(steps: list[Step]) -> bool:
     """Say whether a run is worth comparing: where a stack ends is nothing that faces have in common."""
-    return not any("RecursionError" in line for step in steps for line in step.lines)
+    return not any("RecursionError" in line for step in steps for line in [*step.lines, *step.reports])
 
 
 def compare(program: Program, reference: list[Step], candidate: list[Step]) -> Mismatch | None:

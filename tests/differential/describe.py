@@ -109,7 +109,9 @@ class Describer:
         """Describe an exception and those that were being handled when it was raised."""
         described: list[str] = []
         while error is not None and len(described) < 4:
-            described.append(f"{type(error).__name__}({self.text(str(error), naming)!r})")
+            inner = getattr(error, "failures", ()) if naming else ()
+            parts = [repr(self.text(str(error), naming)), *(self.failure(failure) for failure in inner)]
+            described.append(f"{type(error).__name__}({', '.join(parts)})")
             error = error.__context__
         return " while ".join(described)
 

@@ -69,14 +69,15 @@ def test_endless_programs_are_left_out() -> None:
         "watch": 0,
         "ops": [
             ("new", 0, None, None),
-            ("start", 1, "ensure", ([([], ("slot", 0), "raise")], ("argument",))),
-            ("set", 0, "result", 1),
-            ("call", 0, "_runCallbacks"),
+            ("new", 1, None, None),
+            ("queue_share", 0, 1),
+            ("start", 2, "ensure", ([([], ("slot", 0), "raise")], ("argument",))),
+            ("fire", 1, ("token", 0)),
         ],
     }
     guard = Guard()
     assert not guard.ends(program)
-    assert guard.ends({"watch": 0, "ops": program["ops"][:2]})
+    assert guard.ends({"watch": 0, "ops": program["ops"][:4]})
 
 
 def test_what_is_seen_is_the_same_each_time() -> None:

@@ -25,7 +25,7 @@ def run(candidate: str, first: int, count: int, folder: Path) -> str:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if done.returncode == 0:
         return ""
-    if done.returncode == 1:
+    if done.returncode == 1 and done.stdout:
         return done.stdout + done.stderr
     seed = int(progress.read_text())
     died = signal.Signals(-done.returncode).name if done.returncode < 0 else f"status {done.returncode}"

@@ -105,7 +105,11 @@ pub fn make_class(deferred: &Obj) -> Maybe {
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC;
     let name = c"twisted.internet.defer.DeferredList";
     let bases = Obj::tuple([deferred.clone()])?;
-    subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())
+    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())?;
+    let off = || Some(Obj::bool(false));
+    let defaults = [("fireOnOneCallback", off()), ("fireOnOneErrback", off())];
+    deferred::set_defaults(&class, &defaults)?;
+    Ok(class)
 }
 
 /// Looks at what `__init__` sets. `body` must run no Python code.
@@ -195,8 +199,13 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         (*place).replace(members)
     };
     drop(before);
-    // SAFETY: a null canceller means none.
-    unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+    if deferred::is_original() {
+        // SAFETY: a null canceller means none.
+        unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+    } else {
+        let init = classes().deferred.getattr(&names().init)?;
+        init.call(&[list.object().as_ptr()])?;
+    }
     if count == 0 && !on_callback {
         // SAFETY: the thread is attached.
         let empty = unsafe { Obj::owned(ffi::PyList_New(0)) }?;

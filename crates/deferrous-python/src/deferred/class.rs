@@ -184,5 +184,16 @@ pub fn make() -> Maybe {
         (*class.as_ptr().cast::<ffi::PyTypeObject>()).tp_vectorcall = Some(methods::call_class);
     }
     class.setattr(&Obj::name("debug")?, &Obj::bool(false))?;
+    let off = || Some(Obj::bool(false));
+    let defaults = [
+        ("called", off()),
+        ("paused", Some(Obj::int(0)?)),
+        ("result", None),
+        ("_runningCallbacks", off()),
+        ("_suppressAlreadyCalled", off()),
+        ("_chainedTo", Some(Obj::none())),
+        ("_debugInfo", Some(Obj::none())),
+    ];
+    super::set_defaults(&class, &defaults)?;
     Ok(class)
 }

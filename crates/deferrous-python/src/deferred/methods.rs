@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use super::{
     Deferred, awaiting,
-    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, method},
+    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, ONE_ARGUMENT, method},
     debug,
 };
 use crate::{
@@ -37,8 +37,8 @@ pub fn all() -> Vec<ffi::PyMethodDef> {
         method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
         method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
         method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
-        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nDeferred[T], for annotations."),
-        method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
+        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nThe class with the type of its result, for annotations."),
+        method(c"__reduce_ex__", ONE_ARGUMENT(reduce_ex), c"__reduce_ex__($self, protocol, /)\n--\n\nFor pickle."),
         method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
         method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
@@ -95,6 +95,14 @@ unsafe fn add_with_keywords(
     unsafe {
         let keywords = keyword_dict(arguments.offset(count), names)?;
         let key = Obj::name(parameter)?;
+        let own = Obj::name("self")?;
+        if let Some(keywords) = &keywords
+            && ffi::PyDict_Contains(keywords.as_ptr(), own.as_ptr()) != 0
+        {
+            return Err(type_error(&format!(
+                "Deferred.{function}() got multiple values for argument 'self'"
+            )));
+        }
         let named = keywords.as_ref().and_then(|dict| {
             let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
             (!found.is_null()).then(|| Obj::borrowed(found))
@@ -310,7 +318,6 @@ without_arguments!(
     "Deferred._continuation",
     entries::continuation
 );
-without_arguments!(await_, "Deferred.__iter__", awaiting::new);
 without_arguments!(
     getstate,
     "Deferred.__getstate__",
@@ -402,8 +409,18 @@ pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
 ///
 /// Called by the interpreter.
 pub unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
-    // SAFETY: the class is that of Deferreds or a subclass.
-    enter(|| unsafe { Deferred::allocate(class, State::new(None)).map(Deferred::into_object) })
+    // SAFETY: the class is that of Deferreds or a subclass. What makes plain objects knows what to say
+    // of an abstract one.
+    enter(|| unsafe {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0
+            && let Some(new) = ffi::PyBaseObject_Type.tp_new
+        {
+            return Obj::owned(new(class, twisted().empty.as_ptr(), ptr::null_mut()));
+        }
+        let deferred = Deferred::allocate(class, State::new(None))?;
+        deferred.layout().is_made.set(false);
+        Ok(deferred.into_object())
+    })
 }
 
 const INIT: Signature<1> = Signature {
@@ -435,6 +452,7 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     let given = !canceller.is_null() && !ptr::eq(canceller, crate::twisted::none());
     // SAFETY: as the caller says.
     let canceller = given.then(|| unsafe { Obj::borrowed(canceller) });
+    deferred.layout().is_made.set(true);
     let before = deferred.with(|state| {
         let links = std::mem::take(state.links_mut());
         (links, state.replace_canceller(canceller))
@@ -509,6 +527,16 @@ pub unsafe extern "C" fn call_class(
         let given = !canceller.is_null() && !ptr::eq(canceller, ffi::Py_None());
         let canceller = given.then(|| Obj::borrowed(canceller));
         Deferred::unfired(canceller).map(Deferred::into_object)
+    })
+}
+
+/// Older protocols of pickle know nothing of `__getstate__` of classes that are not made in Python.
+unsafe extern "C" fn reduce_ex(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a Deferred.
+    enter(|| unsafe {
+        let base = Obj::borrowed((&raw mut ffi::PyBaseObject_Type).cast());
+        let protocol = Obj::int(2)?;
+        base.get("__reduce_ex__")?.call(&[raw, protocol.as_ptr()])
     })
 }
 

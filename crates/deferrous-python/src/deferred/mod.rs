@@ -4,6 +4,7 @@ mod attributes;
 mod awaiting;
 mod class;
 pub mod debug;
+mod default;
 mod dispose;
 mod methods;
 mod object;
@@ -14,5 +15,6 @@ pub use class::{
     CALL_WITH_KEYWORDS, ONE_ARGUMENT, getset, make as make_class, method, sealed, shorten_name,
     slot, subclass_spec,
 };
-pub use methods::{forwarded, initialise};
+pub use default::{make_class as make_defaults, set_defaults};
+pub use methods::{forwarded, initialise, is_original};
 pub use object::{Deferred, Layout, clear, dealloc, traverse};

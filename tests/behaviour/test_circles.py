@@ -1,0 +1,73 @@
+"""Deferreds that wait for each other in a circle: whoever goes round is stopped by the end of the stack.
+
+Each is tried in a process of its own, since one that goes round for ever would take all other tests with it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import faces
+from tests.children import code
+
+BEGINNING = """
+    from tests import faces
+    from tests.helpers import instead
+    face = faces.load({name!r})
+    first, second = face.Deferred(), face.Deferred()
+    outcome = "nothing"
+    try:
+        {action}
+    except RecursionError:
+        outcome = "RecursionError"
+    except Exception as error:
+        outcome = type(error).__name__
+    print(outcome, first.called, second.called)
+"""
+WAIT_FOR_EACH_OTHER = (
+    "first.addCallback(lambda _: second); second.addCallback(lambda _: first); "
+    "first.callback(None); second.callback(None); "
+)
+WAIT_FOR_ITSELF = "first.addCallback(instead, first); first.callback(None); "
+IN_EACH_OTHER = "first.callback(second); second.callback(first); "
+FIRE_EACH_OTHER = "first.chainDeferred(second); second.chainDeferred(first); "
+
+#: What is done, and what comes of it.
+CIRCLES = {
+    "cancel two": (WAIT_FOR_EACH_OTHER + "first.cancel()", "RecursionError True True"),
+    "cancel one": (WAIT_FOR_ITSELF + "first.cancel()", "RecursionError True False"),
+    "cancel results": (IN_EACH_OTHER + "first.cancel()", "RecursionError True True"),
+    "show results": (IN_EACH_OTHER + "str(first)", "RecursionError True True"),
+    "show two": (WAIT_FOR_EACH_OTHER + "str(first)", "nothing True True"),
+    "show one": (WAIT_FOR_ITSELF + "str(first)", "nothing True False"),
+    "fire two": (FIRE_EACH_OTHER + "first.callback(1)", "nothing True True"),
+    "cancel in a canceller": (
+        "first = face.Deferred(lambda d: d.cancel()); first.cancel()",
+        "RecursionError False False",
+    ),
+    "add within callbacks": (
+        "again = lambda r: (first.addCallback(again), r)[1] if first.paused < 1 else r; "
+        "first.addCallback(lambda r: first.pause()); first.addCallback(again); first.callback(1)",
+        "nothing True False",
+    ),
+    "combine with itself": (
+        WAIT_FOR_ITSELF + "both = face.DeferredList([first, first]); both.cancel()",
+        "nothing True False",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CIRCLES)
+def test_going_round(name: str) -> None:
+    """What happens on Twisted's Deferreds happens on all."""
+    action, expected = CIRCLES[name]
+    for face in faces.NAMES:
+        done = code(BEGINNING.format(name=face, action=action))
+        assert (done.status, done.out) == (0, expected + "\n"), (face, done.err)
+
+
+def test_a_list_that_cancels_itself() -> None:
+    """A list that its own member waits for logs what goes wrong, and ends."""
+    action = "both = face.DeferredList([first]); first.callback(both); both.cancel()"
+    ends = {code(BEGINNING.format(name=face, action=action)).out for face in faces.NAMES}
+    assert len(ends) == 1
