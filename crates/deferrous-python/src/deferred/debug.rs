@@ -4,20 +4,24 @@ use std::ptr;
 
 use crate::{
     deferred::Deferred,
-    python::{Maybe, Obj, Raised, raise, write_unraisable},
+    python::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
     twisted::{names, twisted},
 };
 
 /// `deferred.debug`, of one that has attributes of its own.
 #[cold]
 pub fn is_on(deferred: &Obj) -> bool {
-    deferred
+    // A callback may just have raised: looking for an attribute is not to be taken for that.
+    let pending = set_aside();
+    let on = deferred
         .getattr(&names().debug)
         .and_then(|on| on.is_true())
         .unwrap_or_else(|raised| {
             write_unraisable(raised, deferred.as_ptr());
             false
-        })
+        });
+    put_back(pending);
+    on
 }
 
 /// The chain has come to its end, with a failure or without.
