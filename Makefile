@@ -26,7 +26,7 @@ help: ## list the targets
 # The Python programs of the document that the project starts from.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
 
-demo: venv ## build, run the example programs, and digest this tree
+demo: venv ## build, run the example programs of both faces, and measure a little
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
