@@ -7,16 +7,21 @@ SOAK_CASES ?= 200000
 SOAK_RUNS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs soak venv wheel matrix lock
+.PHONY: help demo test conformance matrix bench lint docs soak venv wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
 # What venv has made. PyO3 is compiled for one Python, whose name has to be the same from one time to the next.
 VENV := target/venv/bin
 PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
+# Twisted's own tests, on stock Twisted and on deferrous.
+COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.whl
+# The release of Twisted that `make conformance` tests, and the document that it writes the result into.
+TWISTED ?= 26.10.0
+RECORD ?=
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 # The Python programs of the document that the project starts from.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
@@ -40,9 +45,14 @@ test: export RUST_BACKTRACE = 0
 test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
 	$(VENV)/python -m pytest
+	$(COMPARE) --quick
 
-bench: ## measure against the peers, and print the ratios
+conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWISTED=25.5.0 for another release
+	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
+
+bench: venv ## measure against the peers, and print the ratios: the crate first, then the Python face
 	$(CARGO) bench --quiet -p deferrous --bench ratios
+	$(VENV)/deferrous bench
 
 lint: venv ## check the format, the lints, the types and the documentation
 	$(CARGO) fmt --all --check
@@ -51,7 +61,8 @@ lint: venv ## check the format, the lints, the types and the documentation
 	$(VENV)/ruff check --quiet
 	$(VENV)/ruff format --quiet --check
 	$(VENV)/mypy --no-error-summary
-	$(VENV)/stubtest deferrous
+	@# Importing deferrous.defer completes the class that is compared with its stub.
+	$(VENV)/python -c 'import sys, deferrous.defer; from mypy import stubtest; sys.exit(stubtest.main())' deferrous
 
 docs: venv ## build the documentation, in target/doc
 	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
@@ -62,7 +73,7 @@ REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle
     stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
-soak: ## pass the long versions of the tests, and the tests under memcheck
+soak: venv ## pass the long versions of the tests, and the tests under memcheck
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
 	$(CARGO) test --release -p deferrous --quiet
@@ -70,6 +81,9 @@ soak: ## pass the long versions of the tests, and the tests under memcheck
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	scripts/memcheck
+	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=1 $(VENV)/python -m pytest tests/differential
+	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
+	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
 
 venv:
 	@scripts/venv $(PYTHON) > /dev/null

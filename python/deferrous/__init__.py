@@ -24,6 +24,11 @@ def install() -> None:
     has been imported repairs the names that modules, classes, default arguments and closures hold. A second
     call does nothing.
 
+        >>> import deferrous
+        >>> deferrous.install()
+        >>> deferrous.installed()
+        True
+
     Raises:
         InstallError: this Python or this Twisted is not supported, or subclasses or instances of the stock
             classes were there first. The message lists them and says what to do. Nothing was changed.
@@ -40,6 +45,8 @@ def installed() -> bool:
 
     Returns:
         True if it does. False also if it has not been imported yet, which the question does not do.
+
+    Any thread may ask.
     """
     from deferrous._install import installed
 

@@ -104,7 +104,7 @@ class Deferred(Awaitable[_T]):
         """Note a new class of Deferreds. Keywords are ignored."""
 
     def __class_getitem__(cls, item: Any, /) -> GenericAlias:
-        """Deferred[T], for annotations."""
+        """The class with the type of its result, for annotations."""
 
     def __await__(self) -> Generator[Deferred[_T], None, _T]: ...
     def __iter__(self) -> Generator[Deferred[_T], None, _T]: ...
@@ -656,7 +656,7 @@ class DeferredQueue(Generic[_T]):
 
     def __init__(self, size: int | None = None, backlog: int | None = None) -> None: ...
     def __class_getitem__(cls, item: Any, /) -> GenericAlias:
-        """DeferredQueue[T], for annotations."""
+        """The class with the type of its objects, for annotations."""
 
     def put(self, obj: _T) -> None:
         """Give an object to the one that has waited longest, or keep it.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+from twisted.internet import defer
+
 _METHODS = ("addTimeout", "asFuture")
 _CLASS_METHODS = ("fromFuture",)
 
@@ -25,14 +27,13 @@ def _with_globals(function: FunctionType, names: dict[str, Any]) -> FunctionType
     return copy
 
 
-def add_methods(deferred: Any, stock: Any, names: dict[str, Any]) -> None:
-    """Give the class the methods that are Twisted's.
+def add_methods(deferred: Any) -> None:
+    """Give the class the methods that are Twisted's; the extension module does, when it is loaded.
 
     :param deferred: the class in Rust.
-    :param stock: Twisted's own class.
-    :param names: the globals of Twisted's module.
     """
-    names = {**names, "Deferred": deferred}
+    stock: Any = defer.Deferred
+    names = {**vars(defer), "Deferred": deferred}
     for name in _METHODS:
         setattr(deferred, name, _with_globals(vars(stock)[name], names))
     for name in _CLASS_METHODS:

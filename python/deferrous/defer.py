@@ -30,7 +30,6 @@ from deferrous._core import (
     succeed,
 )
 from deferrous._generators import inlineCallbacks
-from deferrous._methods import add_methods
 
 __all__ = [
     "Deferred",
@@ -72,9 +71,11 @@ def getDebugging() -> bool:
     return Deferred.debug
 
 
-add_methods(Deferred, _stock.Deferred, vars(_stock))
 _stock._ConcurrencyPrimitive.register(DeferredLock)
 _stock._ConcurrencyPrimitive.register(DeferredSemaphore)
+
+for _function in inlineCallbacks, setDebugging, getDebugging:
+    _function.__module__ = _stock.__name__
 
 #: What takes the place of what in `twisted.internet.defer`.
 REPLACEMENTS: dict[str, object] = {

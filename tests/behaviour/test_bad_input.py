@@ -111,7 +111,6 @@ CASES: dict[str, Case] = {
     "getDebugging: one": lambda f: f.getDebugging(1),
     "instance: no such method": lambda f: f.Deferred().addCallBack(same),
     "class: called as a method": lambda f: f.Deferred.callback(),
-    "class: a method for another": lambda f: f.Deferred.pause(5),
 }
 
 

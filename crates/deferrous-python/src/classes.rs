@@ -257,7 +257,15 @@ fn is_subclass(class: *mut ffi::PyTypeObject, base: &Obj) -> bool {
 
 fn find_kind(class: *mut ffi::PyTypeObject) -> Maybe<Kind> {
     if is_subclass(class, &classes().deferred) {
-        return Ok(Kind::Deferred);
+        // Twisted knows them by `__init_subclass__`, which a class may keep from running.
+        // SAFETY: the list and the class are alive.
+        let known =
+            unsafe { ffi::PySequence_Contains(classes().subclasses.as_ptr(), class.cast()) };
+        return match known {
+            -1 => Err(Raised),
+            0 => Ok(Kind::Value),
+            _ => Ok(Kind::Deferred),
+        };
     }
     if is_subclass(class, &twisted().failure) {
         return Ok(Kind::Failure);

@@ -11,7 +11,10 @@ use crate::{
     docs,
     failure::{self, Place},
     list,
-    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise, reraise, take_raised, type_error},
+    python::{
+        Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, raise, reraise, take_raised,
+        type_error,
+    },
     twisted::{none, twisted},
 };
 
@@ -77,6 +80,46 @@ unsafe extern "C" fn fail(_: Raw, arguments: *const Raw, count: Count, names: Ra
     })
 }
 
+/// Calls what the keyword of this name is with the others, if there is no other argument.
+///
+/// # Safety
+///
+/// The arguments are as the interpreter gave them.
+#[cold]
+unsafe fn call_named(
+    parameter: &CStr,
+    function: &str,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Maybe<Option<Maybe>> {
+    let parameter = parameter.to_string_lossy();
+    let key = Obj::name(&parameter)?;
+    // SAFETY: the values of keywords follow the positional arguments; all are alive.
+    unsafe {
+        let keywords = keyword_dict(arguments.offset(count), names)?;
+        let found = keywords.as_ref().and_then(|keywords| {
+            let found = ffi::PyDict_GetItemWithError(keywords.as_ptr(), key.as_ptr());
+            (!found.is_null()).then(|| Obj::borrowed(found))
+        });
+        match (found, keywords) {
+            (None, _) if count == 0 => Err(type_error(&format!(
+                "{function}() missing 1 required positional argument: '{parameter}'"
+            ))),
+            (Some(_), _) if count > 0 => Err(type_error(&format!(
+                "{function}() got multiple values for argument '{parameter}'"
+            ))),
+            (Some(callable), Some(keywords)) => {
+                ffi::PyDict_DelItem(keywords.as_ptr(), key.as_ptr());
+                let empty = twisted().empty.as_ptr();
+                let result = ffi::PyObject_Call(callable.as_ptr(), empty, keywords.as_ptr());
+                Ok(Some(Obj::owned(result)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Calls what the first argument is with the others.
 ///
 /// # Safety
@@ -90,11 +133,11 @@ unsafe fn call_first(
     count: Count,
     names: Raw,
 ) -> Maybe<Maybe> {
-    if count == 0 {
-        let parameter = parameter.to_string_lossy();
-        return Err(type_error(&format!(
-            "{function}() missing 1 required positional argument: '{parameter}'"
-        )));
+    if count == 0 || !names.is_null() {
+        // SAFETY: as the caller says.
+        if let Some(result) = unsafe { call_named(parameter, function, arguments, count, names) }? {
+            return Ok(result);
+        }
     }
     // SAFETY: there is at least one argument, which gives its place to the callee, as the flag
     // says.

@@ -50,8 +50,12 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     twisted::load()?;
     failure::load()?;
     deferred::make_awaiter()?;
+    deferred::make_defaults()?;
     coroutine::make_class()?;
     let deferred = deferred::make_class()?;
+    twisted::import("deferrous._methods")?
+        .get("add_methods")?
+        .call(&[deferred.as_ptr()])?;
     let deferred_list = list::make_class(&deferred)?;
     let functions = functions::all()?;
     let parse_results = functions
@@ -66,6 +70,14 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         ("DeferredList", deferred_list),
         ("_DEFERRED_SUBCLASSES", subclasses),
     ];
+    deferred::set_defaults(
+        &module.get("DeferredLock")?,
+        &[("locked", Some(Obj::bool(false)))],
+    )?;
+    let module_name = Obj::name("twisted.internet.defer")?;
+    module
+        .get("race")?
+        .setattr(&Obj::name("__module__")?, &module_name)?;
     for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
         // SAFETY: PyO3 keeps its classes, and their names, for ever.
         unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };

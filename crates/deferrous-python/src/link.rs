@@ -275,6 +275,9 @@ fn call_many(callable: &Obj, outcome: Raw, arguments: Raw, keywords: Raw) -> May
         }
         let dict = Obj::owned(ffi::PyDict_New())?;
         if ffi::PyDict_Update(dict.as_ptr(), keywords) < 0 {
+            if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
+                return Err(type_error("argument after ** must be a mapping"));
+            }
             return Err(Raised);
         }
         Obj::owned(ffi::PyObject_Call(

@@ -128,7 +128,9 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     })?;
     race.borrow_mut().result = Some(result.clone().unbind());
     let (succeeded, failed) = (race.getattr("succeeded")?, race.getattr("failed")?);
-    for (index, runner) in runners.iter().enumerate() {
+    // What can be iterated over once has nothing left here, as in Twisted.
+    for (index, runner) in ds.try_iter()?.enumerate() {
+        let runner = runner?;
         let place = PyTuple::new(py, [index])?;
         let none = py.None();
         runner.call_method1(

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raw};
+use crate::python::{Attached, Maybe, Obj, Raw, raise};
 
 macro_rules! names {
     ($($field:ident = $text:literal),* $(,)?) => {
@@ -118,10 +118,22 @@ pub fn is_failure_class(class: *mut ffi::PyTypeObject) -> bool {
     twisted().failure.is(class.cast())
 }
 
-fn import(module: &str) -> Maybe {
+/// Imports a module.
+pub fn import(module: &str) -> Maybe {
     let name = Obj::name(module)?;
-    // SAFETY: the thread is attached.
-    unsafe { Obj::owned(ffi::PyImport_Import(name.as_ptr())) }
+    // SAFETY: the name is alive, and the thread is attached. What importing gives is the top package;
+    // the module is found among those that are imported then.
+    unsafe {
+        drop(Obj::owned(ffi::PyImport_Import(name.as_ptr()))?);
+        let module = ffi::PyImport_GetModule(name.as_ptr());
+        if module.is_null() && ffi::PyErr_Occurred().is_null() {
+            return Err(raise(
+                ffi::PyExc_ImportError,
+                "a module is gone that was imported",
+            ));
+        }
+        Obj::owned(module)
+    }
 }
 
 /// Imports Twisted and finds what is used of it.

@@ -7,7 +7,7 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{attributes, methods, object};
+use super::{attributes, making, methods, object};
 use crate::{
     docs,
     python::{Maybe, Obj, Raw},
@@ -156,8 +156,8 @@ pub fn make() -> Maybe {
     ];
     let slots = vec![
         slot(ffi::Py_tp_doc, docs::DEFERRED.as_ptr().cast_mut().cast()),
-        slot(ffi::Py_tp_new, methods::new as *mut c_void),
-        slot(ffi::Py_tp_init, methods::init as *mut c_void),
+        slot(ffi::Py_tp_new, making::new as *mut c_void),
+        slot(ffi::Py_tp_init, making::init as *mut c_void),
         slot(ffi::Py_tp_dealloc, object::dealloc as *mut c_void),
         slot(ffi::Py_tp_finalize, object::finalize as *mut c_void),
         slot(ffi::Py_tp_traverse, object::traverse as *mut c_void),
@@ -181,8 +181,19 @@ pub fn make() -> Maybe {
     // SAFETY: the class is alive, and nobody else knows it yet. Calling it is calling `call_class`,
     // which does what `__new__` and `__init__` do one after the other.
     unsafe {
-        (*class.as_ptr().cast::<ffi::PyTypeObject>()).tp_vectorcall = Some(methods::call_class);
+        (*class.as_ptr().cast::<ffi::PyTypeObject>()).tp_vectorcall = Some(making::call_class);
     }
     class.setattr(&Obj::name("debug")?, &Obj::bool(false))?;
+    let off = || Some(Obj::bool(false));
+    let defaults = [
+        ("called", off()),
+        ("paused", Some(Obj::int(0)?)),
+        ("result", None),
+        ("_runningCallbacks", off()),
+        ("_suppressAlreadyCalled", off()),
+        ("_chainedTo", Some(Obj::none())),
+        ("_debugInfo", Some(Obj::none())),
+    ];
+    super::set_defaults(&class, &defaults)?;
     Ok(class)
 }

@@ -1,23 +1,21 @@
 //! The methods of a Deferred, as the interpreter calls them.
 
-use std::{ffi::c_int, ptr};
+use std::ptr;
 
-use deferrous::chain::State;
 use pyo3::ffi;
 
 use super::{
-    Deferred, awaiting,
-    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, method},
-    debug,
+    Deferred,
+    adding::{add_both, add_callback, add_callbacks, add_errback},
+    awaiting,
+    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, ONE_ARGUMENT, method},
 };
 use crate::{
     classes::{Method, classes},
     coroutine, docs, entries,
-    link::{Link, Side},
-    python::{
-        Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
-    },
-    twisted::{names, twisted},
+    link::Link,
+    python::{Maybe, Obj, Raw, Signature, enter, type_error},
+    twisted::names,
 };
 
 type Count = ffi::Py_ssize_t;
@@ -37,183 +35,14 @@ pub fn all() -> Vec<ffi::PyMethodDef> {
         method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
         method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
         method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
-        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nDeferred[T], for annotations."),
-        method(c"__await__", CALL_WITH_KEYWORDS(await_), c"__await__($self)\n--\n\nWait for the result in a coroutine."),
+        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nThe class with the type of its result, for annotations."),
+        method(c"__reduce_ex__", ONE_ARGUMENT(reduce_ex), c"__reduce_ex__($self, protocol, /)\n--\n\nFor pickle."),
         method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
         method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
         method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
         method(c"_runCallbacks", CALL_WITH_KEYWORDS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
         method(c"_continuation", CALL_WITH_KEYWORDS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
     ]
-}
-
-/// `addCallback`, `addErrback` and `addBoth`.
-///
-/// # Safety
-///
-/// `raw` is a Deferred; the rest is as the interpreter gave it.
-#[inline(always)]
-unsafe fn add_side(raw: Raw, arguments: *const Raw, count: Count, names: Raw, side: Side) -> Maybe {
-    // SAFETY: as the caller says: there are `count` arguments and as many more as names.
-    unsafe {
-        let deferred = Deferred::from_self(&raw);
-        if count == 0 || !names.is_null() {
-            return add_with_keywords(deferred, arguments, count, names, side);
-        }
-        let callable = Obj::borrowed(*arguments);
-        let rest = count.unsigned_abs() - 1;
-        deferred.add(Link::with_arguments(
-            callable,
-            arguments.add(1),
-            rest,
-            None,
-            side,
-        )?)?;
-        Ok(deferred.object().clone())
-    }
-}
-
-/// The same with keyword arguments, one of which may be the callable.
-///
-/// # Safety
-///
-/// As for [`add_side`].
-#[cold]
-unsafe fn add_with_keywords(
-    deferred: &Deferred,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-    side: Side,
-) -> Maybe {
-    let (function, parameter) = match side {
-        Side::Callback => ("addCallback", "callback"),
-        Side::Errback => ("addErrback", "errback"),
-        Side::Both => ("addBoth", "callback"),
-    };
-    // SAFETY: as the caller says; the values of keywords follow the positional arguments.
-    unsafe {
-        let keywords = keyword_dict(arguments.offset(count), names)?;
-        let key = Obj::name(parameter)?;
-        let named = keywords.as_ref().and_then(|dict| {
-            let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
-            (!found.is_null()).then(|| Obj::borrowed(found))
-        });
-        if let (Some(_), Some(dict)) = (&named, &keywords) {
-            ffi::PyDict_DelItem(dict.as_ptr(), key.as_ptr());
-        }
-        let (callable, rest) = match (count, named) {
-            (0, None) => {
-                return Err(type_error(&format!(
-                    "Deferred.{function}() missing 1 required positional argument: '{parameter}'"
-                )));
-            }
-            (0, Some(named)) => (named, 0),
-            (_, Some(_)) => {
-                return Err(type_error(&format!(
-                    "Deferred.{function}() got multiple values for argument '{parameter}'"
-                )));
-            }
-            (_, None) => (Obj::borrowed(*arguments), count.unsigned_abs() - 1),
-        };
-        let keywords = keywords.filter(|dict| ffi::PyDict_Size(dict.as_ptr()) > 0);
-        let first = arguments.add(usize::from(count > 0));
-        deferred.add(Link::with_arguments(callable, first, rest, keywords, side)?)?;
-        Ok(deferred.object().clone())
-    }
-}
-
-unsafe extern "C" fn add_callback(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: called by the interpreter.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Callback) })
-}
-
-unsafe extern "C" fn add_errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Errback) })
-}
-
-unsafe extern "C" fn add_both(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Both) })
-}
-
-const ADD_CALLBACKS: Signature<6> = Signature {
-    function: "Deferred.addCallbacks",
-    names: [
-        "callback",
-        "errback",
-        "callbackArgs",
-        "callbackKeywords",
-        "errbackArgs",
-        "errbackKeywords",
-    ],
-    required: 1,
-};
-
-unsafe extern "C" fn add_callbacks(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: called by the interpreter.
-    enter(|| unsafe {
-        let deferred = Deferred::from_self(&raw);
-        let bound = ADD_CALLBACKS.bind(arguments, count, names)?;
-        deferred.add(pair(bound)?)?;
-        Ok(deferred.object().clone())
-    })
-}
-
-/// The link of `addCallbacks`.
-///
-/// # Safety
-///
-/// The arguments are null or alive.
-unsafe fn pair(bound: [Raw; 6]) -> Maybe<Link> {
-    // SAFETY: as the caller says.
-    unsafe {
-        let given = |raw: Raw| !raw.is_null() && !ptr::eq(raw, ffi::Py_None());
-        let [callback, errback, rest @ ..] = bound;
-        let callback = Obj::borrowed(callback);
-        let has_errback = given(errback);
-        let failthru = || twisted().failthru.clone();
-        if !rest.iter().any(|&raw| given(raw)) {
-            return Ok(if has_errback {
-                Link::pair(callback, Obj::borrowed(errback))
-            } else {
-                Link::plain(callback, Side::Callback)
-            });
-        }
-        let errback = if has_errback {
-            Obj::borrowed(errback)
-        } else {
-            failthru()
-        };
-        let arguments = |raw: Raw| {
-            if given(raw) {
-                Obj::borrowed(raw)
-            } else {
-                twisted().empty.clone()
-            }
-        };
-        let keywords = |raw: Raw| {
-            if given(raw) {
-                Ok(Obj::borrowed(raw))
-            } else {
-                Obj::owned(ffi::PyDict_New())
-            }
-        };
-        let callback = Obj::tuple([callback, arguments(rest[0]), keywords(rest[1])?])?;
-        let errback = Obj::tuple([errback, arguments(rest[2]), keywords(rest[3])?])?;
-        Ok(Link::listed(Obj::tuple([callback, errback])?))
-    }
 }
 
 const CALLBACK: Signature<1> = Signature {
@@ -310,7 +139,6 @@ without_arguments!(
     "Deferred._continuation",
     entries::continuation
 );
-without_arguments!(await_, "Deferred.__iter__", awaiting::new);
 without_arguments!(
     getstate,
     "Deferred.__getstate__",
@@ -396,119 +224,13 @@ pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
     enter(|| awaiting::new(deferred))
 }
 
-/// `__new__`: leaves the arguments to `__init__`, which a subclass may have another of.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
-    // SAFETY: the class is that of Deferreds or a subclass.
-    enter(|| unsafe { Deferred::allocate(class, State::new(None)).map(Deferred::into_object) })
-}
-
-const INIT: Signature<1> = Signature {
-    function: "Deferred.__init__",
-    names: ["canceller"],
-    required: 0,
-};
-
-/// `__init__(canceller=None)`, of subclasses: the class itself is called by [`call_class`].
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
-    // SAFETY: as said.
-    enter_status(|| unsafe {
-        let deferred = Deferred::from_self(&raw);
-        let ([canceller], _keep) = bind_tuple(&INIT, arguments, keywords)?;
-        initialise(deferred, canceller)
-    })
-}
-
-/// Sets what `__init__` sets.
-///
-/// # Safety
-///
-/// `canceller` is null or alive.
-pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
-    let given = !canceller.is_null() && !ptr::eq(canceller, crate::twisted::none());
-    // SAFETY: as the caller says.
-    let canceller = given.then(|| unsafe { Obj::borrowed(canceller) });
-    let before = deferred.with(|state| {
-        let links = std::mem::take(state.links_mut());
-        (links, state.replace_canceller(canceller))
-    });
-    drop(before);
-    if deferred.debug() {
-        debug::note_creator(deferred)?;
-    }
-    Ok(())
-}
-
-/// Whether calling the class does what this file says: a program may have replaced `__init__`.
-#[inline(always)]
-pub fn is_original() -> bool {
-    let class = classes().deferred.as_ptr().cast::<ffi::PyTypeObject>();
-    let (own_init, own_new): (ffi::initproc, ffi::newfunc) = (init, new);
-    // SAFETY: the class is alive.
-    unsafe {
-        (*class)
-            .tp_init
-            .is_some_and(|found| ptr::fn_addr_eq(found, own_init))
-            && (*class)
-                .tp_new
-                .is_some_and(|found| ptr::fn_addr_eq(found, own_new))
-    }
-}
-
-/// Calls the class as the interpreter calls classes.
-///
-/// # Safety
-///
-/// The arguments are as the interpreter gave them.
-#[cold]
-unsafe fn call_class_slowly(class: Raw, arguments: *const Raw, count: Count, names: Raw) -> Maybe {
-    // SAFETY: as the caller says; the call is given a tuple and a dict of its own.
-    unsafe {
-        let positional = Obj::owned(ffi::PyTuple_New(count))?;
-        for at in 0..count {
-            let item = Obj::borrowed(*arguments.offset(at)).into_ptr();
-            ffi::PyTuple_SET_ITEM(positional.as_ptr(), at, item);
-        }
-        let keywords = keyword_dict(arguments.offset(count), names)?;
-        let keywords = keywords.as_ref().map_or(ptr::null_mut(), Obj::as_ptr);
-        match (*(*class).ob_type).tp_call {
-            Some(call) => Obj::owned(call(class, positional.as_ptr(), keywords)),
-            None => Err(type_error("the class of Deferreds cannot be called")),
-        }
-    }
-}
-
-/// `Deferred(canceller=None)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn call_class(
-    class: Raw,
-    arguments: *const Raw,
-    count: usize,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as said.
+/// Older protocols of pickle know nothing of `__getstate__` of classes that are not made in Python.
+unsafe extern "C" fn reduce_ex(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a Deferred.
     enter(|| unsafe {
-        let count = ffi::PyVectorcall_NARGS(count);
-        if !is_original() {
-            return call_class_slowly(class, arguments, count, names);
-        }
-        if count == 0 && names.is_null() {
-            return Deferred::unfired(None).map(Deferred::into_object);
-        }
-        let [canceller] = INIT.bind(arguments, count, names)?;
-        let given = !canceller.is_null() && !ptr::eq(canceller, ffi::Py_None());
-        let canceller = given.then(|| Obj::borrowed(canceller));
-        Deferred::unfired(canceller).map(Deferred::into_object)
+        let base = Obj::borrowed((&raw mut ffi::PyBaseObject_Type).cast());
+        let protocol = Obj::int(2)?;
+        base.get("__reduce_ex__")?.call(&[raw, protocol.as_ptr()])
     })
 }
 

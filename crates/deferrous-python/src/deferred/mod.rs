@@ -1,10 +1,13 @@
 //! The class `Deferred`: its layout, its methods and its attributes.
 
+mod adding;
 mod attributes;
 mod awaiting;
 mod class;
 pub mod debug;
+mod default;
 mod dispose;
+mod making;
 mod methods;
 mod object;
 mod protocol;
@@ -14,5 +17,7 @@ pub use class::{
     CALL_WITH_KEYWORDS, ONE_ARGUMENT, getset, make as make_class, method, sealed, shorten_name,
     slot, subclass_spec,
 };
-pub use methods::{forwarded, initialise};
+pub use default::{make_class as make_defaults, set_defaults};
+pub use making::{initialise, is_original};
+pub use methods::forwarded;
 pub use object::{Deferred, Layout, clear, dealloc, traverse};

@@ -28,6 +28,8 @@ pub struct Layout {
     weak_references: Cell<Raw>,
     /// Twisted's `DebugInfo`, once there is something for it to hold.
     pub debug_info: UnsafeCell<Option<Obj>>,
+    /// `__init__` has run.
+    pub is_made: Cell<bool>,
     /// There was a failure at the end of the chain at some time.
     pub had_failure: Cell<bool>,
     /// The failure that the chain ended with and that nobody has handled.
@@ -56,6 +58,7 @@ unsafe fn fill(raw: Raw, state: State<Python>) {
         (&raw mut (*layout).weak_references).write(Cell::new(ptr::null_mut()));
         (&raw mut (*layout).debug_info).write(UnsafeCell::new(None));
         (&raw mut (*layout).had_failure).write(Cell::new(false));
+        (&raw mut (*layout).is_made).write(Cell::new(true));
         (&raw mut (*layout).unhandled).write(UnsafeCell::new(None));
         (&raw mut (*layout).state).write(UnsafeCell::new(ManuallyDrop::new(state)));
     }

@@ -5,7 +5,7 @@ use std::ptr;
 
 use deferrous::chain::{self, AlreadyCalled, Entry, Links, State};
 
-use super::{Deferred, attributes, debug, methods};
+use super::{Deferred, attributes, debug, making};
 use crate::{
     classes::{Kind, Method, classes, kind},
     coroutine,
@@ -13,7 +13,7 @@ use crate::{
     failure,
     host::Python,
     link::{Link, Side},
-    python::{Maybe, Obj, Raised, type_error},
+    python::{Maybe, Obj, Raised, too_deep, type_error},
     twisted::{names, twisted},
 };
 
@@ -21,6 +21,9 @@ impl Deferred {
     /// Adds a link, and runs it if there is an outcome; what `addCallbacks` ends in.
     #[inline(always)]
     pub fn add(&self, link: Link) -> Maybe<()> {
+        if !self.layout().is_made.get() {
+            return Err(attributes::no_attribute(self, "_callbacks"));
+        }
         let mut link = Some(link);
         let called = self.with(|state| {
             if !state.is_called()
@@ -211,6 +214,9 @@ impl Deferred {
     /// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
     pub fn cancel(&self) -> Maybe<()> {
         let mut current = self.clone();
+        // One of the Deferreds that were passed, another after 2, 4, 8... more: in a circle, it comes
+        // again.
+        let (mut passed, mut steps, mut until) = (self.clone(), 0_usize, 1_usize);
         while current.with(|state| state.is_called()) {
             let Some(outcome) = current.with(|state| state.outcome().cloned()) else {
                 return Err(attributes::no_attribute(&current, "result"));
@@ -225,6 +231,15 @@ impl Deferred {
                     .object()
                     .call_method(&names().cancel, [ptr::null_mut()])?;
                 return Ok(());
+            }
+            if current.object().is(passed.object().as_ptr()) {
+                return Err(too_deep(
+                    "while cancelling Deferreds that wait for each other",
+                ));
+            }
+            steps += 1;
+            if steps == until {
+                (passed, steps, until) = (current.clone(), 0, until * 2);
             }
         }
         current.cancel_unfired()
@@ -249,6 +264,9 @@ impl Deferred {
 
     /// `_callbacks`: the links as a list, which they stay ever after.
     pub fn callbacks(&self) -> Maybe {
+        if !self.layout().is_made.get() {
+            return Err(attributes::no_attribute(self, "_callbacks"));
+        }
         let (list, before) = self.with(|state| {
             let queue = match state.links() {
                 Entries::Listed(list) => return Ok((list.clone(), None)),
@@ -265,6 +283,7 @@ impl Deferred {
     /// Puts a list in the place of the links.
     pub fn set_callbacks(&self, list: Obj) {
         let listed = Entries::Listed(list);
+        self.layout().is_made.set(true);
         drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
     }
 
@@ -282,7 +301,7 @@ impl Deferred {
     /// A Deferred that has been fired with `outcome`, and runs nothing; Twisted's `succeed`.
     #[inline(always)]
     pub fn fired(outcome: Obj) -> Maybe<Self> {
-        if !methods::is_original() {
+        if !making::is_original() {
             let deferred = Self::make_by_call(None)?;
             drop(deferred.with(|state| {
                 state.set_called(true);
@@ -300,7 +319,7 @@ impl Deferred {
     /// A Deferred that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
-        if !methods::is_original() {
+        if !making::is_original() {
             return Self::make_by_call(canceller.as_ref());
         }
         let deferred = Self::new(State::new(canceller))?;

@@ -7,7 +7,10 @@ use std::{ffi::CString, ptr, sync::OnceLock};
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raised, set_aside};
+use crate::{
+    python::{Attached, Maybe, Obj, Raised, set_aside},
+    twisted::import,
+};
 
 /// Where an exception has passed through Twisted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,13 +55,7 @@ static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
 
 /// Finds the frames.
 pub fn load() -> Maybe<()> {
-    let module = Obj::name("deferrous._frames")?;
-    // SAFETY: the name is alive; a module that is not the top one is found among those imported.
-    let module = unsafe {
-        let name = module.as_ptr();
-        drop(Obj::owned(ffi::PyImport_Import(name))?);
-        Obj::owned(ffi::PyImport_GetModule(name))?
-    };
+    let module = import("deferrous._frames")?;
     let found = module.get("find")?.call(&[])?;
     let entries = |names: &[&str]| -> Maybe<Vec<Entry>> {
         names.iter().map(|name| entry(&found, name)).collect()

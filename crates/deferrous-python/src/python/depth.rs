@@ -4,13 +4,14 @@ use std::cell::Cell;
 
 use pyo3::ffi;
 
-use super::{Maybe, raise};
+use super::{Maybe, Raised, raise};
 
-/// The interpreter's own limit is about as much, and a thread's stack has room for many times that.
-const DEEPEST: u32 = 1000;
+/// Twisted's own functions come about as deep before they reach the interpreter's limit, and the
+/// stack of a small thread has room for twice that.
+const DEEPEST: u32 = 250;
 
-/// How deep Twisted's own functions come before they reach that limit: each level is several calls.
-const DEEPEST_AS_PYTHON: u32 = 300;
+/// How deep it may come where it can go on without a stack.
+const DEEPEST_AS_PYTHON: u32 = 200;
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -24,12 +25,7 @@ thread_local! {
 pub fn deeper<T>(body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
     let depth = DEPTH.get();
     if depth >= DEEPEST {
-        // SAFETY: reading a static of the interpreter.
-        let class = unsafe { ffi::PyExc_RecursionError };
-        return Err(raise(
-            class,
-            "maximum recursion depth exceeded in a chain of Deferreds",
-        ));
+        return Err(too_deep("in a chain of Deferreds"));
     }
     DEPTH.set(depth + 1);
     let result = body();
@@ -47,4 +43,12 @@ pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
     let result = body();
     DEPTH.set(depth);
     Some(result)
+}
+
+/// Raises `RecursionError`.
+#[cold]
+pub fn too_deep(doing: &str) -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    let class = unsafe { ffi::PyExc_RecursionError };
+    raise(class, &format!("maximum recursion depth exceeded {doing}"))
 }

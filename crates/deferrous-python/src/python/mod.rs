@@ -9,7 +9,7 @@ mod room;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
 pub use context::Context;
-pub use depth::{deeper, deeper_as_python};
+pub use depth::{deeper, deeper_as_python, too_deep};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
 pub use raise::{
     enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use super::{Maybe, Obj, Raw};
 
 /// How many are kept of a class.
-const KEPT: usize = 256;
+const KEPT: usize = 64;
 
 /// The kept memory of one class, of which all objects have the same size.
 pub struct Room {

@@ -57,14 +57,32 @@ impl Primitive {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if args.is_empty() {
-            return Err(PyTypeError::new_err(
-                "run() missing 1 required positional argument: 'f'",
-            ));
-        }
+        let named = kwargs
+            .map(|kwargs| kwargs.get_item("f"))
+            .transpose()?
+            .flatten();
+        let args = match (args.is_empty(), named) {
+            (false, None) => args.clone(),
+            (false, Some(_)) => {
+                return Err(PyTypeError::new_err(
+                    "run() got multiple values for argument 'f'",
+                ));
+            }
+            (true, Some(f)) => {
+                if let Some(kwargs) = kwargs {
+                    kwargs.del_item("f")?;
+                }
+                PyTuple::new(py, [f])?
+            }
+            (true, None) => {
+                return Err(PyTypeError::new_err(
+                    "run() missing 1 required positional argument: 'f'",
+                ));
+            }
+        };
         let acquired = slf.call_method0("acquire")?;
         let kwargs = kwargs.map_or_else(Obj::none, |kwargs| obj(kwargs));
-        let call = raised(py, Obj::tuple([obj(slf), obj(args), kwargs]))?;
+        let call = raised(py, Obj::tuple([obj(slf), obj(&args), kwargs]))?;
         let execute = raised(py, execute_later(&call))?;
         match Deferred::of(&obj(&acquired)) {
             Some(deferred) => {

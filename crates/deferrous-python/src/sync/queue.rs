@@ -79,7 +79,7 @@ impl DeferredQueue {
         self.backlog = backlog.unwrap_or_else(|| py.None());
     }
 
-    /// DeferredQueue[T], for annotations.
+    /// The class with the type of its objects, for annotations.
     #[classmethod]
     #[pyo3(signature = (item, /))]
     fn __class_getitem__<'py>(

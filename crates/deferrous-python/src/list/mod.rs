@@ -1,5 +1,7 @@
 //! `DeferredList` and `gatherResults`: many Deferreds into one.
 
+mod parts;
+
 use std::{
     cell::UnsafeCell,
     ffi::{c_int, c_void},
@@ -11,7 +13,7 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, classes, kind},
-    deferred::{self, CALL_WITH_KEYWORDS, Deferred, getset, method, sealed, slot, subclass_spec},
+    deferred::{self, CALL_WITH_KEYWORDS, Deferred, method, sealed, slot, subclass_spec},
     docs, failure,
     link::Link,
     python::{
@@ -51,44 +53,6 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
         method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::DEFERRED_LIST_CANCEL),
     ];
-    let attributes = vec![
-        getset(
-            c"_deferredList",
-            get_deferreds,
-            Some(set_deferreds),
-            c"The Deferreds.",
-        ),
-        getset(
-            c"resultList",
-            get_results,
-            Some(set_results),
-            c"The results so far: None, or (success, result).",
-        ),
-        getset(
-            c"fireOnOneCallback",
-            get_on_callback,
-            Some(set_on_callback),
-            c"Whether the first result fires the list.",
-        ),
-        getset(
-            c"fireOnOneErrback",
-            get_on_errback,
-            Some(set_on_errback),
-            c"Whether the first failure fires the list.",
-        ),
-        getset(
-            c"consumeErrors",
-            get_consume,
-            Some(set_consume),
-            c"Whether the Deferreds are left without their failures.",
-        ),
-        getset(
-            c"finishedCount",
-            get_finished,
-            Some(set_finished),
-            c"How many Deferreds have fired.",
-        ),
-    ];
     let slots = vec![
         slot(
             ffi::Py_tp_doc,
@@ -96,16 +60,20 @@ pub fn make_class(deferred: &Obj) -> Maybe {
         ),
         slot(ffi::Py_tp_new, new as *mut c_void),
         slot(ffi::Py_tp_init, init as *mut c_void),
-        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as *mut c_void),
+        slot(ffi::Py_tp_dealloc, parts::dealloc as *mut c_void),
+        slot(ffi::Py_tp_traverse, parts::traverse as *mut c_void),
+        slot(ffi::Py_tp_clear, parts::clear as *mut c_void),
         slot(ffi::Py_tp_methods, sealed(methods).cast()),
-        slot(ffi::Py_tp_getset, sealed(attributes).cast()),
+        slot(ffi::Py_tp_getset, sealed(parts::attributes()).cast()),
     ];
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_BASETYPE | ffi::Py_TPFLAGS_HAVE_GC;
     let name = c"twisted.internet.defer.DeferredList";
     let bases = Obj::tuple([deferred.clone()])?;
-    subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())
+    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())?;
+    let off = || Some(Obj::bool(false));
+    let defaults = [("fireOnOneCallback", off()), ("fireOnOneErrback", off())];
+    deferred::set_defaults(&class, &defaults)?;
+    Ok(class)
 }
 
 /// Looks at what `__init__` sets. `body` must run no Python code.
@@ -195,8 +163,13 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         (*place).replace(members)
     };
     drop(before);
-    // SAFETY: a null canceller means none.
-    unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+    if deferred::is_original() {
+        // SAFETY: a null canceller means none.
+        unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+    } else {
+        let init = classes().deferred.getattr(&names().init)?;
+        init.call(&[list.object().as_ptr()])?;
+    }
     if count == 0 && !on_callback {
         // SAFETY: the thread is attached.
         let empty = unsafe { Obj::owned(ffi::PyList_New(0)) }?;
@@ -463,100 +436,4 @@ pub unsafe extern "C" fn parse_results(
         }
         Ok(values)
     })
-}
-
-macro_rules! attribute {
-    ($get:ident, $set:ident, $field:ident) => {
-        unsafe extern "C" fn $get(raw: Raw, _: *mut c_void) -> Raw {
-            // SAFETY: called by the interpreter with a list of this class. Before `__init__`, there
-            // is what Twisted's class has.
-            enter(|| unsafe {
-                let members = &*(*raw.cast::<Layout>()).members.get();
-                Ok(members
-                    .as_ref()
-                    .map_or_else(|| Obj::bool(false), |members| members.$field.clone()))
-            })
-        }
-
-        unsafe extern "C" fn $set(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
-            // SAFETY: called by the interpreter with a list of this class.
-            enter_status(|| unsafe {
-                if value.is_null() {
-                    return Err(type_error(
-                        "an attribute of a DeferredList cannot be deleted",
-                    ));
-                }
-                let value = Obj::borrowed(value);
-                drop(with(&Obj::borrowed(raw), |members| {
-                    std::mem::replace(&mut members.$field, value)
-                })?);
-                Ok(())
-            })
-        }
-    };
-}
-
-attribute!(get_deferreds, set_deferreds, deferreds);
-attribute!(get_results, set_results, results);
-attribute!(get_on_callback, set_on_callback, fire_on_one_callback);
-attribute!(get_on_errback, set_on_errback, fire_on_one_errback);
-attribute!(get_consume, set_consume, consume_errors);
-
-unsafe extern "C" fn get_finished(raw: Raw, _: *mut c_void) -> Raw {
-    // SAFETY: called by the interpreter with a list of this class.
-    enter(|| unsafe { Obj::int(with(&Obj::borrowed(raw), |members| members.finished)?) })
-}
-
-unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
-    // SAFETY: called by the interpreter with a list of this class.
-    enter_status(|| unsafe {
-        let count = if value.is_null() {
-            0
-        } else {
-            ffi::PyLong_AsSsize_t(value)
-        };
-        if count == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        with(&Obj::borrowed(raw), |members| members.finished = count)
-    })
-}
-
-unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
-    unsafe {
-        let status = deferred::traverse(raw, visit, argument);
-        let Some(members) = &*(*raw.cast::<Layout>()).members.get() else {
-            return status;
-        };
-        let all = [
-            &members.deferreds,
-            &members.results,
-            &members.fire_on_one_callback,
-            &members.fire_on_one_errback,
-            &members.consume_errors,
-        ];
-        all.into_iter().fold(status, |status, object| match status {
-            0 => visit(object.as_ptr(), argument),
-            stopped => stopped,
-        })
-    }
-}
-
-unsafe extern "C" fn clear(raw: Raw) -> c_int {
-    // SAFETY: called by the collector; what is taken is dropped after.
-    unsafe {
-        drop((*(*raw.cast::<Layout>()).members.get()).take());
-        deferred::clear(raw)
-    }
-}
-
-unsafe extern "C" fn dealloc(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
-    // is ended as every Deferred is, which also takes it out of the collector's sight.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(raw.cast());
-        drop((*(*raw.cast::<Layout>()).members.get()).take());
-        deferred::dealloc(raw);
-    }
 }

@@ -1,0 +1,164 @@
+//! The attributes of a `DeferredList`, and its life as the interpreter sees it.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::{Layout, with};
+use crate::{
+    deferred::{self, getset},
+    python::{Obj, Raised, Raw, enter, enter_status, type_error},
+};
+
+/// The attributes of the class.
+pub fn attributes() -> Vec<ffi::PyGetSetDef> {
+    vec![
+        getset(
+            c"_deferredList",
+            get_deferreds,
+            Some(set_deferreds),
+            c"The Deferreds.",
+        ),
+        getset(
+            c"resultList",
+            get_results,
+            Some(set_results),
+            c"The results so far: None, or (success, result).",
+        ),
+        getset(
+            c"fireOnOneCallback",
+            get_on_callback,
+            Some(set_on_callback),
+            c"Whether the first result fires the list.",
+        ),
+        getset(
+            c"fireOnOneErrback",
+            get_on_errback,
+            Some(set_on_errback),
+            c"Whether the first failure fires the list.",
+        ),
+        getset(
+            c"consumeErrors",
+            get_consume,
+            Some(set_consume),
+            c"Whether the Deferreds are left without their failures.",
+        ),
+        getset(
+            c"finishedCount",
+            get_finished,
+            Some(set_finished),
+            c"How many Deferreds have fired.",
+        ),
+    ]
+}
+
+macro_rules! attribute {
+    ($get:ident, $set:ident, $field:ident) => {
+        unsafe extern "C" fn $get(raw: Raw, _: *mut c_void) -> Raw {
+            // SAFETY: called by the interpreter with a list of this class. Before `__init__`, there
+            // is what Twisted's class has.
+            enter(|| unsafe {
+                let members = &*(*raw.cast::<Layout>()).members.get();
+                Ok(members
+                    .as_ref()
+                    .map_or_else(|| Obj::bool(false), |members| members.$field.clone()))
+            })
+        }
+
+        unsafe extern "C" fn $set(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+            // SAFETY: called by the interpreter with a list of this class.
+            enter_status(|| unsafe {
+                if value.is_null() {
+                    return Err(type_error(
+                        "an attribute of a DeferredList cannot be deleted",
+                    ));
+                }
+                let value = Obj::borrowed(value);
+                drop(with(&Obj::borrowed(raw), |members| {
+                    std::mem::replace(&mut members.$field, value)
+                })?);
+                Ok(())
+            })
+        }
+    };
+}
+
+attribute!(get_deferreds, set_deferreds, deferreds);
+attribute!(get_results, set_results, results);
+attribute!(get_on_callback, set_on_callback, fire_on_one_callback);
+attribute!(get_on_errback, set_on_errback, fire_on_one_errback);
+attribute!(get_consume, set_consume, consume_errors);
+
+unsafe extern "C" fn get_finished(raw: Raw, _: *mut c_void) -> Raw {
+    // SAFETY: called by the interpreter with a list of this class.
+    enter(|| unsafe { Obj::int(with(&Obj::borrowed(raw), |members| members.finished)?) })
+}
+
+unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+    // SAFETY: called by the interpreter with a list of this class.
+    enter_status(|| unsafe {
+        let count = if value.is_null() {
+            0
+        } else {
+            ffi::PyLong_AsSsize_t(value)
+        };
+        if count == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        with(&Obj::borrowed(raw), |members| members.finished = count)
+    })
+}
+
+/// `tp_traverse`.
+///
+/// # Safety
+///
+/// Called by the collector.
+pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    unsafe {
+        let status = deferred::traverse(raw, visit, argument);
+        let Some(members) = &*(*raw.cast::<Layout>()).members.get() else {
+            return status;
+        };
+        let all = [
+            &members.deferreds,
+            &members.results,
+            &members.fire_on_one_callback,
+            &members.fire_on_one_errback,
+            &members.consume_errors,
+        ];
+        all.into_iter().fold(status, |status, object| match status {
+            0 => visit(object.as_ptr(), argument),
+            stopped => stopped,
+        })
+    }
+}
+
+/// `tp_clear`.
+///
+/// # Safety
+///
+/// Called by the collector.
+pub unsafe extern "C" fn clear(raw: Raw) -> c_int {
+    // SAFETY: called by the collector; what is taken is dropped after.
+    unsafe {
+        drop((*(*raw.cast::<Layout>()).members.get()).take());
+        deferred::clear(raw)
+    }
+}
+
+/// `tp_dealloc`.
+///
+/// # Safety
+///
+/// Called by the interpreter when nothing refers to the object any more.
+pub unsafe extern "C" fn dealloc(raw: Raw) {
+    // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
+    // is ended as every Deferred is, which also takes it out of the collector's sight.
+    unsafe {
+        ffi::PyObject_GC_UnTrack(raw.cast());
+        drop((*(*raw.cast::<Layout>()).members.get()).take());
+        deferred::dealloc(raw);
+    }
+}

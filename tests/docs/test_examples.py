@@ -1,0 +1,85 @@
+"""The examples of docstrings, of the README and of docs/ do what they say."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import deferrous
+import deferrous.defer
+import pytest
+
+from tests.children import code, environment, python
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+#: A block of code, and the one with what it prints if that follows.
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n+```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
+
+#: Runs the examples of standard input, one after the other.
+EXAMPLES = """
+import doctest, sys
+
+test = doctest.DocTestParser().get_doctest(sys.stdin.read(), {"__name__": "__main__"}, *sys.argv[1:3], 0)
+assert test.examples, "there are no examples"
+results = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test)
+sys.exit(results.failed)
+"""
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    """Yield the docstrings with examples of what is public, with the names of what they belong to."""
+    for module in deferrous, deferrous.defer:
+        for name in module.__all__:
+            thing = getattr(module, name)
+            inside = vars(thing) if inspect.isclass(thing) else {}
+            for part, owner in [(name, thing), *((f"{name}.{key}", value) for key, value in inside.items())]:
+                text = inspect.getdoc(owner) or ""
+                if ">>>" in text and not part.endswith("__doc__"):
+                    yield part, text
+
+
+@pytest.mark.parametrize(("name", "text"), list(docstrings()))
+def test_a_docstring(name: str, text: str) -> None:
+    outcome = python("-c", EXAMPLES, name, name, env=environment(DEFERROUS="1"), stdin=text)
+    assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
+
+
+def test_the_main_things_have_examples() -> None:
+    named = {name for name, _ in docstrings()}
+    assert named >= {"install", "Deferred", "Deferred.addCallbacks", "inlineCallbacks"}
+
+
+def examples(page: str) -> str:
+    """Return a page with nothing but its examples, each line where it was."""
+    lines = ["" for _ in page.splitlines()]
+    for found in BLOCK.finditer(page):
+        if found[1] == "pycon":
+            first = page[: found.start(2)].count("\n")
+            inside = found[2].splitlines()
+            lines[first : first + len(inside)] = inside
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```pycon" in page.read_text("utf-8")])
+def test_the_examples_of_a_page(page: Path) -> None:
+    text = examples(page.read_text("utf-8"))
+    outcome = python("-c", EXAMPLES, page.name, str(page), env=environment(DEFERROUS="1"), stdin=text)
+    assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
+
+
+def programs() -> Iterator[object]:
+    for page in PAGES:
+        for number, found in enumerate(BLOCK.finditer(page.read_text("utf-8"))):
+            if found[1] == "python":
+                yield pytest.param(found[2], found[3], id=f"{page.name}-{number}")
+
+
+@pytest.mark.parametrize(("program", "printed"), list(programs()))
+def test_a_program_of_a_page(program: str, printed: str | None) -> None:
+    outcome = code(program, DEFERROUS="1")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert printed is None or outcome.out == printed
