@@ -109,8 +109,13 @@ class Describer:
         """Describe an exception and those that were being handled when it was raised."""
         described: list[str] = []
         while error is not None and len(described) < 4:
-            inner = getattr(error, "failures", ()) if naming else ()
-            parts = [repr(self.text(str(error), naming)), *(self.failure(failure) for failure in inner)]
+            if naming or not isinstance(error, stock.FirstError):
+                parts = [repr(self.text(str(error), naming))]
+            else:
+                # To print it whole would change the failure in it, at a time that is no business of programs.
+                parts = [repr(error)]
+            if naming:
+                parts += [self.failure(failure) for failure in getattr(error, "failures", ())]
             described.append(f"{type(error).__name__}({', '.join(parts)})")
             error = error.__context__
         return " while ".join(described)

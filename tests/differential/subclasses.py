@@ -71,7 +71,7 @@ def _own_init(base: type) -> Callable[..., None]:
 
 def make(face: ModuleType, kind: str, listener: Listener) -> type:
     """Make the subclass of a kind."""
-    body: dict[str, Any] = {"__doc__": f"A Deferred for tests: {kind}."}
+    body: dict[str, Any] = {"__doc__": f"A Deferred for tests: {kind}.", "__module__": __name__}
     if kind in MUTE:
         body[MUTE[kind]] = _mute(MUTE[kind], listener)
     for name in KINDS.get(kind, ()):
