@@ -35,6 +35,8 @@ pub struct Inbox<M> {
     /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so
     /// that a burst wakes once.
     asleep: AtomicBool,
+    /// Somebody wants the next wait, or the one that is going on, to return for no message.
+    woken: AtomicBool,
     poller: Poller,
 }
 
@@ -56,6 +58,7 @@ impl<M> Inbox<M> {
                 closed: false,
             }),
             asleep: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
             poller: Poller::new()?,
         })
     }
@@ -83,12 +86,17 @@ impl<M> Inbox<M> {
             }
             messages.waiting.push(message);
         }
-        self.wake();
+        self.end_wait();
         Ok(())
     }
 
-    /// Has the reactor return from its wait, if it waits.
+    /// Has the reactor return from its wait; if it does not wait, from the next one.
     pub fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
+        self.end_wait();
+    }
+
+    fn end_wait(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
         {
@@ -108,8 +116,8 @@ impl<M> Inbox<M> {
         self.messages().waiting.is_empty()
     }
 
-    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is
-    /// there. A signal ends it as well.
+    /// Waits for events until `timeout` has passed, a message comes or somebody [wakes](Self::wake)
+    /// it, and not at all if that has happened already. A signal ends it as well.
     ///
     /// # Errors
     ///
@@ -119,7 +127,7 @@ impl<M> Inbox<M> {
             timeout
         } else {
             self.asleep.store(true, Ordering::SeqCst);
-            if self.is_empty() {
+            if self.is_empty() && !self.woken.load(Ordering::SeqCst) {
                 timeout
             } else {
                 Some(Duration::ZERO)
@@ -127,6 +135,7 @@ impl<M> Inbox<M> {
         };
         let polled = self.poller.wait(events, timeout);
         self.asleep.store(false, Ordering::SeqCst);
+        self.woken.store(false, Ordering::SeqCst);
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             _ => Ok(()),

@@ -8,8 +8,8 @@ use std::{
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
 ///
-/// It starts no threads. Whoever does asks for a place with [`hire`](Self::hire), and the thread
-/// then works:
+/// It starts no threads. Whoever does asks for a place with [`hire`](Self::hire), says by
+/// [`engage`](Self::engage) that the thread is about to start, and the thread then works:
 ///
 /// ```
 /// use deferrous::event_loop::{Next, Team};
@@ -19,6 +19,7 @@ use std::{
 ///     team.push(n).unwrap();
 /// }
 /// assert!(team.hire(1));
+/// team.engage();
 /// let worker = team.clone();
 /// let thread = std::thread::spawn(move || {
 ///     let (mut sum, mut next) = (0, worker.first());
@@ -28,7 +29,10 @@ use std::{
 ///                 sum += n;
 ///                 worker.next()
 ///             }
-///             Next::Wait => worker.wait(),
+///             Next::Wait => {
+///                 worker.wait();
+///                 worker.first()
+///             }
 ///             Next::Leave => return sum,
 ///         };
 ///     }
@@ -45,7 +49,9 @@ struct State<J> {
     jobs: VecDeque<J>,
     /// Those that have a job or look for one, without those that are asked to leave.
     workers: usize,
-    /// How many of them have a job.
+    /// Places for workers whose threads are being made.
+    places: usize,
+    /// How many workers have a job.
     working: usize,
     /// How many threads wait for news.
     waiting: usize,
@@ -87,6 +93,7 @@ impl<J> Team<J> {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 workers: 0,
+                places: 0,
                 working: 0,
                 waiting: 0,
                 waking: false,
@@ -121,17 +128,29 @@ impl<J> Team<J> {
     }
 
     /// Makes a place for one more worker, if there are less than `limit`, and says whether it did.
-    /// The thread begins with [`first`](Self::first), or [`dismiss`](Self::dismiss) takes the place
-    /// away again.
+    /// Either [`engage`](Self::engage) or [`dismiss`](Self::dismiss) follows.
     pub fn hire(&self, limit: usize) -> bool {
         let mut state = self.state();
-        let room = state.workers < limit;
-        state.workers += usize::from(room);
+        let room = state.workers + state.places < limit;
+        state.places += usize::from(room);
         room
     }
 
-    /// Takes a place away that [`hire`](Self::hire) has made, because no thread could be started.
+    /// Counts a worker in the place that was made for it, whose thread is about to start. It begins
+    /// with [`first`](Self::first). If it cannot start after all, [`retire`](Self::retire) follows.
+    pub fn engage(&self) {
+        let mut state = self.state();
+        state.places -= 1;
+        state.workers += 1;
+    }
+
+    /// Takes a place away that was made for a worker, because there is no thread for it.
     pub fn dismiss(&self) {
+        self.state().places -= 1;
+    }
+
+    /// Counts a worker no longer that was engaged and could not start.
+    pub fn retire(&self) {
         self.state().workers -= 1;
     }
 
@@ -169,7 +188,7 @@ impl<J> Team<J> {
         self.state().statistics()
     }
 
-    /// What a new worker does.
+    /// What a worker does that is new, or has [waited](Self::wait).
     pub fn first(&self) -> Next<J> {
         self.look(self.state())
     }
@@ -181,8 +200,8 @@ impl<J> Team<J> {
         self.look(state)
     }
 
-    /// Waits until there is something to do for a worker, on its own thread.
-    pub fn wait(&self) -> Next<J> {
+    /// Waits, on a worker's thread, until there may be something for it.
+    pub fn wait(&self) {
         let mut state = self.state();
         state.waiting += 1;
         while !state.has_news() {
@@ -193,7 +212,6 @@ impl<J> Team<J> {
             state.waking = false;
         }
         state.waiting -= 1;
-        self.look(state)
     }
 
     fn look(&self, mut state: MutexGuard<'_, State<J>>) -> Next<J> {
