@@ -160,12 +160,16 @@ def _ran(outcomes: Outcomes | None) -> bool:
     return outcomes is not None and all(outcome.kind != "not loaded" for outcome in outcomes)
 
 
-def problems_of_identity(records: Records, *, installed: bool, twisted: str, whole: bool) -> list[str]:
+def problems_of_identity(
+    records: Records, *, installed: bool, reactor: str | None, twisted: str, whole: bool
+) -> list[str]:
     """Check that a run tested what it was to test.
 
     Args:
         records: the records of the run.
         installed: whether deferrous was to be underneath Twisted.
+        reactor: the class of reactor that was to be tested, with its module; None for whatever Twisted picks
+            of its own, which need not be there from the start, nor at all.
         twisted: the version of Twisted that was to be tested.
         whole: whether the run came to its end, so that it has to have said what it ended on.
 
@@ -190,7 +194,14 @@ def problems_of_identity(records: Records, *, installed: bool, twisted: str, who
             continue
         problems += [
             f"at the {stage}: {name} is {facts.get(name)!r}, and should be {value!r}"
-            for name, value in expected
+            for name, value in (*expected, *_expected_reactor(reactor))
             if facts.get(name) != value
         ]
+        if reactor is None and str(facts.get("reactor")).startswith("deferrous."):
+            problems.append(f"at the {stage}: reactor is {facts['reactor']!r}, and should be Twisted's own")
     return problems
+
+
+def _expected_reactor(reactor: str | None) -> Collection[tuple[str, object]]:
+    """Return what a run says of a reactor that it was told to test, and to have tests made for."""
+    return () if reactor is None else (("reactor", reactor), ("built", [reactor]))
