@@ -55,6 +55,8 @@ def test_all_workloads_and_memory_are_measured(tmp_path: Path, capsys: pytest.Ca
 
 def test_one_group_is_measured_alone(tmp_path: Path) -> None:
     (read,) = figures_of(tmp_path, "--group", "reactor", "--only", "to-thread", "memory-timers")
+    versions = json.loads((tmp_path / "figures.json").read_text())["versions"]
+    assert versions["reactor of stock"] == versions["reactor of stock again"] != ""
     assert read["name"] == "reactor"
     assert [each["name"] for each in read["workloads"]] == ["to-thread-1", "to-thread-10", "to-thread-100"]
     assert read["memory"]["count"] == 1000

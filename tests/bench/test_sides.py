@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from deferrous.bench._process import DEFERROUS, STOCK, BenchError, Process, Side
+from deferrous.bench.workloads.reactor import GROUP as REACTOR
 
 #: A deferrous that puts something else there than stock Twisted has.
 SUBCLASS = """
@@ -108,6 +109,22 @@ def test_the_reactor_of_a_side_runs_between_its_rounds() -> None:
         for _ in range(2):
             for name in ("next-turn", "to-thread-10", "tcp-echo"):
                 assert process.ask("time", name=name, times=3)["cpu"] > 0
+
+
+def test_the_other_side_has_the_reactor_of_deferrous() -> None:
+    pytest.importorskip("deferrous.reactor", reason="the extension module is not built")
+    with Process(DEFERROUS, "reactor") as process:
+        assert process.versions["reactor"] == "DeferrousReactor"
+        for workload in REACTOR.workloads:
+            process.ask("warm", name=workload.name, times=1)
+            process.ask("time", name=workload.name, times=3)
+        assert process.ask("memory", count=50_000)["bytes"] > 0
+
+
+def test_deferrous_without_its_reactor_is_not_measured(stand_in: Path) -> None:
+    stand_in.write_text(SUBCLASS)
+    with pytest.raises(BenchError, match=r"twisted\.internet\.reactor is stock Twisted's"):
+        Process(DEFERROUS, "reactor")
 
 
 def test_an_error_in_the_reactor_comes_with_its_traceback() -> None:

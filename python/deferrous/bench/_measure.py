@@ -137,5 +137,8 @@ def versions_of(sides: Sequence[Side], groups: Sequence[Group]) -> dict[str, str
     for group in groups:
         for side in sides:
             with Process(side, group.name) as process:
-                found |= {what: which for what, which in process.versions.items() if which}
+                about = {what: which for what, which in process.versions.items() if which}
+            if "reactor" in about:
+                about[f"reactor of {side.name}"] = about.pop("reactor")
+            found |= about
     return {"deferrous": None, **found}

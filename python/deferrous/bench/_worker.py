@@ -57,6 +57,8 @@ class Worker:
             "twisted": importlib.import_module("twisted").__version__,
             "deferrous": deferrous,
         }
+        if self.in_reactor:
+            self.versions["reactor"] = _check_reactor(expect_stock=side != "deferrous")
         if self._peer:
             self.versions[self._peer] = getattr(importlib.import_module(self._peer), "__version__", None)
 
@@ -111,6 +113,16 @@ def _check_side(defer: Any, expect_stock: bool) -> None:
     if stock != expect_stock:
         found = "stock Twisted's" if stock else f"not stock Twisted's ({defer.Deferred!r})"
         raise WrongSide(f"twisted.internet.defer.Deferred is {found}")
+
+
+def _check_reactor(expect_stock: bool) -> str:
+    """Say of which class the reactor is, once it is that of this side."""
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    cls = type(reactor)
+    if cls.__module__.startswith("twisted.") != expect_stock:
+        found = "not stock Twisted's" if expect_stock else "stock Twisted's"
+        raise WrongSide(f"twisted.internet.reactor is {found} ({cls!r})")
+    return cls.__name__
 
 
 def resident() -> int:
