@@ -154,6 +154,7 @@ async def _serve(worker: Worker, answer: Answer) -> None:
             answer(await getattr(worker, request.pop("do"))(**request))
         except Exception:
             answer({"error": traceback.format_exc().strip()})
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _serve_at_once(serving: Coroutine[Any, Any, None]) -> None:

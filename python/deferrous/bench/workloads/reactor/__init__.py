@@ -1,7 +1,6 @@
 """The workloads of the reactor: timers, threads and servers, in a reactor that runs.
 
-They are coroutines. None is compared with more than it is: what they await are Deferreds of the
-same side.
+They are coroutines, and what they await are Deferreds of the side that is measured.
 """
 
 from __future__ import annotations

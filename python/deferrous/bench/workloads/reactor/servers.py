@@ -20,7 +20,7 @@ _REQUEST = b"GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class _Served:
-    """A server with its load, which both are started when they are first used, and stay."""
+    """A server and its load. Both are started when they are first used, and stay."""
 
     def __init__(self, factory: Callable[[], object], request: bytes, end_of_response: bytes) -> None:
         self._factory = factory
@@ -34,10 +34,12 @@ class _Served:
             port = running().listenTCP(0, self._factory(), interface="127.0.0.1").getHost().port
             self._load = await deferToThread(Load, port, self._request, self._end)
         had = on_one_processor()
-        # In a thread, whose one call does not count among so many requests.
-        await deferToThread(self._load.exchange, times)
-        if had:
-            os.sched_setaffinity(0, had)
+        try:
+            # In a thread, whose one call does not count among so many requests.
+            await deferToThread(self._load.exchange, times)
+        finally:
+            if had:
+                os.sched_setaffinity(0, had)
 
 
 class _Echo(Protocol):
