@@ -223,6 +223,11 @@ class TestIdentity:
         assert len(self.problems(wrong, INSTALLED_FACTS, installed=True)) == 1
         assert len(self.problems(INSTALLED_FACTS, wrong, installed=True)) == 1
 
+    def test_stock_may_have_listed_its_reactors(self) -> None:
+        imported = STOCK_FACTS | {"deferrous_imported": True}
+        assert self.problems(STOCK_FACTS, imported, installed=False) == []
+        assert len(self.problems(imported, imported, installed=False)) == 1
+
     def test_a_whole_run_has_to_say(self) -> None:
         assert len(self.problems(None, None, installed=True)) == 2
         assert self.problems(INSTALLED_FACTS, None, installed=True, whole=False) == []
