@@ -112,6 +112,7 @@ REACTORS_USERS = (
     "twisted.test.test_internet",
     "twisted.test.test_iutils",
     "twisted.test.test_loopback",
+    "twisted.test.test_process",
     "twisted.test.test_stdio",
     "twisted.test.test_tcp",
     "twisted.test.test_tcp_internals",
