@@ -24,8 +24,12 @@ VARIABLE = "DEFERROUS"
 
 STOCK = "twisted.internet.defer"
 
+#: The modules in which something is replaced. If the second is imported first, it imports the first one, and
+#: is not complete when that is.
+REPLACED = (STOCK, "twisted.internet.threads")
+
 #: What installing needs, and what imports Twisted's module when it is imported first.
-OURS = ("deferrous.defer", "deferrous._core")
+OURS = ("deferrous.defer", "deferrous.threads", "deferrous._core")
 
 
 def wanted(value: str) -> bool:
@@ -66,7 +70,7 @@ class Finder:
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """Find one of these few modules through the other finders, and wrap its loader."""
-        if name != STOCK and name not in OURS:
+        if name not in REPLACED and name not in OURS:
             return None
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
@@ -79,7 +83,7 @@ class Finder:
         return None
 
     def loaded_stock(self) -> None:
-        """Install now that Twisted's module is there; or, if one of ours has imported it, when that is."""
+        """Install now that a module of Twisted is there; or, if one of ours has imported it, when that is."""
         if self.loading:
             self.postponed = True
         else:
@@ -139,7 +143,7 @@ class _Loader:
         module.__loader__ = self._inner
         if module.__spec__ is not None:
             module.__spec__.loader = self._inner
-        if module.__name__ == STOCK:
+        if module.__name__ in REPLACED:
             self._inner.exec_module(module)
             self._finder.loaded_stock()
             return
