@@ -24,9 +24,9 @@ VARIABLE = "DEFERROUS"
 
 STOCK = "twisted.internet.defer"
 
-#: The modules in which something is replaced. If the second is imported first, it imports the first one, and
-#: is not complete when that is.
-REPLACED = (STOCK, "twisted.internet.threads")
+#: Modules of Twisted that get something of ours when they are there: the thread pool, what hands work to it,
+#: and what picks the reactor.
+OTHERS = ("twisted.python.threadpool", "twisted.internet.threads", "twisted.internet.default")
 
 #: What installing needs, and what imports Twisted's module when it is imported first.
 OURS = ("deferrous.defer", "deferrous.threads", "deferrous._core")
@@ -62,15 +62,16 @@ class Finder:
                 raise.
         """
         self.problem = problem
-        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile.
+        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile, or others.
         self.loading = 0
         self.postponed = False
+        self.waiting: list[ModuleType] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """Find one of these few modules through the other finders, and wrap its loader."""
-        if name not in REPLACED and name not in OURS:
+        if name != STOCK and name not in OURS and name not in OTHERS:
             return None
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
@@ -83,7 +84,7 @@ class Finder:
         return None
 
     def loaded_stock(self) -> None:
-        """Install now that a module of Twisted is there; or, if one of ours has imported it, when that is."""
+        """Install now that Twisted's module is there; or, if one of ours has imported it, when that is."""
         if self.loading:
             self.postponed = True
         else:
@@ -91,9 +92,13 @@ class Finder:
 
     def loaded_ours(self) -> None:
         """Install now that ours are complete, if that has been waited for."""
-        if self.postponed and not self.loading:
+        if self.loading:
+            return
+        if self.postponed:
             self.postponed = False
             self.install()
+        while self.waiting:
+            self.loaded_other(self.waiting.pop())
 
     def install(self) -> None:
         """Install.
@@ -102,17 +107,37 @@ class Finder:
             InstallError: it cannot be done. The message adds that the environment asked for it.
         """
         from deferrous._errors import InstallError
-        from deferrous._install import install
+        from deferrous._install import install_deferreds
+        from deferrous._versions import require_supported
 
         try:
             if self.problem is not None:
                 raise InstallError(self.problem)
-            install()
+            require_supported()
+            install_deferreds()
         except InstallError as error:
             raise InstallError(
                 f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, "
                 "to run on Twisted's own Deferred."
             ) from error.__cause__
+
+    def loaded_other(self, module: ModuleType) -> None:
+        """Give a module of Twisted what it is to have of ours, which has to be complete for that.
+
+        Where the environment asks for something that means nothing, importing Twisted's Deferred says so.
+        """
+        if self.problem is not None:
+            return
+        if module.__name__ == "twisted.internet.default":
+            from deferrous._install_reactor import choose_default
+
+            choose_default(module)
+        elif self.loading:
+            self.waiting.append(module)
+        else:
+            from deferrous._install_threads import replace_in
+
+            replace_in(module)
 
 
 class _Loader:
@@ -143,9 +168,13 @@ class _Loader:
         module.__loader__ = self._inner
         if module.__spec__ is not None:
             module.__spec__.loader = self._inner
-        if module.__name__ in REPLACED:
+        if module.__name__ == STOCK:
             self._inner.exec_module(module)
             self._finder.loaded_stock()
+            return
+        if module.__name__ in OTHERS:
+            self._inner.exec_module(module)
+            self._finder.loaded_other(module)
             return
         self._finder.loading += 1
         try:
@@ -171,6 +200,9 @@ def start() -> None:
     sys.meta_path.insert(0, finder)
     if STOCK in sys.modules:
         finder.install()
+    for name in OTHERS:
+        if name in sys.modules:
+            finder.loaded_other(sys.modules[name])
 
 
 start()

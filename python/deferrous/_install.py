@@ -7,27 +7,21 @@ import gc
 import importlib
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Protocol, cast
 
 from deferrous._errors import InstallError
 from deferrous._firstcomers import Firstcomers, describe, find_firstcomers
+from deferrous._install_reactor import install_reactor, require_no_other
+from deferrous._install_threads import install_threads
 from deferrous._repair import Repair, Swap
 from deferrous._versions import require_supported
 
 #: The module of Twisted that is replaced, and the one that has what replaces it.
 STOCK = "twisted.internet.defer"
 OURS = "deferrous.defer"
-
-#: The same of the functions that hand work over to threads.
-STOCK_THREADS = "twisted.internet.threads"
-OURS_THREADS = "deferrous.threads"
-
-_Names = Mapping[str, object]
-_Parts = Sequence[tuple[ModuleType, _Names]]
-"""Modules of Twisted, each with what is to replace which of its names."""
 
 # It is never held while something is imported: a thread that imports holds the import system's lock and may
 # wait for this one.
@@ -37,31 +31,39 @@ _lock = threading.Lock()
 class _Replacing(Protocol):
     """What this file uses of the module `deferrous.defer`."""
 
-    REPLACEMENTS: _Names
+    REPLACEMENTS: Mapping[str, object]
 
     def patch_failure(self) -> None:
         """Put the methods of deferrous on Twisted's Failure."""
 
 
-def install() -> None:
+def install(*, reactor: bool) -> None:
     """Put deferrous underneath Twisted; `deferrous.install` has the details.
 
     Raises:
         InstallError: it cannot be done here, and nothing was changed.
     """
     require_supported()
+    if reactor:
+        require_no_other()
+    install_deferreds()
+    install_threads()
+    if reactor:
+        install_reactor()
+
+
+def install_deferreds() -> None:
+    """Put the Deferreds underneath Twisted.
+
+    Raises:
+        InstallError: it cannot be done here, and nothing was changed.
+    """
     # Twisted's comes first: with DEFERROUS=1 its import installs, which imports ours.
     stock = importlib.import_module(STOCK)
     ours = _import_ours()
-    threads = importlib.import_module(STOCK_THREADS)
-    for_threads: _Names = importlib.import_module(OURS_THREADS).REPLACEMENTS
     with _lock:
-        own = _own(threads, for_threads)
         if not _holds(stock, ours.REPLACEMENTS):
-            names = {name: new for name, new in ours.REPLACEMENTS.items() if name in vars(stock)}
-            _replace([(stock, names), (threads, own)], stock, ours)
-        elif own:
-            _repair([(threads, own)], stock).apply()
+            _replace(stock, ours)
 
 
 def installed() -> bool:
@@ -71,22 +73,9 @@ def installed() -> bool:
     return stock is not None and replacements is not None and _holds(stock, replacements)
 
 
-def _holds(stock: ModuleType, replacements: _Names) -> bool:
+def _holds(stock: ModuleType, replacements: Mapping[str, object]) -> bool:
     """Say whether `stock` has been replaced, to which Deferred testifies: a program may patch the others."""
     return getattr(stock, "Deferred", None) is replacements["Deferred"]
-
-
-def _own(stock: ModuleType, replacements: _Names) -> dict[str, object]:
-    """Return what is to replace the functions that a module still has of its own.
-
-    That is nothing if a program has patched them, if they have been replaced, or if the module is only now
-    being imported: with DEFERROUS=1 it is looked at again when that is done.
-    """
-    return {
-        name: new
-        for name, new in replacements.items()
-        if getattr(vars(stock).get(name), "__module__", None) == stock.__name__
-    }
 
 
 def _import_ours() -> _Replacing:
@@ -105,10 +94,18 @@ def _import_ours() -> _Replacing:
         ) from error
 
 
-def _replace(parts: _Parts, stock: ModuleType, ours: _Replacing) -> None:
+def _replace(stock: ModuleType, ours: _Replacing) -> None:
     """Do all of it, or raise and leave everything as it was."""
+    names = {name: new for name, new in ours.REPLACEMENTS.items() if name in vars(stock)}
+    swap = Swap((vars(stock)[name], new) for name, new in names.items())
     debugging = stock.getDebugging()
-    repair = _repair(parts, stock)
+    repair = Repair(swap)
+    with _nothing_frozen():
+        for subclass in _require_first(swap.stock_classes()).rebuilt:
+            swap.rebuild(subclass)
+        for name, new in names.items():
+            repair.set_name(vars(stock), name, new)
+        repair.search(gc.get_objects(), vars(stock))
     repair.apply()
     try:
         ours.patch_failure()
@@ -118,24 +115,6 @@ def _replace(parts: _Parts, stock: ModuleType, ours: _Replacing) -> None:
     except BaseException:
         repair.undo()
         raise
-
-
-def _repair(parts: _Parts, stock: ModuleType) -> Repair:
-    """Collect all that is to be changed, and change nothing yet.
-
-    Raises:
-        InstallError: subclasses or instances of stock classes are in the way.
-    """
-    swap = Swap((vars(module)[name], new) for module, names in parts for name, new in names.items())
-    repair = Repair(swap)
-    with _nothing_frozen():
-        for subclass in _require_first(swap.stock_classes()).rebuilt:
-            swap.rebuild(subclass)
-        for module, names in parts:
-            for name, new in names.items():
-                repair.set_name(vars(module), name, new)
-        repair.search(gc.get_objects(), vars(stock))
-    return repair
 
 
 @contextmanager

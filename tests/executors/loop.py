@@ -7,7 +7,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from tests.children import PATIENCE
@@ -36,7 +35,7 @@ class Loop:
         while not self._calls.empty():
             self._make_one()
 
-    def outcome(self, deferred: Deferred[Any]) -> Any:
+    def outcome(self, deferred: Any) -> Any:
         """Make calls until a Deferred fires, and return its result, which may be a Failure."""
         thread = threading.get_ident()
         found: list[Any] = []
@@ -50,13 +49,13 @@ class Loop:
             self._make_one()
         return found[0]
 
-    def value(self, deferred: Deferred[Any]) -> Any:
+    def value(self, deferred: Any) -> Any:
         """Return the value of a Deferred, which must not fail."""
         result = self.outcome(deferred)
         assert not isinstance(result, Failure), result.getTraceback()
         return result
 
-    def failure(self, deferred: Deferred[Any]) -> Any:
+    def failure(self, deferred: Any) -> Any:
         """Return the Failure of a Deferred, which must fail."""
         result = self.outcome(deferred)
         assert isinstance(result, Failure), result

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from deferrous.threads import ExecutorPool, deferToThreadPool
 from twisted.internet import threads
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.python.threadpool import ThreadPool
 
 from tests.children import PATIENCE
@@ -74,7 +74,7 @@ def test_the_function_of_twisted_takes_it_too(pool: ExecutorPool, loop: Loop) ->
 def test_a_pool_of_twisted_is_used_as_twisted_does(loop: Loop) -> None:
     stock = ThreadPool(1, 2)
     stock.start()
-    results: list[Deferred[Any]] = [
+    results: list[Any] = [
         deferToThreadPool(loop.reactor, stock, pow, 2, exp=10),
         deferToThreadPool(loop.reactor, stock, jobs.fail, "it broke"),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from deferrous.threads import ExecutorPool, deferToThreadPool
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import CancelledError, gatherResults
 
 from tests.executors import jobs
 from tests.executors.engines import WORKERS
@@ -17,7 +17,7 @@ from tests.helpers import UNFIRED, outcome
 from tests.logs import Log
 
 
-def start(loop: Loop, pool: ExecutorPool, number: int, folder: Path) -> list[Deferred[Any]]:
+def start(loop: Loop, pool: ExecutorPool, number: int, folder: Path) -> list[Any]:
     """Start jobs that note that they have begun, and wait for a gate."""
     return [
         deferToThreadPool(loop.reactor, pool, jobs.wait, folder / f"begun-{index}", folder / "gate", index)
@@ -25,7 +25,7 @@ def start(loop: Loop, pool: ExecutorPool, number: int, folder: Path) -> list[Def
     ]
 
 
-def finish(loop: Loop, pool: ExecutorPool, started: list[Deferred[Any]], folder: Path) -> None:
+def finish(loop: Loop, pool: ExecutorPool, started: list[Any], folder: Path) -> None:
     """Open the gate, and see that the jobs that are left do what they were to do."""
     (folder / "gate").touch()
     assert loop.value(gatherResults(started)) == list(range(len(started)))

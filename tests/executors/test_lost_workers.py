@@ -31,7 +31,7 @@ def test_its_jobs_are_run_again_and_nothing_is_lost(client: Any, loop: Loop, tmp
     waits = deferToThreadPool(loop.reactor, pool, jobs.wait_to_be_killed_once, waited_for)
     jobs.until_exists(waited_for)
     numbers = range(40)
-    squares = [
+    squares: list[Any] = [
         deferToThreadPool(loop.reactor, pool, jobs.square_slowly, number, others) for number in numbers
     ]
     jobs.until_exists(others)
@@ -54,7 +54,7 @@ def test_the_cluster_goes_on_with_as_many_workers(client: Any, loop: Loop, tmp_p
     pool = ExecutorPool(client.get_executor(pure=False))
     killed, *_ = workers(client)
     os.kill(killed, signal.SIGKILL)
-    squares = [
+    squares: list[Any] = [
         deferToThreadPool(loop.reactor, pool, jobs.square_slowly, n, tmp_path / "pids") for n in range(9)
     ]
     assert loop.value(gatherResults(squares)) == [n * n for n in range(9)]

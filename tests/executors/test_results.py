@@ -38,12 +38,14 @@ def test_arguments_reach_the_function_whatever_they_are_called(pool: ExecutorPoo
 
 
 def test_every_job_gives_its_own_result(pool: ExecutorPool, loop: Loop) -> None:
-    done = [deferToThreadPool(loop.reactor, pool, pow, number, 2) for number in range(100)]
+    done: list[Any] = [deferToThreadPool(loop.reactor, pool, pow, number, 2) for number in range(100)]
     assert loop.value(gatherResults(done)) == [number * number for number in range(100)]
 
 
 def test_jobs_that_look_the_same_are_all_done(pool: ExecutorPool, loop: Loop, tmp_path: Path) -> None:
-    done = [deferToThreadPool(loop.reactor, pool, jobs.note, tmp_path / "lines") for _ in range(10)]
+    done: list[Any] = [
+        deferToThreadPool(loop.reactor, pool, jobs.note, tmp_path / "lines") for _ in range(10)
+    ]
     loop.value(gatherResults(done))
     assert jobs.noted(tmp_path / "lines") == [""] * 10
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from deferrous.threads import ExecutorPool, deferToThreadPool
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 
 from tests.executors import engines, jobs
 from tests.executors.loop import Loop
@@ -127,7 +127,7 @@ def test_a_cluster_that_goes_away(loop: Loop, tmp_path: Path) -> None:
     begun, gate = tmp_path / "begun", tmp_path / "gate"
     with engines.dask_client() as client:
         pool = ExecutorPool(client.get_executor(pure=False))
-        running: Deferred[Any] = deferToThreadPool(loop.reactor, pool, jobs.wait, begun, gate)
+        running: Any = deferToThreadPool(loop.reactor, pool, jobs.wait, begun, gate)
         jobs.until_exists(begun)
         client.close()
         gate.touch()

@@ -59,32 +59,6 @@ def test_a_second_call_leaves_what_a_program_has_patched() -> None:
     )
 
 
-def test_pools_are_asked_for_their_deferreds() -> None:
-    passes(
-        """
-        import deferrous
-        deferrous.install()
-        from deferrous.threads import deferToThreadPool
-        from twisted.internet import _resolver, threads
-        assert threads.deferToThreadPool is _resolver.deferToThreadPool is deferToThreadPool
-        """
-    )
-
-
-def test_what_a_program_has_patched_among_the_threads_is_left() -> None:
-    passes(
-        """
-        from twisted.internet import threads
-        def patched(reactor, threadpool, f): pass
-        threads.deferToThreadPool = patched
-        import deferrous
-        deferrous.install()
-        deferrous.install()
-        assert deferrous.installed() and threads.deferToThreadPool is patched
-        """
-    )
-
-
 def test_a_reloaded_module_can_be_installed_again() -> None:
     passes(
         """
@@ -97,12 +71,6 @@ def test_a_reloaded_module_can_be_installed_again() -> None:
         assert defer.Deferred is not ours
         deferrous.install()
         assert defer.Deferred is ours
-        from twisted.internet import threads
-        ours = threads.deferToThreadPool
-        importlib.reload(threads)
-        assert threads.deferToThreadPool is not ours
-        deferrous.install()
-        assert threads.deferToThreadPool is ours
         """
     )
 
