@@ -55,3 +55,9 @@ def logged(face: ModuleType) -> Iterator[logs.Log]:
 def loop(request: pytest.FixtureRequest) -> reactors.Loop:
     """Give each reactor in turn."""
     return reactors.Loop(request.param)
+
+
+@pytest.fixture
+def stock_loop() -> reactors.Loop:
+    """Give the reactor that others are compared with."""
+    return reactors.Loop("epoll")

@@ -1,1 +1,1 @@
-"""The reactor and its threads under load and at the edges: much at once, errors, every state they can be in."""
+"""The reactor and its threads under load and at the edges: much at once, errors, states of every kind."""
