@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pytest
-
 from tests.children import PATIENCE, Outcome
 
 
@@ -30,7 +28,7 @@ def eventually(condition: Callable[[], bool], what: str, patience: float = PATIE
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {patience} s: {what}")
+            raise AssertionError(f"not within {patience} s: {what}")
         time.sleep(0.005)
 
 
@@ -98,7 +96,9 @@ class Running:
         """Wait until something is so, which has to be before the process ends."""
         while not condition():
             if not self.alive() and not condition():
-                pytest.fail(f"ended with {self._process.returncode} before {what}\n{self.out}\n{self.err}")
+                raise AssertionError(
+                    f"ended with {self._process.returncode} before {what}\n{self.out}\n{self.err}"
+                )
             self._expect_time_left(what)
             time.sleep(0.005)
 
@@ -112,4 +112,4 @@ class Running:
     def _expect_time_left(self, what: str) -> None:
         # The process itself gives up a little earlier and says where it hangs, if it still can.
         if time.monotonic() > self._deadline:
-            pytest.fail(f"still no {what} after {self._patience} s\n{self.out}\n{self.err}")
+            raise AssertionError(f"still no {what} after {self._patience} s\n{self.out}\n{self.err}")
