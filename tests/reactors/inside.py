@@ -18,8 +18,14 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
-def until(reactor: Any, main: Coroutine[Any, Any, T]) -> T:
-    """Run the reactor until a coroutine has ended, and return what it returns or raise what it raises."""
+def until(reactor: Any, main: Coroutine[Any, Any, T], **options: Any) -> T:
+    """Run the reactor until a coroutine has ended, and return what it returns or raise what it raises.
+
+    Args:
+        reactor: the reactor.
+        main: the coroutine.
+        options: of the reactor's `run`.
+    """
     ends: list[Any] = []
 
     def end(result: Any) -> None:
@@ -27,7 +33,7 @@ def until(reactor: Any, main: Coroutine[Any, Any, T]) -> T:
         reactor.stop()
 
     reactor.callWhenRunning(lambda: ensureDeferred(main).addBoth(end))
-    reactor.run()
+    reactor.run(**options)
     (result,) = ends
     if isinstance(result, Failure):
         result.raiseException()

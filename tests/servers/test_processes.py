@@ -259,10 +259,8 @@ def without_handlers(reactor: Any) -> list[Any]:
         process.wire.reapProcess()
         return [process.out[1].decode(), await process.ended]
 
-    ends: list[Any] = []
-    Deferred.fromCoroutine(main()).addBoth(ends.append).addBoth(lambda _: reactor.stop())
-    reactor.run(installSignalHandlers=False)
-    return [ends[0], signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL]
+    found = until(reactor, main(), installSignalHandlers=False)
+    return [found, signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL]
 
 
 def test_without_handlers_for_signals(loop: Loop) -> None:
