@@ -14,8 +14,8 @@ Strategy = st.SearchStrategy[Any]
 
 #: How deep callables are in callables, at most.
 NESTING = 3
-#: Families of operations. The callables of a program use only some of them, so that each gets to meet itself
-#: often enough. A family that is named here is used more often the higher its operations' numbers are.
+#: Families of operations, and how often each is used beside the others. A program uses only some families, so
+#: that each gets to meet itself often enough.
 FAMILIES: dict[str, dict[str, int]] = {
     "always": {"new": 10, "succeed": 3, "fail": 3, "add": 30, "pair": 8, "fire": 16, "errback": 8},
     "waiting": {"pause": 8, "unpause": 8, "alias": 3, "drop": 3},
