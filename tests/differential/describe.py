@@ -20,9 +20,10 @@ _FILES = "|".join(re.escape(str(name)) for name in sorted(filter(None, _TWISTED_
 _SOURCE = r"(?:(?: [CI]:)?    .*(?:\n|\Z))?"
 # An entry of a formatted stack that is in Twisted's own file: a native face has no such frames.
 _TWISTED_ENTRY = re.compile(rf'^(?: [CI]:)?  File "(?:{_FILES})", line \d+, in .*\n{_SOURCE}', re.MULTILINE)
-# The entries of whoever has called `Runner.run`, up to its frame.
+# The entries of whoever runs the program, up to the frame that is there for this.
 _OUTER_ENTRIES = re.compile(
-    rf"(?:^(?: [CI]:)?  File .*\n{_SOURCE})*?^(?: [CI]:)?  File .*, in _steps\n{_SOURCE}", re.MULTILINE
+    rf"(?:^(?: [CI]:)?  File .*\n{_SOURCE})*?^(?: [CI]:)?  File .*, in _begin_of_tracebacks\n{_SOURCE}",
+    re.MULTILINE,
 )
 # Native functions have words of their own for arguments that they do not take.
 _NOT_TAKEN = re.compile(r"[\w.<>]+\(\) takes [\w ]*arguments?(?: but \d+ (?:was|were) given| \(\d+ given\))")

@@ -7,6 +7,7 @@ mod class;
 pub mod debug;
 mod default;
 mod dispose;
+mod inner;
 mod making;
 mod methods;
 mod object;
@@ -18,6 +19,7 @@ pub use class::{
     shorten_name, slot, subclass_spec,
 };
 pub use default::{make_class as make_defaults, set_defaults};
+pub use inner::{Content, Inner, content};
 pub use making::{initialise, is_original};
 pub use methods::forwarded;
 pub use object::{Deferred, Layout, clear, dealloc, traverse};

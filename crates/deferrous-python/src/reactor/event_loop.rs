@@ -75,6 +75,8 @@ fn new_inbox() -> Maybe<Arc<Inbox<Attached<Message>>>> {
     }
 }
 
+/// # Safety
+/// The thread is attached.
 unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
     enter(|| {
         support::load()?;
@@ -88,6 +90,8 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is an event loop.
 unsafe extern "C" fn renew(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
