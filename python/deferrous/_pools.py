@@ -30,9 +30,11 @@ class ThreadPool(_Stock):
         >>> from deferrous.threads import ThreadPool
         >>> pool = ThreadPool(minthreads=0, maxthreads=2, name="example")
         >>> pool.start()
-        >>> pool.callInThread(print, "in a thread")
+        >>> done = []
+        >>> pool.callInThread(done.append, "in a thread")
         >>> pool.stop()
-        in a thread
+        >>> done
+        ['in a thread']
 
     Args:
         minthreads: the least number of threads while it runs.
