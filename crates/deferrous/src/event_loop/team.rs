@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
@@ -45,17 +46,22 @@ struct State<J> {
     jobs: VecDeque<J>,
     /// Those that have a job or look for one, without those that are asked to leave.
     workers: usize,
-    /// How many of them have a job.
+    /// How many are to leave that are no longer counted: whichever look for a job first.
+    leaving: usize,
+    /// How many of either kind have a job. The others look for one, or wait.
     working: usize,
     /// How many threads wait for news.
     waiting: usize,
     /// One of these has been woken and has not looked for a job yet.
     waking: bool,
-    /// How many are to leave that are no longer counted.
-    leaving: usize,
-    /// How many more are to leave as soon as there is nothing to do.
+    /// How many more are to leave as soon as there is nothing to do. While there are any, no worker
+    /// is idle.
     surplus: usize,
     quitting: bool,
+    /// So many do not leave for having waited.
+    min: usize,
+    /// So many may there be.
+    max: usize,
 }
 
 /// What a worker does next.
@@ -87,12 +93,14 @@ impl<J> Team<J> {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 workers: 0,
+                leaving: 0,
                 working: 0,
                 waiting: 0,
                 waking: false,
-                leaving: 0,
                 surplus: 0,
                 quitting: false,
+                min: 0,
+                max: usize::MAX,
             }),
             news: Condvar::new(),
         }
@@ -104,7 +112,8 @@ impl<J> Team<J> {
 
     /// Adds a job. Jobs are taken in order.
     ///
-    /// Returns whether another worker would have taken it sooner.
+    /// Returns whether another worker would take it sooner, and [`resize`](Self::resize) allows for
+    /// one.
     ///
     /// # Errors
     ///
@@ -115,35 +124,73 @@ impl<J> Team<J> {
             return Err(job);
         }
         state.jobs.push_back(job);
-        let short_handed = state.jobs.len() > state.free();
+        let short_handed = state.jobs.len() > state.free() && state.workers < state.max;
         self.wake_one(state);
         Ok(short_handed)
     }
 
+    /// Takes out the jobs that no worker has begun.
+    pub fn clear(&self) -> VecDeque<J> {
+        let mut state = self.state();
+        let jobs = mem::take(&mut state.jobs);
+        self.let_go(state);
+        jobs
+    }
+
     /// Makes a place for one more worker, if there are less than `limit`, and says whether it did.
     /// The thread begins with [`first`](Self::first), or [`dismiss`](Self::dismiss) takes the place
-    /// away again.
+    /// away again. A team that was told to quit hires for the jobs that are left, and no others.
     pub fn hire(&self, limit: usize) -> bool {
         let mut state = self.state();
-        let room = state.workers < limit;
-        state.workers += usize::from(room);
+        let needed = !state.quitting || state.statistics().backlog > 0;
+        let room = needed && state.workers < limit;
+        if room {
+            state.workers += 1;
+            state.settle();
+        }
         room
     }
 
     /// Takes a place away that [`hire`](Self::hire) has made, because no thread could be started.
+    ///
+    /// # Panics
+    ///
+    /// If all places are those of workers with jobs.
     pub fn dismiss(&self) {
-        self.state().workers -= 1;
+        let mut state = self.state();
+        assert!(
+            state.workers + state.leaving > state.working,
+            "only a worker that was hired and has not begun can be dismissed"
+        );
+        // It may be the one that is to leave, and then is no longer counted.
+        if state.leaving > 0 {
+            state.leaving -= 1;
+        } else {
+            state.workers -= 1;
+        }
     }
 
     /// Has `count` workers leave, as soon as they have nothing to do; Twisted's `shrink`.
     pub fn shrink(&self, count: usize) {
         let mut state = self.state();
-        let idle = count.min(state.statistics().idle);
-        state.workers -= idle;
-        state.leaving += idle;
-        state.surplus += count - idle;
-        drop(state);
-        self.news.notify_all();
+        state.surplus = state.surplus.saturating_add(count);
+        self.let_go(state);
+    }
+
+    /// Has workers above `max` leave after their job, whether there are others or not, and those
+    /// above `min` when they have [waited for long enough](Self::wait_for). What was asked for
+    /// before, by this or by [`shrink`](Self::shrink), and has not happened yet does not count any
+    /// more.
+    ///
+    /// A team that was never told keeps none for nothing, and has no maximum.
+    pub fn resize(&self, min: usize, max: usize) {
+        let mut state = self.state();
+        let threads = state.workers + state.leaving;
+        state.workers = threads.min(max);
+        state.leaving = threads - state.workers;
+        state.surplus = 0;
+        (state.min, state.max) = (min, max);
+        self.let_go(state);
     }
 
     /// Takes no more jobs, and has all workers leave when those that are there are done; Twisted's
@@ -152,10 +199,8 @@ impl<J> Team<J> {
     /// Returns whether it had not been told so before.
     pub fn quit(&self) -> bool {
         let mut state = self.state();
-        let first = !state.quitting;
-        state.quitting = true;
-        drop(state);
-        self.news.notify_all();
+        let first = !mem::replace(&mut state.quitting, true);
+        self.let_go(state);
         first
     }
 
@@ -170,26 +215,59 @@ impl<J> Team<J> {
     }
 
     /// What a new worker does.
+    ///
+    /// # Panics
+    ///
+    /// If no place was made for it by [`hire`](Self::hire).
     pub fn first(&self) -> Next<J> {
         self.look(self.state())
     }
 
     /// What a worker does whose job is done.
+    ///
+    /// # Panics
+    ///
+    /// If no worker has a job.
     pub fn next(&self) -> Next<J> {
         let mut state = self.state();
+        assert!(state.working > 0, "no worker has a job that could be done");
         state.working -= 1;
         self.look(state)
     }
 
     /// Waits until there is something to do for a worker, on its own thread.
     pub fn wait(&self) -> Next<J> {
+        self.wait_if_patient(None)
+    }
+
+    /// As [`wait`](Self::wait), and leaves when there was nothing to do for as long as `patience`
+    /// and there are more workers than the minimum of [`resize`](Self::resize).
+    pub fn wait_for(&self, patience: Duration) -> Next<J> {
+        self.wait_if_patient(Some((Instant::now(), patience)))
+    }
+
+    fn wait_if_patient(&self, patience: Option<(Instant, Duration)>) -> Next<J> {
         let mut state = self.state();
         state.waiting += 1;
         while !state.has_news() {
-            state = self
-                .news
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let left = patience
+                .filter(|_| state.workers > state.min)
+                .map(|(since, patience)| patience.saturating_sub(since.elapsed()));
+            state = match left {
+                Some(Duration::ZERO) => {
+                    state.workers -= 1;
+                    state.leaving += 1;
+                    break;
+                }
+                Some(left) => {
+                    let waited = self.news.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.news.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
             state.waking = false;
         }
         state.waiting -= 1;
@@ -197,23 +275,30 @@ impl<J> Team<J> {
     }
 
     fn look(&self, mut state: MutexGuard<'_, State<J>>) -> Next<J> {
+        assert!(
+            state.workers + state.leaving > state.working,
+            "only a worker that was hired looks for a job"
+        );
+        state.settle();
         if state.leaving > 0 {
             // It is no longer counted. Whoever was counted in its stead stays.
             state.leaving -= 1;
             self.wake_one(state);
             return Next::Leave;
         }
-        if let Some(job) = state.jobs.pop_front() {
-            state.working += 1;
-            self.wake_one(state);
-            return Next::Job(job);
-        }
-        if !state.quitting && state.surplus == 0 {
+        let Some(job) = state.jobs.pop_front() else {
             return Next::Wait;
-        }
-        state.surplus = state.surplus.saturating_sub(1);
-        state.workers -= 1;
-        Next::Leave
+        };
+        state.working += 1;
+        self.wake_one(state);
+        Next::Job(job)
+    }
+
+    /// Tells the workers that there may be less to do, or too many of them.
+    fn let_go(&self, mut state: MutexGuard<'_, State<J>>) {
+        state.settle();
+        drop(state);
+        self.news.notify_all();
     }
 
     /// Wakes a worker for the jobs that are left, unless one is waking up already: it wakes the next
@@ -232,7 +317,7 @@ impl<J> Team<J> {
 impl<J> State<J> {
     /// How many workers have no job in hand.
     const fn free(&self) -> usize {
-        self.workers - self.working
+        self.workers.saturating_sub(self.working)
     }
 
     fn statistics(&self) -> Statistics {
@@ -244,8 +329,24 @@ impl<J> State<J> {
         }
     }
 
+    /// Has those leave that are idle and too many.
+    fn settle(&mut self) {
+        if self.surplus == 0 && !self.quitting {
+            return;
+        }
+        let idle = self.statistics().idle;
+        let many = if self.quitting {
+            idle
+        } else {
+            idle.min(self.surplus)
+        };
+        self.workers -= many;
+        self.leaving += many;
+        self.surplus = self.surplus.saturating_sub(many);
+    }
+
     fn has_news(&self) -> bool {
-        !self.jobs.is_empty() || self.leaving > 0 || self.quitting || self.surplus > 0
+        !self.jobs.is_empty() || self.leaving > 0
     }
 }
 
