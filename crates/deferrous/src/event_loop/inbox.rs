@@ -87,7 +87,8 @@ impl<M> Inbox<M> {
         Ok(())
     }
 
-    /// Has the reactor return from its wait, if it waits.
+    /// Has the reactor return from its wait, if it waits. Otherwise nothing happens, and its next
+    /// wait is as long as any: what it must not miss is a message.
     pub fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
@@ -109,7 +110,8 @@ impl<M> Inbox<M> {
     }
 
     /// Waits for events until `timeout` has passed or a message comes, and not at all if one is
-    /// there. A signal ends it as well.
+    /// there. A signal ends it as well, and so does, once, a wake-up that came too late for the wait
+    /// before.
     ///
     /// # Errors
     ///

@@ -280,18 +280,18 @@ impl<J> Team<J> {
             "only a worker that was hired looks for a job"
         );
         state.settle();
-        if state.leaving > 0 {
+        let next = if state.leaving > 0 {
             // It is no longer counted. Whoever was counted in its stead stays.
             state.leaving -= 1;
-            self.wake_one(state);
-            return Next::Leave;
-        }
-        let Some(job) = state.jobs.pop_front() else {
-            return Next::Wait;
+            Next::Leave
+        } else if let Some(job) = state.jobs.pop_front() {
+            state.working += 1;
+            Next::Job(job)
+        } else {
+            Next::Wait
         };
-        state.working += 1;
         self.wake_one(state);
-        Next::Job(job)
+        next
     }
 
     /// Tells the workers that there may be less to do, or too many of them.
