@@ -113,6 +113,19 @@ fn a_wake_ends_the_wait_without_a_message() {
 }
 
 #[test]
+fn a_wake_before_the_wait_ends_that_one_and_no_other() {
+    within_a_minute(|| {
+        let (inbox, mut events) = (Inbox::<()>::new().unwrap(), Events::new());
+        inbox.wake();
+        inbox.wake();
+        inbox.wait(&mut events, None).unwrap();
+        let began = Instant::now();
+        inbox.wait(&mut events, Some(ms(20))).unwrap();
+        assert!(began.elapsed() >= ms(20));
+    });
+}
+
+#[test]
 fn a_closed_inbox_gives_back_what_is_left_and_what_comes() {
     let inbox = Inbox::new().unwrap();
     inbox.send(1).unwrap();

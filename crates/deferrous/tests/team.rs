@@ -16,6 +16,8 @@ struct Reference {
     pending: usize,
     to_shrink: usize,
     quit: bool,
+    /// For workers that are not there yet.
+    places: usize,
 }
 
 impl Reference {
@@ -29,11 +31,15 @@ impl Reference {
     }
 
     fn hire(&mut self, limit: usize) -> bool {
-        let room = self.counted() < limit && !(self.quit && self.pending == 0);
-        if room {
-            self.recycle();
-        }
-        room
+        let room = self.counted() + self.places < limit;
+        let hired = room && (!self.quit || self.pending > self.places);
+        self.places += usize::from(hired);
+        hired
+    }
+
+    fn engage(&mut self) {
+        self.places -= 1;
+        self.recycle();
     }
 
     /// There is one more worker that has nothing to do.
@@ -49,7 +55,7 @@ impl Reference {
     }
 
     /// One that has not begun goes, which may be the one that was to leave.
-    fn dismiss(&mut self, leaving: usize) {
+    fn retire(&mut self, leaving: usize) {
         if leaving == 0 && self.idle > 0 {
             self.idle -= 1;
         } else if leaving == 0 {
@@ -100,8 +106,11 @@ enum Op {
     /// Hires up to the limit, if the job before finds nobody.
     PushAndHire(usize),
     Hire(usize),
-    /// Hires up to the limit, and finds that no thread can be started.
-    HireInVain(usize),
+    /// Has a worker take a place that was made.
+    Engage,
+    /// Engages a worker who then cannot start.
+    EngageInVain,
+    Dismiss,
     Shrink(usize),
     Quit,
     /// What the worker of this number does next.
@@ -113,7 +122,9 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         3 => Just(Op::Push),
         3 => (0_usize..6).prop_map(Op::PushAndHire),
         2 => (0_usize..6).prop_map(Op::Hire),
-        2 => (0_usize..6).prop_map(Op::HireInVain),
+        2 => Just(Op::Engage),
+        1 => Just(Op::EngageInVain),
+        1 => Just(Op::Dismiss),
         2 => (0_usize..4).prop_map(Op::Shrink),
         9 => any::<usize>().prop_map(Op::Step),
     ];
@@ -163,10 +174,17 @@ impl Puppets {
     fn hire(&mut self, limit: usize) -> bool {
         let hired = self.team.hire(limit);
         assert_eq!(hired, self.twisted.hire(limit));
-        if hired {
+        hired
+    }
+
+    fn engage(&mut self) -> bool {
+        let possible = self.twisted.places > 0;
+        if possible {
+            self.team.engage();
+            self.twisted.engage();
             self.workers.push(Worker::New);
         }
-        hired
+        possible
     }
 
     fn step(&mut self, n: usize) {
@@ -177,7 +195,10 @@ impl Puppets {
                 self.twisted.done();
                 self.team.next()
             }
-            Worker::Waiting if news => self.team.wait(),
+            Worker::Waiting if news => {
+                self.team.wait();
+                self.team.first()
+            }
             Worker::Waiting => return,
         };
         let (leaving, jobs) = (self.leaving(), self.pushed - self.taken);
@@ -202,16 +223,23 @@ impl Puppets {
         match *op {
             Op::Push => drop(self.push()),
             Op::PushAndHire(limit) => {
-                if self.push() {
-                    self.hire(limit);
+                if self.push() && self.hire(limit) {
+                    self.engage();
                 }
             }
             Op::Hire(limit) => drop(self.hire(limit)),
-            Op::HireInVain(limit) => {
-                if self.hire(limit) {
-                    self.team.dismiss();
-                    self.twisted.dismiss(self.leaving());
+            Op::Engage => drop(self.engage()),
+            Op::EngageInVain => {
+                if self.engage() {
+                    self.team.retire();
+                    self.twisted.retire(self.leaving());
                     self.workers.pop();
+                }
+            }
+            Op::Dismiss => {
+                if self.twisted.places > 0 {
+                    self.team.dismiss();
+                    self.twisted.places -= 1;
                 }
             }
             Op::Shrink(count) => {
@@ -235,9 +263,10 @@ impl Puppets {
     /// After it was told to quit, all jobs are done and all workers leave.
     fn finish(&mut self) {
         assert!(!self.team.quit());
+        while self.engage() {}
         while self.taken < self.pushed || !self.workers.is_empty() {
             if self.workers.is_empty() {
-                assert!(self.hire(1));
+                assert!(self.hire(1) && self.engage());
             }
             self.step(0);
         }
@@ -279,6 +308,7 @@ proptest! {
                     assert_eq!(team.push(n), Ok(short_handed));
                     if short_handed {
                         assert!(team.hire(max));
+                        team.engage();
                         workers.push(Worker::New);
                     }
                 } else if !workers.is_empty() {
@@ -324,6 +354,7 @@ fn a_new_size_takes_back_what_was_to_shrink() {
     for job in 0..3 {
         team.push(job).unwrap();
         assert!(team.hire(3));
+        team.engage();
         assert_eq!(team.first(), Next::Job(job));
     }
     team.shrink(usize::MAX);
@@ -338,7 +369,10 @@ fn a_new_size_takes_back_what_was_to_shrink() {
 #[test]
 fn jobs_that_are_taken_out_leave_their_workers_idle() {
     let team = Team::new();
-    assert!(team.hire(2) && team.hire(2));
+    for _ in 0..2 {
+        assert!(team.hire(2));
+        team.engage();
+    }
     for job in 0..3 {
         team.push(job).unwrap();
     }
@@ -362,14 +396,17 @@ fn mistake(make: impl FnOnce(&Team<()>) + std::panic::UnwindSafe) -> String {
 
 #[test]
 fn mistakes_are_told_at_once() {
-    assert!(mistake(|team| drop(team.first())).contains("was hired"));
+    assert!(mistake(|team| drop(team.first())).contains("was engaged"));
     assert!(mistake(|team| drop(team.next())).contains("no worker has a job"));
-    assert!(mistake(Team::dismiss).contains("can be dismissed"));
+    assert!(mistake(Team::dismiss).contains("no place was made"));
+    assert!(mistake(Team::engage).contains("no place was made"));
+    assert!(mistake(Team::retire).contains("can retire"));
     let begun = |team: &Team<()>| {
         team.push(()).unwrap();
         team.hire(1);
+        team.engage();
         assert_eq!(team.first(), Next::Job(()));
-        team.dismiss();
+        team.retire();
     };
-    assert!(mistake(begun).contains("can be dismissed"));
+    assert!(mistake(begun).contains("can retire"));
 }

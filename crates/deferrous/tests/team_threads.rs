@@ -48,6 +48,7 @@ impl Crew {
 
     fn hire(self: &Arc<Self>, limit: usize) {
         if self.team.hire(limit) {
+            self.team.engage();
             let crew = self.clone();
             let thread = thread::spawn(move || crew.work());
             self.threads.lock().unwrap().push(thread);
@@ -64,7 +65,10 @@ impl Crew {
                 }
                 Next::Wait => match self.patience {
                     Some(patience) => self.team.wait_for(patience),
-                    None => self.team.wait(),
+                    None => {
+                        self.team.wait();
+                        self.team.first()
+                    }
                 },
                 Next::Leave => return,
             };
@@ -252,7 +256,12 @@ fn nothing_is_lost_while_it_grows_and_shrinks() {
         1 => crew.hire(1 + n % 6),
         _ => {
             if crew.team.hire(6) {
-                crew.team.dismiss();
+                if n % 2 == 0 {
+                    crew.team.engage();
+                    crew.team.retire();
+                } else {
+                    crew.team.dismiss();
+                }
             }
         }
     });

@@ -35,6 +35,8 @@ pub struct Inbox<M> {
     /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so
     /// that a burst wakes once.
     asleep: AtomicBool,
+    /// Somebody wants the next wait, or the one that is going on, to return for no message.
+    woken: AtomicBool,
     poller: Poller,
 }
 
@@ -56,6 +58,7 @@ impl<M> Inbox<M> {
                 closed: false,
             }),
             asleep: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
             poller: Poller::new()?,
         })
     }
@@ -83,13 +86,17 @@ impl<M> Inbox<M> {
             }
             messages.waiting.push(message);
         }
-        self.wake();
+        self.end_wait();
         Ok(())
     }
 
-    /// Has the reactor return from its wait, if it waits. Otherwise nothing happens, and its next
-    /// wait is as long as any: what it must not miss is a message.
+    /// Has the reactor return from its wait; if it does not wait, from the next one.
     pub fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
+        self.end_wait();
+    }
+
+    fn end_wait(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
         {
@@ -109,9 +116,8 @@ impl<M> Inbox<M> {
         self.messages().waiting.is_empty()
     }
 
-    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is
-    /// there. A signal ends it as well, and so does, once, a wake-up that came too late for the wait
-    /// before.
+    /// Waits for events until `timeout` has passed, a message comes or somebody [wakes](Self::wake)
+    /// it, and not at all if that has happened already. A signal ends it as well.
     ///
     /// # Errors
     ///
@@ -121,7 +127,7 @@ impl<M> Inbox<M> {
             timeout
         } else {
             self.asleep.store(true, Ordering::SeqCst);
-            if self.is_empty() {
+            if self.is_empty() && !self.woken.load(Ordering::SeqCst) {
                 timeout
             } else {
                 Some(Duration::ZERO)
@@ -129,6 +135,8 @@ impl<M> Inbox<M> {
         };
         let polled = self.poller.wait(events, timeout);
         self.asleep.store(false, Ordering::SeqCst);
+        // Reading it shows what whoever has woken this wait has done before.
+        self.woken.swap(false, Ordering::SeqCst);
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             _ => Ok(()),

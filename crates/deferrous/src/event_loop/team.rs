@@ -9,8 +9,8 @@ use std::{
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
 ///
-/// It starts no threads. Whoever does asks for a place with [`hire`](Self::hire), and the thread
-/// then works:
+/// It starts no threads. Whoever does asks for a place with [`hire`](Self::hire), says by
+/// [`engage`](Self::engage) that the thread is about to start, and the thread then works:
 ///
 /// ```
 /// use deferrous::event_loop::{Next, Team};
@@ -20,6 +20,7 @@ use std::{
 ///     team.push(n).unwrap();
 /// }
 /// assert!(team.hire(1));
+/// team.engage();
 /// let worker = team.clone();
 /// let thread = std::thread::spawn(move || {
 ///     let (mut sum, mut next) = (0, worker.first());
@@ -29,7 +30,10 @@ use std::{
 ///                 sum += n;
 ///                 worker.next()
 ///             }
-///             Next::Wait => worker.wait(),
+///             Next::Wait => {
+///                 worker.wait();
+///                 worker.first()
+///             }
 ///             Next::Leave => return sum,
 ///         };
 ///     }
@@ -48,7 +52,10 @@ struct State<J> {
     workers: usize,
     /// How many are to leave that are no longer counted: whichever look for a job first.
     leaving: usize,
-    /// How many of either kind have a job. The others look for one, or wait.
+    /// Places for workers whose threads are being made.
+    places: usize,
+    /// How many workers have a job, whether they are to leave or not. The others look for one, or
+    /// wait.
     working: usize,
     /// How many threads wait for news.
     waiting: usize,
@@ -94,6 +101,7 @@ impl<J> Team<J> {
                 jobs: VecDeque::new(),
                 workers: 0,
                 leaving: 0,
+                places: 0,
                 working: 0,
                 waiting: 0,
                 waking: false,
@@ -124,7 +132,7 @@ impl<J> Team<J> {
             return Err(job);
         }
         state.jobs.push_back(job);
-        let short_handed = state.jobs.len() > state.free() && state.workers < state.max;
+        let short_handed = state.jobs.len() > state.free() && state.has_room(state.max);
         self.wake_one(state);
         Ok(short_handed)
     }
@@ -138,31 +146,50 @@ impl<J> Team<J> {
     }
 
     /// Makes a place for one more worker, if there are less than `limit`, and says whether it did.
-    /// The thread begins with [`first`](Self::first), or [`dismiss`](Self::dismiss) takes the place
-    /// away again. A team that was told to quit hires for the jobs that are left, and no others.
+    /// Either [`engage`](Self::engage) or [`dismiss`](Self::dismiss) follows. A team that was told to
+    /// quit hires for the jobs that are left, and no others.
     pub fn hire(&self, limit: usize) -> bool {
         let mut state = self.state();
-        let needed = !state.quitting || state.statistics().backlog > 0;
-        let room = needed && state.workers < limit;
-        if room {
-            state.workers += 1;
-            state.settle();
-        }
+        let needed = !state.quitting || state.statistics().backlog > state.places;
+        let room = needed && state.has_room(limit);
+        state.places += usize::from(room);
         room
     }
 
-    /// Takes a place away that [`hire`](Self::hire) has made, because no thread could be started.
+    /// Counts a worker in the place that was made for it, whose thread is about to start. It begins
+    /// with [`first`](Self::first). If it cannot start after all, [`retire`](Self::retire) follows.
     ///
     /// # Panics
     ///
-    /// If all places are those of workers with jobs.
+    /// If no place was made by [`hire`](Self::hire).
+    pub fn engage(&self) {
+        let mut state = self.state();
+        state.take_place();
+        state.workers += 1;
+        state.settle();
+    }
+
+    /// Takes a place away that was made for a worker, because there is no thread for it.
+    ///
+    /// # Panics
+    ///
+    /// As [`engage`](Self::engage).
     pub fn dismiss(&self) {
+        self.state().take_place();
+    }
+
+    /// Counts a worker no longer that was engaged and could not start.
+    ///
+    /// # Panics
+    ///
+    /// If all workers have jobs.
+    pub fn retire(&self) {
         let mut state = self.state();
         assert!(
             state.workers + state.leaving > state.working,
-            "only a worker that was hired and has not begun can be dismissed"
+            "only a worker that was engaged and has not begun can retire"
         );
-        // It may be the one that is to leave, and then is no longer counted.
+        // It may be the one that is to leave, and then is not counted any more.
         if state.leaving > 0 {
             state.leaving -= 1;
         } else {
@@ -185,9 +212,7 @@ impl<J> Team<J> {
     /// A team that was never told keeps none for nothing, and has no maximum.
     pub fn resize(&self, min: usize, max: usize) {
         let mut state = self.state();
-        let threads = state.workers + state.leaving;
-        state.workers = threads.min(max);
-        state.leaving = threads - state.workers;
+        state.workers += mem::take(&mut state.leaving);
         state.surplus = 0;
         (state.min, state.max) = (min, max);
         self.let_go(state);
@@ -214,11 +239,11 @@ impl<J> Team<J> {
         self.state().statistics()
     }
 
-    /// What a new worker does.
+    /// What a worker does that is new, or has [waited](Self::wait).
     ///
     /// # Panics
     ///
-    /// If no place was made for it by [`hire`](Self::hire).
+    /// If it was not [engaged](Self::engage).
     pub fn first(&self) -> Next<J> {
         self.look(self.state())
     }
@@ -235,18 +260,19 @@ impl<J> Team<J> {
         self.look(state)
     }
 
-    /// Waits until there is something to do for a worker, on its own thread.
-    pub fn wait(&self) -> Next<J> {
-        self.wait_if_patient(None)
+    /// Waits, on a worker's thread, until there may be something for it.
+    pub fn wait(&self) {
+        drop(self.wait_for_news(None));
     }
 
-    /// As [`wait`](Self::wait), and leaves when there was nothing to do for as long as `patience`
-    /// and there are more workers than the minimum of [`resize`](Self::resize).
+    /// Waits, on a worker's thread, until there is something to do for it. It leaves when nothing has
+    /// come for as long as `patience` and there are more workers than the minimum of
+    /// [`resize`](Self::resize).
     pub fn wait_for(&self, patience: Duration) -> Next<J> {
-        self.wait_if_patient(Some((Instant::now(), patience)))
+        self.look(self.wait_for_news(Some((Instant::now(), patience))))
     }
 
-    fn wait_if_patient(&self, patience: Option<(Instant, Duration)>) -> Next<J> {
+    fn wait_for_news(&self, patience: Option<(Instant, Duration)>) -> MutexGuard<'_, State<J>> {
         let mut state = self.state();
         state.waiting += 1;
         while !state.has_news() {
@@ -255,8 +281,7 @@ impl<J> Team<J> {
                 .map(|(since, patience)| patience.saturating_sub(since.elapsed()));
             state = match left {
                 Some(Duration::ZERO) => {
-                    state.workers -= 1;
-                    state.leaving += 1;
+                    state.let_leave(1);
                     break;
                 }
                 Some(left) => {
@@ -271,13 +296,13 @@ impl<J> Team<J> {
             state.waking = false;
         }
         state.waiting -= 1;
-        self.look(state)
+        state
     }
 
     fn look(&self, mut state: MutexGuard<'_, State<J>>) -> Next<J> {
         assert!(
             state.workers + state.leaving > state.working,
-            "only a worker that was hired looks for a job"
+            "only a worker that was engaged looks for a job"
         );
         state.settle();
         let next = if state.leaving > 0 {
@@ -329,20 +354,31 @@ impl<J> State<J> {
         }
     }
 
-    /// Has those leave that are idle and too many.
+    const fn has_room(&self, limit: usize) -> bool {
+        self.workers + self.places < limit
+    }
+
+    fn take_place(&mut self) {
+        assert!(self.places > 0, "no place was made for a worker");
+        self.places -= 1;
+    }
+
+    /// Has those leave that are too many: above the maximum, or idle and not wanted.
     fn settle(&mut self) {
-        if self.surplus == 0 && !self.quitting {
-            return;
-        }
+        self.let_leave(self.workers.saturating_sub(self.max));
         let idle = self.statistics().idle;
         let many = if self.quitting {
             idle
         } else {
             idle.min(self.surplus)
         };
+        self.surplus = self.surplus.saturating_sub(many);
+        self.let_leave(many);
+    }
+
+    const fn let_leave(&mut self, many: usize) {
         self.workers -= many;
         self.leaving += many;
-        self.surplus = self.surplus.saturating_sub(many);
     }
 
     fn has_news(&self) -> bool {

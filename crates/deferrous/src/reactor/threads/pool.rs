@@ -342,11 +342,12 @@ impl Shared {
 
     /// Starts a thread for a place in the team, or gives the place back.
     fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        self.team.engage();
         let (id, shared) = (state.next_worker, self.clone());
         let handle = thread::Builder::new()
             .name(format!("deferrous-{id}"))
             .spawn(move || shared.work(id))
-            .inspect_err(|_| self.team.dismiss())?;
+            .inspect_err(|_| self.team.retire())?;
         state.next_worker += 1;
         state.threads += 1;
         state.handles.insert(id, handle);
