@@ -1,7 +1,6 @@
 //! Values that wait for their time come out in order of it, whatever happens to them meanwhile.
 
 #[path = "support/scale.rs"]
-#[allow(dead_code)]
 mod scale;
 
 use deferrous::event_loop::{Deadlines, Key};

@@ -121,7 +121,9 @@ fn jobs_that_need_each_other_each_wake_a_worker() {
         for _ in 0..rounds(2_000) {
             for _ in 0..WORKERS {
                 let barrier = barrier.clone();
-                crew.push(0, move || drop(barrier.wait()));
+                crew.push(0, move || {
+                    barrier.wait();
+                });
             }
             barrier.wait();
         }
@@ -141,6 +143,23 @@ fn a_worker_that_leaves_wakes_another_for_the_job_that_it_was_woken_for() {
             assert_eq!(wait.recv(), Ok(n));
         }
         crew.quit();
+    });
+}
+
+#[test]
+fn a_wait_goes_on_for_as_long_as_there_is_nothing_to_do() {
+    within_a_minute(|| {
+        let team = Arc::new(Team::<()>::new());
+        assert!(team.hire(1));
+        team.engage();
+        assert_eq!(team.first(), Next::Wait);
+        let waiting = team.clone();
+        let waiter = thread::spawn(move || waiting.wait());
+        thread::sleep(Duration::from_millis(20));
+        assert!(!waiter.is_finished());
+        team.quit();
+        waiter.join().unwrap();
+        assert_eq!(team.first(), Next::Leave);
     });
 }
 
