@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Longer than any of them takes, on a slow machine.
-PATIENCE = 120
+PATIENCE = float(os.environ.get("DEFERROUS_PATIENCE", "120"))
 
 
 class Outcome(NamedTuple):
@@ -23,8 +23,8 @@ class Outcome(NamedTuple):
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """Return this environment without DEFERROUS, and with changes, of which None takes a variable away."""
-    result = {name: value for name, value in os.environ.items() if name != "DEFERROUS"}
+    """Return this environment without what is ours, and with changes, of which None takes a variable away."""
+    result = {name: value for name, value in os.environ.items() if not name.startswith("DEFERROUS")}
     for name, value in changes.items():
         result.pop(name, None)
         if value is not None:

@@ -44,9 +44,13 @@ class Log:
     @staticmethod
     def text(event: dict[str, Any]) -> str:
         """Give what an event says."""
-        failure = event.get("log_failure")
+        # What `twisted.python.log` is told has its failure under another name.
+        failure = event.get("log_failure", event.get("failure"))
         error = "" if failure is None else f"{failure.type.__name__}({failure.value})"
-        words = (event["log_level"].name, event["log_namespace"], event["log_format"] or "", error)
+        said = event["log_format"] or ""
+        if event["log_namespace"] == "log_legacy":
+            said = event.get("why") or ("" if error else event["log_text"])
+        words = (event["log_level"].name, event["log_namespace"], said, error)
         return " ".join(word for word in words if word)
 
     def take(self) -> list[str]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted import internet
 from twisted.internet.base import _log
 from twisted.internet.error import ReactorAlreadyInstalledError
 from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
+from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.python.reflect import qual
 from zope.interface import classImplements, implementer  # type: ignore[import-untyped]
@@ -118,9 +120,6 @@ def install() -> None:
     Raises:
         ReactorAlreadyInstalledError: there is one already. The message says of which class.
     """
-    from twisted import internet
-    from twisted.internet.main import installReactor
-
     present = getattr(internet, "reactor", None)
     if present is not None:
         raise ReactorAlreadyInstalledError(
