@@ -255,8 +255,10 @@ def without_handlers(reactor: Any) -> list[Any]:
     async def main() -> Any:
         process = spawned(reactor, "/bin/echo", "said")
         await becomes(reactor, lambda: "lost 1" in process.notes and "lost 2" in process.notes)
-        os.waitid(os.P_PID, process.wire.pid, os.WEXITED | os.WNOWAIT)
-        process.wire.reapProcess()
+        # If it has ended by the time its last pipe closes, it is reaped there.
+        if process.wire.pid is not None:
+            os.waitid(os.P_PID, process.wire.pid, os.WEXITED | os.WNOWAIT)
+            process.wire.reapProcess()
         return [process.out[1].decode(), await process.ended]
 
     found = until(reactor, main(), installSignalHandlers=False)
