@@ -24,6 +24,12 @@ _TWISTED_ENTRY = re.compile(rf'^(?: [CI]:)?  File "(?:{_FILES})", line \d+, in .
 _OUTER_ENTRIES = re.compile(
     rf"(?:^(?: [CI]:)?  File .*\n{_SOURCE})*?^(?: [CI]:)?  File .*, in _steps\n{_SOURCE}", re.MULTILINE
 )
+# Entries that are written once, since there is no entry of Twisted's between them.
+_REPEATED = re.compile(
+    rf"(?P<entry>^(?: [CI]:)?  File .*\n{_SOURCE})"
+    r"(?: [CI]:)?  \[Previous line repeated (?P<more>\d+) more times?\]\n",
+    re.MULTILINE,
+)
 # Native functions have words of their own for arguments that they do not take.
 _NOT_TAKEN = re.compile(r"[\w.<>]+\(\) takes [\w ]*arguments?(?: but \d+ (?:was|were) given| \(\d+ given\))")
 # A line of a brief traceback.
@@ -102,6 +108,7 @@ class Describer:
         if "() takes " in text:
             text = _NOT_TAKEN.sub("takes other arguments", text)
         if 'File "' in text:
+            text = _REPEATED.sub(lambda m: m["entry"] * (1 + int(m["more"])), text)
             text = _FOLDERS.sub('File "', _OUTER_ENTRIES.sub("", _TWISTED_ENTRY.sub("", text)))
         return text
 
@@ -112,8 +119,8 @@ class Describer:
             if naming or not isinstance(error, stock.FirstError):
                 parts = [repr(self.text(str(error), naming))]
             else:
-                # To print it whole would change the failure in it, at a time that is no business of programs.
-                parts = [repr(error)]
+                # To print it would change the failure in it, at a time that is no business of programs.
+                parts = [f"#{error.index}", self.exception(error.subFailure.value, naming)]
             if naming:
                 parts += [self.failure(failure) for failure in getattr(error, "failures", ())]
             described.append(f"{type(error).__name__}({', '.join(parts)})")

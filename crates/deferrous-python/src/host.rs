@@ -3,6 +3,7 @@
 use deferrous::chain::{Host, State, Step};
 
 use crate::{
+    blame,
     classes::{Kind, Method, kind},
     coroutine::{self, End},
     deferred::{Deferred, debug, forwarded},
@@ -11,8 +12,7 @@ use crate::{
     link::{Link, Shape},
     list,
     python::{Maybe, Obj, Raised, deeper_as_python, write_unraisable},
-    sync,
-    twisted::{names, twisted},
+    twisted::names,
 };
 
 /// Python Deferreds.
@@ -39,13 +39,19 @@ impl Host for Python {
     }
 
     #[inline(always)]
-    fn call(&self, cell: &Deferred, link: Link, outcome: &mut Obj) -> Step<Self> {
+    fn call(
+        &self,
+        beginning: &Deferred,
+        cell: &Deferred,
+        link: Link,
+        outcome: &mut Obj,
+    ) -> Step<Self> {
         let given = kind(outcome);
         let failed = given == Kind::Failure;
         if link.passes(failed) {
             // What passes a Deferred on returns it, and is waited for.
             return match given {
-                Kind::Deferred => came(cell, None, outcome.clone(), outcome),
+                Kind::Deferred => came([beginning, cell], None, outcome.clone(), outcome),
                 _ => Step::Outcome,
             };
         }
@@ -70,9 +76,9 @@ impl Host for Python {
         };
         drop(cell.with(|state| state.replace_outcome(None)));
         match returned {
-            Ok(next) => came(cell, Some((&link, failed)), next, outcome),
+            Ok(next) => came([beginning, cell], Some((&link, failed)), next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
+                *outcome = failure::from_raised(raised, owner(beginning), Place::RunCallbacks);
                 Step::Outcome
             }
         }
@@ -147,10 +153,11 @@ impl Host for Python {
     }
 }
 
-/// The Deferred as failures have it that capture the variables of their frames.
+/// The Deferred that the loop began with, as failures have it that capture the variables of their
+/// frames: in debug mode.
 #[inline(always)]
-fn owner(cell: &Deferred) -> Option<Obj> {
-    cell.debug().then(|| cell.object().clone())
+fn owner(beginning: &Deferred) -> Option<Obj> {
+    beginning.debug().then(|| beginning.object().clone())
 }
 
 /// Whether firing `to` is what the engine does, and nothing else.
@@ -201,7 +208,7 @@ fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
 /// A side of a link, or what passes outcomes on if there is none, has returned `next`.
 #[inline(always)]
 fn came(
-    cell: &Deferred,
+    [beginning, cell]: [&Deferred; 2],
     link: Option<(&Link, bool)>,
     next: Obj,
     outcome: &mut Obj,
@@ -211,32 +218,13 @@ fn came(
         return Step::Outcome;
     }
     if cell.object().is(outcome.as_ptr())
-        && let Err(raised) = warn_of_itself(link)
+        && let Err(raised) = blame::warn_of_itself(link)
     {
-        *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
+        *outcome = failure::from_raised(raised, owner(beginning), Place::RunCallbacks);
         return Step::Outcome;
     }
     // SAFETY: its kind has just been looked at.
     Step::Chain(unsafe { Deferred::from_object(outcome.clone()) })
-}
-
-#[cold]
-fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
-    let text = Obj::name(
-        "Callback returned the Deferred it was attached to; this breaks the callback chain and \
-         will raise an exception in the future.",
-    )?;
-    let callable = match link {
-        Some((link, failed)) => link.callable(failed)?,
-        None => twisted().passthru.clone(),
-    };
-    let callable = match sync::is_execute(&callable) {
-        true => failure::execute_of_run(),
-        false => callable,
-    };
-    let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
-    twisted().warn_about_function.call_with_room(arguments)?;
-    Ok(())
 }
 
 /// As the engine waits, but by the methods of a subclass.

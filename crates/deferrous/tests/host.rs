@@ -57,7 +57,7 @@ impl Host for Arena {
         a == b
     }
 
-    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
+    fn call(&self, _: &usize, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
         match (link, &mut *outcome) {
             (Link::Plus(n), Ok(value)) => *value += n,
             (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),

@@ -72,11 +72,20 @@ pub trait Host: Sized {
     /// Calls the side of `link` that fits `outcome`, leaves the next outcome in its place, and says
     /// where it goes.
     ///
+    /// `beginning` is the Deferred that was fired or run. It is `cell`, or, if the host is
+    /// [to the letter](Host::TO_THE_LETTER), one that `cell` waited for.
+    ///
     /// An outcome is several words. It stays where it is from the first link of a row to the last,
     /// because moving it in and out of each costs more than the rest of the loop.
     ///
     /// Must not unwind: a panic or exception in the callback is an outcome like any other.
-    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
+    fn call(
+        &self,
+        beginning: &Self::Cell,
+        cell: &Self::Cell,
+        link: Self::Link,
+        outcome: &mut Self::Outcome,
+    ) -> Step<Self>;
 
     /// Calls a canceller, which may or may not [`fire`] the Deferred. Must not unwind.
     fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);

@@ -42,7 +42,7 @@ pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
     let mut hand = host.nothing();
     let begin = host.with(cell, |state| state.begin(&mut hand));
     if let Begin::Call = begin {
-        let step = host.call(cell, link(), &mut hand);
+        let step = host.call(cell, cell, link(), &mut hand);
         return finish(host, cell, step, &mut hand);
     }
     host.with(cell, |state| state.links.push(Entry::Call(link())));
@@ -159,53 +159,53 @@ pub fn run<H: Host>(host: &H, cell: &H::Cell) {
 /// The loop. Between links the outcome is in `hand`: an outcome that only passes through is never
 /// put into a state.
 fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcome) {
-    let mut below = Vec::new();
-    let mut current = cell.clone();
+    let mut walk = Walk {
+        current: cell.clone(),
+        beginning: None,
+        below: Vec::new(),
+    };
     let mut next = first;
     loop {
         next = match next {
-            Next::Call(link) => call_row(host, &current, link, hand),
-            Next::Returned(Step::Outcome) => host.with(&current, |state| state.came(host, hand)),
-            Next::Returned(Step::Chain(inner)) => chain(host, &current, &inner, hand),
-            Next::Returned(Step::Forward(to)) => forward(host, &mut below, &mut current, to, hand),
+            Next::Call(link) => call_row(host, &walk, link, hand),
+            Next::Returned(Step::Outcome) => {
+                host.with(&walk.current, |state| state.came(host, hand))
+            }
+            Next::Returned(Step::Chain(inner)) => chain(host, &walk.current, &inner, hand),
+            Next::Returned(Step::Forward(to)) => forward(host, &mut walk, to, hand),
             Next::Resume { outer, more } => {
-                if H::TO_THE_LETTER && host.same(&current, &outer) {
+                if H::TO_THE_LETTER && host.same(&walk.current, &outer) {
                     *hand = host.nothing();
                 }
                 let (kept, next) = host.with(&outer, |state| {
                     (state.stop_waiting(), state.enter(host, hand))
                 });
                 drop(kept);
-                descend(host, &mut below, &mut current, outer, more);
+                walk.descend(host, outer, more);
                 next
             }
             Next::Dry => {
-                host.settled(&current);
-                match go_on(host, &mut current, hand) {
+                host.settled(&walk.current);
+                match go_on(host, &mut walk.current, hand) {
                     Some(next) => next,
-                    None => match ascend(host, &mut below, &mut current, hand) {
+                    None => match walk.ascend(host, hand) {
                         Some(next) => next,
                         None => return,
                     },
                 }
             }
             Next::Blocked if H::TO_THE_LETTER => {
-                while below
-                    .last()
-                    .is_some_and(|unfinished| !unfinished.is_running)
-                {
-                    below.pop();
-                }
-                match ascend(host, &mut below, &mut current, hand) {
+                walk.leave_unfinished();
+                match walk.ascend(host, hand) {
                     Some(next) => next,
                     None => return,
                 }
             }
             Next::Waits | Next::Blocked => {
                 if H::TO_THE_LETTER {
-                    host.settled(&current);
+                    host.settled(&walk.current);
                 }
-                match ascend(host, &mut below, &mut current, hand) {
+                match walk.ascend(host, hand) {
                     Some(next) => next,
                     None => return,
                 }
@@ -214,64 +214,110 @@ fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcom
     }
 }
 
+/// Where the loop is.
+struct Walk<H: Host> {
+    /// The Deferred that is run.
+    current: H::Cell,
+    /// The Deferred that was fired or run, where `current` waited for it. Only kept
+    /// [to the letter](Host::TO_THE_LETTER).
+    beginning: Option<H::Cell>,
+    /// Those that the loop has left for another, the last one at the end.
+    below: Vec<Unfinished<H>>,
+}
+
 /// A Deferred that the loop has left for another and comes back to.
 struct Unfinished<H: Host> {
     cell: H::Cell,
-    /// Its link has not returned: it fires the Deferreds above.
-    is_running: bool,
+    why: Left<H>,
 }
 
-/// Goes back to the Deferred that was left last.
-fn ascend<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    hand: &mut H::Outcome,
-) -> Option<Next<H>> {
-    let unfinished = below.pop()?;
-    *current = unfinished.cell;
-    if unfinished.is_running {
-        drop(host.with(current, |state| state.replace_outcome(None)));
-        *hand = host.nothing();
-        return Some(Next::Returned(Step::Outcome));
+/// Why the loop has left a Deferred.
+enum Left<H: Host> {
+    /// One that waited for it is run first.
+    ForOneThatWaited,
+    /// Its link, which has not returned, fires the Deferreds above. With what was the
+    /// [`beginning`](Walk::beginning) until then.
+    ForOneThatItFires(Option<H::Cell>),
+}
+
+impl<H: Host> Walk<H> {
+    /// The Deferred that was fired or run.
+    #[inline(always)]
+    fn beginning(&self) -> &H::Cell {
+        self.beginning.as_ref().unwrap_or(&self.current)
     }
-    Some(host.with(current, |state| state.next(host, hand)))
+
+    /// Makes `cell`, which waited for the current one, the one to run, and keeps the one before it
+    /// if it has more to do, so that a row of any length in which each has one link keeps the stack
+    /// empty.
+    fn descend(&mut self, host: &H, cell: H::Cell, more: bool) {
+        let finished = mem::replace(&mut self.current, cell);
+        if !more || H::TO_THE_LETTER {
+            host.settled(&finished);
+        }
+        if more {
+            self.below.push(Unfinished {
+                cell: finished.clone(),
+                why: Left::ForOneThatWaited,
+            });
+        }
+        if H::TO_THE_LETTER && self.beginning.is_none() {
+            self.beginning = Some(finished);
+        }
+    }
+
+    /// Makes `cell`, which a link of the current one fires, the one to run.
+    fn enter_fired(&mut self, cell: H::Cell) {
+        self.below.push(Unfinished {
+            cell: mem::replace(&mut self.current, cell),
+            why: Left::ForOneThatItFires(self.beginning.take()),
+        });
+    }
+
+    /// Goes back to the Deferred that was left last.
+    fn ascend(&mut self, host: &H, hand: &mut H::Outcome) -> Option<Next<H>> {
+        let Unfinished { cell, why } = self.below.pop()?;
+        self.current = cell;
+        match why {
+            Left::ForOneThatItFires(beginning) => {
+                self.beginning = beginning;
+                drop(host.with(&self.current, |state| state.replace_outcome(None)));
+                *hand = host.nothing();
+                Some(Next::Returned(Step::Outcome))
+            }
+            Left::ForOneThatWaited => {
+                let (upstream, next) =
+                    host.with(&self.current, |state| state.come_back(host, hand));
+                drop(upstream);
+                Some(next)
+            }
+        }
+    }
+
+    /// Gives up those whose turn comes after that of the current one.
+    fn leave_unfinished(&mut self) {
+        while let Some(Unfinished {
+            why: Left::ForOneThatWaited,
+            ..
+        }) = self.below.last()
+        {
+            self.below.pop();
+        }
+    }
 }
 
 /// Calls `link` and those after it, while there are any and each leaves an outcome.
 #[inline(always)]
-fn call_row<H: Host>(host: &H, cell: &H::Cell, link: H::Link, hand: &mut H::Outcome) -> Next<H> {
-    let mut step = host.call(cell, link, hand);
+fn call_row<H: Host>(host: &H, walk: &Walk<H>, link: H::Link, hand: &mut H::Outcome) -> Next<H> {
+    let (beginning, cell) = (walk.beginning(), &walk.current);
+    let mut step = host.call(beginning, cell, link, hand);
     while let Step::Outcome = step {
         match host.with(cell, State::next_link) {
-            Some(link) => step = host.call(cell, link, hand),
+            Some(link) => step = host.call(beginning, cell, link, hand),
             None => return host.with(cell, |state| state.came(host, hand)),
         }
     }
     Next::Returned(step)
-}
-
-/// Makes `cell` the one to run, and keeps the one before it if it has more to do, so that a row of
-/// any length in which each has one link keeps the stack empty.
-fn descend<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    cell: H::Cell,
-    more: bool,
-) {
-    let finished = mem::replace(current, cell);
-    if more {
-        if H::TO_THE_LETTER {
-            host.settled(&finished);
-        }
-        below.push(Unfinished {
-            cell: finished,
-            is_running: false,
-        });
-    } else {
-        host.settled(&finished);
-    }
 }
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
@@ -343,34 +389,25 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
 }
 
 /// The running link of `current` returned an outcome for another Deferred.
-fn forward<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    to: H::Cell,
-    hand: &mut H::Outcome,
-) -> Next<H> {
+fn forward<H: Host>(host: &H, walk: &mut Walk<H>, to: H::Cell, hand: &mut H::Outcome) -> Next<H> {
     match deliver(host, &to, hand) {
         Delivered::Next(next) if H::TO_THE_LETTER => {
-            below.push(Unfinished {
-                cell: mem::replace(current, to),
-                is_running: true,
-            });
+            walk.enter_fired(to);
             next
         }
         Delivered::Next(next) => {
-            let more = host.with(current, |state| {
+            let more = host.with(&walk.current, |state| {
                 state.store(host, &mut host.nothing());
                 !state.links.is_empty()
             });
-            let more = more || host.is_awaited(current);
-            descend(host, below, current, to, more);
+            let more = more || host.is_awaited(&walk.current);
+            walk.descend(host, to, more);
             next
         }
-        Delivered::Swallowed => host.with(current, |state| state.came(host, hand)),
+        Delivered::Swallowed => host.with(&walk.current, |state| state.came(host, hand)),
         Delivered::Refused(outcome) => {
             *hand = host.already_called(outcome);
-            host.with(current, |state| state.came(host, hand))
+            host.with(&walk.current, |state| state.came(host, hand))
         }
     }
 }

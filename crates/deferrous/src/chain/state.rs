@@ -288,6 +288,20 @@ impl<H: Host> State<H> {
         self.came(host, hand)
     }
 
+    /// As [`next`](State::next), when the loop has come back. What the Deferred was said to wait for
+    /// is given back, to be dropped where no state is borrowed: it is its turn now.
+    pub(super) fn come_back(
+        &mut self,
+        host: &H,
+        hand: &mut H::Outcome,
+    ) -> (Option<H::Upstream>, Next<H>) {
+        let upstream = match H::TO_THE_LETTER && self.pauses == 0 {
+            true => self.upstream.take(),
+            false => None,
+        };
+        (upstream, self.next(host, hand))
+    }
+
     /// The link after the one that was running, if it may run.
     #[inline(always)]
     pub(super) fn next_link(&mut self) -> Option<H::Link> {
@@ -306,11 +320,18 @@ impl<H: Host> State<H> {
     /// An outcome has come from outside. It is in `hand`, and stays there if there is a use for it.
     #[inline(always)]
     pub(super) fn enter(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
-        if self.pauses != 0 {
-            self.store(host, hand);
-            return Next::Blocked;
+        let said_to_run = self.bits & RUNNING;
+        let next = match self.pauses {
+            0 => self.came(host, hand),
+            _ => {
+                self.store(host, hand);
+                Next::Blocked
+            }
+        };
+        if H::TO_THE_LETTER {
+            self.bits |= said_to_run;
         }
-        self.came(host, hand)
+        next
     }
 
     /// The link that was running has left an outcome. It is in `hand`, and stays there if there is
@@ -330,9 +351,10 @@ impl<H: Host> State<H> {
                 self.bits &= !RUNNING;
                 self.waiters = self.waiters.saturating_sub(1);
                 self.outcome = Some(host.nothing());
+                let said_to_wait = H::TO_THE_LETTER && self.is_waiting();
                 Next::Resume {
                     outer,
-                    more: !self.links.is_empty(),
+                    more: !self.links.is_empty() || said_to_wait,
                 }
             }
             None => {
