@@ -137,11 +137,11 @@ class Describer:
         keys = [key for key in state if naming or key not in ("_frames", "_parents")]
         kind = getattr(state.get("type"), "__name__", "?")
         value = state.get("value")
-        what = (
-            self.exception(value, naming)
-            if isinstance(value, BaseException)
-            else self.text(repr(value), naming)
-        )
+        if isinstance(value, BaseException):
+            what = self.exception(value, naming)
+        else:
+            # What a report has to say of a Deferred depends on when it is written.
+            what = self.text(repr(value)) if naming else type(value).__name__
         where = f"vars={state.get('captureVars')} tb={frames(state.get('tb'))}"
         return f"{name}[{kind} {what} {' '.join(keys)} {where}]"
 

@@ -6,12 +6,12 @@ use crate::{
     blame,
     classes::{Kind, Method, kind},
     coroutine::{self, End},
-    deferred::{Deferred, debug, forwarded},
+    deferred::{Deferred, debug, forwarded, no_attribute},
     entries::Entries,
     failure::{self, Place},
     link::{Link, Shape},
     list,
-    python::{Maybe, Obj, Raised, deeper_as_python, write_unraisable},
+    python::{Maybe, Obj, Raised, deeper_as_python, take_raised, write_unraisable},
     twisted::names,
 };
 
@@ -39,19 +39,16 @@ impl Host for Python {
     }
 
     #[inline(always)]
-    fn call(
-        &self,
-        beginning: &Deferred,
-        cell: &Deferred,
-        link: Link,
-        outcome: &mut Obj,
-    ) -> Step<Self> {
+    fn call(&self, cell: &Deferred, link: Link, outcome: &mut Obj) -> Step<Self> {
         let given = kind(outcome);
         let failed = given == Kind::Failure;
         if link.passes(failed) {
             // What passes a Deferred on returns it, and is waited for.
             return match given {
-                Kind::Deferred => came([beginning, cell], None, outcome.clone(), outcome),
+                Kind::Deferred => {
+                    drop(cell.with(|state| state.replace_outcome(None)));
+                    came(cell, None, outcome.clone(), outcome)
+                }
                 _ => Step::Outcome,
             };
         }
@@ -76,12 +73,18 @@ impl Host for Python {
         };
         drop(cell.with(|state| state.replace_outcome(None)));
         match returned {
-            Ok(next) => came([beginning, cell], Some((&link, failed)), next, outcome),
+            Ok(next) => came(cell, Some((&link, failed)), next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, owner(beginning), Place::RunCallbacks);
-                Step::Outcome
+                *outcome = take_raised(raised);
+                Step::Raised
             }
         }
+    }
+
+    fn fail(&self, beginning: &Deferred, outcome: &mut Obj) {
+        // In debug mode failures capture the variables of their frames.
+        let owner = beginning.debug().then(|| beginning.object().clone());
+        *outcome = failure::from_exception(outcome, owner, Place::RunCallbacks);
     }
 
     /// Cancelling is a method of Twisted's protocol and written with the other methods: what it
@@ -137,6 +140,10 @@ impl Host for Python {
         refused
     }
 
+    fn lost(&self, lost: &Deferred) -> Obj {
+        take_raised(no_attribute(lost, "result"))
+    }
+
     /// Circles are allowed: they wait for ever, as Twisted's do.
     fn circular(&self, inner: &Deferred) -> Obj {
         inner.object().clone()
@@ -151,13 +158,6 @@ impl Host for Python {
     fn upgrade(&self, upstream: &Deferred) -> Option<Deferred> {
         Some(upstream.clone())
     }
-}
-
-/// The Deferred that the loop began with, as failures have it that capture the variables of their
-/// frames: in debug mode.
-#[inline(always)]
-fn owner(beginning: &Deferred) -> Option<Obj> {
-    beginning.debug().then(|| beginning.object().clone())
 }
 
 /// Whether firing `to` is what the engine does, and nothing else.
@@ -208,7 +208,7 @@ fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
 /// A side of a link, or what passes outcomes on if there is none, has returned `next`.
 #[inline(always)]
 fn came(
-    [beginning, cell]: [&Deferred; 2],
+    cell: &Deferred,
     link: Option<(&Link, bool)>,
     next: Obj,
     outcome: &mut Obj,
@@ -220,8 +220,8 @@ fn came(
     if cell.object().is(outcome.as_ptr())
         && let Err(raised) = blame::warn_of_itself(link)
     {
-        *outcome = failure::from_raised(raised, owner(beginning), Place::RunCallbacks);
-        return Step::Outcome;
+        *outcome = take_raised(raised);
+        return Step::Raised;
     }
     // SAFETY: its kind has just been looked at.
     Step::Chain(unsafe { Deferred::from_object(outcome.clone()) })

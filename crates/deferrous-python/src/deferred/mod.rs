@@ -12,6 +12,7 @@ mod methods;
 mod object;
 mod protocol;
 
+pub use attributes::no_attribute;
 pub use awaiting::make as make_awaiter;
 pub use class::{
     CALL_WITH_KEYWORDS, ONE_ARGUMENT, getset, make as make_class, method, sealed, shorten_name,

@@ -68,6 +68,8 @@ pub(super) enum Next<H: Host> {
     Waits,
     /// It is paused, running, or without an outcome.
     Blocked,
+    /// A program has taken its outcome away. Twisted's loop has taken a link by then.
+    Lost(Option<Entry<H>>),
 }
 
 /// What to do with a link that is new.
@@ -288,18 +290,36 @@ impl<H: Host> State<H> {
         self.came(host, hand)
     }
 
-    /// As [`next`](State::next), when the loop has come back. What the Deferred was said to wait for
-    /// is given back, to be dropped where no state is borrowed: it is its turn now.
+    /// Whether there is nothing to do for a loop that has come back to this Deferred.
+    pub(super) fn is_finished(&self) -> bool {
+        self.pauses == 0
+            && self.outcome.is_some()
+            && self.upstream.is_none()
+            && self.links.is_empty()
+    }
+
+    /// As [`next`](State::next), when the loop has come back to this Deferred, and `hand` holds
+    /// nothing. What it was said to wait for is given back, to be dropped where no state is
+    /// borrowed: it is its turn now.
     pub(super) fn come_back(
         &mut self,
         host: &H,
         hand: &mut H::Outcome,
     ) -> (Option<H::Upstream>, Next<H>) {
-        let upstream = match H::TO_THE_LETTER && self.pauses == 0 {
-            true => self.upstream.take(),
-            false => None,
+        if !H::TO_THE_LETTER {
+            return (None, self.next(host, hand));
+        }
+        if self.pauses != 0 {
+            return (None, Next::Blocked);
+        }
+        let next = match self.outcome.take() {
+            Some(outcome) => {
+                *hand = outcome;
+                self.enter(host, hand)
+            }
+            None => Next::Lost(self.links.pop()),
         };
-        (upstream, self.next(host, hand))
+        (self.upstream.take(), next)
     }
 
     /// The link after the one that was running, if it may run.
@@ -308,7 +328,11 @@ impl<H: Host> State<H> {
         if self.is_held_between_links() {
             return None;
         }
-        self.links.pop_link()
+        let link = self.links.pop_link()?;
+        if H::TO_THE_LETTER {
+            self.bits |= RUNNING;
+        }
+        Some(link)
     }
 
     /// Whether links stop running in the middle of a row.
@@ -351,10 +375,9 @@ impl<H: Host> State<H> {
                 self.bits &= !RUNNING;
                 self.waiters = self.waiters.saturating_sub(1);
                 self.outcome = Some(host.nothing());
-                let said_to_wait = H::TO_THE_LETTER && self.is_waiting();
                 Next::Resume {
                     outer,
-                    more: !self.links.is_empty() || said_to_wait,
+                    more: !self.links.is_empty(),
                 }
             }
             None => {

@@ -138,13 +138,7 @@ impl Host for Closures {
     }
 
     #[inline]
-    fn call(
-        &self,
-        _: &DeferredCell,
-        _: &DeferredCell,
-        link: Link,
-        outcome: &mut Outcome,
-    ) -> Step<Self> {
+    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
         catch_unwind(AssertUnwindSafe(|| link.call(outcome))).unwrap_or_else(|panic| {
             *outcome = Outcome::Failure(Failure::from_panic(panic));
             Step::Outcome
