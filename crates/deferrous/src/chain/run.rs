@@ -177,6 +177,25 @@ fn drive<H: Host>(
     first: Next<H>,
     hand: &mut H::Outcome,
 ) -> Option<H::Cell> {
+    let next = match first {
+        Next::Call(link) => call_row(host, cell, link, hand),
+        next => next,
+    };
+    // Most often that is all.
+    if H::TO_THE_LETTER && matches!(next, Next::Dry) {
+        host.settled(cell);
+        return None;
+    }
+    walk(host, cell, next, hand)
+}
+
+/// As [`drive`], from one Deferred to others.
+fn walk<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    first: Next<H>,
+    hand: &mut H::Outcome,
+) -> Option<H::Cell> {
     let mut walk = Walk {
         current: cell.clone(),
         beginning: None,
