@@ -189,7 +189,9 @@ fn drive<H: Host>(
     walk(host, cell, next, hand)
 }
 
-/// As [`drive`], from one Deferred to others.
+/// As [`drive`], from one Deferred to others. Apart, so that what most often is all needs no room for
+/// this.
+#[inline(never)]
 fn walk<H: Host>(
     host: &H,
     cell: &H::Cell,
