@@ -23,8 +23,8 @@ class Outcome(NamedTuple):
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """Return this environment without DEFERROUS, and with changes, of which None takes a variable away."""
-    result = {name: value for name, value in os.environ.items() if name != "DEFERROUS"}
+    """Return this environment without what is ours, and with changes, of which None takes a variable away."""
+    result = {name: value for name, value in os.environ.items() if not name.startswith("DEFERROUS")}
     for name, value in changes.items():
         result.pop(name, None)
         if value is not None:

@@ -1,6 +1,6 @@
-"""Twisted's Deferred rebuilt in Rust, put underneath Twisted.
+"""Twisted's Deferred, reactor and thread pool rebuilt in Rust, put underneath Twisted.
 
-`install()` makes `twisted.internet.defer` hold the classes of this package, as uvloop does for asyncio.
+`install()` makes Twisted's modules hold the classes of this package, as uvloop does for asyncio.
 Without touching a program, `python -m deferrous run` and the environment variable `DEFERROUS=1` do the same.
 
 It is Python because it only starts things. It imports neither Twisted nor the extension module: with
@@ -17,7 +17,7 @@ __all__ = ["InstallError", "__version__", "install", "installed"]
 __version__: str
 
 
-def install() -> None:
+def install(*, reactor: bool = True) -> None:
     """Put deferrous underneath Twisted, for the rest of the life of this process.
 
     Call it before anything makes or subclasses a Deferred: at the top of the program. A call after Twisted
@@ -29,15 +29,19 @@ def install() -> None:
         >>> deferrous.installed()
         True
 
+    Args:
+        reactor: whether to install the reactor, too. Without it, programs keep the one they have or pick.
+
     Raises:
         InstallError: this Python or this Twisted is not supported, or subclasses or instances of the stock
-            classes were there first. The message lists them and says what to do. Nothing was changed.
+            classes, or another reactor, were there first. The message lists them and says what to do.
+            Nothing was changed.
 
     Call it from the thread that imports the program.
     """
     from deferrous._install import install
 
-    install()
+    install(reactor=reactor)
 
 
 def installed() -> bool:

@@ -6,10 +6,10 @@ It is Python because it only picks what to start. Nothing is imported before it 
 import sys
 
 USAGE = """\
-usage: deferrous run SCRIPT [ARG...]      run a program on deferrous, as python would
-       deferrous run -m MODULE [ARG...]
+usage: deferrous run [--reactor NAME] SCRIPT [ARG...]      run a program on deferrous, as python would
+       deferrous run [--reactor NAME] -m MODULE [ARG...]
        deferrous check                    say whether deferrous is active here, and what would stop it
-       deferrous bench [ARG...]           measure deferrous against Twisted's own Deferred on this machine
+       deferrous bench [ARG...]           measure deferrous against Twisted on this machine
        deferrous --help | --version
 """
 

@@ -24,6 +24,10 @@ VARIABLE = "DEFERROUS"
 
 STOCK = "twisted.internet.defer"
 
+#: Modules of Twisted that get something of ours when they are there: the thread pool, what hands work to it,
+#: and what picks the reactor.
+OTHERS = ("twisted.python.threadpool", "twisted.internet.threads", "twisted.internet.default")
+
 #: What installing needs, and what imports Twisted's module when it is imported first.
 OURS = ("deferrous.defer", "deferrous._core")
 
@@ -66,7 +70,7 @@ class Finder:
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """Find one of these few modules through the other finders, and wrap its loader."""
-        if name != STOCK and name not in OURS:
+        if name != STOCK and name not in OURS and name not in OTHERS:
             return None
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
@@ -98,17 +102,35 @@ class Finder:
             InstallError: it cannot be done. The message adds that the environment asked for it.
         """
         from deferrous._errors import InstallError
-        from deferrous._install import install
+        from deferrous._install import install_deferreds
+        from deferrous._versions import require_supported
 
         try:
             if self.problem is not None:
                 raise InstallError(self.problem)
-            install()
+            require_supported()
+            install_deferreds()
         except InstallError as error:
             raise InstallError(
                 f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, "
                 "to run on Twisted's own Deferred."
             ) from error.__cause__
+
+    def loaded_other(self, module: ModuleType) -> None:
+        """Give a module of Twisted what it is to have of ours.
+
+        Where the environment asks for something that means nothing, importing Twisted's Deferred says so.
+        """
+        if self.problem is not None:
+            return
+        if module.__name__ == "twisted.internet.default":
+            from deferrous._install_reactor import choose_default
+
+            choose_default(module)
+        else:
+            from deferrous._install_threads import replace_in
+
+            replace_in(module)
 
 
 class _Loader:
@@ -143,6 +165,10 @@ class _Loader:
             self._inner.exec_module(module)
             self._finder.loaded_stock()
             return
+        if module.__name__ in OTHERS:
+            self._inner.exec_module(module)
+            self._finder.loaded_other(module)
+            return
         self._finder.loading += 1
         try:
             self._inner.exec_module(module)
@@ -167,6 +193,9 @@ def start() -> None:
     sys.meta_path.insert(0, finder)
     if STOCK in sys.modules:
         finder.install()
+    for name in OTHERS:
+        if name in sys.modules:
+            finder.loaded_other(sys.modules[name])
 
 
 start()

@@ -14,6 +14,7 @@ from typing import (
     ParamSpec,
     Protocol,
     TypeAlias,
+    final,
     overload,
     type_check_only,
 )
@@ -674,3 +675,149 @@ class DeferredQueue(Generic[_T]):
 
     def _cancelGet(self, d: Deferred[_T]) -> None:
         """One that waits was cancelled."""
+
+@final
+class DelayedCall:
+    """A call that waits for its time; what `reactor.callLater` returns.
+
+    Times are in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes are
+    those of Twisted's DelayedCall.
+    """
+
+    debug: bool
+    time: float
+    """When it is due, in seconds since the epoch, unless it was put off."""
+    delayed_time: float
+    """By how many seconds it was put off."""
+    called: int
+    """1 if it was made, otherwise 0."""
+    cancelled: int
+    """1 if it was cancelled, otherwise 0."""
+    func: Callable[..., object]
+    """What it calls; gone when it was cancelled."""
+    args: tuple[object, ...]
+    """The arguments, a tuple; gone when it was cancelled."""
+    kw: dict[str, object]
+    """The keyword arguments, a dict; gone when it was cancelled."""
+    seconds: Callable[[], float]
+    """What tells it the time."""
+    creator: list[str] | None
+    """The stack of whoever set it, in debug mode."""
+    _repr: str | None
+    """What it looked like when it was cancelled, in debug mode."""
+
+    def getTime(self, /) -> float:
+        """When the call is to be made, in seconds since the epoch."""
+
+    def cancel(self, /) -> None:
+        """Keep the call from being made.
+
+        Raises:
+            AlreadyCalled: it has been made.
+            AlreadyCancelled: it was cancelled before.
+        """
+
+    def reset(self, secondsFromNow: float, /) -> None:
+        """Have the call made after as many seconds from now, instead of when it would have been.
+
+        Raises:
+            AlreadyCalled: it has been made.
+            AlreadyCancelled: it was cancelled.
+        """
+
+    def delay(self, secondsLater: float, /) -> None:
+        """Have the call made as many seconds later than it would have been; earlier, if they are negative.
+
+        Raises:
+            AlreadyCalled: it has been made.
+            AlreadyCancelled: it was cancelled.
+        """
+
+    def activate_delay(self, /) -> None:
+        """Add what the call was put off by to its time."""
+
+    def active(self, /) -> bool:
+        """Whether the call is still to be made."""
+
+    def __lt__(self, other: DelayedCall, /) -> bool: ...
+    def __le__(self, other: DelayedCall, /) -> bool: ...
+    def __gt__(self, other: DelayedCall, /) -> bool: ...
+    def __ge__(self, other: DelayedCall, /) -> bool: ...
+
+@final
+class EventLoop:
+    """What the loop of a reactor is made of."""
+
+    def renew(self, /) -> None:
+        """Wait for the same descriptors by new means, which a parent process does not share."""
+
+def new_event_loop() -> EventLoop:
+    """What the loop of a reactor is made of. It is the attribute _loop of the reactor."""
+
+# The methods of a reactor that has an event loop, by name.
+reactor_methods: dict[str, Any]
+
+@final
+class Team:
+    """Jobs, and the threads that take them."""
+
+    def do(self, task: Callable[[], object], /) -> None:
+        """Call task in a worker."""
+
+    def grow(self, n: int, /) -> None:
+        """Start up to n more workers."""
+
+    def shrink(self, n: int | None = None) -> None:
+        """Have n workers end when they have nothing to do; all of them for None."""
+
+    def quit(self, /) -> None:
+        """Take no more tasks, and end all workers when those that wait are done."""
+
+    def statistics(self, /) -> Any:
+        """How many workers are idle and busy, and how many tasks wait for one."""
+
+    def _work(self, /) -> None:
+        """What the thread of a worker does."""
+
+def team(currentLimit: Callable[[], int], threadFactory: Callable[..., Any]) -> Team:
+    """A team of workers, as `ThreadPool._pool` makes one.
+
+    Args:
+        currentLimit: a function that says how many workers there may be.
+        threadFactory: a function that is called with `target=...` and returns a thread.
+    """
+
+# The methods of a thread pool that has a team, by name.
+pool_methods: dict[str, Any]
+
+def deferToThread(f: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+    """Call a function in a thread of the reactor's pool.
+
+    Args:
+        f: the function. It may block.
+        args, kwargs: what it is called with.
+
+    Returns:
+        a Deferred of what it returns or raises, for the thread that runs the reactor. Cancelling it lets go
+        of the result; the function goes on.
+
+    Only the thread that runs the reactor may call it.
+    """
+
+def deferToThreadPool(
+    reactor: Any, threadpool: Any, f: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+) -> Deferred[_T]:
+    """Call a function in a thread of a pool.
+
+    Args:
+        reactor: the reactor on whose thread the Deferred fires.
+        threadpool: the pool: a ThreadPool, an ExecutorPool, or whatever has `callInThreadWithCallback`.
+        f: the function. It may block.
+        args, kwargs: what it is called with.
+
+    Returns:
+        a Deferred of what it returns or raises. Cancelling it lets go of the result; the function goes on,
+        unless the pool says otherwise.
+
+    Only the thread that runs the reactor may call it.
+    """

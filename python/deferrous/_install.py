@@ -14,6 +14,8 @@ from typing import Protocol, cast
 
 from deferrous._errors import InstallError
 from deferrous._firstcomers import Firstcomers, describe, find_firstcomers
+from deferrous._install_reactor import install_reactor, require_no_other
+from deferrous._install_threads import install_threads
 from deferrous._repair import Repair, Swap
 from deferrous._versions import require_supported
 
@@ -35,13 +37,27 @@ class _Replacing(Protocol):
         """Put the methods of deferrous on Twisted's Failure."""
 
 
-def install() -> None:
+def install(*, reactor: bool) -> None:
     """Put deferrous underneath Twisted; `deferrous.install` has the details.
 
     Raises:
         InstallError: it cannot be done here, and nothing was changed.
     """
     require_supported()
+    if reactor:
+        require_no_other()
+    install_deferreds()
+    install_threads()
+    if reactor:
+        install_reactor()
+
+
+def install_deferreds() -> None:
+    """Put the Deferreds underneath Twisted.
+
+    Raises:
+        InstallError: it cannot be done here, and nothing was changed.
+    """
     # Twisted's comes first: with DEFERROUS=1 its import installs, which imports ours.
     stock = importlib.import_module(STOCK)
     ours = _import_ours()

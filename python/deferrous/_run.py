@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from deferrous._autostart import VARIABLE
+from deferrous._install_reactor import VARIABLE as REACTOR
+from deferrous._install_reactor import no_such_reactor
 
 #: The start-up file that honours the variable. The wheel puts it beside the package. An editable installation
 #: has a deferrous.pth of its own, which names the folder of the sources and has to come first in the
@@ -17,12 +19,15 @@ from deferrous._autostart import VARIABLE
 START_UP_FILE = "deferrous_autostart.pth"
 
 USAGE = """\
-usage: deferrous run SCRIPT [ARG...]
-       deferrous run -m MODULE [ARG...]
+usage: deferrous run [--reactor NAME] SCRIPT [ARG...]
+       deferrous run [--reactor NAME] -m MODULE [ARG...]
 
 Run a Python program on deferrous. SCRIPT may be whatever python takes: a file, a folder or a zip file with a
 __main__.py, or - for standard input. The options that this python was started with are passed on: python -X
 dev -m deferrous run SCRIPT.
+
+A program that picks no reactor gets the one of deferrous, or the one with this NAME, which is one of those
+that twistd --help-reactors lists; default is the one that Twisted would pick.
 """
 
 
@@ -38,14 +43,34 @@ def run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0
-    problem = _problem(arguments)
+    environment = {**os.environ, VARIABLE: "1"}
+    problem = None
+    if arguments and (arguments[0] == "--reactor" or arguments[0].startswith("--reactor=")):
+        name, arguments = _take_reactor(arguments)
+        problem = _problem_of_reactor(name)
+        environment[REACTOR] = name
+    problem = problem or _problem(arguments)
     if problem is not None:
         print(f"deferrous run: {problem}", file=sys.stderr)
         return 2
-    environment = {**os.environ, VARIABLE: "1"}
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, [sys.executable, *interpreter_options(sys.orig_argv), *arguments], environment)
+
+
+def _take_reactor(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Return the name of a reactor, and what follows it. It is "" where there is none."""
+    _, equals, name = arguments[0].partition("=")
+    if equals:
+        return name, arguments[1:]
+    return (arguments[1] if len(arguments) > 1 else ""), arguments[2:]
+
+
+def _problem_of_reactor(name: str) -> str | None:
+    """Say what is wrong with the name of a reactor, or None."""
+    if not name:
+        return "which reactor? A NAME has to follow --reactor."
+    return no_such_reactor(name)
 
 
 def _problem(arguments: Sequence[str]) -> str | None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from deferrous.bench._figures import Memory, Report, Sample, Timing
+from deferrous.bench._figures import Memory, Report, Results, Sample, Timing
+from deferrous.bench.workloads import Group, Measure, Peer, Pending, Workload
+
+PENDING = Pending(
+    "memory", lambda _: None, count=1000, what="pending Deferreds", one="one of them", target=0.35
+)
+PEER = Peer("asyncio", lambda _: None, "asyncio's tasks")
 
 
 def timing(
@@ -10,20 +16,29 @@ def timing(
     *rounds: tuple[float, float],
     counted: bool = True,
     target: float | None = 2.5,
+    measure: Measure = "wall",
+    peer: Peer | None = None,
 ) -> Timing:
     """A workload whose rounds took so many seconds with stock Twisted and with deferrous."""
-    return Timing(
-        name,
-        f"what {name} does",
-        counted,
-        target,
-        times={"deferrous": 10, "stock": 5},
-        rounds=[{"deferrous": Sample(ours, ours), "stock": Sample(stock, stock)} for stock, ours in rounds],
-    )
+
+    def run(_times: int) -> None:
+        """what it does"""
+
+    workload = Workload(name, run, target=target, counted=counted, measure=measure, peer=peer)
+    taken = [{"deferrous": Sample(ours, ours), "stock": Sample(stock, stock)} for stock, ours in rounds]
+    return Timing(workload, times={"deferrous": 10, "stock": 5}, rounds=taken)
 
 
-def report_of(*timings: Timing, memory: Memory | None = None) -> Report:
-    """A report of these timings."""
+def results_of(
+    *timings: Timing, name: str = "deferreds", target: float | None = 5.0, memory: Memory | None = None
+) -> Results:
+    """A group of which these timings were measured."""
+    workloads = tuple(each.workload for each in timings)
+    return Results(Group(name, name.capitalize(), workloads, PENDING, target), timings, memory)
+
+
+def report_of(*groups: Results) -> Report:
+    """A report of these groups."""
     return Report(
         first="stock",
         second="deferrous",
@@ -35,6 +50,5 @@ def report_of(*timings: Timing, memory: Memory | None = None) -> Report:
             "deferrous": "1.2.3",
         },
         machine={"cpu": "Abacus & Sons <9>", "cores": 2, "system": "Linux x86_64"},
-        timings=timings,
-        memory=memory,
+        groups=groups,
     )

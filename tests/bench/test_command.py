@@ -4,44 +4,85 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deferrous import bench
-from deferrous.bench import _measure
-from deferrous.bench.workloads import WORKLOADS, memory
+from deferrous.bench import GROUPS, _measure
+from deferrous.bench.workloads import Group
 
 SHORT = ["--second", "stock", "--quick"]
+
+
+def tiny(group: Group) -> Group:
+    """The group with as little work as there can be."""
+    workloads = tuple(replace(each, times=each.times and 10) for each in group.workloads)
+    return replace(group, workloads=workloads, pending=replace(group.pending, count=1000))
 
 
 @pytest.fixture(autouse=True)
 def as_short_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes out is not looked at, only that it is all there."""
     monkeypatch.setattr(_measure, "QUICK", _measure.Pace(processes=2, rounds=2, seconds=0.0001))
-    monkeypatch.setattr(memory, "COUNT", 1000)
+    monkeypatch.setattr(bench, "GROUPS", tuple(tiny(group) for group in GROUPS))
+
+
+def figures_of(tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
+    """What the command writes of each group."""
+    figures = tmp_path / "figures.json"
+    assert bench.main([*SHORT, *arguments, "--json", str(figures)]) == 0
+    groups: list[dict[str, Any]] = json.loads(figures.read_text())["groups"]
+    return groups
 
 
 def test_all_workloads_and_memory_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figures, picture = tmp_path / "figures.json", tmp_path / "picture.svg"
-    assert bench.main([*SHORT, "--json", str(figures), "--plot", str(picture)]) == 0
-    read = json.loads(figures.read_text())
-    assert [each["name"] for each in read["workloads"]] == [each.name for each in WORKLOADS]
-    for each in read["workloads"]:
-        assert len(each["rounds"]) == 4
-        assert {"stock", "stock again"} <= set(each["rounds"][0])
-    assert len(read["memory"]["rounds"]) == 2
-    ET.fromstring(picture.read_text())
+    picture = tmp_path / "picture.svg"
+    read = figures_of(tmp_path, "--plot", str(picture))
+    assert [each["name"] for each in read] == [group.name for group in GROUPS]
     shown = capsys.readouterr().out
-    assert all(each.name in shown for each in WORKLOADS)
+    for measured, group in zip(read, GROUPS, strict=True):
+        assert [each["name"] for each in measured["workloads"]] == [each.name for each in group.workloads]
+        for each in measured["workloads"]:
+            assert len(each["rounds"]) == 4
+            assert {"stock", "stock again"} <= set(each["rounds"][0])
+            assert each["name"] in shown
+        assert len(measured["memory"]["rounds"]) == 2
+        assert measured["memory"]["name"] == group.pending.name
+    ET.fromstring(picture.read_text())
 
 
-def test_asyncio_is_measured_where_it_is_a_peer(tmp_path: Path) -> None:
-    figures = tmp_path / "figures.json"
-    only = ["--only", "construct", "coroutine-unfired"]
-    assert bench.main([*SHORT, *only, "--json", str(figures)]) == 0
-    construct, unfired = json.loads(figures.read_text())["workloads"]
-    assert set(construct["rounds"][0]) == {"stock", "stock again"}
-    assert set(unfired["rounds"][0]) == {"stock", "stock again", "asyncio"}
+def test_one_group_is_measured_alone(tmp_path: Path) -> None:
+    (read,) = figures_of(tmp_path, "--group", "reactor", "--only", "to-thread", "memory-timers")
+    versions = json.loads((tmp_path / "figures.json").read_text())["versions"]
+    assert versions["reactor of stock"] == versions["reactor of stock again"] != ""
+    assert read["name"] == "reactor"
+    assert [each["name"] for each in read["workloads"]] == ["to-thread-1", "to-thread-10", "to-thread-100"]
+    assert read["memory"]["count"] == 1000
+
+
+def test_rows_that_say_how_often_are_run_that_often(tmp_path: Path) -> None:
+    (read,) = figures_of(tmp_path, "--only", "timers-fired")
+    assert read["workloads"][0]["times_per_round"] == {"stock": 10, "stock again": 10}
+
+
+@pytest.mark.parametrize(("row", "peer"), [("coroutine-unfired", "asyncio"), ("to-thread-1", "uvloop")])
+def test_peers_are_measured_where_there_is_one(row: str, peer: str, tmp_path: Path) -> None:
+    groups = figures_of(tmp_path, "--only", "construct", "next-turn", row)
+    for each in (each for group in groups for each in group["workloads"]):
+        with_peer = {peer} if each["name"] == row else set()
+        assert set(each["rounds"][0]) == {"stock", "stock again"} | with_peer
+        assert (each["peer"] is not None) == bool(with_peer)
+
+
+def test_a_peer_that_is_not_installed_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_measure, "find_spec", lambda name: None)
+    (read,) = figures_of(tmp_path, "--only", "to-thread-1")
+    assert set(read["workloads"][0]["rounds"][0]) == {"stock", "stock again"}
+    assert "pip install uvloop" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -50,6 +91,7 @@ def test_asyncio_is_measured_where_it_is_a_peer(tmp_path: Path) -> None:
         (["lock"], ["lock"]),
         (["nested", "construct"], ["construct", "inline-nested", "coroutine-nested"]),
         (["memory"], ["memory"]),
+        (["timers"], ["timers-cancelled", "timers-fired", "memory-timers"]),
     ],
 )
 def test_only_takes_names_and_parts_of_names(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from deferrous.bench._figures import Memory, Spread, spread
+from deferrous.bench._figures import Memory, Sample, Spread, spread
 
-from tests.bench.reports import report_of, timing
+from tests.bench.reports import PEER, PENDING, report_of, results_of, timing
 
 
 def test_a_spread_is_the_quartiles() -> None:
@@ -21,40 +21,73 @@ def test_noise_that_both_sides_meet_does_not_change_a_ratio() -> None:
     assert slower_and_slower.ratio("stock", "deferrous") == pytest.approx((3.0, 3.0, 3.0))
 
 
+def test_processor_time_counts_where_that_is_measured() -> None:
+    for measure, ratio in (("wall", 2.0), ("cpu", 3.0)):
+        row = timing("any", measure="cpu" if measure == "cpu" else "wall")
+        row.rounds.append({"stock": Sample(wall=2.0, cpu=6.0), "deferrous": Sample(wall=1.0, cpu=2.0)})
+        assert row.ratio("stock", "deferrous").median == ratio
+        assert row.cost("stock") == (2.0 if measure == "wall" else 6.0)
+        assert row.ratio("stock", "deferrous", "wall").median == 2.0
+
+
 def test_the_geometric_mean_is_of_those_that_count() -> None:
-    report = report_of(
+    results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
         timing("other", (100.0, 1.0), counted=False, target=None),
     )
-    assert report.geometric_mean == pytest.approx(4.0)
-    assert [each.name for each in report.counted] == ["two", "eight"]
+    assert report_of(results).geometric_mean(results) == pytest.approx(4.0)
+    assert [each.workload.name for each in results.counted] == ["two", "eight"]
+
+
+def test_each_group_has_a_mean_of_its_own() -> None:
+    deferreds = results_of(timing("two", (2.0, 1.0)))
+    reactor = results_of(timing("eight", (8.0, 1.0)), name="reactor")
+    report = report_of(deferreds, reactor)
+    assert [report.geometric_mean(each) for each in report.groups] == pytest.approx([2.0, 8.0])
 
 
 def test_the_least_is_of_those_that_count() -> None:
-    report = report_of(
+    results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
         timing("other", (1.0, 1.0), counted=False, target=None),
     )
-    assert report.least is not None
-    assert report.least.name == "two"
+    least = report_of(results).least(results)
+    assert least is not None
+    assert least.workload.name == "two"
 
 
 def test_without_workloads_there_is_no_mean() -> None:
-    report = report_of()
-    assert report.geometric_mean is None
-    assert report.least is None
+    results = results_of()
+    assert report_of(results).geometric_mean(results) is None
+    assert report_of(results).least(results) is None
 
 
 @pytest.mark.parametrize(("stock", "meets"), [(2.4, False), (2.5, True), (2.6, True)])
 def test_a_target_is_a_least_ratio(stock: float, meets: bool) -> None:
     row = timing("any", (stock, 1.0), target=2.5)
-    assert report_of(row).meets_target(row) == meets
+    assert report_of(results_of(row)).meets_target(row) == meets
 
 
 def test_the_ratio_of_memory_is_ours_over_that_of_stock() -> None:
-    memory = Memory(10, [{"stock": 800.0, "deferrous": 200.0}])
-    shown = report_of(memory=memory).as_json()["memory"]
+    memory = Memory(PENDING, [{"stock": 800.0, "deferrous": 200.0}])
+    shown = report_of(results_of(memory=memory)).as_json()["groups"][0]["memory"]
     assert shown["ratio"]["median"] == pytest.approx(0.25)
     assert shown["rounds"] == memory.rounds
+
+
+def test_a_peer_is_compared_by_what_the_row_is_measured_by() -> None:
+    row = timing("any", measure="cpu", peer=PEER)
+    row.times["asyncio"] = 1
+    row.rounds.append({"deferrous": Sample(wall=1.0, cpu=2.0), "asyncio": Sample(wall=9.0, cpu=6.0)})
+    over = report_of(results_of(row)).over_peer(row)
+    assert over is not None
+    assert over.median == 3.0
+
+
+def test_a_peer_that_was_not_measured_has_no_ratio() -> None:
+    row = timing("any", (2.0, 1.0), peer=PEER)
+    report = report_of(results_of(row))
+    assert report.over_peer(row) is None
+    assert report.as_json()["groups"][0]["workloads"][0]["peer"]["ratio"] is None

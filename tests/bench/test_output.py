@@ -10,9 +10,10 @@ import pytest
 from deferrous.bench._figures import Memory, Report, Sample
 from deferrous.bench._plot import svg
 from deferrous.bench._table import show
+from deferrous.bench.workloads import Peer
 from rich.console import Console
 
-from tests.bench.reports import report_of, timing
+from tests.bench.reports import PEER, PENDING, report_of, results_of, timing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -20,16 +21,26 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture
 def report() -> Report:
     """One of everything: a good row, a bad one, one that does not count, memory, asyncio."""
-    with_peer = timing("good", (10e-6, 1e-6), (11e-6, 1e-6))
+    with_peer = timing("good", (10e-6, 1e-6), (11e-6, 1e-6), peer=PEER)
     for each in with_peer.rounds:
         each["asyncio"] = Sample(3e-6, 3e-6)
     with_peer.times["asyncio"] = 7
-    return report_of(
+    results = results_of(
         with_peer,
         timing("bad", (2e-6, 1e-6), (2e-6, 1e-6)),
         timing("aside", (2e-6, 1e-6), counted=False, target=None),
-        memory=Memory(1000, [{"stock": 800.0, "deferrous": 200.0}]),
+        memory=Memory(PENDING, [{"stock": 800.0, "deferrous": 200.0}]),
     )
+    return report_of(results)
+
+
+@pytest.fixture
+def two_groups(report: Report) -> Report:
+    """The same, and a group of which one row is measured by processor time."""
+    by_cpu = timing("server", measure="cpu", target=1.0)
+    by_cpu.rounds.append({"stock": Sample(wall=4e-6, cpu=9e-6), "deferrous": Sample(wall=1e-6, cpu=3e-6)})
+    turns = timing("turns", (27e-6, 1e-6))
+    return report_of(*report.groups, results_of(turns, by_cpu, name="reactor", target=None))
 
 
 def printed(report: Report, encoding: str = "utf-8") -> str:
@@ -54,6 +65,24 @@ def test_the_table_says_which_targets_are_missed(report: Report) -> None:
     assert "below their targets: bad (2.5x)\n" in printed(report)
 
 
+def test_each_group_has_a_table_and_a_mean(two_groups: Report) -> None:
+    text = printed(two_groups)
+    first, second = text.index("geometric mean of 2: 4.58x"), text.index("geometric mean of 2: 9.00x")
+    assert text.index("Deferreds:") < first < text.index("Reactor:") < text.index("turns") < second
+
+
+def test_the_table_says_what_is_processor_time_and_what_that_is_by_the_clock(two_groups: Report) -> None:
+    text = printed(two_groups)
+    assert text.index("turns") < text.index("processor time:") < text.index("server")
+    assert "by the clock: server 4.00x" in text
+
+
+def test_the_table_says_what_a_missing_peer_needs() -> None:
+    row = timing("row", (4e-6, 1e-6), peer=Peer("uvloop", print, "run_in_executor on uvloop"))
+    text = " ".join(printed(report_of(results_of(row))).split())
+    assert "row: not compared with run_in_executor on uvloop, which needs uvloop: pip install uvloop" in text
+
+
 def test_the_table_fits_a_screen_without_other_characters(report: Report) -> None:
     lines = printed(report, encoding="ascii").splitlines()
     assert max(map(len, lines)) <= 80
@@ -61,7 +90,7 @@ def test_the_table_fits_a_screen_without_other_characters(report: Report) -> Non
 
 
 def test_a_report_of_memory_alone_can_be_shown() -> None:
-    alone = report_of(memory=Memory(10, [{"stock": 800.0, "deferrous": 200.0}]))
+    alone = report_of(results_of(memory=Memory(PENDING, [{"stock": 800.0, "deferrous": 200.0}])))
     assert "geometric" not in printed(alone)
     ET.fromstring(svg(alone))
     assert json.dumps(alone.as_json())
@@ -69,9 +98,9 @@ def test_a_report_of_memory_alone_can_be_shown() -> None:
 
 def test_the_file_of_figures_has_all_rounds(report: Report) -> None:
     read = json.loads(json.dumps(report.as_json()))
-    good, bad, aside = read["workloads"]
+    good, bad, aside = read["groups"][0]["workloads"]
     assert [each["stock"]["wall"] for each in good["rounds"]] == [10e-6, 11e-6]
-    assert good["asyncio"]["ratio"]["median"] == pytest.approx(3.0)
+    assert good["peer"]["ratio"]["median"] == pytest.approx(3.0)
     assert bad["target"] == 2.5
     assert not aside["counted"]
     assert read["versions"]["deferrous"] == "1.2.3"
@@ -84,6 +113,23 @@ def test_the_picture_has_a_bar_for_each_row(report: Report) -> None:
     assert len(root.findall(f"{SVG}rect")) == len(rows)
     texts = [element.text for element in root.iter(f"{SVG}text")]
     assert [text for text in texts if text in rows] == rows
+
+
+def test_the_picture_has_all_groups_with_their_means(two_groups: Report) -> None:
+    root = ET.fromstring(svg(two_groups))
+    assert len(root.findall(f"{SVG}rect")) == 7
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    headings = [
+        "Deferreds, geometric mean of 2: 4.58x",
+        "Reactor, geometric mean of 2: 9.00x",
+        "Reactor, processor time:",
+    ]
+    assert [text for text in texts if text in headings] == headings
+
+
+def test_the_picture_of_one_group_has_its_mean_in_the_title(report: Report) -> None:
+    texts = [element.text for element in ET.fromstring(svg(report)).iter(f"{SVG}text")]
+    assert texts[1] == "Geometric mean of 2: 4.58x. Longer is better. The thin lines are quartiles."
 
 
 def test_bars_are_as_long_as_their_ratios_and_fill_the_picture(report: Report) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deferrous.bench._process import ASYNCIO, DEFERROUS, STOCK, BenchError, Process
+from deferrous.bench._process import DEFERROUS, STOCK, BenchError, Process, Side
+from deferrous.bench.workloads.reactor import GROUP as REACTOR
 
 #: A deferrous that puts something else there than stock Twisted has.
 SUBCLASS = """
@@ -64,7 +65,7 @@ def test_the_other_side_has_deferrous() -> None:
 
 
 def test_the_side_of_asyncio_does_not_measure_deferreds() -> None:
-    with Process(ASYNCIO) as process:
+    with Process(Side("asyncio", "asyncio")) as process:
         process.ask("time", name="coroutine-unfired", times=1)
         with pytest.raises(BenchError, match="'construct' fails with asyncio"):
             process.ask("time", name="construct", times=1)
@@ -101,3 +102,40 @@ def test_what_is_printed_does_not_mix_with_the_answers(
     with pytest.raises(BenchError, match="reached"):
         Process(DEFERROUS)
     assert capfd.readouterr().err == "noise\n"
+
+
+def test_the_reactor_of_a_side_runs_between_its_rounds() -> None:
+    with Process(STOCK, "reactor") as process:
+        for _ in range(2):
+            for name in ("next-turn", "to-thread-10", "tcp-echo"):
+                assert process.ask("time", name=name, times=3)["cpu"] > 0
+
+
+def test_the_other_side_has_the_reactor_of_deferrous() -> None:
+    pytest.importorskip("deferrous.reactor", reason="the extension module is not built")
+    with Process(DEFERROUS, "reactor") as process:
+        assert process.versions["reactor"] == "DeferrousReactor"
+        for workload in REACTOR.workloads:
+            process.ask("warm", name=workload.name, times=1)
+            process.ask("time", name=workload.name, times=3)
+        assert process.ask("memory", count=50_000)["bytes"] > 0
+
+
+def test_deferrous_without_its_reactor_is_not_measured(stand_in: Path) -> None:
+    stand_in.write_text(SUBCLASS)
+    with pytest.raises(BenchError, match=r"twisted\.internet\.reactor is stock Twisted's"):
+        Process(DEFERROUS, "reactor")
+
+
+def test_an_error_in_the_reactor_comes_with_its_traceback() -> None:
+    with Process(STOCK, "reactor") as process:
+        with pytest.raises(BenchError, match=r"(?s)Traceback.*ZeroDivisionError") as error:
+            process.ask("memory", count=0)
+        assert "'memory' fails with stock" in str(error.value)
+        process.ask("time", name="next-turn", times=1)
+
+
+def test_the_side_of_uvloop_needs_no_reactor() -> None:
+    with Process(Side("uvloop", "uvloop"), "reactor") as process:
+        assert process.versions["uvloop"]
+        process.ask("time", name="to-thread-1", times=3)

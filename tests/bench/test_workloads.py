@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from deferrous.bench.workloads import WORKLOADS, Workload, WrongResult, memory
+from deferrous.bench import GROUPS
+from deferrous.bench._process import STOCK, Process, Side
+from deferrous.bench.workloads import GROUP as DEFERREDS
+from deferrous.bench.workloads import Group, Workload, WrongResult, memory
 from deferrous.bench.workloads._check import expect_result
+from deferrous.bench.workloads.reactor import GROUP as REACTOR
 from twisted.internet.defer import Deferred, fail, succeed
 
-ALL = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda each: each.name)
+
+def those_of(*workloads: Workload) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("workload", workloads, ids=lambda each: each.name)
 
 
-@ALL
+ALL = those_of(*(each for group in GROUPS for each in group.workloads))
+
+
+@pytest.fixture(scope="module")
+def in_reactor() -> Iterator[Process]:
+    """A process in which stock Twisted's reactor runs."""
+    with Process(STOCK, "reactor") as process:
+        yield process
+
+
+@those_of(*DEFERREDS.workloads)
 def test_comes_out_right(workload: Workload) -> None:
-    workload.run(1)
-    workload.run(3)
+    assert workload.run(1) is None
+    assert workload.run(3) is None
 
 
-def test_those_of_asyncio_come_out_right() -> None:
-    peers = [each.peer for each in WORKLOADS if each.peer]
+@those_of(*REACTOR.workloads)
+def test_comes_out_right_in_a_reactor(workload: Workload, in_reactor: Process) -> None:
+    in_reactor.ask("warm", name=workload.name, times=1)
+    assert in_reactor.ask("time", name=workload.name, times=3)["wall"] > 0
+
+
+def test_timers_that_wait_are_put_in_all_places(in_reactor: Process) -> None:
+    assert in_reactor.ask("memory", count=50_000)["bytes"] > 0
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda each: each.name)
+def test_those_of_peers_come_out_right(group: Group) -> None:
+    peers = [(each.name, each.peer.name) for each in group.workloads if each.peer]
     assert peers
-    for peer in peers:
-        peer(1)
-        peer(3)
+    for workload, peer in peers:
+        with Process(Side(peer, peer), group.name) as process:
+            process.ask("warm", name=workload, times=1)
+            process.ask("time", name=workload, times=3)
 
 
 @ALL
@@ -31,12 +61,12 @@ def test_says_what_an_operation_is_in_a_line(workload: Workload) -> None:
 
 
 def test_names_tell_them_apart() -> None:
-    names = [each.name for each in WORKLOADS]
+    names = [name for group in GROUPS for name in group.names]
     assert sorted(set(names)) == sorted(names)
 
 
 def test_those_without_a_target_do_not_count() -> None:
-    for each in WORKLOADS:
+    for each in (each for group in GROUPS for each in group.workloads):
         assert each.counted == (each.target is not None), each.name
 
 

@@ -23,7 +23,7 @@ from twisted.internet import defer
 # What is in local variables is not repaired, and therefore the place for what is to be compared.
 def main():
     stock = dict(vars(defer))
-    deferrous.install()
+    deferrous.install(reactor=False)
     from deferrous.defer import REPLACEMENTS
     replaced = {id(stock[name]): name for name, ours in REPLACEMENTS.items()
                 if name in stock and ours is not stock[name]}

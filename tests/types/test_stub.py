@@ -15,6 +15,7 @@ from deferrous import _core
 
 from tests.children import code
 
+ALLOWLIST = Path(__file__).with_name("stubtest-allowlist")
 STUB = Path(deferrous.__file__).with_name("_core.pyi")
 
 
@@ -68,12 +69,12 @@ def test_what_is_public_has_a_docstring(name: str) -> None:
 def test_the_stub_has_what_the_module_has() -> None:
     pytest.importorskip("mypy")
     outcome = code(
-        """
+        f"""
         import sys
         import deferrous.defer
         from mypy import stubtest
 
-        sys.argv = ["stubtest", "deferrous"]
+        sys.argv = ["stubtest", "deferrous", "--allowlist", {str(ALLOWLIST)!r}]
         sys.exit(stubtest.main())
         """
     )

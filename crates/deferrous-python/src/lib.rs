@@ -18,8 +18,10 @@ mod link;
 mod list;
 mod python;
 mod race;
+mod reactor;
 mod return_value;
 mod sync;
+mod threads;
 mod twisted;
 
 use pyo3::{PyErr, prelude::*};
@@ -83,7 +85,8 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         // SAFETY: PyO3 keeps its classes, and their names, for ever.
         unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
     }
-    for (name, object) in classes.into_iter().chain(functions) {
+    let reactor = reactor::load()?.into_iter().chain(threads::load()?);
+    for (name, object) in classes.into_iter().chain(functions).chain(reactor) {
         module.setattr(&Obj::name(name)?, &object)?;
     }
     // SAFETY: the thread is attached.

@@ -47,6 +47,7 @@
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and a [`Remote`] for other threads |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
 //! | other kinds of Deferred | the engine itself, in [`chain`] |
+//! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
 //! # What it guarantees
 //!
@@ -92,6 +93,7 @@ pub mod chain;
 mod combine;
 mod coroutine;
 mod deferred;
+pub mod event_loop;
 mod failure;
 mod inline;
 mod reactor;

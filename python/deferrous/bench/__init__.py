@@ -15,23 +15,29 @@ from rich.table import Table
 from deferrous.bench import _measure, _table
 from deferrous.bench._figures import Report
 from deferrous.bench._machine import machine
+from deferrous.bench._measure import Chosen
 from deferrous.bench._plot import svg
 from deferrous.bench._process import DEFERROUS, STOCK, STOCK_AGAIN, BenchError
-from deferrous.bench.workloads import WORKLOADS, Workload, memory
+from deferrous.bench.workloads import GROUP as DEFERREDS
+from deferrous.bench.workloads import Group
+from deferrous.bench.workloads.reactor import GROUP as REACTOR
 
 __all__ = ["BenchError", "add_arguments", "main"]
 
-_MEMORY = "memory"
+#: What is measured, in this order.
+GROUPS = (DEFERREDS, REACTOR)
+
 _INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    parser.add_argument("--group", choices=[each.name for each in GROUPS], help="measure this group only")
     parser.add_argument(
         "--only",
         nargs="+",
         metavar="NAME",
-        help=f"measure these workloads, or those with this in their names; also '{_MEMORY}'",
+        help="measure these workloads, or those with this in their names; also 'memory'",
     )
     parser.add_argument("--quick", action="store_true", help="short rounds, for a first look")
     parser.add_argument("--list", action="store_true", help="list the workloads, and end")
@@ -62,14 +68,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    workloads, with_memory = _chosen(args.only)
+    choices = _chosen(args.group, args.only)
     console = Console()
     if args.list:
-        _list(workloads, with_memory, console)
+        _list(choices, console)
         return 0
     for path in (args.json, args.plot):
         _check_writable(path)
-    report = _report(args, workloads, with_memory)
+    report = _report(args, choices)
     _table.show(report, console)
     if args.json:
         _write(args.json, json.dumps(report.as_json(), indent=1) + "\n")
@@ -78,46 +84,59 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(only: Sequence[str] | None) -> tuple[list[Workload], bool]:
-    """The workloads that were asked for, and whether memory was."""
-    names = [each.name for each in WORKLOADS] + [_MEMORY]
+def _chosen(name: str | None, only: Sequence[str] | None) -> list[Chosen]:
+    """What was asked for of each group, without groups of which nothing was."""
+    groups = [each for each in GROUPS if name in (None, each.name)]
+    wanted = _names(groups, only)
+    choices = []
+    for group in groups:
+        workloads = [each for each in group.workloads if each.name in wanted]
+        pending = group.pending if group.pending.name in wanted else None
+        if workloads or pending:
+            choices.append(Chosen(group, workloads, pending))
+    return choices
+
+
+def _names(groups: Sequence[Group], only: Sequence[str] | None) -> set[str]:
+    """The names of what was asked for."""
+    names = [name for group in groups for name in group.names]
     if only is None:
-        return list(WORKLOADS), True
+        return set(names)
     chosen: set[str] = set()
     for wanted in only:
         found = [wanted] if wanted in names else [name for name in names if wanted in name]
         if not found:
             raise BenchError(f"no workload is called '{wanted}'; there are: {', '.join(names)}")
         chosen.update(found)
-    return [each for each in WORKLOADS if each.name in chosen], _MEMORY in chosen
+    return chosen
 
 
-def _list(workloads: Sequence[Workload], with_memory: bool, console: Console) -> None:
+def _list(choices: Sequence[Chosen], console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()
-    for each in workloads:
-        table.add_row(each.name, each.operation + ("" if each.counted else " (also measured)"))
-    if with_memory:
-        table.add_row(_MEMORY, "bytes for a Deferred that waits, with two callbacks")
+    for chosen in choices:
+        for each in chosen.workloads:
+            table.add_row(each.name, each.operation + ("" if each.counted else " (also measured)"))
+        if chosen.pending:
+            table.add_row(chosen.pending.name, chosen.pending.operation)
     console.print(table, highlight=False)
 
 
-def _report(args: argparse.Namespace, workloads: list[Workload], with_memory: bool) -> Report:
+def _report(args: argparse.Namespace, choices: Sequence[Chosen]) -> Report:
     sides = [STOCK, DEFERROUS if args.second == "deferrous" else STOCK_AGAIN]
     pace = _measure.QUICK if args.quick else _measure.FULL
-    versions = _measure.versions_of(sides)
+    versions = _measure.versions_of(sides, [each.group for each in choices])
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("", total=_measure.steps(len(workloads) + with_memory, pace))
+        task = progress.add_task("", total=_measure.steps(choices, pace))
 
         def told(what: str) -> None:
             progress.update(task, advance=1, description=f"{what:18}")
 
-        timings = _measure.time_workloads(workloads, sides, pace, told) if workloads else []
-        found = _measure.measure_memory(sides, memory.COUNT, pace, told) if with_memory else None
+        results = [_measure.measure(each, sides, pace, told) for each in choices]
     first, second = (side.name for side in sides)
-    return Report(first, second, _command(args), versions, machine(), timings, found)
+    return Report(first, second, _command(args), versions, machine(), results)
 
 
 def _command(args: argparse.Namespace) -> str:
@@ -125,6 +144,8 @@ def _command(args: argparse.Namespace) -> str:
     parts = ["deferrous bench"]
     if args.quick:
         parts.append("--quick")
+    if args.group:
+        parts += ["--group", args.group]
     if args.only:
         parts += ["--only", *args.only]
     return " ".join(parts)

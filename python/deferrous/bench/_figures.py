@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-FORMAT = 1
-GEOMETRIC_MEAN_TARGET = 5.0
-MEMORY_TARGET = 0.35
-ASYNCIO_TARGET = 1.0
+from deferrous.bench.workloads import Group, Measure, Pending, Workload
+
+FORMAT = 2
+#: How many times as fast as its peer a workload is to be.
+PEER_TARGET = 1.0
 
 
 class Sample(NamedTuple):
@@ -19,6 +20,10 @@ class Sample(NamedTuple):
 
     wall: float
     cpu: float
+
+    def seconds(self, measure: Measure) -> float:
+        """Those of the clock or those of the processor."""
+        return self.wall if measure == "wall" else self.cpu
 
 
 class Spread(NamedTuple):
@@ -41,41 +46,59 @@ def spread(values: Iterable[float]) -> Spread:
 class Timing:
     """The rounds of one workload. In each, every side did it once, one after the other."""
 
-    name: str
-    operation: str
-    counted: bool
-    target: float | None
+    workload: Workload
     #: How many times each side ran the workload in a round.
     times: dict[str, int]
     rounds: list[dict[str, Sample]] = field(default_factory=list)
 
     def cost(self, side: str) -> float:
-        """The median of the seconds that an operation took."""
-        return statistics.median(each[side].wall for each in self.rounds)
+        """The median of the seconds that an operation took, by what the workload is measured by."""
+        return statistics.median(each[side].seconds(self.workload.measure) for each in self.rounds)
 
-    def ratio(self, of: str, to: str) -> Spread:
+    def ratio(self, of: str, to: str, measure: Measure | None = None) -> Spread:
         """The time of one side over that of another, round by round: both met the same noise."""
-        return spread(each[of].wall / each[to].wall for each in self.rounds)
+        by = measure or self.workload.measure
+        return spread(each[of].seconds(by) / each[to].seconds(by) for each in self.rounds)
 
-    def cpu_ratio(self, of: str, to: str) -> Spread:
-        """The same, of processor time."""
-        return spread(each[of].cpu / each[to].cpu for each in self.rounds)
+    @property
+    def met_peer(self) -> bool:
+        """Whether its peer did it too."""
+        return self.workload.peer is not None and self.workload.peer.name in self.times
 
 
 @dataclass
 class Memory:
-    """Bytes for each pending Deferred, in each round."""
+    """Bytes for each of many that wait, in each round."""
 
-    count: int
-    rounds: list[dict[str, float]]
+    pending: Pending
+    rounds: list[dict[str, float]] = field(default_factory=list)
 
     def cost(self, side: str) -> float:
-        """The median of the bytes for a Deferred."""
+        """The median of the bytes for one."""
         return statistics.median(each[side] for each in self.rounds)
 
     def ratio(self, of: str, to: str) -> Spread:
         """The bytes of one side over those of another, round by round."""
         return spread(each[of] / each[to] for each in self.rounds)
+
+
+@dataclass
+class Results:
+    """What has been measured of one group."""
+
+    group: Group
+    timings: Sequence[Timing]
+    memory: Memory | None
+
+    @property
+    def counted(self) -> list[Timing]:
+        """The workloads of the geometric mean."""
+        return [timing for timing in self.timings if timing.workload.counted]
+
+    @property
+    def with_peer(self) -> list[Timing]:
+        """The workloads that something else than Twisted does too."""
+        return [timing for timing in self.timings if timing.workload.peer]
 
 
 @dataclass
@@ -87,8 +110,7 @@ class Report:
     command: str
     versions: dict[str, str | None]
     machine: dict[str, str | int]
-    timings: Sequence[Timing]
-    memory: Memory | None
+    groups: Sequence[Results]
 
     def ratio(self, timing: Timing) -> Spread:
         """How many times as fast the second side is as the first."""
@@ -96,66 +118,69 @@ class Report:
 
     def meets_target(self, timing: Timing) -> bool:
         """Whether a workload is as fast as it is to be."""
-        return timing.target is None or self.ratio(timing).median >= timing.target
+        target = timing.workload.target
+        return target is None or self.ratio(timing).median >= target
 
-    @property
-    def counted(self) -> list[Timing]:
-        """The workloads of the geometric mean."""
-        return [timing for timing in self.timings if timing.counted]
-
-    @property
-    def geometric_mean(self) -> float | None:
-        """Of the ratios of the workloads that count, if there are any."""
-        ratios = [self.ratio(timing).median for timing in self.counted]
+    def geometric_mean(self, results: Results) -> float | None:
+        """Of the ratios of the workloads of a group that count, if there are any."""
+        ratios = [self.ratio(timing).median for timing in results.counted]
         return math.exp(statistics.fmean(map(math.log, ratios))) if ratios else None
 
-    @property
-    def least(self) -> Timing | None:
-        """The workload that counts and gains least."""
-        return min(self.counted, key=lambda timing: self.ratio(timing).median, default=None)
+    def least(self, results: Results) -> Timing | None:
+        """The workload of a group that counts and gains least."""
+        return min(results.counted, key=lambda timing: self.ratio(timing).median, default=None)
 
-    @property
-    def with_peer(self) -> Timing | None:
-        """The workload that asyncio did too."""
-        return next((each for each in self.timings if "asyncio" in each.times), None)
+    def over_peer(self, timing: Timing) -> Spread | None:
+        """How many times as fast the second side is as the peer of a workload, if that was measured."""
+        peer = timing.workload.peer
+        return timing.ratio(peer.name, self.second) if peer and timing.met_peer else None
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with all rounds."""
-        least = self.least
         return {
             "format": FORMAT,
             "command": self.command,
             "sides": [self.first, self.second],
             "versions": self.versions,
             "machine": self.machine,
-            "geometric_mean": {"ratio": self.geometric_mean, "target": GEOMETRIC_MEAN_TARGET},
-            "least": least and {"workload": least.name, "ratio": self.ratio(least).median},
-            "workloads": [self._timing_as_json(timing) for timing in self.timings],
-            "memory": self.memory and self._memory_as_json(self.memory),
+            "groups": [self._results_as_json(each) for each in self.groups],
+        }
+
+    def _results_as_json(self, results: Results) -> dict[str, Any]:
+        least = self.least(results)
+        return {
+            "name": results.group.name,
+            "geometric_mean": {"ratio": self.geometric_mean(results), "target": results.group.target},
+            "least": least and {"workload": least.workload.name, "ratio": self.ratio(least).median},
+            "workloads": [self._timing_as_json(timing) for timing in results.timings],
+            "memory": results.memory and self._memory_as_json(results.memory),
         }
 
     def _timing_as_json(self, timing: Timing) -> dict[str, Any]:
-        shown = {
-            "name": timing.name,
-            "operation": timing.operation,
-            "counted": timing.counted,
-            "target": timing.target,
+        workload = timing.workload
+        over = self.over_peer(timing)
+        return {
+            "name": workload.name,
+            "operation": workload.operation,
+            "counted": workload.counted,
+            "target": workload.target,
+            "measured_by": workload.measure,
             "ratio": self.ratio(timing)._asdict(),
-            "cpu_ratio": timing.cpu_ratio(self.first, self.second)._asdict(),
+            "wall_ratio": timing.ratio(self.first, self.second, "wall")._asdict(),
+            "cpu_ratio": timing.ratio(self.first, self.second, "cpu")._asdict(),
+            "peer": workload.peer
+            and {"name": workload.peer.name, "ratio": over and over._asdict(), "target": PEER_TARGET},
             "times_per_round": timing.times,
             "rounds": [{side: sample._asdict() for side, sample in each.items()} for each in timing.rounds],
             "unit": "seconds for an operation",
         }
-        if "asyncio" in timing.times:
-            over = timing.ratio("asyncio", self.second)
-            shown["asyncio"] = {"ratio": over._asdict(), "target": ASYNCIO_TARGET}
-        return shown
 
     def _memory_as_json(self, memory: Memory) -> dict[str, Any]:
         return {
-            "deferreds": memory.count,
-            "unit": "bytes of resident memory for a Deferred with two callbacks",
+            "name": memory.pending.name,
+            "count": memory.pending.count,
+            "unit": f"bytes of resident memory for {memory.pending.one}",
             "ratio": memory.ratio(self.second, self.first)._asdict(),
-            "target": MEMORY_TARGET,
+            "target": memory.pending.target,
             "rounds": memory.rounds,
         }

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from deferrous.bench._figures import Memory, Sample, Timing
-from deferrous.bench._process import ASYNCIO, Process, Side
-from deferrous.bench.workloads import Workload
+from deferrous.bench._figures import Memory, Results, Sample, Timing
+from deferrous.bench._process import Process, Side
+from deferrous.bench.workloads import Group, Pending, Workload
 
 Told = Callable[[str], None]
 
@@ -31,43 +32,74 @@ FULL = Pace(processes=5, rounds=5, seconds=0.02)
 QUICK = Pace(processes=2, rounds=3, seconds=0.008)
 
 
-def steps(rows: int, pace: Pace) -> int:
+@dataclass(frozen=True)
+class Chosen:
+    """What is measured of a group."""
+
+    group: Group
+    workloads: Sequence[Workload]
+    pending: Pending | None
+
+
+def steps(choices: Sequence[Chosen], pace: Pace) -> int:
     """How often progress is told of."""
+    rows = sum(len(each.workloads) + (each.pending is not None) for each in choices)
     return pace.processes * rows
 
 
-def time_workloads(
-    workloads: Sequence[Workload], sides: Sequence[Side], pace: Pace, told: Told
-) -> list[Timing]:
-    """Time each workload on each side, and with asyncio where it has such a peer."""
-    timings = [Timing(each.name, each.operation, each.counted, each.target, times={}) for each in workloads]
-    peers = [ASYNCIO] if any(each.peer for each in workloads) else []
+def measure(chosen: Chosen, sides: Sequence[Side], pace: Pace, told: Told) -> Results:
+    """Measure what is chosen of one group on all sides."""
+    timings = [Timing(each, times={}) for each in chosen.workloads]
+    if timings:
+        _time_workloads(chosen.group, timings, sides, pace, told)
+    memory = None
+    if chosen.pending:
+        memory = _measure_memory(chosen.group, chosen.pending, sides, pace, told)
+    return Results(chosen.group, timings, memory)
+
+
+def _time_workloads(
+    group: Group, timings: Sequence[Timing], sides: Sequence[Side], pace: Pace, told: Told
+) -> None:
+    """Time each workload on each side, and with its peer where it has one that is installed."""
+    peers = _peers(timings)
     for _ in range(pace.processes):
         with ExitStack() as stack:
-            processes = [stack.enter_context(Process(side)) for side in [*sides, *peers]]
-            for workload, timing in zip(workloads, timings, strict=True):
-                told(workload.name)
-                able = [each for each in processes if each.side is not ASYNCIO or workload.peer]
-                _time_workload(workload, timing, able, pace)
-    return timings
+            processes = [stack.enter_context(Process(side, group.name)) for side in [*sides, *peers]]
+            for timing in timings:
+                told(timing.workload.name)
+                peer = timing.workload.peer
+                able = [
+                    each for each in processes if each.side in sides or (peer and each.side.name == peer.name)
+                ]
+                _time_workload(timing, able, pace)
 
 
-def _time_workload(workload: Workload, timing: Timing, processes: list[Process], pace: Pace) -> None:
+def _peers(timings: Sequence[Timing]) -> list[Side]:
+    names = sorted({each.workload.peer.name for each in timings if each.workload.peer})
+    return [Side(name, name) for name in names if find_spec(name)]
+
+
+def _time_workload(timing: Timing, processes: list[Process], pace: Pace) -> None:
+    workload = timing.workload
     for process in processes:
+        # What there is to start is started before anything is timed.
+        process.ask("warm", name=workload.name, times=1)
         if process.side.name not in timing.times:
-            timing.times[process.side.name] = _calibrate(process, workload.name, pace.seconds)
+            times = workload.times or _calibrate(process, workload.name, pace.seconds)
+            timing.times[process.side.name] = times
         process.ask("warm", name=workload.name, times=timing.times[process.side.name])
     for _ in range(pace.rounds):
         # Another begins each time: what goes first may meet a cache or a clock of its own.
         processes = [*processes[1:], processes[0]]
-        samples = {each.side.name: _sample(each, workload, timing) for each in processes}
+        samples = {each.side.name: _sample(each, timing) for each in processes}
         timing.rounds.append(dict(sorted(samples.items(), key=lambda item: item[0])))
 
 
-def _sample(process: Process, workload: Workload, timing: Timing) -> Sample:
+def _sample(process: Process, timing: Timing) -> Sample:
     times = timing.times[process.side.name]
-    took = process.ask("time", name=workload.name, times=times)
-    operations = times * workload.operations
+    took = process.ask("time", name=timing.workload.name, times=times)
+    operations = times * timing.workload.operations
     return Sample(took["wall"] / operations, took["cpu"] / operations)
 
 
@@ -75,33 +107,38 @@ def _calibrate(process: Process, name: str, seconds: float) -> int:
     """How many times fill a round.
 
     Each side has its own number: with that of the slower one, the rounds of the faster one would
-    be short, and their noise would be what the ratio shows.
+    be short, and their noise would be what the ratio shows. By processor time, since a pause while
+    something else runs would make all rounds of the side too short.
     """
     times = 1
     while True:
-        wall: float = process.ask("time", name=name, times=times)["wall"]
-        if wall * 4 >= seconds:
-            return max(1, round(times * seconds / wall))
+        cpu: float = process.ask("time", name=name, times=times)["cpu"]
+        if cpu * 4 >= seconds:
+            return max(1, round(times * seconds / cpu))
         times *= 2
 
 
-def measure_memory(sides: Sequence[Side], count: int, pace: Pace, told: Told) -> Memory:
-    """How much pending Deferreds need, each side in a fresh process, which has no free memory."""
-    memory = Memory(count, [])
+def _measure_memory(group: Group, pending: Pending, sides: Sequence[Side], pace: Pace, told: Told) -> Memory:
+    """How much those that wait need, each side in a fresh process, which has no free memory."""
+    memory = Memory(pending)
     for _ in range(pace.processes):
-        told("memory")
+        told(pending.name)
         found: dict[str, float] = {}
         for side in sides:
-            with Process(side) as process:
-                found[side.name] = process.ask("memory", count=count)["bytes"]
+            with Process(side, group.name) as process:
+                found[side.name] = process.ask("memory", count=pending.count)["bytes"]
         memory.rounds.append(found)
     return memory
 
 
-def versions_of(sides: Sequence[Side]) -> dict[str, str | None]:
+def versions_of(sides: Sequence[Side], groups: Sequence[Group]) -> dict[str, str | None]:
     """The versions of what is measured. It raises if a side cannot be."""
     found: dict[str, str | None] = {}
-    for side in sides:
-        with Process(side) as process:
-            found |= {what: which for what, which in process.versions.items() if which}
+    for group in groups:
+        for side in sides:
+            with Process(side, group.name) as process:
+                about = {what: which for what, which in process.versions.items() if which}
+            if "reactor" in about:
+                about[f"reactor of {side.name}"] = about.pop("reactor")
+            found |= about
     return {"deferrous": None, **found}

@@ -7,9 +7,10 @@ ones.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deferrous.bench._figures import Report, Spread
+from deferrous.bench._figures import Report, Results, Spread, Timing
 from deferrous.bench._machine import describe
 
 _WIDTH = 760
@@ -57,26 +58,39 @@ def svg(report: Report) -> str:
 
 
 def _groups(report: Report) -> list[tuple[str, list[_Bar]]]:
-    counted = [_Bar(each.name, each.operation, report.ratio(each)) for each in report.counted]
-    also = [
-        _Bar(each.name, each.operation, report.ratio(each)) for each in report.timings if not each.counted
-    ]
+    groups = [each for results in report.groups for each in _groups_of(report, results)]
+    return [*groups, ("Compared with something else than that time:", _others(report))]
+
+
+def _groups_of(report: Report, results: Results) -> list[tuple[str, list[_Bar]]]:
+    """The rows of one group of workloads, with what is said above them."""
+    title = results.group.title if len(report.groups) > 1 else ""
+    mean = f", {_mean(report, results)}" if title and results.counted else ""
+    counted = results.counted
+    also = [each for each in results.timings if not each.workload.counted]
+    wall = [each for each in counted if each.workload.measure == "wall"]
+    cpu = [each for each in counted if each.workload.measure == "cpu"]
     return [
-        ("", counted),
-        ("Also measured, and not in the mean:", also),
-        ("Compared with something else than that time:", _others(report)),
+        (f"{title}{mean}", _bars(report, wall)),
+        (f"{title}, processor time:" if title else "Processor time:", _bars(report, cpu)),
+        ("Also measured, and not in the mean:", _bars(report, also)),
     ]
+
+
+def _bars(report: Report, timings: Sequence[Timing]) -> list[_Bar]:
+    return [_Bar(each.workload.name, each.workload.operation, report.ratio(each)) for each in timings]
 
 
 def _others(report: Report) -> list[_Bar]:
     bars = []
-    if report.memory:
-        what = f"bytes of {report.first}, for each of {report.memory.count:,} pending Deferreds"
-        bars.append(_Bar("memory", what, report.memory.ratio(report.first, report.second)))
-    if report.with_peer:
-        timing = report.with_peer
-        what = f"tasks that await futures, written in C, over {timing.name}"
-        bars.append(_Bar("asyncio", what, timing.ratio("asyncio", report.second)))
+    for results in report.groups:
+        if memory := results.memory:
+            what = f"bytes of {report.first}, for each of {memory.pending.count:,} {memory.pending.what}"
+            bars.append(_Bar(memory.pending.name, what, memory.ratio(report.first, report.second)))
+        for timing in results.with_peer:
+            peer, over = timing.workload.peer, report.over_peer(timing)
+            if peer and over:
+                bars.append(_Bar(peer.name, f"{peer.what}, over {timing.workload.name}", over))
     return bars
 
 
@@ -102,9 +116,13 @@ def _root(report: Report, height: float) -> ET.Element:
 
 def _subtitle(report: Report) -> str:
     text = "Longer is better. The thin lines are quartiles."
-    if report.geometric_mean is None:
+    if len(report.groups) > 1 or not report.groups[0].counted:
         return text
-    return f"Geometric mean of {len(report.counted)}: {report.geometric_mean:.2f}x. {text}"
+    return f"{_mean(report, report.groups[0]).capitalize()}. {text}"
+
+
+def _mean(report: Report, results: Results) -> str:
+    return f"geometric mean of {len(results.counted)}: {report.geometric_mean(results):.2f}x"
 
 
 def _draw(root: ET.Element, bar: _Bar, y: float, scale: float) -> None:

@@ -30,16 +30,15 @@ class Side:
 STOCK = Side("stock", "stock")
 DEFERROUS = Side("deferrous", "deferrous")
 STOCK_AGAIN = Side("stock again", "stock")
-ASYNCIO = Side("asyncio", "asyncio")
 
 
 class Process(AbstractContextManager["Process"]):
-    """A process that measures one side, until the end of the `with` block."""
+    """A process that measures one side of a group, until the end of the `with` block."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, group: str = "deferreds") -> None:
         self.side = side
         self._process = subprocess.Popen(
-            [sys.executable, str(_SCRIPT), side.kind],
+            [sys.executable, str(_SCRIPT), side.kind, group],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

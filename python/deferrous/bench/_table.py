@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deferrous.bench._figures import ASYNCIO_TARGET, GEOMETRIC_MEAN_TARGET, MEMORY_TARGET, Report, Timing
+from deferrous.bench._figures import PEER_TARGET, Memory, Report, Results, Timing
 from deferrous.bench._machine import describe
 
 _GOOD = "cyan"
@@ -16,16 +16,21 @@ _ASCII_BAR = 16
 
 
 def show(report: Report, console: Console) -> None:
-    """Print the table and what follows from it."""
-    if report.timings:
-        console.print(_table(report, ascii_only=console.options.ascii_only))
-    for line in _summary(report):
-        console.print(line, highlight=False)
+    """Print a table for each group, with what follows from it."""
+    for results in report.groups:
+        if len(report.groups) > 1:
+            console.print(f"{results.group.title}:", style="bold")
+        if results.timings:
+            console.print(_table(report, results, ascii_only=console.options.ascii_only))
+        for line in _summary(report, results):
+            console.print(line, highlight=False)
+        if len(report.groups) > 1:
+            console.print()
     for text in describe(report.versions, report.machine):
         console.print(text, style="dim", highlight=False)
 
 
-def _table(report: Report, ascii_only: bool) -> Table:
+def _table(report: Report, results: Results, ascii_only: bool) -> Table:
     table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("", no_wrap=True)
     table.add_column(f"{report.first}, us", justify="right", no_wrap=True)
@@ -33,15 +38,23 @@ def _table(report: Report, ascii_only: bool) -> Table:
     table.add_column("ratio", justify="right", no_wrap=True)
     table.add_column("quartiles", justify="right", no_wrap=True)
     table.add_column("", ratio=1, min_width=8)
-    longest = max(report.ratio(timing).median for timing in report.timings)
-    also = [timing for timing in report.timings if not timing.counted]
-    for timing in report.counted:
-        table.add_row(*_row(report, timing, longest, ascii_only))
-    if also and report.counted:
-        table.add_row(Text("also measured:", style="dim"))
-    for timing in also:
-        table.add_row(*_row(report, timing, longest, ascii_only))
+    longest = max(report.ratio(timing).median for timing in results.timings)
+    for heading, timings in _sections(results):
+        if heading and timings:
+            table.add_row(Text(heading, style="dim"))
+        for timing in timings:
+            table.add_row(*_row(report, timing, longest, ascii_only))
     return table
+
+
+def _sections(results: Results) -> list[tuple[str, list[Timing]]]:
+    """The rows, with what is said above them."""
+    counted, also = results.counted, [each for each in results.timings if not each.workload.counted]
+    return [
+        ("", [each for each in counted if each.workload.measure == "wall"]),
+        ("processor time:", [each for each in counted if each.workload.measure == "cpu"]),
+        ("also measured:" if counted else "", also),
+    ]
 
 
 def _row(report: Report, timing: Timing, longest: float, ascii_only: bool) -> tuple[RenderableType, ...]:
@@ -49,7 +62,7 @@ def _row(report: Report, timing: Timing, longest: float, ascii_only: bool) -> tu
     style = _GOOD if report.meets_target(timing) else _MISSED
     blocks = Text("#" * round(_ASCII_BAR * median / longest), style=style)
     return (
-        timing.name,
+        timing.workload.name,
         _microseconds(timing.cost(report.first)),
         _microseconds(timing.cost(report.second)),
         Text(f"{median:.2f}x", style=f"bold {style}"),
@@ -62,39 +75,59 @@ def _microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:.3g}" if seconds < 1e-4 else f"{seconds * 1e6:,.0f}"
 
 
-def _summary(report: Report) -> list[Text]:
+def _summary(report: Report, results: Results) -> list[Text]:
     lines = []
-    mean, least = report.geometric_mean, report.least
+    mean, least = report.geometric_mean(results), report.least(results)
     if mean is not None and least is not None:
-        text = f"geometric mean of {len(report.counted)}: {mean:.2f}x"
-        lines.append(_judged(text, mean >= GEOMETRIC_MEAN_TARGET, f"{GEOMETRIC_MEAN_TARGET:.1f}x"))
-        lines.append(Text(f"least: {report.ratio(least).median:.2f}x, {least.name}"))
-    lines += _missed(report)
-    if report.memory:
-        memory = report.memory
-        ratio = memory.ratio(report.second, report.first).median
-        text = (
-            f"memory of {memory.count:,} pending Deferreds: {ratio:.3f} of {report.first}'s "
-            f"({memory.cost(report.second):.0f} of {memory.cost(report.first):.0f} bytes each)"
-        )
-        lines.append(_judged(text, ratio <= MEMORY_TARGET, f"at most {MEMORY_TARGET}"))
-    if report.with_peer:
-        timing = report.with_peer
-        ratio = timing.ratio("asyncio", report.second).median
-        text = (
-            f"{timing.name}: {ratio:.2f}x as fast as asyncio's tasks "
-            f"({_microseconds(timing.cost('asyncio'))} us)"
-        )
-        lines.append(_judged(text, ratio > ASYNCIO_TARGET, f"{ASYNCIO_TARGET:.1f}x"))
+        target = results.group.target
+        text = f"geometric mean of {len(results.counted)}: {mean:.2f}x"
+        lines.append(_judged(text, target is None or mean >= target, f"{target}x"))
+        lines.append(Text(f"least: {report.ratio(least).median:.2f}x, {least.workload.name}"))
+    lines += _missed(report, results)
+    lines += _by_the_clock(report, results)
+    if results.memory:
+        lines.append(_memory(report, results.memory))
+    lines += [_peer(report, timing) for timing in results.with_peer]
     return lines
 
 
-def _missed(report: Report) -> list[Text]:
+def _missed(report: Report, results: Results) -> list[Text]:
     """In words too, since there may be no colours."""
     names = [
-        f"{timing.name} ({timing.target}x)" for timing in report.timings if not report.meets_target(timing)
+        f"{timing.workload.name} ({timing.workload.target}x)"
+        for timing in results.timings
+        if not report.meets_target(timing)
     ]
     return [Text(f"below their targets: {', '.join(names)}", style=_MISSED)] if names else []
+
+
+def _by_the_clock(report: Report, results: Results) -> list[Text]:
+    """What those that are measured by processor time gain in time: of a server, in requests a second."""
+    ratios = [
+        f"{timing.workload.name} {timing.ratio(report.first, report.second, 'wall').median:.2f}x"
+        for timing in results.timings
+        if timing.workload.measure == "cpu"
+    ]
+    return [Text(f"by the clock: {', '.join(ratios)}")] if ratios else []
+
+
+def _memory(report: Report, memory: Memory) -> Text:
+    ratio = memory.ratio(report.second, report.first).median
+    text = (
+        f"memory of {memory.pending.count:,} {memory.pending.what}: {ratio:.3f} of {report.first}'s "
+        f"({memory.cost(report.second):.0f} of {memory.cost(report.first):.0f} bytes each)"
+    )
+    return _judged(text, ratio <= memory.pending.target, f"at most {memory.pending.target}")
+
+
+def _peer(report: Report, timing: Timing) -> Text:
+    name, peer, over = timing.workload.name, timing.workload.peer, report.over_peer(timing)
+    assert peer is not None
+    if over is None:
+        text = f"{name}: not compared with {peer.what}, which needs {peer.name}: pip install {peer.name}"
+        return Text(text, style=_MISSED)
+    text = f"{name}: {over.median:.2f}x as fast as {peer.what} ({_microseconds(timing.cost(peer.name))} us)"
+    return _judged(text, over.median > PEER_TARGET, f"{PEER_TARGET}x")
 
 
 def _judged(text: str, good: bool, target: str) -> Text:

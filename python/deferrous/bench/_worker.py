@@ -3,10 +3,15 @@
 It is run as a script and not as a module of the package, so that the side of stock Twisted has
 nothing of deferrous in it. Requests come as lines of JSON on standard input, answers go as lines
 of JSON to standard output.
+
+All that answers them is one coroutine. For workloads that need a reactor, it runs in one, as a
+program does. It blocks that reactor while it waits for the next request, so that nothing happens
+there while another side has its turn.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -16,12 +21,18 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from deferrous.bench.workloads import Workload
+    from deferrous.bench.workloads import Group, Run, Workload
+
+    Answer = Callable[[dict[str, Any]], None]
+
+_GROUPS = {"deferreds": "workloads", "reactor": "workloads.reactor"}
+#: Seconds after which a reactor is taken to be stuck, which no request can be.
+_STUCK = 300
 
 
 class WrongSide(Exception):
@@ -31,49 +42,60 @@ class WrongSide(Exception):
 class Worker:
     """Answers requests, each a method of the same name."""
 
-    def __init__(self, side: str) -> None:
-        self._asyncio = side == "asyncio"
+    def __init__(self, side: str, group: str) -> None:
+        self._peer = side if side not in ("stock", "deferrous") else None
         deferrous = _install() if side == "deferrous" else None
         defer = importlib.import_module("twisted.internet.defer")
         _check_side(defer, expect_stock=side != "deferrous")
         # Only now, since they take their names out of Twisted when they are imported.
-        catalogue = importlib.import_module("workloads")
-        self._workloads: dict[str, Workload] = {each.name: each for each in catalogue.WORKLOADS}
-        self._fill: Callable[[list[object]], None] = catalogue.memory.fill
+        self._group: Group = importlib.import_module(_GROUPS[group]).GROUP
+        self._workloads: dict[str, Workload] = {each.name: each for each in self._group.workloads}
+        self.in_reactor = self._group.in_reactor and self._peer is None
         self.versions = {
             "python": platform.python_version(),
             "implementation": platform.python_implementation(),
             "twisted": importlib.import_module("twisted").__version__,
             "deferrous": deferrous,
         }
+        if self.in_reactor:
+            self.versions["reactor"] = _check_reactor(expect_stock=side != "deferrous")
+        if self._peer:
+            self.versions[self._peer] = getattr(importlib.import_module(self._peer), "__version__", None)
 
-    def warm(self, name: str, times: int) -> dict[str, float]:
+    async def warm(self, name: str, times: int) -> dict[str, float]:
         """Run without being timed, from a heap without garbage of another workload."""
         gc.collect()
-        self._run(name)(times)
+        await _end(self._run(name)(times))
         return {}
 
-    def time(self, name: str, times: int) -> dict[str, float]:
+    async def time(self, name: str, times: int) -> dict[str, float]:
         """Seconds that so many times took, by the clock and of the processor."""
         run = self._run(name)
         cpu, wall = time.process_time(), time.perf_counter()
-        run(times)
+        await _end(run(times))
         return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
-    def memory(self, count: int) -> dict[str, float]:
-        """Bytes by which the process grows for each of so many pending Deferreds."""
+    async def memory(self, count: int) -> dict[str, float]:
+        """Bytes by which the process grows for each of so many that wait."""
         # Written to, so that the list itself is in memory before.
         places: list[object] = [count - place for place in range(count)]
         gc.collect()
         before = resident()
-        self._fill(places)
+        await _end(self._group.pending.fill(places))
         return {"bytes": (resident() - before) / count}
 
-    def _run(self, name: str) -> Callable[[int], None]:
+    def _run(self, name: str) -> Run:
         workload = self._workloads[name]
-        run = workload.peer if self._asyncio else workload.run
-        assert run is not None, name
-        return run
+        if self._peer is None:
+            return workload.run
+        assert workload.peer is not None and workload.peer.name == self._peer, name
+        return workload.peer.run
+
+
+async def _end(run: Awaitable[None] | None) -> None:
+    """Wait for the end of a workload that has not ended already."""
+    if run is not None:
+        await run
 
 
 def _install() -> str:
@@ -91,6 +113,16 @@ def _check_side(defer: Any, expect_stock: bool) -> None:
     if stock != expect_stock:
         found = "stock Twisted's" if stock else f"not stock Twisted's ({defer.Deferred!r})"
         raise WrongSide(f"twisted.internet.defer.Deferred is {found}")
+
+
+def _check_reactor(expect_stock: bool) -> str:
+    """Say of which class the reactor is, once it is that of this side."""
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    cls = type(reactor)
+    if cls.__module__.startswith("twisted.") != expect_stock:
+        found = "not stock Twisted's" if expect_stock else "stock Twisted's"
+        raise WrongSide(f"twisted.internet.reactor is {found} ({cls!r})")
+    return cls.__name__
 
 
 def resident() -> int:
@@ -112,7 +144,63 @@ def _own_output() -> TextIO:
     return answers
 
 
-def main(side: str) -> None:
+async def _serve(worker: Worker, answer: Answer) -> None:
+    """Answer requests until there are no more."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        if worker.in_reactor:
+            await _next_turn()
+        try:
+            answer(await getattr(worker, request.pop("do"))(**request))
+        except Exception:
+            answer({"error": traceback.format_exc().strip()})
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _serve_at_once(serving: Coroutine[Any, Any, None]) -> None:
+    """Run what answers requests without a reactor: nothing in it has to wait."""
+    try:
+        serving.send(None)
+    except StopIteration:
+        return
+    raise WrongSide("a workload waits for a reactor, which does not run")
+
+
+def _serve_in_reactor(serving: Coroutine[Any, Any, None]) -> None:
+    """Run what answers requests in the reactor of this side, until there are no more."""
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    defer: Any = importlib.import_module("twisted.internet.defer")
+    _show_errors()
+
+    def begin() -> None:
+        defer.Deferred.fromCoroutine(serving).addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(begin)
+    # An interrupt is the parent's business.
+    reactor.run(installSignalHandlers=False)
+
+
+async def _next_turn() -> None:
+    """Let the reactor end the turn in which the last workload ended, and what that left it to do."""
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    task: Any = importlib.import_module("twisted.internet.task")
+    # Whoever asks waits for an answer, also if a lost call is why there is none.
+    faulthandler.dump_traceback_later(_STUCK, exit=True)
+    await task.deferLater(reactor, 0)
+
+
+def _show_errors() -> None:
+    """Log as a program does: until one begins to, Twisted keeps all that is logged."""
+    logger: Any = importlib.import_module("twisted.logger")
+
+    def show(event: dict[str, Any]) -> None:
+        if event["log_level"] >= logger.LogLevel.error:
+            print(logger.eventAsText(event), file=sys.stderr)
+
+    logger.globalLogBeginner.beginLoggingTo([show], redirectStandardIO=False)
+
+
+def main(side: str, group: str = "deferreds") -> None:
     """Serve one side until the requests end."""
     # An interrupt from the keyboard reaches the parent too, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -123,18 +211,14 @@ def main(side: str) -> None:
         answers.flush()
 
     try:
-        worker = Worker(side)
+        worker = Worker(side, group)
     except Exception as error:  # The parent shows it, whatever it is.
         answer({"error": f"{type(error).__name__}: {error}"})
         return
     answer({"versions": worker.versions})
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer(getattr(worker, request.pop("do"))(**request))
-        except Exception:
-            answer({"error": traceback.format_exc().strip()})
+    serve = _serve_in_reactor if worker.in_reactor else _serve_at_once
+    serve(_serve(worker, answer))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

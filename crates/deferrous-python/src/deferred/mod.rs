@@ -15,8 +15,8 @@ mod protocol;
 pub use attributes::no_attribute;
 pub use awaiting::make as make_awaiter;
 pub use class::{
-    CALL_WITH_KEYWORDS, ONE_ARGUMENT, getset, make as make_class, method, sealed, shorten_name,
-    slot, subclass_spec,
+    CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, getset, make as make_class, method, sealed,
+    shorten_name, slot, subclass_spec,
 };
 pub use default::{make_class as make_defaults, set_defaults};
 pub use making::{initialise, is_original};

@@ -3,7 +3,6 @@
 mod errors;
 mod events;
 mod looping;
-mod poller;
 mod readiness;
 mod remote;
 mod run;
@@ -11,7 +10,6 @@ mod signals;
 mod threads;
 mod time;
 mod timers;
-mod wheel;
 
 use std::{
     cell::{Cell, RefCell},

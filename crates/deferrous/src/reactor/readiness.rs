@@ -12,13 +12,9 @@ use std::{
 
 use slab::Slab;
 
-use super::{
-    Reactor,
-    errors::ReactorGone,
-    poller::{Event, Events},
-    remote::Shared,
-};
+use super::{Reactor, errors::ReactorGone, remote::Shared};
 use crate::{
+    event_loop::{Events, Interest},
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
@@ -35,7 +31,7 @@ type Callback = Box<dyn FnMut()>;
 /// One `add_reader` or `add_writer`.
 struct Registered {
     id: u64,
-    /// Keeps the descriptor open for as long as it is polled; `Poller::add` relies on that.
+    /// Keeps the descriptor open for as long as it is polled.
     source: Rc<dyn AsFd>,
     /// Absent while it is being called.
     callback: Option<Callback>,
@@ -58,12 +54,14 @@ impl Descriptor {
         }
     }
 
-    fn event(&self, key: usize) -> Event {
-        Event {
-            key: key | self.generation << KEY_BITS,
+    /// What the poller is told of it.
+    fn interest(&self, key: usize) -> (usize, Interest) {
+        let interest = Interest {
             readable: self.reader.is_some(),
             writable: self.writer.is_some(),
-        }
+            urgent: self.reader.is_some(),
+        };
+        (key | self.generation << KEY_BITS, interest)
     }
 }
 
@@ -144,12 +142,12 @@ impl Descriptors {
             source: source.clone(),
             callback: Some(Box::new(move || callback(&for_callback))),
         });
-        let event = descriptor.event(key);
-        let poller = &self.shared.poller;
+        let (event_key, interest) = descriptor.interest(key);
+        let poller = self.shared.poller();
         let polled = if known {
-            poller.modify(borrowed_fd, event)
+            poller.modify(borrowed_fd, event_key, interest)
         } else {
-            poller.add(borrowed_fd, event)
+            poller.add(borrowed_fd, event_key, interest)
         };
         if let Err(error) = polled {
             let refused = descriptor.side(direction).take();
@@ -176,7 +174,7 @@ impl Descriptors {
             let descriptor = table.descriptors.get_mut(key)?;
             let registered = descriptor.side(direction).take_if(|side| side.id == id)?;
             let unwatched = descriptor.reader.is_none() && descriptor.writer.is_none();
-            let left = (!unwatched).then(|| descriptor.event(key));
+            let left = (!unwatched).then(|| descriptor.interest(key));
             if unwatched {
                 let fd = descriptor.fd;
                 table.by_fd.remove(&fd);
@@ -186,8 +184,8 @@ impl Descriptors {
         };
         let fd = registered.source.as_fd();
         let told = match left {
-            Some(event) => self.shared.poller.modify(fd, event),
-            None => self.shared.poller.delete(fd),
+            Some((event_key, interest)) => self.shared.poller().modify(fd, event_key, interest),
+            None => self.shared.poller().delete(fd),
         };
         if let Err(error) = told {
             // Somebody closed the descriptor, and with that the system has forgotten it.
@@ -205,10 +203,10 @@ impl Descriptors {
     /// over.
     pub(super) fn dispatch(&self, events: &Events) {
         for event in events.iter() {
-            if event.readable {
+            if event.readable || event.failed {
                 self.call(event.key, Direction::Read);
             }
-            if event.writable {
+            if event.writable || event.failed {
                 self.call(event.key, Direction::Write);
             }
         }

@@ -1,24 +1,19 @@
 //! Reaching a reactor from other threads.
 
 use std::{
-    fmt, io, mem,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    fmt, io,
+    sync::{Arc, mpsc},
     thread::{self, ThreadId},
-    time::Duration,
 };
 
 use super::{
     Reactor,
     errors::{ReactorGone, WouldDeadlock},
-    poller::{Events, Poller},
 };
 use crate::{
     coroutine::{Errand, Home, give_up_errand},
     deferred::{CallbackResult, CancelHandle, cell::Outcome},
+    event_loop::{Inbox, Poller},
     failure::Failure,
 };
 
@@ -42,95 +37,32 @@ pub(super) struct BlockedCall {
 
 /// What the reactor's thread and the others share.
 pub(super) struct Shared {
-    inbox: Mutex<Inbox>,
-    /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so
-    /// that a burst wakes once.
-    asleep: AtomicBool,
-    pub(super) poller: Poller,
+    pub(super) inbox: Inbox<Message>,
     thread: ThreadId,
-}
-
-struct Inbox {
-    messages: Vec<Message>,
-    closed: bool,
 }
 
 impl Shared {
     pub(super) fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Shared {
-            inbox: Mutex::new(Inbox {
-                messages: Vec::new(),
-                closed: false,
-            }),
-            asleep: AtomicBool::new(false),
-            poller: Poller::new()?,
+            inbox: Inbox::new()?,
             thread: thread::current().id(),
         }))
     }
 
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn poller(&self) -> &Poller {
+        self.inbox.poller()
     }
 
     pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
-        {
-            let mut inbox = self.inbox();
-            if inbox.closed {
-                drop(inbox);
-                drop(message);
-                return Err(ReactorGone);
-            }
-            inbox.messages.push(message);
-        }
-        if self.asleep.swap(false, Ordering::SeqCst)
-            && let Err(error) = self.poller.wake()
-        {
-            // The message is in the inbox and is read when something else wakes the reactor.
-            tracing::error!(%error, "cannot wake the reactor");
-        }
-        Ok(())
-    }
-
-    /// Exchanges the messages for an empty vector, whose room the inbox goes on to use.
-    pub(super) fn receive(&self, into: &mut Vec<Message>) {
-        debug_assert!(into.is_empty());
-        mem::swap(&mut self.inbox().messages, into);
-    }
-
-    /// Whether nothing has come since the last [`receive`](Self::receive).
-    pub(super) fn is_empty(&self) -> bool {
-        self.inbox().messages.is_empty()
-    }
-
-    /// Waits for events until `timeout` has passed or a message comes, and not at all if one is
-    /// there.
-    pub(super) fn poll(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let timeout = if timeout == Some(Duration::ZERO) {
-            timeout
-        } else {
-            self.asleep.store(true, Ordering::SeqCst);
-            if self.is_empty() {
-                timeout
-            } else {
-                Some(Duration::ZERO)
-            }
-        };
-        let polled = self.poller.wait(events, timeout);
-        self.asleep.store(false, Ordering::SeqCst);
-        match polled {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
-        }
+        self.inbox.send(message).map_err(|refused| {
+            drop(refused);
+            ReactorGone
+        })
     }
 
     /// Refuses further messages, and drops those left. Who waits for one hears of that.
     pub(super) fn close(&self) {
-        let left = {
-            let mut inbox = self.inbox();
-            inbox.closed = true;
-            mem::take(&mut inbox.messages)
-        };
-        for message in left {
+        for message in self.inbox.close() {
             match message {
                 Message::Errand(errand) => give_up_errand(errand),
                 other => drop(other),
@@ -245,7 +177,7 @@ impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
             .field("thread", &self.0.thread)
-            .field("gone", &self.0.inbox().closed)
+            .field("gone", &self.0.inbox.is_closed())
             .finish()
     }
 }

@@ -13,12 +13,12 @@ use super::{
     Reactor,
     errors::ReactorError,
     events::{Phase, SystemEvent},
-    poller::Events,
     remote::Message,
 };
 use crate::{
     coroutine::run_errand,
     deferred::{Deferred, cell::Outcome, deferred},
+    event_loop::Events,
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
@@ -209,7 +209,7 @@ impl Reactor {
     }
 
     fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
-        self.0.shared.receive(&mut turn.messages);
+        self.0.shared.inbox.receive(&mut turn.messages);
         for message in turn.messages.drain(..) {
             self.handle(message);
         }
@@ -224,7 +224,7 @@ impl Reactor {
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
         self.let_jobs_start(timeout);
-        self.0.shared.poll(&mut turn.events, timeout)?;
+        self.0.shared.inbox.wait(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())
     }
@@ -279,7 +279,7 @@ impl Reactor {
         };
         let busy = self.thread_pool().busy();
         let nothing_else = self.0.timers.len() == 0
-            && self.0.shared.is_empty()
+            && self.0.shared.inbox.is_empty()
             && self.0.replies.borrow().len() <= busy
             && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {

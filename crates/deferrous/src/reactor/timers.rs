@@ -9,16 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::wheel::{Entry, Wheel};
 use crate::{
+    event_loop::{Deadlines, Key},
     failure::Failure,
     inline::Thunk,
     unhandled::{Origin, drop_reporting, report},
 };
-
-/// Deadlines that are no longer wanted are swept out when there are more of them than of others,
-/// and than this.
-const SWEEP: usize = 1024;
 
 /// The delayed calls of one reactor or clock. Clones are the same.
 #[derive(Clone)]
@@ -46,95 +42,13 @@ enum Time {
 }
 
 struct Calls {
-    wheel: Wheel,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    waiting: Deadlines<Thunk<(), ()>>,
     /// The reactor has ended, and makes no more calls.
     closed: bool,
 }
 
-/// The place of a call that was never kept.
-const NOWHERE: (u32, u64) = (u32::MAX, 0);
-
-struct Slot {
-    /// Counts the calls that this slot has held, so that a handle knows its own.
-    generation: u64,
-    /// Counts the deadlines that this slot has had. Sweeping keeps any entry from living through
-    /// all of them.
-    stamp: u32,
-    deadline: u64,
-    call: Option<Thunk<(), ()>>,
-}
-
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-impl Calls {
-    fn live(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    fn insert(&mut self, deadline: u64, call: Thunk<(), ()>) -> (u32, u64) {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                stamp: 0,
-                deadline: 0,
-                call: None,
-            });
-            u32::try_from(self.slots.len() - 1).expect("there are at most 2^32 delayed calls")
-        });
-        let slot = &mut self.slots[index as usize];
-        slot.deadline = deadline;
-        slot.call = Some(call);
-        let (generation, stamp) = (slot.generation, slot.stamp);
-        self.wheel.add(Entry {
-            deadline,
-            index,
-            stamp,
-        });
-        (index, generation)
-    }
-
-    /// Takes a call out. Its entry, if that is still in the wheel, is no longer wanted.
-    fn remove(&mut self, index: u32) -> Option<Thunk<(), ()>> {
-        let slot = &mut self.slots[index as usize];
-        slot.generation += 1;
-        slot.stamp = slot.stamp.wrapping_add(1);
-        self.free.push(index);
-        slot.call.take()
-    }
-
-    fn move_to(&mut self, index: u32, deadline: u64) {
-        let slot = &mut self.slots[index as usize];
-        slot.stamp = slot.stamp.wrapping_add(1);
-        slot.deadline = deadline;
-        let stamp = slot.stamp;
-        self.wheel.add(Entry {
-            deadline,
-            index,
-            stamp,
-        });
-        self.sweep();
-    }
-
-    fn sweep(&mut self) {
-        if self.wheel.len() > 2 * self.live() + SWEEP {
-            let slots = &self.slots;
-            self.wheel
-                .retain(|entry| slots[entry.index as usize].stamp == entry.stamp);
-        }
-    }
-
-    fn pop(&mut self, now: u64) -> Option<Thunk<(), ()>> {
-        loop {
-            let entry = self.wheel.pop(now)?;
-            if self.slots[entry.index as usize].stamp == entry.stamp {
-                return self.remove(entry.index);
-            }
-        }
-    }
 }
 
 impl Timers {
@@ -142,9 +56,7 @@ impl Timers {
         Timers(Rc::new(Inner {
             time,
             calls: RefCell::new(Calls {
-                wheel: Wheel::new(),
-                slots: Vec::new(),
-                free: Vec::new(),
+                waiting: Deadlines::new(),
                 closed: false,
             }),
         }))
@@ -182,30 +94,29 @@ impl Timers {
         let deadline = nanos(self.now().saturating_add(delay));
         let call = Thunk::new(move |(): &mut ()| call());
         let mut call = Some(call);
-        let (index, generation) = {
+        let key = {
             let mut calls = self.0.calls.borrow_mut();
             match call.take_if(|_| !calls.closed) {
-                Some(call) => calls.insert(deadline, call),
-                None => NOWHERE,
+                Some(call) => calls.waiting.insert(deadline, call),
+                None => Key::NOWHERE,
             }
         };
         drop(call);
         DelayedCall {
             timers: self.downgrade(),
-            index,
-            generation,
+            key,
             cancelled: Cell::new(false),
         }
     }
 
     /// How many calls are pending.
     pub(super) fn len(&self) -> usize {
-        self.0.calls.borrow().live()
+        self.0.calls.borrow().waiting.len()
     }
 
     /// How long until a call may be due.
     pub(super) fn next_delay(&self) -> Option<Duration> {
-        let deadline = self.0.calls.borrow().wheel.next_deadline()?;
+        let deadline = self.0.calls.borrow().waiting.next_deadline()?;
         Some(Duration::from_nanos(deadline).saturating_sub(self.now()))
     }
 
@@ -213,7 +124,7 @@ impl Timers {
     pub(super) fn run_due(&self) {
         let now = nanos(self.now());
         loop {
-            let call = self.0.calls.borrow_mut().pop(now);
+            let call = self.0.calls.borrow_mut().waiting.pop(now);
             let Some(call) = call else { return };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call.call(&mut ()))) {
                 report(Origin::ReactorCall, Failure::from_panic(panic));
@@ -226,15 +137,7 @@ impl Timers {
         let calls = {
             let mut calls = self.0.calls.borrow_mut();
             calls.closed = true;
-            calls.wheel.retain(|_| false);
-            let indices = 0..calls.slots.len() as u32;
-            let taken: Vec<_> = indices
-                .filter(|&index| calls.slots[index as usize].call.is_some())
-                .collect();
-            taken
-                .into_iter()
-                .map(|index| calls.remove(index))
-                .collect::<Vec<_>>()
+            calls.waiting.clear()
         };
         for call in calls {
             drop_reporting(Origin::ReactorCall, call);
@@ -291,25 +194,24 @@ impl Error for DelayedCallError {}
 /// ```
 pub struct DelayedCall {
     timers: WeakTimers,
-    index: u32,
-    generation: u64,
+    key: Key,
     cancelled: Cell<bool>,
 }
 
 impl DelayedCall {
-    /// Runs `f` on the calls if this one is pending.
-    fn with_pending<R>(&self, f: impl FnOnce(&mut Calls, u32) -> R) -> Result<R, DelayedCallError> {
-        if let Some(timers) = self.timers.upgrade() {
-            let mut calls = timers.0.calls.borrow_mut();
-            let slot = calls.slots.get(self.index as usize);
-            if slot.is_some_and(|slot| slot.generation == self.generation) {
-                return Ok(f(&mut calls, self.index));
+    /// What `f` makes of the calls, unless it is nothing, as when this one is not pending.
+    fn with_pending<R>(
+        &self,
+        f: impl FnOnce(&mut Deadlines<Thunk<(), ()>>) -> Option<R>,
+    ) -> Result<R, DelayedCallError> {
+        let timers = self.timers.upgrade();
+        let done = timers.and_then(|timers| f(&mut timers.0.calls.borrow_mut().waiting));
+        done.ok_or_else(|| {
+            if self.cancelled.get() {
+                DelayedCallError::AlreadyCancelled
+            } else {
+                DelayedCallError::AlreadyCalled
             }
-        }
-        Err(if self.cancelled.get() {
-            DelayedCallError::AlreadyCancelled
-        } else {
-            DelayedCallError::AlreadyCalled
         })
     }
 
@@ -319,11 +221,7 @@ impl DelayedCall {
     ///
     /// If it was made or cancelled before.
     pub fn cancel(&self) -> Result<(), DelayedCallError> {
-        let call = self.with_pending(|calls, index| {
-            let call = calls.remove(index);
-            calls.sweep();
-            call
-        })?;
+        let call = self.with_pending(|calls| calls.remove(self.key))?;
         self.cancelled.set(true);
         drop(call);
         Ok(())
@@ -340,7 +238,7 @@ impl DelayedCall {
             .upgrade()
             .map_or(Duration::MAX, |timers| timers.now());
         let deadline = nanos(now.saturating_add(delay));
-        self.with_pending(|calls, index| calls.move_to(index, deadline))
+        self.with_pending(|calls| calls.move_to(self.key, deadline).then_some(()))
     }
 
     /// Has the call made `by` later than it would have been; Twisted's `delay`.
@@ -349,15 +247,15 @@ impl DelayedCall {
     ///
     /// If it was made or cancelled before.
     pub fn delay(&self, by: Duration) -> Result<(), DelayedCallError> {
-        self.with_pending(|calls, index| {
-            let deadline = calls.slots[index as usize].deadline;
-            calls.move_to(index, deadline.saturating_add(nanos(by)));
+        self.with_pending(|calls| {
+            let deadline = calls.deadline(self.key)?.saturating_add(nanos(by));
+            calls.move_to(self.key, deadline).then_some(())
         })
     }
 
     /// Whether the call is still to be made; Twisted's `active`.
     pub fn is_active(&self) -> bool {
-        self.with_pending(|_, _| ()).is_ok()
+        self.with_pending(|calls| calls.deadline(self.key)).is_ok()
     }
 
     /// When the call is to be made, as a time of its reactor or clock; Twisted's `getTime`.
@@ -366,7 +264,7 @@ impl DelayedCall {
     ///
     /// If it was made or cancelled before.
     pub fn time(&self) -> Result<Duration, DelayedCallError> {
-        self.with_pending(|calls, index| Duration::from_nanos(calls.slots[index as usize].deadline))
+        self.with_pending(|calls| calls.deadline(self.key).map(Duration::from_nanos))
     }
 }
 

@@ -1,13 +1,10 @@
-"""The workloads of `deferrous bench`, and which of them count.
+"""The workloads of `deferrous bench`: here those of Deferreds, and which of them count.
 
 They know Twisted and nothing of deferrous, so that a process that measures stock Twisted can
 load them without it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from . import (
     asyncio_peer,
@@ -24,36 +21,16 @@ from . import (
     web_request,
 )
 from ._check import WrongResult
+from ._workload import Group, Measure, Peer, Pending, Run, Workload
 
-__all__ = ["WORKLOADS", "Workload", "WrongResult", "memory"]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Something to time. `run(times)` does it so many times, and raises if it comes out wrong."""
-
-    name: str
-    run: Callable[[int], None]
-    #: How many operations one time of `run` is.
-    operations: int = 1
-    #: How many times as fast as stock Twisted it is to be.
-    target: float | None = 2.5
-    #: Whether it is part of the geometric mean.
-    counted: bool = True
-    #: The same work with asyncio.
-    peer: Callable[[int], None] | None = None
-
-    @property
-    def operation(self) -> str:
-        """What one operation is, in a line."""
-        return (self.run.__doc__ or "").strip()
+__all__ = ["GROUP", "Group", "Measure", "Peer", "Pending", "Run", "Workload", "WrongResult"]
 
 
-def _also(name: str, run: Callable[[int], None]) -> Workload:
+def _also(name: str, run: Run) -> Workload:
     return Workload(name, run, target=None, counted=False)
 
 
-WORKLOADS: tuple[Workload, ...] = (
+_WORKLOADS = (
     Workload("construct", construct.construct),
     Workload("fires-at-start", chain.fires_at_start, target=7.0),
     Workload("fires-at-end", chain.fires_at_end, target=7.0),
@@ -69,7 +46,7 @@ WORKLOADS: tuple[Workload, ...] = (
         "coroutine-unfired",
         coroutines.unfired,
         operations=coroutines.AT_ONCE,
-        peer=asyncio_peer.unfired,
+        peer=asyncio_peer.PEER,
     ),
     Workload("coroutine-nested", coroutines.nested),
     Workload("deferred-list", combining.deferred_list),
@@ -83,4 +60,19 @@ WORKLOADS: tuple[Workload, ...] = (
     _also("execute", calling.executing),
     _also("cancel", ending_early.cancel),
     _also("timeout", ending_early.timeout),
+)
+
+GROUP = Group(
+    "deferreds",
+    "Deferreds",
+    _WORKLOADS,
+    Pending(
+        "memory",
+        memory.fill,
+        count=300_000,
+        what="pending Deferreds",
+        one="a Deferred that waits, with two callbacks",
+        target=0.35,
+    ),
+    target=5.0,
 )

@@ -9,6 +9,7 @@ import asyncio
 from itertools import repeat
 
 from ._check import expect
+from ._workload import Peer
 from .coroutines import AT_ONCE, WAITS
 
 
@@ -45,3 +46,6 @@ def unfired(times: int) -> None:
     if not _loops:
         _loops.append(asyncio.new_event_loop())
     _loops[0].run_until_complete(_main(times))
+
+
+PEER = Peer("asyncio", unfired, "asyncio's tasks")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-COUNT = 300_000
-
 
 def _first(value: int) -> int:
     return value + 1

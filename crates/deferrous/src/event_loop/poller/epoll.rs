@@ -1,7 +1,7 @@
 //! Linux: epoll, with an eventfd to be woken by and a timerfd for times finer than milliseconds.
 
 use std::{
-    io,
+    fmt, io,
     os::fd::{BorrowedFd, OwnedFd},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use rustix::{
     },
 };
 
-use super::Event;
+use super::{Event, Interest};
 
 /// How many events are taken at once. Others are still true at the next wait.
 const BATCH: usize = 256;
@@ -23,7 +23,8 @@ const BATCH: usize = 256;
 /// The key of events that are the poller's own business.
 const OWN: u64 = u64::MAX;
 
-pub(in crate::reactor) struct Poller {
+/// What waits for descriptors. Any thread may use it.
+pub struct Poller {
     epoll: OwnedFd,
     /// Edge-triggered, as is the timer, so that neither has to be read: each write or expiry is one
     /// event.
@@ -31,41 +32,49 @@ pub(in crate::reactor) struct Poller {
     timer: OwnedFd,
 }
 
-pub(in crate::reactor) struct Events(Vec<epoll::Event>);
+/// The room for what a wait tells.
+pub struct Events(Vec<epoll::Event>);
 
 impl Events {
-    pub(in crate::reactor) fn new() -> Self {
+    /// Nothing has happened.
+    pub fn new() -> Self {
         Events(Vec::with_capacity(BATCH))
     }
 
-    pub(in crate::reactor) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+    /// What the last wait told.
+    pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.0.iter().filter_map(|event| {
             let (flags, key) = (event.flags, event.data.u64());
-            let failed = flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP);
             let readable = epoll::EventFlags::IN | epoll::EventFlags::PRI;
             (key != OWN).then(|| Event {
                 key: key as usize,
-                readable: failed || flags.intersects(readable),
-                writable: failed || flags.contains(epoll::EventFlags::OUT),
+                readable: flags.intersects(readable),
+                writable: flags.contains(epoll::EventFlags::OUT),
+                failed: flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP),
             })
         })
     }
 }
 
-fn flags(event: Event) -> epoll::EventFlags {
+fn flags(interest: Interest) -> epoll::EventFlags {
     let mut flags = epoll::EventFlags::empty();
-    flags.set(epoll::EventFlags::IN, event.readable);
-    flags.set(epoll::EventFlags::PRI, event.readable);
-    flags.set(epoll::EventFlags::OUT, event.writable);
+    flags.set(epoll::EventFlags::IN, interest.readable);
+    flags.set(epoll::EventFlags::PRI, interest.urgent);
+    flags.set(epoll::EventFlags::OUT, interest.writable);
     flags
 }
 
-fn data(event: Event) -> epoll::EventData {
-    epoll::EventData::new_u64(event.key as u64)
+fn data(key: usize) -> epoll::EventData {
+    epoll::EventData::new_u64(key as u64)
 }
 
 impl Poller {
-    pub(in crate::reactor) fn new() -> io::Result<Self> {
+    /// A poller that waits for nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for it.
+    pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let waker = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let timer = timerfd_create(
@@ -83,24 +92,40 @@ impl Poller {
         })
     }
 
-    pub(in crate::reactor) fn add(&self, fd: BorrowedFd<'_>, event: Event) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, fd, data(event), flags(event))?)
+    /// Has `wait` tell what happens to `fd`, by the number `key`, which is not `usize::MAX`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: that the descriptor is there already, is closed, or is of a kind that
+    /// cannot be polled ([`PermissionDenied`](io::ErrorKind::PermissionDenied)), as regular files.
+    pub fn add(&self, fd: BorrowedFd<'_>, key: usize, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, data(key), flags(interest))?)
     }
 
-    pub(in crate::reactor) fn modify(&self, fd: BorrowedFd<'_>, event: Event) -> io::Result<()> {
-        Ok(epoll::modify(&self.epoll, fd, data(event), flags(event))?)
+    /// Changes what is told of `fd`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, for example that the descriptor was not added, or has been closed.
+    pub fn modify(&self, fd: BorrowedFd<'_>, key: usize, interest: Interest) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, fd, data(key), flags(interest))?)
     }
 
-    pub(in crate::reactor) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+    /// Tells nothing of `fd` any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`modify`](Self::modify).
+    pub fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
     /// Waits until something happens or `timeout` has passed. It may also return for nothing.
-    pub(in crate::reactor) fn wait(
-        &self,
-        events: &mut Events,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says, [`Interrupted`](io::ErrorKind::Interrupted) by a signal included.
+    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         let at_once = timeout == Some(Duration::ZERO);
         if let Some(timeout) = timeout
@@ -129,8 +154,30 @@ impl Poller {
     }
 
     /// Has the wait that is going on, or the next one, return. Any thread may call it.
-    pub(in crate::reactor) fn wake(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// What the system says; none is known.
+    pub fn wake(&self) -> io::Result<()> {
         write(&self.waker, &1_u64.to_ne_bytes())?;
         Ok(())
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Events::new()
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller").finish_non_exhaustive()
     }
 }

@@ -9,6 +9,10 @@
 //!
 //! Entries with the same deadline are always in the same slot and keep the order in which they were
 //! added.
+//!
+//! A time that can be set back, as that of the wall clock, may bring a deadline before the time that
+//! the wheel stands at. It is then turned back to that deadline, which takes as long as adding all
+//! entries anew.
 
 use std::collections::VecDeque;
 
@@ -70,8 +74,28 @@ impl Wheel {
     }
 
     pub(super) fn add(&mut self, entry: Entry) {
+        if entry.deadline < self.at {
+            self.turn_back(entry.deadline);
+        }
         self.len += 1;
         self.place(entry);
+    }
+
+    #[cold]
+    fn turn_back(&mut self, to: u64) {
+        // Those that have left the wheel were there before others of the same deadline.
+        let mut entries: Vec<Entry> = self.due.drain(..).collect();
+        for level in &mut self.levels {
+            level.occupied = 0;
+            for slot in &mut level.slots {
+                slot.earliest = u64::MAX;
+                entries.append(&mut slot.entries);
+            }
+        }
+        self.at = to;
+        for entry in entries {
+            self.place(entry);
+        }
     }
 
     #[inline]
@@ -176,11 +200,14 @@ mod tests {
     proptest! {
         #[test]
         fn entries_come_out_in_order_of_deadline_then_of_adding(
-            steps in vec((vec((any::<u64>(), 0_u32..64), 0..20), any::<u64>(), 0_u32..64), 1..30)
+            steps in vec(
+                (vec((any::<u64>(), 0_u32..64), 0..20), any::<u64>(), 0_u32..64, any::<u64>()),
+                1..30,
+            )
         ) {
             let (mut wheel, mut sorted) = (Wheel::new(), Sorted::default());
             let (mut now, mut index) = (0_u64, 0);
-            for (delays, pass, pass_shift) in steps {
+            for (delays, pass, pass_shift, back) in steps {
                 for (delay, shift) in delays {
                     let deadline = now.saturating_add(delay >> shift);
                     let entry = Entry { deadline, index, stamp: 0 };
@@ -200,6 +227,9 @@ mod tests {
                 wheel.retain(|entry| entry.index % 3 != 0);
                 sorted.0.retain(|entry| entry.index % 3 != 0);
                 prop_assert_eq!(wheel.len(), sorted.0.len());
+                if back % 4 == 0 {
+                    now -= now.min(back);
+                }
             }
         }
     }

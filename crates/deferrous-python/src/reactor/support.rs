@@ -1,0 +1,96 @@
+//! What the reactor uses of Twisted, found when the first event loop is made: importing it earlier would
+//! import Twisted's reactors before anybody wants one.
+
+use std::sync::OnceLock;
+
+use crate::{
+    failure::handling,
+    python::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
+    twisted::import,
+};
+
+/// The objects of Twisted.
+pub struct Support {
+    /// The dict of `twisted.internet.base`.
+    pub base: Obj,
+    pub log: Obj,
+    /// What `reactor.seconds` is unless somebody replaces it.
+    pub system_time: Obj,
+    pub already_called: Obj,
+    pub already_cancelled: Obj,
+    pub connection_done: Obj,
+    pub connection_lost: Obj,
+    pub no_descriptor: Obj,
+    pub describe: Obj,
+    pub format_creator: Obj,
+    report: [Obj; 4],
+}
+
+/// Where an exception came up that nobody catches.
+#[derive(Clone, Copy)]
+pub enum Occasion {
+    MainLoop = 0,
+    ThreadCall = 1,
+    TimedCall = 2,
+    /// `log.err()`, as for jobs in threads and descriptors.
+    Elsewhere = 3,
+}
+
+static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
+
+/// Twisted's objects.
+///
+/// # Panics
+///
+/// If no event loop has been made.
+#[inline(always)]
+pub fn support() -> &'static Support {
+    match SUPPORT.get() {
+        Some(support) => &support.0,
+        None => panic!("the reactor is used before there is one"),
+    }
+}
+
+/// Imports what is used.
+pub fn load() -> Maybe<()> {
+    if SUPPORT.get().is_some() {
+        return Ok(());
+    }
+    let base = import("twisted.internet.base")?;
+    let error = import("twisted.internet.error")?;
+    let main = import("twisted.internet.main")?;
+    let reporting = import("deferrous._reporting")?;
+    let support = Support {
+        system_time: import("twisted.python.runtime")?.get("seconds")?,
+        already_called: error.get("AlreadyCalled")?,
+        already_cancelled: error.get("AlreadyCancelled")?,
+        connection_done: main.get("CONNECTION_DONE")?,
+        connection_lost: main.get("CONNECTION_LOST")?,
+        no_descriptor: import("twisted.internet.posixbase")?.get("_NO_FILEDESC")?,
+        log: import("twisted.python.log")?,
+        describe: reporting.get("describe")?,
+        format_creator: reporting.get("format_creator")?,
+        report: [
+            reporting.get("main_loop")?,
+            reporting.get("thread_call")?,
+            reporting.get("timed_call")?,
+            reporting.get("elsewhere")?,
+        ],
+        base: base.get("__dict__")?,
+    };
+    let _ = SUPPORT.set(Attached(support));
+    Ok(())
+}
+
+/// Logs the exception that was raised, as Twisted does on this occasion. `about` goes to the function
+/// that does it.
+#[cold]
+pub fn report(raised: Raised, occasion: Occasion, about: Option<&Obj>) {
+    let exception = take_raised(raised);
+    let function = &support().report[occasion as usize];
+    let about = about.map(Obj::as_ptr);
+    let arguments = about.as_slice();
+    if let Err(raised) = handling(&exception, || function.call(arguments)) {
+        write_unraisable(raised, function.as_ptr());
+    }
+}

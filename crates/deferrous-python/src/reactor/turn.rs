@@ -1,0 +1,155 @@
+//! The loop: one turn after the other, from the start of the reactor to its end.
+
+use std::{
+    cell::Cell,
+    ptr,
+    time::{Duration, Instant},
+};
+
+use deferrous::event_loop::Events;
+use pyo3::ffi;
+
+use super::{
+    descriptors,
+    event_loop::Loop,
+    messages,
+    support::{Occasion, report},
+    time,
+};
+use crate::{
+    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    twisted::{names, none},
+};
+
+/// How long a reactor that always has work may keep others from running, as CPython's threads may.
+const SWITCH: Duration = Duration::from_millis(5);
+
+thread_local! {
+    /// When this thread last let others run.
+    static LET_GO: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// `runUntilCurrent()`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn run_until_current(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let reactor = Obj::borrowed(raw);
+        let event_loop = Loop::of(&reactor)?;
+        messages::handle_all(&event_loop)?;
+        time::run_due(&reactor, &event_loop)?;
+        let names = names();
+        if reactor.getattr(&names.just_stopped)?.is_true()? {
+            reactor.setattr(&names.just_stopped, &Obj::bool(false))?;
+            let shutdown = Obj::name("shutdown")?;
+            reactor.call_method(
+                &names.fire_system_event,
+                [ptr::null_mut(), shutdown.as_ptr()],
+            )?;
+        }
+        Ok(Obj::none())
+    })
+}
+
+const DO_ITERATION: Signature<1> = Signature {
+    function: "doIteration",
+    names: ["delay"],
+    required: 1,
+};
+
+/// `doIteration(delay)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn do_iteration(
+    raw: Raw,
+    arguments: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let [delay] = DO_ITERATION.bind(arguments, count, names)?;
+        let reactor = Obj::borrowed(raw);
+        let event_loop = Loop::of(&reactor)?;
+        let delay = if ptr::eq(delay, none()) {
+            None
+        } else {
+            // A negative time is for ever, as for the system.
+            Duration::try_from_secs_f64(time::number(delay)?).ok()
+        };
+        let mut events = event_loop
+            .with(|parts| parts.events.take())?
+            .unwrap_or_default();
+        let waited = wait(&event_loop, &mut events, delay);
+        let handled = waited.and_then(|()| descriptors::dispatch(&reactor, &event_loop, &events));
+        event_loop.with(|parts| parts.events = Some(events))?;
+        handled.map(|()| Obj::none())
+    })
+}
+
+/// Waits for events, and lets the handlers of signals run that have come meanwhile.
+///
+/// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
+/// giving it away and asking for it again would cost more than the work.
+fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
+    let (inbox, ready) =
+        event_loop.with(|parts| (parts.inbox.clone(), parts.descriptors.some_always_ready()))?;
+    let delay = if ready || !inbox.is_empty() {
+        Some(Duration::ZERO)
+    } else {
+        delay
+    };
+    let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
+        inbox.wait(events, delay)
+    } else {
+        let waited = detached(|| inbox.wait(events, delay));
+        LET_GO.set(Some(Instant::now()));
+        waited
+    };
+    // SAFETY: the thread is attached.
+    if unsafe { ffi::PyErr_CheckSignals() } < 0 {
+        return Err(Raised);
+    }
+    waited.map_err(|error| descriptors::raise_io(&error))
+}
+
+fn is_time_to_let_go() -> bool {
+    match LET_GO.get() {
+        Some(then) => then.elapsed() >= SWITCH,
+        None => true,
+    }
+}
+
+/// `_turnUntilStopped()`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn until_stopped(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let reactor = Obj::borrowed(raw);
+        while reactor.getattr(&names().started)?.is_true()? {
+            if let Err(raised) = turn(&reactor) {
+                report(raised, Occasion::MainLoop, None);
+            }
+        }
+        Ok(Obj::none())
+    })
+}
+
+/// One turn. Each of its parts is a method, which a reactor's class may replace.
+fn turn(reactor: &Obj) -> Maybe<()> {
+    let names = names();
+    reactor.call_method(&names.run_until_current, [ptr::null_mut()])?;
+    let timeout = reactor.call_method(&names.timeout, [ptr::null_mut()])?;
+    let running = reactor.getattr(&names.running)?;
+    let delay = if running.is_true()? { timeout } else { running };
+    reactor.call_method(&names.do_iteration, [ptr::null_mut(), delay.as_ptr()])?;
+    Ok(())
+}

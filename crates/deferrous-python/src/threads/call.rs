@@ -1,0 +1,50 @@
+//! A job as a function without arguments, for teams of another kind.
+
+use super::job::Job;
+use crate::{
+    deferred::{NO_ARGUMENTS, method, sealed},
+    python::{Held, Holder, Maybe, Obj, Raw, enter},
+};
+
+/// The job, until it is done.
+struct Once(Option<Job>);
+
+impl Held for Once {
+    fn each(&self, see: &mut dyn FnMut(&Obj)) {
+        if let Some(job) = &self.0 {
+            job.each(see);
+        }
+    }
+}
+
+static JOBS: Holder<Once> = Holder::new();
+
+/// Makes the class.
+pub fn make_class() -> Maybe<()> {
+    let methods = vec![method(
+        c"run",
+        NO_ARGUMENTS(run),
+        c"run($self, /)\n--\n\nDo the job, once.",
+    )];
+    JOBS.make_class(
+        c"deferrous._core.Job",
+        c"Something for a worker to do.",
+        sealed(methods),
+    )?;
+    Ok(())
+}
+
+/// A function that does the job.
+pub fn of(job: Job) -> Maybe {
+    JOBS.make(Once(Some(job)))?.get("run")
+}
+
+unsafe extern "C" fn run(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a job.
+    enter(|| unsafe {
+        if let Some(job) = JOBS.with(&Obj::borrowed(raw), |once| once.0.take())? {
+            job.run();
+        }
+        Ok(Obj::none())
+    })
+}

@@ -1,0 +1,217 @@
+//! What workers do, and how it is asked for: `callInThread` and `callInThreadWithCallback`.
+
+use std::sync::Arc;
+
+use deferrous::event_loop::Inbox;
+use pyo3::ffi;
+
+use super::{
+    support::{Support, support},
+    team::queue,
+};
+use crate::{
+    deferred::Deferred,
+    failure,
+    python::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, guarded},
+    reactor::{self, Message},
+    twisted::{names, none},
+};
+
+/// Something for a worker to do.
+pub enum Job {
+    /// A call without arguments, which logs its errors.
+    Call(Obj),
+    /// A call in the context of whoever asked for it.
+    InContext {
+        context: Obj,
+        task: Task,
+        result: Recipient,
+    },
+}
+
+/// Who is told of the result of a job.
+pub enum Recipient {
+    /// Nobody: errors are logged.
+    Nobody,
+    /// A function that is called with whether it succeeded, and the result or the failure.
+    Function(Obj),
+    /// A Deferred of the reactor's thread.
+    Deferred(Deferred, Arc<Inbox<Attached<Message>>>),
+}
+
+impl Job {
+    /// Shows every object that it refers to.
+    pub fn each(&self, see: &mut dyn FnMut(&Obj)) {
+        match self {
+            Job::Call(function) => see(function),
+            Job::InContext {
+                context,
+                task,
+                result,
+            } => {
+                see(context);
+                task.each(see);
+                match result {
+                    Recipient::Nobody => {}
+                    Recipient::Function(function) => see(function),
+                    Recipient::Deferred(deferred, _) => see(deferred.object()),
+                }
+            }
+        }
+    }
+
+    /// Does it, on this thread.
+    pub fn run(self) {
+        let done = guarded(|| {
+            let support = support()?;
+            match self {
+                Job::Call(function) => function.call(&[]).map(drop),
+                Job::InContext {
+                    context,
+                    task,
+                    result,
+                } => {
+                    let outcome = guarded(|| support.in_context(&context, || task.call()));
+                    drop((context, task));
+                    result.tell(outcome, support)
+                }
+            }
+        });
+        if let (Err(raised), Ok(support)) = (done, support()) {
+            support.log_raised(raised);
+        }
+    }
+}
+
+impl Recipient {
+    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<()> {
+        let outcome = outcome.map_err(failure::from_raised_here);
+        match (self, outcome) {
+            (Recipient::Nobody, Ok(_)) => Ok(()),
+            (Recipient::Nobody, Err(failure)) => support.log_error(Some(&failure)),
+            (Recipient::Function(function), outcome) => {
+                let success = Obj::bool(outcome.is_ok());
+                let (Ok(result) | Err(result)) = outcome;
+                function.call(&[success.as_ptr(), result.as_ptr()])?;
+                Ok(())
+            }
+            (Recipient::Deferred(deferred, inbox), Ok(result)) => {
+                reactor::send(&inbox, Message::Callback(deferred, result));
+                Ok(())
+            }
+            (Recipient::Deferred(deferred, inbox), Err(failure)) => {
+                reactor::send(&inbox, Message::Errback(deferred, failure));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Asks a pool for a job. A pool that was stopped drops it, as Twisted's does.
+pub fn submit(pool: &Obj, task: Task, result: Recipient) -> Maybe<()> {
+    if pool.getattr(&names().joined)?.is_true()? {
+        return Ok(());
+    }
+    let context = support()?.context()?;
+    let job = Job::InContext {
+        context,
+        task,
+        result,
+    };
+    let team = pool.getattr(&names().team)?;
+    if super::team::TEAMS.is_one(&team) {
+        return queue(&team, job);
+    }
+    do_elsewhere(&team, job)
+}
+
+/// Hands a job to a team of another kind, which takes calls without arguments.
+#[cold]
+fn do_elsewhere(team: &Obj, job: Job) -> Maybe<()> {
+    let call = super::call::of(job)?;
+    team.get("do")?.call(&[call.as_ptr()])?;
+    Ok(())
+}
+
+/// `callInThread(func, *args, **kw)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn call_in_thread(
+    raw: Raw,
+    arguments: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let pool = Obj::borrowed(raw);
+        let ([_], task) = bind_leading("callInThread", ["func"], arguments, count, names)?;
+        if !has_own_method(&pool)? {
+            return call_by_method(&pool, &task);
+        }
+        submit(&pool, task, Recipient::Nobody)?;
+        Ok(Obj::none())
+    })
+}
+
+/// Whether the pool's `callInThreadWithCallback` is the one here: a subclass may replace it.
+pub fn has_own_method(pool: &Obj) -> Maybe<bool> {
+    // SAFETY: the class is alive.
+    let class = unsafe { Obj::borrowed(pool.class().cast()) };
+    let found = class.getattr(&names().call_in_thread_with_callback);
+    match found {
+        Ok(found) => Ok(support()?.call_in_thread_with_callback.is(found.as_ptr())),
+        Err(Raised) => {
+            // SAFETY: the thread is attached.
+            unsafe { ffi::PyErr_Clear() };
+            Ok(false)
+        }
+    }
+}
+
+/// `self.callInThreadWithCallback(None, func, *args, **kw)`.
+fn call_by_method(pool: &Obj, task: &Task) -> Maybe {
+    let method = pool.getattr(&names().call_in_thread_with_callback)?;
+    let arguments = Obj::tuple([Obj::none(), task.function.clone()])?;
+    // SAFETY: both are tuples and alive.
+    let all = unsafe {
+        Obj::owned(ffi::PySequence_Concat(
+            arguments.as_ptr(),
+            task.arguments.as_ptr(),
+        ))
+    }?;
+    crate::python::call(&method, &all, task.keywords.as_ref())
+}
+
+/// `callInThreadWithCallback(onResult, func, *args, **kw)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn call_in_thread_with_callback(
+    raw: Raw,
+    arguments: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let pool = Obj::borrowed(raw);
+        let ([on_result, _], task) = bind_leading(
+            "callInThreadWithCallback",
+            ["onResult", "func"],
+            arguments,
+            count,
+            names,
+        )?;
+        let result = if on_result.is(none()) {
+            Recipient::Nobody
+        } else {
+            Recipient::Function(on_result)
+        };
+        submit(&pool, task, result)?;
+        Ok(Obj::none())
+    })
+}

@@ -1,0 +1,261 @@
+//! A team of workers: what `twisted._threads.pool` makes.
+
+use std::{ptr, sync::Arc};
+
+use deferrous::event_loop::{Next, Team};
+use pyo3::ffi;
+
+use super::{job::Job, support::support};
+use crate::{
+    deferred::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed},
+    python::{Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    twisted::none,
+};
+
+type Count = ffi::Py_ssize_t;
+
+/// What a team holds.
+pub struct Crew {
+    team: Arc<Team<Attached<Job>>>,
+    /// Says how many workers there may be.
+    current_limit: Obj,
+    /// Makes a thread.
+    thread_factory: Obj,
+}
+
+impl Held for Crew {
+    fn each(&self, see: &mut dyn FnMut(&Obj)) {
+        // Jobs that wait are in a queue that other threads take from; what they refer to stays for as
+        // long as they do.
+        see(&self.current_limit);
+        see(&self.thread_factory);
+    }
+}
+
+pub static TEAMS: Holder<Crew> = Holder::new();
+
+/// Makes the class.
+pub fn make_class() -> Maybe {
+    let methods = vec![
+        method(c"do", ONE_ARGUMENT(perform), c"do($self, task, /)\n--\n\nCall task in a worker."),
+        method(c"grow", ONE_ARGUMENT(grow), c"grow($self, n, /)\n--\n\nStart up to n more workers."),
+        method(c"shrink", CALL_WITH_KEYWORDS(shrink), c"shrink($self, n=None)\n--\n\nHave n workers end when they have nothing to do; all of them for None."),
+        method(c"quit", NO_ARGUMENTS(quit), c"quit($self, /)\n--\n\nTake no more tasks, and end all workers when those that wait are done."),
+        method(c"statistics", NO_ARGUMENTS(statistics), c"statistics($self, /)\n--\n\nHow many workers are idle and busy, and how many tasks wait for one."),
+        method(c"_work", NO_ARGUMENTS(work), c"_work($self, /)\n--\n\nWhat the thread of a worker does."),
+    ];
+    TEAMS.make_class(
+        c"deferrous._core.Team",
+        c"Jobs, and the threads that take them.",
+        sealed(methods),
+    )
+}
+
+const NEW: Signature<2> = Signature {
+    function: "team",
+    names: ["currentLimit", "threadFactory"],
+    required: 2,
+};
+
+/// `team(currentLimit, threadFactory)`.
+///
+/// # Safety
+///
+/// Called by the interpreter.
+pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let [current_limit, thread_factory] = NEW.bind(arguments, count, names)?;
+        support()?;
+        TEAMS.make(Crew {
+            team: Arc::new(Team::new()),
+            current_limit: Obj::borrowed(current_limit),
+            thread_factory: Obj::borrowed(thread_factory),
+        })
+    })
+}
+
+fn team_of(team: &Obj) -> Maybe<Arc<Team<Attached<Job>>>> {
+    TEAMS.with(team, |crew| crew.team.clone())
+}
+
+#[cold]
+fn already_quit() -> Raised {
+    if let Ok(support) = support() {
+        // SAFETY: the class is alive.
+        unsafe { ffi::PyErr_SetNone(support.already_quit.as_ptr()) };
+    }
+    Raised
+}
+
+/// Queues a job, and starts a worker for it if none is free and there may be one more.
+pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
+    match team_of(team)?.push(Attached(job)) {
+        Ok(false) => Ok(()),
+        Ok(true) => start_workers(team, 1),
+        Err(refused) => {
+            drop(refused);
+            Err(already_quit())
+        }
+    }
+}
+
+/// Starts up to `count` workers.
+fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
+    let (crew, limit, factory) = TEAMS.with(team, |crew| {
+        (
+            crew.team.clone(),
+            crew.current_limit.clone(),
+            crew.thread_factory.clone(),
+        )
+    })?;
+    for _ in 0..count {
+        let limit = limit.call(&[])?;
+        // SAFETY: the object is alive.
+        let limit = unsafe { ffi::PyNumber_AsSsize_t(limit.as_ptr(), ptr::null_mut()) };
+        // SAFETY: the thread is attached.
+        if limit == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
+            return Err(Raised);
+        }
+        if !crew.hire(usize::try_from(limit).unwrap_or(0)) {
+            break;
+        }
+        start_worker(team, &crew, &factory)?;
+    }
+    Ok(())
+}
+
+/// `threadFactory(target=team._work).start()`, for a worker who has been given a place.
+fn start_worker(team: &Obj, crew: &Team<Attached<Job>>, factory: &Obj) -> Maybe<()> {
+    let thread = match make_thread(team, factory) {
+        Ok(thread) => thread,
+        Err(raised) => {
+            crew.dismiss();
+            return Err(raised);
+        }
+    };
+    crew.engage();
+    match thread.get("start").and_then(|start| start.call(&[])) {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            crew.retire();
+            Err(raised)
+        }
+    }
+}
+
+/// `threadFactory(target=team._work)`.
+fn make_thread(team: &Obj, factory: &Obj) -> Maybe {
+    let target = team.get("_work")?;
+    let keywords = Obj::tuple([Obj::name("target")?])?;
+    let arguments = [target.as_ptr()];
+    // SAFETY: the callable, the value and the name are alive during the call.
+    unsafe {
+        Obj::owned(ffi::PyObject_Vectorcall(
+            factory.as_ptr(),
+            arguments.as_ptr(),
+            0,
+            keywords.as_ptr(),
+        ))
+    }
+}
+
+unsafe extern "C" fn perform(raw: Raw, task: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team and an object.
+    enter(|| unsafe {
+        queue(&Obj::borrowed(raw), Job::Call(Obj::borrowed(task)))?;
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn grow(raw: Raw, count: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team and an object.
+    enter(|| unsafe {
+        let team = Obj::borrowed(raw);
+        let count = ffi::PyNumber_AsSsize_t(count, ffi::PyExc_OverflowError);
+        if count == -1 && !ffi::PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        if team_of(&team)?.is_quitting() {
+            return Err(already_quit());
+        }
+        start_workers(&team, usize::try_from(count).unwrap_or(0))?;
+        Ok(Obj::none())
+    })
+}
+
+const SHRINK: Signature<1> = Signature {
+    function: "Team.shrink",
+    names: ["n"],
+    required: 0,
+};
+
+unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team.
+    enter(|| unsafe {
+        let [given] = SHRINK.bind(arguments, count, names)?;
+        let team = team_of(&Obj::borrowed(raw))?;
+        if team.is_quitting() {
+            return Err(already_quit());
+        }
+        let count = if given.is_null() || ptr::eq(given, none()) {
+            let statistics = team.statistics();
+            statistics.idle + statistics.busy
+        } else {
+            let count = ffi::PyNumber_AsSsize_t(given, ffi::PyExc_OverflowError);
+            if count == -1 && !ffi::PyErr_Occurred().is_null() {
+                return Err(Raised);
+            }
+            usize::try_from(count).unwrap_or(0)
+        };
+        team.shrink(count);
+        Ok(Obj::none())
+    })
+}
+
+unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team.
+    enter(|| unsafe {
+        if team_of(&Obj::borrowed(raw))?.quit() {
+            Ok(Obj::none())
+        } else {
+            Err(already_quit())
+        }
+    })
+}
+
+unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team.
+    enter(|| unsafe {
+        let found = team_of(&Obj::borrowed(raw))?.statistics();
+        let number = |count: usize| Obj::int(count.cast_signed());
+        let (idle, busy) = (number(found.idle)?, number(found.busy)?);
+        let backlog = number(found.backlog)?;
+        support()?
+            .statistics
+            .call(&[idle.as_ptr(), busy.as_ptr(), backlog.as_ptr()])
+    })
+}
+
+/// A worker's life. It waits without the interpreter, and looks for the next job with it: what one job
+/// after the other needs is then handed over once.
+unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a team.
+    enter(|| unsafe {
+        let team = team_of(&Obj::borrowed(raw))?;
+        let mut next = team.first();
+        loop {
+            next = match next {
+                Next::Job(Attached(job)) => {
+                    job.run();
+                    team.next()
+                }
+                Next::Wait => {
+                    detached(|| team.wait());
+                    team.first()
+                }
+                Next::Leave => return Ok(Obj::none()),
+            };
+        }
+    })
+}

@@ -1,0 +1,119 @@
+//! Everywhere: the crate `polling`.
+
+use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
+
+use polling::PollMode;
+
+use super::{Event, Interest};
+
+/// What waits for descriptors. Any thread may use it.
+pub struct Poller(polling::Poller);
+
+/// The room for what a wait tells.
+pub struct Events(polling::Events);
+
+impl Events {
+    /// Nothing has happened.
+    pub fn new() -> Self {
+        Events(polling::Events::new())
+    }
+
+    /// What the last wait told.
+    pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        self.0.iter().map(|event| Event {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+            // On some systems a failure is only told as being readable and writable.
+            failed: event.is_interrupt() || event.is_err().unwrap_or(false),
+        })
+    }
+}
+
+fn event(key: usize, interest: Interest) -> polling::Event {
+    let mut event = polling::Event::new(key, interest.readable, interest.writable);
+    event.set_priority(interest.urgent);
+    event
+}
+
+impl Poller {
+    /// A poller that waits for nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for it.
+    pub fn new() -> io::Result<Self> {
+        polling::Poller::new().map(Poller)
+    }
+
+    /// Has `wait` tell what happens to `fd`, by the number `key`, which is not `usize::MAX`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: that the descriptor is there already, is closed, or is of a kind that
+    /// cannot be polled ([`PermissionDenied`](io::ErrorKind::PermissionDenied)), as regular files.
+    pub fn add(&self, fd: BorrowedFd<'_>, key: usize, interest: Interest) -> io::Result<()> {
+        // SAFETY: a descriptor that is closed before it is deleted here has the system forget it, or
+        // tell of it by a key that nobody knows any more: no memory is behind a key.
+        unsafe {
+            self.0
+                .add_with_mode(&fd, event(key, interest), PollMode::Level)
+        }
+    }
+
+    /// Changes what is told of `fd`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, for example that the descriptor was not added, or has been closed.
+    pub fn modify(&self, fd: BorrowedFd<'_>, key: usize, interest: Interest) -> io::Result<()> {
+        self.0
+            .modify_with_mode(fd, event(key, interest), PollMode::Level)
+    }
+
+    /// Tells nothing of `fd` any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`modify`](Self::modify).
+    pub fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.0.delete(fd)
+    }
+
+    /// Waits until something happens or `timeout` has passed. It may also return for nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, [`Interrupted`](io::ErrorKind::Interrupted) by a signal included.
+    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        events.0.clear();
+        self.0.wait(&mut events.0, timeout).map(drop)
+    }
+
+    /// Has the wait that is going on, or the next one, return. Any thread may call it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; none is known.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.notify()
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Events::new()
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller").finish_non_exhaustive()
+    }
+}

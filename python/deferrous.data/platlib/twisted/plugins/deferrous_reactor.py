@@ -1,0 +1,5 @@
+"""The plugin by which `--reactor=deferrous` of twistd and trial finds the reactor."""
+
+from twisted.application.reactors import Reactor
+
+deferrous = Reactor("deferrous", "deferrous.reactor", "deferrous: an event loop in Rust.")

@@ -1,0 +1,74 @@
+"""The thread pool as a class of Python, which programs subclass and tests take apart.
+
+What is done for each job is in Rust: the queue, the workers' waiting, the way back to the reactor. What is
+done once in a while (names, sizes, statistics) is inherited from Twisted's class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.threadpool import ThreadPool as _Stock
+
+from deferrous import _core
+
+_T = TypeVar("_T")
+
+callInThreadWithCallback = _core.pool_methods["callInThreadWithCallback"]
+callFromThread = _core.reactor_methods["callFromThread"]
+
+
+class ThreadPool(_Stock):
+    """A pool of threads, as Twisted's `ThreadPool`; its workers are threads of `threading`.
+
+    A job is handed to a worker, and its result back, without waking anybody twice. All that Twisted's class
+    has is there, by the same names.
+
+        >>> from deferrous.threads import ThreadPool
+        >>> pool = ThreadPool(minthreads=0, maxthreads=2, name="example")
+        >>> pool.start()
+        >>> pool.callInThread(print, "in a thread")
+        >>> pool.stop()
+        in a thread
+
+    Args:
+        minthreads: the least number of threads while it runs.
+        maxthreads: the greatest.
+        name: what the names of the threads begin with.
+
+    `start`, `stop` and `callInThread` may be called from any thread, but from one at a time.
+    """
+
+    callInThread = _core.pool_methods["callInThread"]
+    callInThreadWithCallback = callInThreadWithCallback
+
+    @staticmethod
+    def _pool(  # type: ignore[override]
+        currentLimit: Callable[[], int], threadFactory: Callable[..., Any]
+    ) -> _core.Team:
+        """Make the workers. Twisted's class calls it, and lets tests replace it."""
+        return _core.team(currentLimit, threadFactory)
+
+
+ThreadPool.__module__ = _Stock.__module__
+
+
+def defer_otherwise(
+    reactor: IReactorFromThreads,
+    threadpool: Any,
+    function: Callable[..., _T],
+    /,
+    *args: object,
+    **kwargs: object,
+) -> Deferred[_T]:
+    """Do what `deferToThreadPool` does, with a reactor or a pool that is not of this package."""
+    deferred: Deferred[_T] = Deferred()
+
+    def fire(success: bool, result: Any) -> None:
+        reactor.callFromThread(deferred.callback if success else deferred.errback, result)
+
+    threadpool.callInThreadWithCallback(fire, function, *args, **kwargs)
+    return deferred

@@ -1,0 +1,53 @@
+"""Logging what goes wrong in the reactor, with Twisted's own words.
+
+It is Python because it only calls Twisted's loggers, on the rare occasion. Each function is called while the
+exception that it is about is being handled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from traceback import format_stack
+
+from twisted.internet import base
+from twisted.python import log
+
+
+def main_loop() -> None:
+    """Log an error of the reactor itself."""
+    base._topHandler.__exit__(*sys.exc_info())
+
+
+def thread_call() -> None:
+    """Log an error of what `callFromThread` was given."""
+    base._threadCallHandler.__exit__(*sys.exc_info())
+
+
+def timed_call(creator: Sequence[str] | None = None) -> None:
+    """Log an error of a delayed call.
+
+    Args:
+        creator: the stack of whoever set it, if that was noted.
+    """
+    if not creator:
+        base._DEFAULT_DELAYED_CALL_LOGGING_HANDLER.__exit__(*sys.exc_info())
+        return
+    stack = "".join(creator).rstrip().replace("\n", "\n C:")
+    previous = f"\n C: from a DelayedCall created here:\n C:{stack}\n"
+    handler = base._log.failuresHandled("while handling timed call {previous()}", previous=lambda: previous)
+    handler.__exit__(*sys.exc_info())
+
+
+def elsewhere() -> None:
+    """Log an error of a selectable."""
+    log.err()  # type: ignore[no-untyped-call]
+
+
+def format_creator() -> list[str]:
+    """Return the stack of whoever sets a delayed call."""
+    return format_stack()[:-1]
+
+
+#: What a delayed call looks like.
+describe = base.DelayedCall.__repr__

@@ -1,0 +1,33 @@
+"""What `to_threads.one` does, with asyncio on uvloop, whose loop is written in C."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .._check import expect
+from .._workload import Peer
+from .to_threads import work
+
+
+async def _one_by_one(times: int) -> int:
+    loop = asyncio.get_running_loop()
+    value = 0
+    for _ in range(times):
+        value = await loop.run_in_executor(None, work, value)
+    return value
+
+
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def one(times: int) -> None:
+    """a function by run_in_executor, one at a time"""
+    if not _loops:
+        # Only where it is measured, since users of the command need not have it.
+        import uvloop
+
+        _loops.append(uvloop.new_event_loop())
+    expect(_loops[0].run_until_complete(_one_by_one(times)), times)
+
+
+PEER = Peer("uvloop", one, "run_in_executor on uvloop")

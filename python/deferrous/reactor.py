@@ -1,0 +1,129 @@
+"""The reactor: Twisted's transports and protocols on an event loop in Rust.
+
+`deferrous.install()` installs it, and so do `install()` of this module, `twistd --reactor=deferrous` and
+`trial --reactor=deferrous`.
+
+The class is Python because its bases are: Twisted's transports, name resolution, processes and signals work
+on it as they are. What is done in each turn of the loop is in Rust.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted import internet
+from twisted.internet.base import _log
+from twisted.internet.error import ReactorAlreadyInstalledError
+from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
+from twisted.internet.main import installReactor
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.python.reflect import qual
+from zope.interface import classImplements, implementer  # type: ignore[import-untyped]
+
+from deferrous import _core
+from deferrous._core import reactor_methods
+from deferrous._pools import ThreadPool
+
+__all__ = ["DeferrousReactor", "install"]
+
+classImplements(_core.DelayedCall, IDelayedCall)
+
+
+class _Waker:
+    """What `reactor.waker` is. The loop is woken by means of its own, so there is nothing to read."""
+
+    def __init__(self, reactor: DeferrousReactor) -> None:
+        self._reactor = reactor
+
+    def wakeUp(self) -> None:
+        """Have the reactor return from its wait."""
+        self._reactor.wakeUp()
+
+
+@implementer(IReactorFDSet, IReactorDaemonize)
+class DeferrousReactor(PosixReactorBase):
+    """A reactor whose loop, timers, thread calls and thread pool are in Rust.
+
+    It has all that Twisted's epoll reactor has. A program may make several, and each may be run, stopped and
+    run again as Twisted's may.
+
+        >>> from deferrous.reactor import DeferrousReactor
+        >>> reactor = DeferrousReactor()
+        >>> stops = reactor.callLater(0, reactor.stop)
+        >>> reactor.run(installSignalHandlers=False)
+
+    It belongs to the thread that runs it. Other threads may call `callFromThread` and `wakeUp`.
+
+    Raises:
+        OSError: the system has no descriptor left.
+    """
+
+    callLater = reactor_methods["callLater"]
+    getDelayedCalls = reactor_methods["getDelayedCalls"]
+    timeout = reactor_methods["timeout"]
+    runUntilCurrent = reactor_methods["runUntilCurrent"]
+    doIteration = reactor_methods["doIteration"]
+    callFromThread = reactor_methods["callFromThread"]
+    wakeUp = reactor_methods["wakeUp"]
+    addReader = reactor_methods["addReader"]
+    addWriter = reactor_methods["addWriter"]
+    removeReader = reactor_methods["removeReader"]
+    removeWriter = reactor_methods["removeWriter"]
+    getReaders = reactor_methods["getReaders"]
+    getWriters = reactor_methods["getWriters"]
+    _doReadOrWrite = reactor_methods["_doReadOrWrite"]
+    _turnUntilStopped = reactor_methods["_turnUntilStopped"]
+
+    def __init__(self) -> None:
+        self._loop = _core.new_event_loop()
+        super().__init__()
+
+    def installWaker(self) -> None:
+        """Make `waker`, for programs that wake the reactor by it."""
+        if self.waker is None:
+            self.waker = _Waker(self)
+
+    def mainLoop(self) -> None:
+        """Turn until the reactor is stopped or crashed. `run` calls it; programs do not."""
+        self._turnUntilStopped()
+        _log.info("Main loop terminated.")
+
+    def removeAll(self) -> list[Any]:
+        """Remove all readers and writers but the reactor's own.
+
+        Returns:
+            those that were removed, each once.
+        """
+        readers, writers = self.getReaders(), self.getWriters()
+        removed: list[Any] = self._removeAll(readers, writers)  # type: ignore[no-untyped-call]
+        return removed
+
+    def beforeDaemonize(self) -> None:
+        """Do nothing: there is nothing that a child process could not take over."""
+
+    def afterDaemonize(self) -> None:
+        """Wait by means of its own, in a process that has been forked off."""
+        self._loop.renew()
+
+    def _initThreadPool(self) -> None:
+        self.threadpool = ThreadPool(0, 10, "twisted.internet.reactor")
+        self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
+        self.threadpoolShutdownID = self.addSystemEventTrigger("during", "shutdown", self._stopThreadPool)
+
+
+def install() -> None:
+    """Make a DeferrousReactor the one that `from twisted.internet import reactor` gives.
+
+    Call it before anything imports that. Twisted's function of the same name is in each of its modules of
+    reactors.
+
+    Raises:
+        ReactorAlreadyInstalledError: there is one already. The message says of which class.
+    """
+    present = getattr(internet, "reactor", None)
+    if present is not None:
+        raise ReactorAlreadyInstalledError(
+            f"{qual(type(present))} is installed already: call deferrous.reactor.install() before anything "
+            "imports twisted.internet.reactor, or choose the reactor on the command line only"
+        )
+    installReactor(DeferrousReactor())  # type: ignore[no-untyped-call]

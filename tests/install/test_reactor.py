@@ -1,0 +1,192 @@
+"""Which reactor a program gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.children import code, passes, python
+
+#: Prints the class of the reactor that a program gets which picks none.
+WHICH = """
+from twisted.internet import reactor
+print(type(reactor).__name__)
+"""
+
+
+def printed(source: str, **changes: str | None) -> str:
+    """Return what a program prints, without the end of the line."""
+    return passes(source, **changes).strip()
+
+
+def test_install_installs_it() -> None:
+    assert printed("import deferrous; deferrous.install()" + WHICH) == "DeferrousReactor"
+
+
+def test_without_it_programs_get_twisteds() -> None:
+    assert printed("import deferrous; deferrous.install(reactor=False)" + WHICH) == "EPollReactor"
+
+
+def test_a_later_call_may_ask_for_it() -> None:
+    source = "import deferrous; deferrous.install(reactor=False); deferrous.install()"
+    assert printed(source + WHICH) == "DeferrousReactor"
+
+
+def test_ours_may_be_there_already() -> None:
+    passes(
+        """
+        import deferrous.reactor
+        deferrous.reactor.install()
+        from twisted.internet import reactor
+        deferrous.install()
+        from twisted.internet import reactor as again
+        assert again is reactor
+        """
+    )
+
+
+def test_another_one_is_an_error_that_says_which_and_changes_nothing() -> None:
+    outcome = code(
+        """
+        from twisted.internet import reactor
+        import deferrous
+        try:
+            deferrous.install()
+        except deferrous.InstallError as error:
+            print(error)
+        assert not deferrous.installed()
+        deferrous.install(reactor=False)
+        assert deferrous.installed()
+        """
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "twisted.internet.epollreactor.EPollReactor" in outcome.out
+    assert "held by __main__" in outcome.out
+    assert "deferrous.install(reactor=False)" in outcome.out
+
+
+def test_installing_the_reactor_alone_leaves_deferreds() -> None:
+    passes(
+        """
+        import deferrous.reactor
+        deferrous.reactor.install()
+        from twisted.internet import defer, reactor, threads
+        assert not deferrous.installed()
+        fired = []
+        threads.deferToThread(int, "7").addCallback(fired.append)
+        reactor.callLater(0.1, reactor.stop)
+        reactor.run()
+        assert fired == [7]
+        """
+    )
+
+
+def test_installing_it_over_another_says_which_is_there() -> None:
+    outcome = code(
+        """
+        from twisted.internet import reactor
+        import deferrous.reactor
+        deferrous.reactor.install()
+        """
+    )
+    assert outcome.status == 1
+    assert "ReactorAlreadyInstalledError" in outcome.err
+    assert "twisted.internet.epollreactor.EPollReactor is installed already" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("reactor", "kind"),
+    [
+        (None, "DeferrousReactor"),
+        ("", "DeferrousReactor"),
+        ("deferrous", "DeferrousReactor"),
+        ("default", "EPollReactor"),
+        ("select", "SelectReactor"),
+    ],
+)
+def test_the_environment_picks_it(reactor: str | None, kind: str) -> None:
+    assert printed(WHICH, DEFERROUS="1", DEFERROUS_REACTOR=reactor) == kind
+
+
+def test_a_program_that_picks_one_gets_it() -> None:
+    source = "from twisted.internet import selectreactor; selectreactor.install()"
+    assert printed(source + WHICH, DEFERROUS="1") == "SelectReactor"
+
+
+def test_the_environment_may_not_name_one_that_is_not_there() -> None:
+    outcome = code(WHICH, DEFERROUS="1", DEFERROUS_REACTOR="epol")
+    assert outcome.status == 1
+    assert "DEFERROUS_REACTOR=epol: there is no reactor 'epol'" in outcome.err
+    assert "epoll" in outcome.err
+
+
+def test_threads_are_replaced_wherever_they_are_named() -> None:
+    passes(
+        """
+        from twisted.internet import base, threads
+        from twisted.python import threadpool
+        stock = threadpool.ThreadPool, threads.deferToThread, threads.deferToThreadPool
+        from twisted.internet.threads import deferToThread
+        import deferrous
+        deferrous.install()
+        from deferrous import threads as ours
+        assert threads.deferToThread is deferToThread is ours.deferToThread
+        assert threads.deferToThreadPool is ours.deferToThreadPool
+        assert base.ThreadPool is threadpool.ThreadPool is ours.ThreadPool
+        assert issubclass(ours.ThreadPool, stock[0])
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "first", ["twisted.python.threadpool", "twisted.internet.threads", "twisted.enterprise.adbapi"]
+)
+def test_threads_are_replaced_by_the_environment_in_any_order(first: str) -> None:
+    passes(
+        f"""
+        import {first}
+        from twisted.internet import base, threads
+        from twisted.python import threadpool
+        from deferrous import threads as ours
+        assert threads.deferToThread is ours.deferToThread
+        assert base.ThreadPool is threadpool.ThreadPool is ours.ThreadPool
+        """,
+        DEFERROUS="1",
+    )
+
+
+def test_run_picks_it() -> None:
+    outcome = python(
+        "-m",
+        "deferrous",
+        "run",
+        "--reactor",
+        "select",
+        "-m",
+        "timeit",
+        "-n1",
+        "-r1",
+        "-s",
+        WHICH.strip(),
+        "0",
+    )
+    assert outcome.status == 0
+    assert "SelectReactor" in outcome.out
+    outcome = python(
+        "-m", "deferrous", "run", "--reactor=poll", "-m", "timeit", "-n1", "-r1", "-s", WHICH.strip(), "0"
+    )
+    assert "PollReactor" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--reactor", "epol", "x.py"], "there is no reactor 'epol'"),
+        (["--reactor"], "which reactor?"),
+        (["--reactor=", "x.py"], "which reactor?"),
+        (["--reactor", "epoll"], "which program?"),
+    ],
+)
+def test_run_says_what_is_wrong(options: list[str], complaint: str) -> None:
+    outcome = python("-m", "deferrous", "run", *options)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert complaint in outcome.err
