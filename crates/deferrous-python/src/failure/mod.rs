@@ -68,11 +68,11 @@ pub fn from_exception(exception: &Obj, owner: Option<Obj>, place: Place) -> Obj 
 
 /// As [`from_raised`], where no function of Twisted would be in the traceback.
 pub fn from_raised_here(raised: Raised) -> Obj {
-    caught(take_raised(raised), false)
+    caught(&take_raised(raised), false)
 }
 
 /// The failure of an exception that is being handled.
-fn caught(exception: Obj, capture: bool) -> Obj {
+fn caught(exception: &Obj, capture: bool) -> Obj {
     if is_original()
         && !is_failure(exception)
         && let Ok(failure) = build(exception, None, capture)
