@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Longer than any of them takes, on a slow machine.
-PATIENCE = 120
+PATIENCE = float(os.environ.get("DEFERROUS_PATIENCE", "120"))
 
 
 class Outcome(NamedTuple):

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from tests import faces, logs
+from tests import faces, logs, reactors
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +49,15 @@ def logged(face: ModuleType) -> Iterator[logs.Log]:
         face.setDebugging(False)
         gc.collect()
     assert not log.events, [log.text(event) for event in log.events]
+
+
+@pytest.fixture(params=reactors.NAMES)
+def loop(request: pytest.FixtureRequest) -> reactors.Loop:
+    """Give each reactor in turn."""
+    return reactors.Loop(request.param)
+
+
+@pytest.fixture
+def stock_loop() -> reactors.Loop:
+    """Give the reactor that others are compared with."""
+    return reactors.Loop("epoll")

@@ -44,9 +44,13 @@ class Log:
     @staticmethod
     def text(event: dict[str, Any]) -> str:
         """Give what an event says."""
-        failure = event.get("log_failure")
+        # What `twisted.python.log` is told has its failure under another name.
+        failure = event.get("log_failure", event.get("failure"))
         error = "" if failure is None else f"{failure.type.__name__}({failure.value})"
-        words = (event["log_level"].name, event["log_namespace"], event["log_format"] or "", error)
+        said = event["log_format"] or ""
+        if event["log_namespace"] == "log_legacy":
+            said = event.get("why") or ("" if error else event["log_text"])
+        words = (event["log_level"].name, event["log_namespace"], said, error)
         return " ".join(word for word in words if word)
 
     def take(self) -> list[str]:
@@ -55,6 +59,11 @@ class Log:
         taken = [self.text(event) for event in self.events]
         self.events.clear()
         return taken
+
+    def written(self) -> list[str]:
+        """Give what has been written by `twisted.python.log`, with tracebacks."""
+        events, self.events[:] = list(self.events), []
+        return [event["log_text"] for event in events]
 
     def unhandled(self) -> list[str]:
         """Give the exceptions that nobody has handled, and make sure that nothing else has been said."""

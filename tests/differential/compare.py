@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -20,7 +20,7 @@ from twisted.logger import globalLogPublisher
 from tests import second_copy
 from tests.differential import combined
 from tests.differential.operations import OPERATIONS
-from tests.differential.program import Program
+from tests.differential.program import Op, Program
 from tests.differential.subclasses import Subclasses
 from tests.differential.world import World
 
@@ -36,14 +36,14 @@ class Step:
     reports: Counter[str]
 
 
-@dataclass
-class Mismatch:
+class Mismatch(AssertionError):
     """The first difference between two runs of a program."""
 
-    program: Program
-    step: int
-    reference: list[str]
-    candidate: list[str]
+    def __init__(self, step: int, reference: list[str], candidate: list[str]) -> None:
+        super().__init__(step, reference, candidate)
+        self.step = step
+        self.reference = reference
+        self.candidate = candidate
 
     def __str__(self) -> str:
         rows = list(zip_longest(self.reference, self.candidate, fillvalue=""))
@@ -68,52 +68,86 @@ class Runner:
 
     def run(self, program: Program) -> list[Step]:
         """Run a program from the first operation to the end of its last object."""
-        world = World(self.face, self.subclasses, OPERATIONS)
-        self.subclasses.listener.note = world.note
-        self.subclasses.listener.describe = world.describe
-        with _observed(world):
-            return contextvars.Context().run(self._steps, world, program)
-
-    def _steps(self, world: World, program: Program) -> list[Step]:
-        steps = []
+        run = Run(self, program["watch"])
         try:
-            for op in program["ops"]:
-                world.run([op])
-                self._watch(world, program["watch"])
-                steps.append(_finished(world))
-            world.note("at the end")
-            self._watch(world, 2)
-            steps.append(_finished(world))
+            steps = [run.step(op) for op in program["ops"]]
+            steps.append(run.look())
         finally:
-            self._clear(world)
-        last = _finished(world)
-        last.lines.append(f"left over: {sorted(world.describer.labels.survivors())}")
+            last = run.end()
         return [*steps, last]
 
-    def _watch(self, world: World, how: int) -> None:
+
+class Run:
+    """A program in progress on one face."""
+
+    def __init__(self, runner: Runner, watch: int) -> None:
+        self._face = runner.face
+        self._listener = runner.subclasses.listener
+        self._watch = watch
+        self._world = World(runner.face, runner.subclasses, OPERATIONS)
+        self._context = contextvars.Context()
+
+    def step(self, op: Op) -> Step:
+        """Run one operation."""
+
+        def body() -> None:
+            self._world.run([op])
+            self._write_down(self._watch)
+
+        return self._observed(body)
+
+    def look(self) -> Step:
+        """Write down everything that there is at the end."""
+
+        def body() -> None:
+            self._world.note("at the end")
+            self._write_down(2)
+
+        return self._observed(body)
+
+    def end(self) -> Step:
+        """Take all objects away, and write down what is left over."""
+        world = self._world
+        last = self._observed(self._clear)
+        last.lines.append(f"left over: {sorted(world.describer.labels.survivors())}")
+        return last
+
+    def _observed(self, body: Callable[[], None]) -> Step:
+        """Do something, and give what was seen until all is gone that nobody needs any more."""
+        world = self._world
+        self._listener.note = world.note
+        self._listener.describe = world.describe
+        with _observed(world):
+            self._context.run(_begin_of_tracebacks, body)
+            gc.collect()
+        lines, world.lines = world.lines, []
+        return Step(lines, Counter(world.reports))
+
+    def _write_down(self, how: int) -> None:
+        world = self._world
         for slot in sorted(world.slots) if how else ():
             found = world.slots[slot]
-            if isinstance(found, self.face.Deferred):
+            if isinstance(found, self._face.Deferred):
                 describe = world.describer.everything if how > 1 else world.describer.deferred
                 try:
                     world.note(f"{slot}: {describe(found)}")
                 except (Exception, second_copy.EndlessLoop) as error:
                     world.note(f"{slot}: {world.describer.exception(error)}")
 
-    def _clear(self, world: World) -> None:
+    def _clear(self) -> None:
+        world = self._world
         for name, original in world.patched.items():
-            setattr(self.face.Deferred, name, original)
-        self.face.setDebugging(False)
+            setattr(self._face.Deferred, name, original)
+        self._face.setDebugging(False)
         world.loop.clear()
         world.clock.calls.clear()
         for held in (world.slots, world.futures, world.primitives, world.failures):
             held.clear()
 
 
-def _finished(world: World) -> Step:
-    gc.collect()
-    lines, world.lines = world.lines, []
-    return Step(lines, Counter(world.reports))
+def _begin_of_tracebacks(body: Callable[[], None]) -> None:
+    """Be the frame by which descriptions know what is outside of programs."""
+    body()
 
 
 @contextmanager
@@ -158,6 +192,16 @@ def _event(world: World, event: dict[str, Any], naming: bool) -> str:
     return "log " + " ".join(words)
 
 
+class Incomparable(Exception):
+    """A program goes on for ever, or to the end of the stack, which is nothing that faces have in common."""
+
+
+def check_comparable(steps: Iterable[Step]) -> None:
+    """Raise Incomparable where a stack came to its end."""
+    if any("RecursionError" in line for step in steps for line in [*step.lines, *step.reports]):
+        raise Incomparable
+
+
 class Guard:
     """Tells programs that can be compared from those that go on for ever.
 
@@ -172,6 +216,16 @@ class Guard:
         self._turns = second_copy.Turns(self.TURNS)
         self._runner = Runner(second_copy.load_counted(self._turns))
 
+    def begin(self, watch: int) -> Run:
+        """Begin to run a program, and to count."""
+        self._turns.count = 0
+        return Run(self._runner, watch)
+
+    def check(self) -> None:
+        """Raise Incomparable if the program that was begun last goes on for ever."""
+        if self._turns.too_many:
+            raise Incomparable
+
     def ends(self, program: Program) -> bool:
         """Say whether a program comes to its end."""
         self._turns.count = 0
@@ -179,22 +233,19 @@ class Guard:
         return not self._turns.too_many
 
 
-def is_interesting(steps: list[Step]) -> bool:
-    """Say whether a run is worth comparing: where a stack ends is nothing that faces have in common."""
-    return not any("RecursionError" in line for step in steps for line in [*step.lines, *step.reports])
+def compare_step(number: int, reference: Step, candidate: Step, last: bool) -> None:
+    """Raise Mismatch if a step differs. A failure may be reported earlier than by the reference."""
+    if reference.lines != candidate.lines:
+        raise Mismatch(number, reference.lines, candidate.lines)
+    left, right = reference.reports, candidate.reports
+    if left - right or (last and left != right):
+        raise Mismatch(number, sorted(left.elements()), sorted(right.elements()))
 
 
-def compare(program: Program, reference: list[Step], candidate: list[Step]) -> Mismatch | None:
-    """Give the first difference. A failure may be reported earlier than by the reference, but not later."""
-    for number, (left, right) in enumerate(zip(reference, candidate, strict=False)):
-        if left.lines != right.lines:
-            return Mismatch(program, number, left.lines, right.lines)
-        late = left.reports - right.reports
-        if late or (number + 1 == len(reference) and left.reports != right.reports):
-            return Mismatch(
-                program, number, *(sorted(reports.elements()) for reports in (left.reports, right.reports))
-            )
-    return None
+def compare(reference: list[Step], candidate: list[Step]) -> None:
+    """Raise Mismatch for the first step that differs."""
+    for number, (left, right) in enumerate(zip(reference, candidate, strict=True)):
+        compare_step(number, left, right, last=number + 1 == len(reference))
 
 
 class Comparison:
@@ -203,15 +254,56 @@ class Comparison:
     def __init__(self, reference: ModuleType, candidate: ModuleType) -> None:
         self.reference = Runner(reference)
         self.candidate = Runner(candidate)
-        self.compared = 0
-        self._guard = Guard()
+        self.guard = Guard()
 
-    def __call__(self, program: Program) -> Mismatch | None:
-        """Give the first difference in what is seen of a program, if there is one and it can be compared."""
-        if not self._guard.ends(program):
-            return None
-        expected = self.reference.run(program)
-        if not is_interesting(expected):
-            return None
-        self.compared += 1
-        return compare(program, expected, self.candidate.run(program))
+    def __call__(self, program: Program) -> None:
+        """Run a whole program. Raises Mismatch or Incomparable."""
+        progress = Progress(self, program["watch"])
+        for op in program["ops"]:
+            progress.step(op)
+        progress.end()
+
+
+class Progress:
+    """A program in progress on the reference and the candidate, and on the counted copy before them."""
+
+    def __init__(self, comparison: Comparison, watch: int) -> None:
+        self._guard = comparison.guard
+        self._runs = [
+            comparison.guard.begin(watch),
+            Run(comparison.reference, watch),
+            Run(comparison.candidate, watch),
+        ]
+        self._number = 0
+
+    @property
+    def over(self) -> bool:
+        """Say whether it has come to its end, or has raised something."""
+        return not self._runs
+
+    def step(self, op: Op) -> None:
+        """Run an operation on all of them. Raises Mismatch or Incomparable, and then the program is over."""
+        self._compare(lambda run: run.step(op))
+
+    def end(self) -> None:
+        """Compare what there is in the end, and what is left over after it. Raises as `step` does."""
+        self._compare(Run.look)
+        _, reference, candidate = self._clear()
+        compare_step(self._number, reference, candidate, last=True)
+
+    def _compare(self, do: Callable[[Run], Step]) -> None:
+        counted, *others = self._runs
+        try:
+            do(counted)
+            self._guard.check()
+            reference, candidate = (do(run) for run in others)
+            check_comparable([reference])
+            compare_step(self._number, reference, candidate, last=False)
+        except BaseException:
+            self._clear()
+            raise
+        self._number += 1
+
+    def _clear(self) -> list[Step]:
+        runs, self._runs = self._runs, []
+        return [run.end() for run in runs]

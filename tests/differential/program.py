@@ -13,6 +13,7 @@ an error)``.
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 Op = tuple[Any, ...]
@@ -46,13 +47,11 @@ class Closed(GeneratorExit):
 
 
 def to_text(program: Program) -> str:
-    """Give the program as an expression of Python, one operation a line."""
-    lines = [f"    {op!r}," for op in program["ops"]]
-    return "\n".join([f"{{'watch': {program['watch']}, 'ops': [", *lines, "]}"])
+    """Give what is watched and the operations, one a line."""
+    return "".join(f"{line!r}\n" for line in (program["watch"], *program["ops"]))
 
 
-def size(part: Any) -> int:
-    """Count what a program is made of."""
-    if isinstance(part, (tuple, list)):
-        return 1 + sum(size(item) for item in part)
-    return size(list(part.values())) if isinstance(part, dict) else 1
+def from_text(text: str) -> Program:
+    """Read a program."""
+    watch, *ops = map(ast.literal_eval, text.splitlines())
+    return {"watch": watch, "ops": ops}

@@ -7,13 +7,16 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests import faces, second_copy
 from tests.children import environment
-from tests.differential.compare import Comparison, Guard, Runner
+from tests.differential.compare import Comparison, Guard, Mismatch, Runner
+from tests.differential.machine import search
 from tests.differential.mutants import HARMLESS, all_mutants
-from tests.differential.program import Program, size
-from tests.differential.shrink import shrink
+from tests.differential.program import Program, from_text, to_text
 
 #: One mistake in so many is tried. The long version of the tests tries them all.
 EVERY = os.environ.get("DEFERROUS_MISTAKES_EVERY", "12")
@@ -21,7 +24,7 @@ EVERY = os.environ.get("DEFERROUS_MISTAKES_EVERY", "12")
 
 def test_planted_mistakes_are_found() -> None:
     """Each mistake that is tried shows in some program."""
-    command = [sys.executable, "-m", "tests.differential.hunt", "--every", EVERY, "--programs", "6000"]
+    command = [sys.executable, "-m", "tests.differential.hunt", "--every", EVERY]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -40,27 +43,23 @@ def _swallow_less(tree: ast.Module) -> None:
             node.value = ast.Constant(False)
 
 
-def test_a_mistake_is_cut_down_and_shown() -> None:
+def test_a_mistake_is_cut_down_and_shown(tmp_path: Path) -> None:
     """What is printed is the smallest program, and both sides of the difference."""
     gc.collect()
     gc.freeze()
     comparison = Comparison(faces.load("stock"), second_copy.load(_swallow_less))
-    program: Program = {
-        "watch": 2,
-        "ops": [
-            ("new", 0, None, None),
-            ("new", 1, "everything", ("function", [("fire", -1, ("token", 0))], ("argument",))),
-            ("add", 0, "addBoth", ("method", [("text", 0), ("call", 1, "cancel")], ("argument",)), 1),
-            ("call", 0, "cancel"),
-            ("text", 1),
-        ],
-    }
-    smallest = shrink(program, lambda candidate: comparison(candidate) is not None)
-    assert smallest == {"watch": 0, "ops": [("new", 0, None, None), ("call", 0, "cancel")]}
-    assert size(smallest) < size(program)
-    found = str(comparison(smallest))
-    assert "suppress=True" in found
-    assert "suppress=False" in found
+    with (tmp_path / "record").open("wb", buffering=0) as record:
+        found = search(comparison, 0, 500, record, remembers=False)
+    assert found is not None
+    smallest, mismatch = found
+    nothing = [("new", 0, None, None), ("new", 1, None, None)]
+    assert smallest["watch"] == 0
+    assert smallest["ops"][:2] == nothing
+    assert len(smallest["ops"]) <= 4
+    assert "suppress=True" in str(mismatch)
+    assert "suppress=False" in str(mismatch)
+    with pytest.raises(Mismatch):
+        comparison(from_text(to_text(smallest)))
 
 
 def test_endless_programs_are_left_out() -> None:

@@ -56,8 +56,10 @@ const SUCCEED: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn succeed(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [result] = SUCCEED.bind(arguments, count, names)?;
         Deferred::fired(Obj::borrowed(result)).map(Deferred::into_object)
@@ -70,8 +72,10 @@ const FAIL: Signature<1> = Signature {
     required: 0,
 };
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn fail(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [result] = FAIL.bind(arguments, count, names)?;
         let given = !result.is_null() && !ptr::eq(result, none());
@@ -152,8 +156,10 @@ fn debug() -> bool {
     facts(classes().deferred.as_ptr().cast()).debug
 }
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
             Ok(result) => Deferred::fired(result),
@@ -166,13 +172,15 @@ unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names:
     })
 }
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn maybe_deferred(
     _: Raw,
     arguments: *const Raw,
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe { maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?) })
 }
 
@@ -203,13 +211,15 @@ const ENSURE: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn ensure_deferred(
     _: Raw,
     arguments: *const Raw,
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [coro] = ENSURE.bind(arguments, count, names)?;
         let coro = Obj::borrowed(coro);
@@ -250,8 +260,10 @@ const START: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn start(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [generator] = START.bind(arguments, count, names)?;
         coroutine::start(Obj::borrowed(generator)).map(Deferred::into_object)

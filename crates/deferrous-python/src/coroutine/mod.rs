@@ -6,38 +6,23 @@
 
 mod status;
 
-use std::{
-    cell::UnsafeCell,
-    ffi::{c_int, c_void},
-    ptr,
-    sync::OnceLock,
-};
+use std::ptr;
 
 use deferrous::chain::Host;
 use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, kind},
-    deferred::{Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    deferred::{Content, Deferred, Inner, ONE_ARGUMENT, content, method},
     failure::{self, Place},
     host::Python,
     link::{Link, Shape},
-    python::{
-        Attached, Context, Maybe, Obj, Raised, Raw, Room, enter, raise, reraise, take_raised,
-        type_error,
-    },
+    python::{Context, Maybe, Obj, Raised, Raw, enter, raise, reraise, take_raised},
     return_value,
     twisted::{names, twisted},
 };
 
-/// What a driver is in memory.
-#[repr(C)]
-struct Layout {
-    base: ffi::PyObject,
-    /// Gone when the collector has ended it.
-    parts: UnsafeCell<Option<Parts>>,
-}
-
+/// What a driver keeps.
 struct Parts {
     generator: Obj,
     context: Context,
@@ -48,10 +33,22 @@ struct Parts {
     early: Option<Obj>,
 }
 
-/// The memory of drivers that have ended.
-static ROOM: Room = Room::new();
+static CLASS: Inner<Parts> = Inner::new();
 
-static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
+impl Content for Parts {
+    fn class() -> &'static Inner<Self> {
+        &CLASS
+    }
+
+    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+        see(&self.generator);
+        see(self.context.object());
+        see(&self.status);
+        if let Some(early) = &self.early {
+            see(early);
+        }
+    }
+}
 
 pub use status::{cancel, cancelled, is_status};
 
@@ -63,25 +60,14 @@ pub fn make_class() -> Maybe<()> {
         ONE_ARGUMENT(resume_method),
         c"resume($self, result, /)\n--\n\nGo on with the result of what was waited for.",
     )];
-    let slots = vec![
-        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as *mut c_void),
-        slot(ffi::Py_tp_methods, sealed(methods).cast()),
-    ];
-    let flags =
-        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let name = c"twisted.internet.defer._Driver";
-    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
-    let _ = CLASS.set(Attached(class));
-    Ok(())
+    CLASS.define(c"twisted.internet.defer._Driver", methods, vec![])
 }
 
 /// Looks at the parts of a driver. `body` must run no Python code.
 #[inline(always)]
 fn with<R>(driver: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
     // SAFETY: it is a driver, and `body` does not get here again.
-    match unsafe { &mut *(*driver.as_ptr().cast::<Layout>()).parts.get() } {
+    match unsafe { content::<Parts>(driver.as_ptr()) } {
         Some(parts) => Ok(body(parts)),
         None => Err(ended()),
     }
@@ -102,22 +88,13 @@ pub fn start(generator: Obj) -> Maybe<Deferred> {
     let deferred = Deferred::unfired(None)?;
     let status = status::new(&deferred)?;
     deferred.with(|state| state.replace_canceller(Some(status.clone())));
-    let Some(class) = CLASS.get() else {
-        return Err(type_error("the module was not loaded"));
-    };
-    let parts = Parts {
+    let driver = CLASS.make(Parts {
         generator,
         context: Context::copy_current()?,
         status,
         is_adding: false,
         early: None,
-    };
-    // SAFETY: the class is alive, and its objects come back to this room.
-    let driver = unsafe {
-        ROOM.make(class.0.as_ptr().cast(), |raw| {
-            (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
-        })
-    }?;
+    })?;
     if let Some(end) = drive(&driver, Obj::none())? {
         end.fire()?;
     }
@@ -380,6 +357,8 @@ pub fn bound_cancel(status: &Obj) -> Maybe {
     status.getattr(&names().cancel)
 }
 
+/// # Safety
+/// `raw` is an object of this class, and the argument is alive.
 unsafe extern "C" fn resume_method(raw: Raw, result: Raw) -> Raw {
     // SAFETY: called by the interpreter with a driver and an object.
     enter(|| unsafe {
@@ -388,38 +367,4 @@ unsafe extern "C" fn resume_method(raw: Raw, result: Raw) -> Raw {
         }
         Ok(Obj::none())
     })
-}
-
-unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
-    unsafe {
-        let mut status = visit((*raw).ob_type.cast(), argument);
-        let mut see = |object: &Obj| {
-            if status == 0 {
-                status = visit(object.as_ptr(), argument);
-            }
-        };
-        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
-            see(&parts.generator);
-            see(parts.context.object());
-            see(&parts.status);
-            parts.early.iter().for_each(&mut see);
-        }
-        status
-    }
-}
-
-unsafe extern "C" fn clear(raw: Raw) -> c_int {
-    // SAFETY: called by the collector; what is taken is dropped after.
-    drop(unsafe { (*(*raw.cast::<Layout>()).parts.get()).take() });
-    0
-}
-
-unsafe extern "C" fn dealloc(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(raw.cast());
-        clear(raw);
-        ROOM.give_back(raw);
-    }
 }

@@ -3,41 +3,39 @@
 //! It is not the driver: the Deferred of the result keeps its canceller, and is not to keep the
 //! generator. That is kept by the Deferred which is waited for, and ends with it.
 
-use std::{
-    cell::UnsafeCell,
-    ffi::{c_int, c_void},
-    ptr,
-    sync::OnceLock,
-};
+use std::ptr;
 
 use pyo3::ffi;
 
 use crate::{
     classes::Method,
-    deferred::{Deferred, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    deferred::{Content, Deferred, Inner, ONE_ARGUMENT, content, method},
     link::Link,
-    python::{Attached, Maybe, Obj, Raw, Room, deeper, enter, raise, type_error},
+    python::{Maybe, Obj, Raw, deeper, enter, raise, type_error},
     twisted::{names, twisted},
 };
 
-/// What a status is in memory.
-#[repr(C)]
-struct Layout {
-    base: ffi::PyObject,
-    /// Gone when the collector has ended it.
-    parts: UnsafeCell<Option<Parts>>,
-}
-
+/// What a status keeps.
 pub struct Parts {
     /// What the generator's result goes to; another one after each cancellation.
     pub deferred: Deferred,
     pub waiting_on: Option<Deferred>,
 }
 
-/// The memory of those that have ended.
-static ROOM: Room = Room::new();
+static CLASS: Inner<Parts> = Inner::new();
 
-static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
+impl Content for Parts {
+    fn class() -> &'static Inner<Self> {
+        &CLASS
+    }
+
+    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+        see(self.deferred.object());
+        if let Some(deferred) = &self.waiting_on {
+            see(deferred.object());
+        }
+    }
+}
 
 /// Makes the class.
 pub fn make_class() -> Maybe<()> {
@@ -53,50 +51,28 @@ pub fn make_class() -> Maybe<()> {
             c"cancelled($self, failure, /)\n--\n\nTurn the cancellation into one of what is waited for.",
         ),
     ];
-    let slots = vec![
-        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as *mut c_void),
-        slot(ffi::Py_tp_methods, sealed(methods).cast()),
-    ];
-    let flags =
-        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let name = c"twisted.internet.defer._Cancellation";
-    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
-    let _ = CLASS.set(Attached(class));
-    Ok(())
+    CLASS.define(c"twisted.internet.defer._Cancellation", methods, vec![])
 }
 
 /// Whether the object is the canceller of a coroutine.
 #[inline(always)]
 pub fn is_status(object: &Obj) -> bool {
-    CLASS
-        .get()
-        .is_some_and(|class| class.0.is(object.class().cast()))
+    CLASS.has(object)
 }
 
 /// The status of a coroutine whose result goes to `deferred`.
 pub fn new(deferred: &Deferred) -> Maybe {
-    let Some(class) = CLASS.get() else {
-        return Err(type_error("the module was not loaded"));
-    };
-    let parts = Parts {
+    CLASS.make(Parts {
         deferred: deferred.clone(),
         waiting_on: None,
-    };
-    // SAFETY: the class is alive, and its objects come back to this room.
-    unsafe {
-        ROOM.make(class.0.as_ptr().cast(), |raw| {
-            (&raw mut (*raw.cast::<Layout>()).parts).write(UnsafeCell::new(Some(parts)));
-        })
-    }
+    })
 }
 
 /// Looks at the parts. `body` must run no Python code.
 #[inline(always)]
 pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
     // SAFETY: it is a status, and `body` does not get here again.
-    match unsafe { &mut *(*status.as_ptr().cast::<Layout>()).parts.get() } {
+    match unsafe { content::<Parts>(status.as_ptr()) } {
         Some(parts) => Ok(body(parts)),
         None => Err(super::ended()),
     }
@@ -151,11 +127,15 @@ pub fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
     with(status, |parts| parts.deferred.clone()).map(Deferred::into_object)
 }
 
+/// # Safety
+/// `raw` is an object of this class, and the argument is alive.
 unsafe extern "C" fn cancelled_method(raw: Raw, failure: Raw) -> Raw {
     // SAFETY: called by the interpreter with a status and an object.
     enter(|| unsafe { cancelled(&Obj::borrowed(raw), &Obj::borrowed(failure)) })
 }
 
+/// # Safety
+/// `raw` is an object of this class, and the argument is alive.
 unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
     // SAFETY: called by the interpreter with a status and an object.
     enter(|| unsafe {
@@ -165,34 +145,4 @@ unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
         cancel(&Obj::borrowed(raw), &deferred)?;
         Ok(Obj::none())
     })
-}
-
-unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
-    unsafe {
-        let mut status = visit((*raw).ob_type.cast(), argument);
-        if let Some(parts) = &*(*raw.cast::<Layout>()).parts.get() {
-            for deferred in [Some(&parts.deferred), parts.waiting_on.as_ref()] {
-                if let (Some(deferred), 0) = (deferred, status) {
-                    status = visit(deferred.object().as_ptr(), argument);
-                }
-            }
-        }
-        status
-    }
-}
-
-unsafe extern "C" fn clear(raw: Raw) -> c_int {
-    // SAFETY: called by the collector; what is taken is dropped after.
-    drop(unsafe { (*(*raw.cast::<Layout>()).parts.get()).take() });
-    0
-}
-
-unsafe extern "C" fn dealloc(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(raw.cast());
-        clear(raw);
-        ROOM.give_back(raw);
-    }
 }

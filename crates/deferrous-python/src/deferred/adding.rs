@@ -108,7 +108,7 @@ pub unsafe extern "C" fn add_callback(
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe { add_side(raw, arguments, count, names, Side::Callback) })
 }
 
@@ -123,7 +123,7 @@ pub unsafe extern "C" fn add_errback(
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe { add_side(raw, arguments, count, names, Side::Errback) })
 }
 
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn add_both(
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe { add_side(raw, arguments, count, names, Side::Both) })
 }
 
@@ -166,7 +166,7 @@ pub unsafe extern "C" fn add_callbacks(
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let deferred = Deferred::from_self(&raw);
         let bound = ADD_CALLBACKS.bind(arguments, count, names)?;

@@ -82,6 +82,8 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
 
 macro_rules! getter {
     ($name:ident, $body:expr) => {
+        /// # Safety
+        /// `raw` is a Deferred.
         unsafe extern "C" fn $name(raw: Raw, _: *mut c_void) -> Raw {
             // SAFETY: called by the interpreter with a Deferred.
             let deferred = unsafe { Deferred::from_self(&raw) };
@@ -93,6 +95,8 @@ macro_rules! getter {
 
 macro_rules! setter {
     ($name:ident, $body:expr) => {
+        /// # Safety
+        /// `raw` is a Deferred; `value` is alive, or null to delete the attribute.
         unsafe extern "C" fn $name(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
             // SAFETY: called by the interpreter with a Deferred and an object, or null to delete.
             let deferred = unsafe { Deferred::from_self(&raw) };

@@ -1,40 +1,36 @@
 //! What `await deferred` and `yield from deferred` iterate over: the Deferred itself, until it has a
 //! result.
 
-use std::{
-    cell::UnsafeCell,
-    ffi::{c_int, c_void},
-    ptr,
-    sync::OnceLock,
-};
+use std::{ffi::c_void, ptr};
 
 use pyo3::ffi;
 
 use super::{
     Deferred,
-    class::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
+    class::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, slot},
+    inner::{Content, Inner, content},
 };
 use crate::{
     classes::{Kind, kind},
     failure::{self, Place},
-    python::{
-        Attached, Maybe, Obj, Raised, Raw, Room, enter, guarded, raise, reraise, take_raised,
-        type_error,
-    },
+    python::{Maybe, Obj, Raised, Raw, enter, guarded, raise, reraise, take_raised, type_error},
     twisted::names,
 };
 
-#[repr(C)]
-struct Layout {
-    base: ffi::PyObject,
-    /// Gone when the result has been handed over.
-    deferred: UnsafeCell<Option<Deferred>>,
+/// What is waited for. It is gone when the result has been handed over.
+struct Awaited(Deferred);
+
+static CLASS: Inner<Awaited> = Inner::new();
+
+impl Content for Awaited {
+    fn class() -> &'static Inner<Self> {
+        &CLASS
+    }
+
+    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+        see(self.0.object());
+    }
 }
-
-/// The memory of iterators that have ended.
-static ROOM: Room = Room::new();
-
-static CLASS: OnceLock<Attached<Obj>> = OnceLock::new();
 
 /// Makes the class of the iterators.
 pub fn make() -> Maybe<()> {
@@ -56,34 +52,16 @@ pub fn make() -> Maybe<()> {
         ),
     ];
     let slots = vec![
-        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as *mut c_void),
         slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as *mut c_void),
         slot(ffi::Py_tp_iternext, next as *mut c_void),
         slot(ffi::Py_am_send, am_send as *mut c_void),
-        slot(ffi::Py_tp_methods, sealed(methods).cast()),
     ];
-    let flags =
-        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let name = c"twisted.internet.defer._DeferredIterator";
-    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
-    let _ = CLASS.set(Attached(class));
-    Ok(())
+    CLASS.define(c"twisted.internet.defer._DeferredIterator", methods, slots)
 }
 
 /// An iterator over `deferred`.
 pub fn new(deferred: &Deferred) -> Maybe {
-    let Some(class) = CLASS.get() else {
-        return Err(type_error("the module was not loaded"));
-    };
-    // SAFETY: the class is alive, and its objects come back to this room.
-    unsafe {
-        ROOM.make(class.0.as_ptr().cast(), |raw| {
-            (&raw mut (*raw.cast::<Layout>()).deferred)
-                .write(UnsafeCell::new(Some(deferred.clone())));
-        })
-    }
+    CLASS.make(Awaited(deferred.clone()))
 }
 
 /// The Deferred, unless the end was reached.
@@ -93,15 +71,20 @@ pub fn new(deferred: &Deferred) -> Maybe {
 /// `raw` is one of these iterators.
 unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
     // SAFETY: as the caller says; the reference is copied, and nothing runs meanwhile.
-    unsafe { (*(*raw.cast::<Layout>()).deferred.get()).clone() }
+    unsafe {
+        content::<Awaited>(raw)
+            .as_ref()
+            .map(|awaited| awaited.0.clone())
+    }
 }
 
 /// # Safety
 ///
 /// `raw` is one of these iterators.
 unsafe fn finish(raw: Raw) {
-    // SAFETY: as the caller says; what is taken is dropped after.
-    drop(unsafe { (*(*raw.cast::<Layout>()).deferred.get()).take() });
+    // SAFETY: as the caller says; what is taken is dropped when nothing is borrowed any more.
+    let taken = unsafe { content::<Awaited>(raw).take() };
+    drop(taken);
 }
 
 /// What the next step comes to.
@@ -141,7 +124,7 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     match failure::exception_of(&result) {
         Some(exception) => {
             failure::pass(&exception, Place::Await);
-            Err(raise_in_generator(exception))
+            Err(raise_in_generator(&exception))
         }
         None => {
             result.call_method(&names().raise_exception, [ptr::null_mut()])?;
@@ -152,13 +135,26 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     }
 }
 
-/// Raises an exception as a generator does, which cannot raise `StopIteration`.
-fn raise_in_generator(exception: Obj) -> Raised {
-    // SAFETY: both are alive; the references to the cause are handed over.
+/// Raises an exception as a generator raises what it is thrown.
+fn raise_thrown(exception: Obj) -> Raised {
+    no_stop_iteration(reraise(exception))
+}
+
+/// Raises an exception as a statement in a generator does: what is being handled is its context.
+fn raise_in_generator(exception: &Obj) -> Raised {
+    // SAFETY: the exception is alive.
+    unsafe { ffi::PyErr_SetObject(exception.class().cast(), exception.as_ptr()) };
+    no_stop_iteration(Raised)
+}
+
+/// A generator cannot raise `StopIteration`.
+fn no_stop_iteration(raised: Raised) -> Raised {
+    // SAFETY: an exception is set; both are alive, and the references to the cause are handed over.
     unsafe {
-        if ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_StopIteration) == 0 {
-            return reraise(exception);
+        if ffi::PyErr_ExceptionMatches(ffi::PyExc_StopIteration) == 0 {
+            return raised;
         }
+        let exception = take_raised(raised);
         let raised = raise(ffi::PyExc_RuntimeError, "generator raised StopIteration");
         let error = take_raised(raised);
         ffi::PyException_SetCause(error.as_ptr(), exception.clone().into_ptr());
@@ -183,16 +179,20 @@ fn stop(value: Obj) -> Raised {
     Raised
 }
 
+/// # Safety
+/// `raw` is an object of this class.
 unsafe extern "C" fn next(raw: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| match unsafe { step(raw) }? {
         Next::Yield(deferred) => Ok(deferred),
         Next::Return(value) => Err(stop(value)),
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class.
 unsafe extern "C" fn send(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| match unsafe { step(raw) }? {
         Next::Yield(deferred) => Ok(deferred),
         Next::Return(value) => {
@@ -207,6 +207,8 @@ unsafe extern "C" fn send(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class, and `result` may be written.
 unsafe extern "C" fn am_send(raw: Raw, _: Raw, result: *mut Raw) -> ffi::PySendResult {
     // SAFETY: called by the interpreter, which gives room for the result.
     unsafe {
@@ -227,6 +229,8 @@ unsafe extern "C" fn am_send(raw: Raw, _: Raw, result: *mut Raw) -> ffi::PySendR
     }
 }
 
+/// # Safety
+/// `raw` is an object of this class, and there are `count` arguments.
 unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize_t, _: Raw) -> Raw {
     // SAFETY: called by the interpreter, with `count` arguments that are alive.
     enter(|| unsafe {
@@ -237,7 +241,7 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
         let first = Obj::borrowed(*arguments);
         if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
             failure::pass(&first, Place::Wait);
-            return Err(raise_in_generator(first));
+            return Err(raise_thrown(first));
         }
         let value = if count > 1 {
             *arguments.add(1)
@@ -249,36 +253,12 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class.
 unsafe extern "C" fn close(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         finish(raw);
         Ok(Obj::none())
     })
-}
-
-unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
-    unsafe {
-        let status = visit((*raw).ob_type.cast(), argument);
-        match &*(*raw.cast::<Layout>()).deferred.get() {
-            Some(deferred) if status == 0 => visit(deferred.object().as_ptr(), argument),
-            _ => status,
-        }
-    }
-}
-
-unsafe extern "C" fn clear(raw: Raw) -> c_int {
-    // SAFETY: called by the collector.
-    unsafe { finish(raw) };
-    0
-}
-
-unsafe extern "C" fn dealloc(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(raw.cast());
-        finish(raw);
-        ROOM.give_back(raw);
-    }
 }

@@ -62,6 +62,8 @@ fn new(descriptor: Obj, default: Option<Obj>) -> Maybe {
     }
 }
 
+/// # Safety
+/// `raw` is an object of this class; `object` and `class` are alive or null.
 unsafe extern "C" fn get(raw: Raw, object: Raw, class: Raw) -> Raw {
     // SAFETY: called by the interpreter with one of these; the descriptor is one of getters.
     enter(|| unsafe {
@@ -80,6 +82,8 @@ unsafe extern "C" fn get(raw: Raw, object: Raw, class: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class.
 unsafe extern "C" fn doc(raw: Raw, _: *mut c_void) -> Raw {
     // SAFETY: called by the interpreter with one of these.
     enter(|| unsafe {
@@ -90,6 +94,8 @@ unsafe extern "C" fn doc(raw: Raw, _: *mut c_void) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class; `object` is alive, and `value` is alive or null.
 unsafe extern "C" fn set(raw: Raw, object: Raw, value: Raw) -> c_int {
     // SAFETY: called by the interpreter with one of these; the descriptor is one of setters.
     enter_status(|| unsafe {
@@ -107,6 +113,8 @@ unsafe extern "C" fn set(raw: Raw, object: Raw, value: Raw) -> c_int {
     })
 }
 
+/// # Safety
+/// `raw` is an object of this class, and nothing refers to it any more.
 unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more.
     unsafe {

@@ -51,8 +51,10 @@ const CALLBACK: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn callback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [outcome] = CALLBACK.bind(arguments, count, names)?;
         Deferred::from_self(&raw).callback(Obj::borrowed(outcome))?;
@@ -66,8 +68,10 @@ const ERRBACK: Signature<1> = Signature {
     required: 0,
 };
 
+/// # Safety
+/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [fail] = ERRBACK.bind(arguments, count, names)?;
         let given = !fail.is_null() && !ptr::eq(fail, ffi::Py_None());
@@ -83,13 +87,15 @@ const START: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn start_run_callbacks(
     raw: Raw,
     arguments: *const Raw,
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [outcome] = START.bind(arguments, count, names)?;
         Deferred::from_self(&raw).start(Obj::borrowed(outcome), 1)?;
@@ -100,6 +106,8 @@ unsafe extern "C" fn start_run_callbacks(
 /// A method without arguments, which complains of arguments as Python's functions do.
 macro_rules! without_arguments {
     ($name:ident, $function:literal, $body:expr) => {
+        /// # Safety
+        /// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
         unsafe extern "C" fn $name(
             raw: Raw,
             arguments: *const Raw,
@@ -151,13 +159,15 @@ const CHAIN: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn chain_deferred(
     raw: Raw,
     arguments: *const Raw,
     count: Count,
     keywords: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [other] = CHAIN.bind(arguments, count, keywords)?;
         let deferred = Deferred::from_self(&raw);
@@ -180,13 +190,15 @@ const FROM_COROUTINE: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn from_coroutine(
     _: Raw,
     arguments: *const Raw,
     count: Count,
     names: Raw,
 ) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [coro] = FROM_COROUTINE.bind(arguments, count, names)?;
         coroutine::from_coroutine(&Obj::borrowed(coro)).map(Deferred::into_object)
@@ -194,8 +206,11 @@ unsafe extern "C" fn from_coroutine(
 }
 
 /// Twisted ignores the keywords of a class statement here, and so does this.
+///
+/// # Safety
+/// `class` is a class.
 unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| {
         classes()
             .subclasses
@@ -203,8 +218,10 @@ unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) 
     })
 }
 
+/// # Safety
+/// `class` is a class, and there are `count` arguments.
 unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Count, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         if count != 1 {
             return Err(type_error("Deferred[...] takes one argument"));
@@ -225,6 +242,9 @@ pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
 }
 
 /// Older protocols of pickle know nothing of `__getstate__` of classes that are not made in Python.
+///
+/// # Safety
+/// `raw` is a Deferred.
 unsafe extern "C" fn reduce_ex(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a Deferred.
     enter(|| unsafe {
@@ -240,8 +260,10 @@ const SETSTATE: Signature<1> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn setstate(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter(|| unsafe {
         let [state] = SETSTATE.bind(arguments, count, names)?;
         let items = Obj::owned(ffi::PyMapping_Items(state))?;

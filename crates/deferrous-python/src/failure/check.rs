@@ -44,8 +44,7 @@ pub fn methods() -> Maybe<[(&'static str, Obj); 2]> {
 /// The first class that the exception is an instance of, if those before it cannot fit either.
 ///
 /// # Safety
-///
-/// There are `count` arguments.
+/// `failure` is a Failure, and there are `count` arguments.
 unsafe fn first_base(failure: Raw, arguments: *const Raw, count: ffi::Py_ssize_t) -> Option<Obj> {
     // SAFETY: as the caller says; a failure has BaseException's layout.
     unsafe {
@@ -104,6 +103,8 @@ unsafe fn call_original(
     }
 }
 
+/// # Safety
+/// `failure` is a Failure. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn check(
     failure: Raw,
     arguments: *const Raw,
@@ -119,6 +120,8 @@ unsafe extern "C" fn check(
     })
 }
 
+/// # Safety
+/// As for `check`.
 unsafe extern "C" fn trap(
     failure: Raw,
     arguments: *const Raw,

@@ -85,6 +85,8 @@ fn with<R>(list: &Obj, body: impl FnOnce(&mut Members) -> R) -> Maybe<R> {
     }
 }
 
+/// # Safety
+/// `class` is this class or a subclass.
 unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a subclass of this class.
     enter(|| unsafe { allocate(class).map(Deferred::into_object) })
@@ -113,8 +115,10 @@ const INIT: Signature<4> = Signature {
     required: 1,
 };
 
+/// # Safety
+/// `raw` is an object of this class; `arguments` is a tuple, and `keywords` a dict or null.
 unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
-    // SAFETY: called by the interpreter.
+    // SAFETY: as the caller says.
     enter_status(|| unsafe {
         let list = Deferred::from_self(&raw);
         let (bound, _keep) = bind_tuple(&INIT, arguments, keywords)?;
@@ -303,6 +307,8 @@ const CB_DEFERRED: Signature<3> = Signature {
     required: 3,
 };
 
+/// # Safety
+/// `raw` is an object of this class. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn cb_deferred(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     enter(|| unsafe {
@@ -323,6 +329,8 @@ const CANCEL: Signature<0> = Signature {
     required: 0,
 };
 
+/// # Safety
+/// `raw` is an object of this class. There are `count` arguments, and as many more as `keywords`.
 unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywords: Raw) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     let list = unsafe { Deferred::from_self(&raw) };

@@ -54,6 +54,8 @@ pub fn attributes() -> Vec<ffi::PyGetSetDef> {
 
 macro_rules! attribute {
     ($get:ident, $set:ident, $field:ident) => {
+        /// # Safety
+        /// `raw` is an object of this class.
         unsafe extern "C" fn $get(raw: Raw, _: *mut c_void) -> Raw {
             // SAFETY: called by the interpreter with a list of this class. Before `__init__`, there
             // is what Twisted's class has.
@@ -65,6 +67,8 @@ macro_rules! attribute {
             })
         }
 
+        /// # Safety
+        /// `raw` is an object of this class; `value` is alive, or null to delete the attribute.
         unsafe extern "C" fn $set(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
             // SAFETY: called by the interpreter with a list of this class.
             enter_status(|| unsafe {
@@ -89,11 +93,15 @@ attribute!(get_on_callback, set_on_callback, fire_on_one_callback);
 attribute!(get_on_errback, set_on_errback, fire_on_one_errback);
 attribute!(get_consume, set_consume, consume_errors);
 
+/// # Safety
+/// `raw` is an object of this class.
 unsafe extern "C" fn get_finished(raw: Raw, _: *mut c_void) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     enter(|| unsafe { Obj::int(with(&Obj::borrowed(raw), |members| members.finished)?) })
 }
 
+/// # Safety
+/// `raw` is an object of this class; `value` is alive, or null to delete the attribute.
 unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
     // SAFETY: called by the interpreter with a list of this class.
     enter_status(|| unsafe {

@@ -121,6 +121,8 @@ fn ended() -> Raised {
     raise(class, "this object was collected as garbage")
 }
 
+/// # Safety
+/// Called by the collector: `raw` is an object that holds an `H`.
 unsafe extern "C" fn traverse<H: Held>(
     raw: Raw,
     visit: ffi::visitproc,
@@ -140,12 +142,16 @@ unsafe extern "C" fn traverse<H: Held>(
     }
 }
 
+/// # Safety
+/// Called by the collector: `raw` is an object that holds an `H`.
 unsafe extern "C" fn clear<H: Held>(raw: Raw) -> c_int {
     // SAFETY: called by the collector; what is taken is dropped after.
     drop(unsafe { (*(*raw.cast::<Layout<H>>()).held.get()).take() });
     0
 }
 
+/// # Safety
+/// `raw` is an object that holds an `H`, and nothing refers to it any more.
 unsafe extern "C" fn dealloc<H: Held>(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more.
     unsafe {

@@ -276,6 +276,8 @@ impl DelayedCall {
     }
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn get_time(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
@@ -284,11 +286,15 @@ unsafe extern "C" fn get_time(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe { DelayedCall::from_self(&raw).cancel().map(|()| Obj::none()) })
 }
 
+/// # Safety
+/// `raw` is a delayed call, and the argument is alive.
 unsafe extern "C" fn reset(raw: Raw, seconds: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call and an object.
     enter(|| unsafe {
@@ -298,6 +304,8 @@ unsafe extern "C" fn reset(raw: Raw, seconds: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a delayed call, and the argument is alive.
 unsafe extern "C" fn delay(raw: Raw, seconds: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call and an object.
     enter(|| unsafe {
@@ -307,6 +315,8 @@ unsafe extern "C" fn delay(raw: Raw, seconds: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn activate(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
@@ -315,6 +325,8 @@ unsafe extern "C" fn activate(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn active(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
@@ -323,17 +335,24 @@ unsafe extern "C" fn active(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn repr(raw: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| support().describe.call(&[raw]))
 }
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe extern "C" fn hash(raw: Raw) -> ffi::Py_hash_t {
     // Objects are aligned, so the lowest bits say nothing.
     raw.addr().rotate_right(4).cast_signed()
 }
 
 /// By the time of each, without what it was put off by.
+///
+/// # Safety
+/// `raw` is a delayed call, and `other` is alive.
 unsafe extern "C" fn compare(raw: Raw, other: Raw, operation: c_int) -> Raw {
     // SAFETY: called by the interpreter with a delayed call and an object.
     enter(|| unsafe {
@@ -350,6 +369,8 @@ unsafe extern "C" fn compare(raw: Raw, other: Raw, operation: c_int) -> Raw {
     })
 }
 
+/// # Safety
+/// Called by the collector: `raw` is a delayed call.
 unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
     // SAFETY: called by the collector; nothing is changed and nothing else runs.
     unsafe {
@@ -379,6 +400,8 @@ unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_
     }
 }
 
+/// # Safety
+/// Called by the collector: `raw` is a delayed call.
 unsafe extern "C" fn clear(raw: Raw) -> c_int {
     // SAFETY: called by the collector; what is taken is dropped after.
     unsafe {
@@ -391,6 +414,8 @@ unsafe extern "C" fn clear(raw: Raw) -> c_int {
     0
 }
 
+/// # Safety
+/// `raw` is a delayed call that nothing refers to any more.
 unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more.
     unsafe {

@@ -83,11 +83,15 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
 type Get = fn(&DelayedCall) -> Maybe;
 type Set = fn(&DelayedCall, Obj) -> Maybe<()>;
 
+/// # Safety
+/// `raw` is a delayed call.
 unsafe fn read(raw: Raw, get: Get) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe { get(DelayedCall::from_self(&raw)) })
 }
 
+/// # Safety
+/// `raw` is a delayed call; `value` is alive, or null to delete the attribute.
 unsafe fn write(raw: Raw, value: Raw, name: &str, set: Set) -> c_int {
     // SAFETY: called by the interpreter with a delayed call, and a value or null.
     enter_status(|| unsafe {
@@ -111,10 +115,14 @@ fn no_attribute(name: &str) -> Raised {
 /// The two functions of an attribute.
 macro_rules! attribute {
     ($get:ident, $set:ident, $name:literal, $read:expr, $write:expr) => {
+        /// # Safety
+        /// `raw` is a delayed call.
         unsafe extern "C" fn $get(raw: Raw, _: *mut c_void) -> Raw {
             // SAFETY: called by the interpreter with a delayed call.
             unsafe { read(raw, $read) }
         }
+        /// # Safety
+        /// `raw` is a delayed call; `value` is alive, or null to delete the attribute.
         unsafe extern "C" fn $set(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
             // SAFETY: called by the interpreter with a delayed call.
             unsafe { write(raw, value, $name, $write) }

@@ -5,7 +5,7 @@ use std::{ptr, sync::Arc};
 use deferrous::event_loop::{Deadlines, Events, Inbox};
 use pyo3::ffi;
 
-use super::{descriptors::Descriptors, messages::Message, support};
+use super::{class::Attributes, descriptors::Descriptors, messages::Message, support};
 use crate::{
     deferred::{NO_ARGUMENTS, method, sealed},
     python::{Attached, Held, Holder, Maybe, Obj, Raw, enter, raise},
@@ -75,6 +75,8 @@ fn new_inbox() -> Maybe<Arc<Inbox<Attached<Message>>>> {
     }
 }
 
+/// # Safety
+/// The thread is attached.
 unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
     enter(|| {
         support::load()?;
@@ -88,6 +90,8 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is an event loop.
 unsafe extern "C" fn renew(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
@@ -118,7 +122,13 @@ impl Loop {
     /// That of `reactor`.
     #[inline]
     pub fn of(reactor: &Obj) -> Maybe<Self> {
-        let found = reactor.getattr(&names().event_loop)?;
+        Self::among(&Attributes::of(reactor)?, reactor)
+    }
+
+    /// That of `reactor`, whose attributes are at hand.
+    #[inline]
+    pub fn among(attributes: &Attributes, reactor: &Obj) -> Maybe<Self> {
+        let found = attributes.get(reactor, &names().event_loop)?;
         if HOLDER.is_one(&found) {
             return Ok(Loop(found));
         }

@@ -5,6 +5,7 @@
 //! find it there. They are methods of any object: the class of the reactor is one of Python, whose bases
 //! are Twisted's.
 
+mod class;
 mod delayed;
 mod delayed_attributes;
 mod descriptors;

@@ -23,6 +23,8 @@ pub struct Support {
     pub no_descriptor: Obj,
     pub describe: Obj,
     pub format_creator: Obj,
+    /// `runUntilCurrent`, `timeout` and `doIteration`.
+    pub parts_of_a_turn: [Obj; 3],
     report: [Obj; 4],
 }
 
@@ -60,6 +62,12 @@ pub fn load() -> Maybe<()> {
     let error = import("twisted.internet.error")?;
     let main = import("twisted.internet.main")?;
     let reporting = import("deferrous._reporting")?;
+    let methods = import("deferrous._core")?.get("reactor_methods")?;
+    let method = |name: &str| {
+        let name = Obj::name(name)?;
+        // SAFETY: both are alive.
+        unsafe { Obj::owned(pyo3::ffi::PyObject_GetItem(methods.as_ptr(), name.as_ptr())) }
+    };
     let support = Support {
         system_time: import("twisted.python.runtime")?.get("seconds")?,
         already_called: error.get("AlreadyCalled")?,
@@ -70,6 +78,11 @@ pub fn load() -> Maybe<()> {
         log: import("twisted.python.log")?,
         describe: reporting.get("describe")?,
         format_creator: reporting.get("format_creator")?,
+        parts_of_a_turn: [
+            method("runUntilCurrent")?,
+            method("timeout")?,
+            method("doIteration")?,
+        ],
         report: [
             reporting.get("main_loop")?,
             reporting.get("thread_call")?,

@@ -1,16 +1,18 @@
 //! `callLater` and what is due.
 
-use std::time::SystemTime;
+use std::{cell::Cell, time::SystemTime};
 
 use pyo3::ffi;
 
 use super::{
+    class::Attributes,
     delayed::DelayedCall,
     event_loop::Loop,
     support::{Occasion, report, support},
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, bind_leading, enter, raise},
+    classes::version_tag,
+    python::{Attached, Maybe, Obj, Raised, Raw, bind_leading, enter, raise},
     twisted::names,
 };
 
@@ -63,7 +65,10 @@ pub fn number(object: Raw) -> Maybe<f64> {
 pub fn read(seconds: &Obj) -> Maybe<f64> {
     if support().system_time.is(seconds.as_ptr()) {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        return Ok(since.unwrap_or_default().as_nanos() as f64 / 1e9);
+        let since = since.unwrap_or_default();
+        // In one division, as CPython: two roundings would make another number.
+        let nanos = since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos());
+        return Ok(nanos as f64 / 1e9);
     }
     number(seconds.call(&[])?.as_ptr())
 }
@@ -82,11 +87,12 @@ pub unsafe extern "C" fn call_later(
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let reactor = Obj::borrowed(raw);
-        let event_loop = Loop::of(&reactor)?;
+        let attributes = Attributes::of(&reactor)?;
+        let event_loop = Loop::among(&attributes, &reactor)?;
         let ([delay, _], task) =
             bind_leading("callLater", ["delay", "callable"], arguments, count, names)?;
         let delay = check_delay(&delay)?;
-        let seconds = reactor.getattr(&crate::twisted::names().seconds)?;
+        let seconds = attributes.seconds(&reactor)?;
         let time = read(&seconds)? + delay;
         let call = DelayedCall::new(time, task, event_loop.clone(), seconds)?;
         if debugging()? {
@@ -135,13 +141,28 @@ fn debugging() -> Maybe<bool> {
         }
         Obj::borrowed(class)
     };
-    let debug = class.getattr(&names.debug)?;
-    // SAFETY: reading a static of the interpreter.
-    if debug.is(unsafe { ffi::Py_False() }) {
+    // SAFETY: what is in the dict by this name is a class, or asked as any object.
+    let tag = unsafe {
+        if ffi::PyType_Check(class.as_ptr()) == 0 {
+            return class.getattr(&names.debug)?.is_true();
+        }
+        version_tag(class.as_ptr().cast())
+    };
+    if tag != 0 && NOT_DEBUGGING.0.get() == tag {
         return Ok(false);
     }
-    debug.is_true()
+    let debugging = class.getattr(&names.debug)?.is_true()?;
+    if !debugging {
+        // SAFETY: it is a class. Looking an attribute up has given it a tag.
+        NOT_DEBUGGING
+            .0
+            .set(unsafe { version_tag(class.as_ptr().cast()) });
+    }
+    Ok(debugging)
 }
+
+/// The version tag of Twisted's class when its `debug` was last seen to be off.
+static NOT_DEBUGGING: Attached<Cell<u32>> = Attached(Cell::new(0));
 
 /// `getDelayedCalls()`.
 ///
@@ -203,12 +224,12 @@ fn insert_new(event_loop: &Loop) -> Maybe<()> {
 const KEPT: usize = 1024;
 
 /// How long until the first call is due, in seconds.
-fn next(reactor: &Obj, event_loop: &Loop) -> Maybe<Option<f64>> {
+pub fn next(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<Option<f64>> {
     insert_new(event_loop)?;
     let Some(first) = event_loop.with(|parts| parts.timed.next_deadline())? else {
         return Ok(None);
     };
-    let now = read(&reactor.getattr(&names().seconds)?)?;
+    let now = read(&attributes.seconds(reactor)?)?;
     Ok(Some((of_key(first) - now).clamp(0.0, LONGEST)))
 }
 
@@ -221,7 +242,9 @@ pub unsafe extern "C" fn timeout(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let reactor = Obj::borrowed(raw);
-        match next(&reactor, &Loop::of(&reactor)?)? {
+        let attributes = Attributes::of(&reactor)?;
+        let event_loop = Loop::among(&attributes, &reactor)?;
+        match next(&reactor, &attributes, &event_loop)? {
             Some(seconds) => float(seconds),
             None => Ok(Obj::none()),
         }
@@ -229,13 +252,13 @@ pub unsafe extern "C" fn timeout(raw: Raw, _: Raw) -> Raw {
 }
 
 /// Makes the calls that are due.
-pub fn run_due(reactor: &Obj, event_loop: &Loop) -> Maybe<()> {
+pub fn run_due(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<()> {
     insert_new(event_loop)?;
     let waits = event_loop.with(|parts| !parts.timed.is_empty())?;
     if !waits {
         return Ok(());
     }
-    let now = key(read(&reactor.getattr(&names().seconds)?)?);
+    let now = key(read(&attributes.seconds(reactor)?)?);
     while let Some(call) = event_loop.with(|parts| parts.timed.pop(now))? {
         // SAFETY: only delayed calls are put there.
         let call = unsafe { DelayedCall::from_object(call) };

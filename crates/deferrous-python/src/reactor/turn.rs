@@ -1,15 +1,12 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{
-    cell::Cell,
-    ptr,
-    time::{Duration, Instant},
-};
+use std::{ptr, time::Duration};
 
 use deferrous::event_loop::Events;
 use pyo3::ffi;
 
 use super::{
+    class::Attributes,
     descriptors,
     event_loop::Loop,
     messages,
@@ -17,17 +14,9 @@ use super::{
     time,
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_time_to_let_go},
     twisted::{names, none},
 };
-
-/// How long a reactor that always has work may keep others from running, as CPython's threads may.
-const SWITCH: Duration = Duration::from_millis(5);
-
-thread_local! {
-    /// When this thread last let others run.
-    static LET_GO: Cell<Option<Instant>> = const { Cell::new(None) };
-}
 
 /// `runUntilCurrent()`.
 ///
@@ -38,20 +27,27 @@ pub unsafe extern "C" fn run_until_current(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let reactor = Obj::borrowed(raw);
-        let event_loop = Loop::of(&reactor)?;
-        messages::handle_all(&event_loop)?;
-        time::run_due(&reactor, &event_loop)?;
-        let names = names();
-        if reactor.getattr(&names.just_stopped)?.is_true()? {
-            reactor.setattr(&names.just_stopped, &Obj::bool(false))?;
-            let shutdown = Obj::name("shutdown")?;
-            reactor.call_method(
-                &names.fire_system_event,
-                [ptr::null_mut(), shutdown.as_ptr()],
-            )?;
-        }
+        let attributes = Attributes::of(&reactor)?;
+        let event_loop = Loop::among(&attributes, &reactor)?;
+        make_calls(&reactor, &attributes, &event_loop)?;
         Ok(Obj::none())
     })
+}
+
+/// Makes the calls that other threads have asked for, and those that are due.
+fn make_calls(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<()> {
+    messages::handle_all(event_loop)?;
+    time::run_due(reactor, attributes, event_loop)?;
+    let names = names();
+    if attributes.get(reactor, &names.just_stopped)?.is_true()? {
+        reactor.setattr(&names.just_stopped, &Obj::bool(false))?;
+        let shutdown = Obj::name("shutdown")?;
+        reactor.call_method(
+            &names.fire_system_event,
+            [ptr::null_mut(), shutdown.as_ptr()],
+        )?;
+    }
+    Ok(())
 }
 
 const DO_ITERATION: Signature<1> = Signature {
@@ -82,14 +78,20 @@ pub unsafe extern "C" fn do_iteration(
             // A negative time is for ever, as for the system.
             Duration::try_from_secs_f64(time::number(delay)?).ok()
         };
-        let mut events = event_loop
-            .with(|parts| parts.events.take())?
-            .unwrap_or_default();
-        let waited = wait(&event_loop, &mut events, delay);
-        let handled = waited.and_then(|()| descriptors::dispatch(&reactor, &event_loop, &events));
-        event_loop.with(|parts| parts.events = Some(events))?;
-        handled.map(|()| Obj::none())
+        iterate(&reactor, &event_loop, delay)?;
+        Ok(Obj::none())
     })
+}
+
+/// Waits for events for up to `delay`, and handles them.
+fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<()> {
+    let mut events = event_loop
+        .with(|parts| parts.events.take())?
+        .unwrap_or_default();
+    let waited = wait(event_loop, &mut events, delay);
+    let handled = waited.and_then(|()| descriptors::dispatch(reactor, event_loop, &events));
+    event_loop.with(|parts| parts.events = Some(events))?;
+    handled
 }
 
 /// Waits for events, and lets the handlers of signals run that have come meanwhile.
@@ -107,9 +109,7 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
     let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
         inbox.wait(events, delay)
     } else {
-        let waited = detached(|| inbox.wait(events, delay));
-        LET_GO.set(Some(Instant::now()));
-        waited
+        detached(|| inbox.wait(events, delay))
     };
     // SAFETY: the thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } < 0 {
@@ -118,33 +118,50 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
     waited.map_err(|error| descriptors::raise_io(&error))
 }
 
-fn is_time_to_let_go() -> bool {
-    match LET_GO.get() {
-        Some(then) => then.elapsed() >= SWITCH,
-        None => true,
-    }
-}
-
 /// `_turnUntilStopped()`.
 ///
 /// # Safety
 ///
-/// Called by the interpreter.
+/// Called by the interpreter, with a reactor.
 pub unsafe extern "C" fn until_stopped(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let reactor = Obj::borrowed(raw);
-        while reactor.getattr(&names().started)?.is_true()? {
-            if let Err(raised) = turn(&reactor) {
+        loop {
+            let attributes = Attributes::of(&reactor)?;
+            if !attributes.get(&reactor, &names().started)?.is_true()? {
+                return Ok(Obj::none());
+            }
+            let turned = if attributes.turn_as_ours(&reactor) {
+                turn(&reactor, &attributes)
+            } else {
+                turn_by_methods(&reactor)
+            };
+            if let Err(raised) = turned {
                 report(raised, Occasion::MainLoop, None);
             }
         }
-        Ok(Obj::none())
     })
 }
 
-/// One turn. Each of its parts is a method, which a reactor's class may replace.
-fn turn(reactor: &Obj) -> Maybe<()> {
+/// One turn.
+fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
+    let event_loop = Loop::among(attributes, reactor)?;
+    make_calls(reactor, attributes, &event_loop)?;
+    let next = time::next(reactor, attributes, &event_loop)?;
+    // One that has been stopped comes to its end without waiting.
+    let delay = if attributes.get(reactor, &names().running)?.is_true()? {
+        // A clock that says nothing sensible keeps nobody waiting.
+        next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    } else {
+        Some(Duration::ZERO)
+    };
+    iterate(reactor, &event_loop, delay)
+}
+
+/// One turn, where a class or a program has replaced a part of it.
+#[cold]
+fn turn_by_methods(reactor: &Obj) -> Maybe<()> {
     let names = names();
     reactor.call_method(&names.run_until_current, [ptr::null_mut()])?;
     let timeout = reactor.call_method(&names.timeout, [ptr::null_mut()])?;

@@ -5,7 +5,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, called, fire, pop_first, require, wait};
+use super::{Primitive, called, fire, require};
 
 /// A lock for programs that wait by Deferreds.
 ///
@@ -42,8 +42,7 @@ impl DeferredLock {
     /// Wait for the lock: a Deferred that fires with it. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if slf.borrow().locked {
-            let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-            return wait(slf, "_cancelAcquire", &waiting);
+            return Primitive::wait(slf.as_super());
         }
         slf.borrow_mut().locked = true;
         called(slf)
@@ -56,8 +55,7 @@ impl DeferredLock {
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         require(slf.borrow().locked, "Tried to release an unlocked lock")?;
         slf.borrow_mut().locked = false;
-        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-        if let Some(next) = pop_first(&waiting)? {
+        if let Some(next) = Primitive::next(slf.as_super())? {
             slf.borrow_mut().locked = true;
             fire(&next, slf)?;
         }
@@ -67,7 +65,6 @@ impl DeferredLock {
     /// One that waits was cancelled.
     #[pyo3(name = "_cancelAcquire")]
     fn cancel_acquire(slf: &Bound<'_, Self>, d: &Bound<'_, PyAny>) -> PyResult<()> {
-        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-        waiting.call_method1("remove", (d,)).map(drop)
+        Primitive::give_up(slf.as_super(), d)
     }
 }

@@ -10,7 +10,7 @@ use pyo3::{
     types::{PyDict, PyList, PyTuple},
 };
 
-use super::{bound, obj, raised};
+use super::{bound, obj, pop_first, raised, wait};
 use crate::{
     deferred::{CALL_WITH_KEYWORDS, Deferred, method},
     functions,
@@ -38,6 +38,28 @@ impl Primitive {
         Primitive {
             waiting: PyList::empty(py).into_any().unbind(),
         }
+    }
+
+    /// Those who wait, as a list that programs may have replaced.
+    fn line<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        slf.borrow().waiting.bind(slf.py()).clone()
+    }
+
+    /// A Deferred at the end of the line. Cancelling it calls `_cancelAcquire`.
+    pub fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        wait(slf, "_cancelAcquire", &Self::line(slf))
+    }
+
+    /// Takes the one out of the line that has waited longest.
+    pub fn next<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        pop_first(&Self::line(slf))
+    }
+
+    /// Takes one out of the line that does not wait any more.
+    pub fn give_up(slf: &Bound<'_, Self>, deferred: &Bound<'_, PyAny>) -> PyResult<()> {
+        Self::line(slf)
+            .call_method1("remove", (deferred,))
+            .map(drop)
     }
 }
 
@@ -129,6 +151,11 @@ impl Primitive {
     }
 }
 
+/// Whether an object is a lock or a semaphore.
+pub fn is_primitive(object: &Obj) -> bool {
+    Python::attach(|py| bound(py, object.clone()).is_instance_of::<Primitive>())
+}
+
 /// A callable that, called with the lock, makes the call that waited for it: a builtin function whose
 /// `self` is the call.
 fn execute_later(call: &Obj) -> Maybe {
@@ -161,6 +188,8 @@ pub fn is_execute(callable: &Obj) -> bool {
     }
 }
 
+/// # Safety
+/// `call` is the tuple that `execute_later` has put there.
 unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with the tuple that was put there: the lock, the positional
     // arguments with the callable before them, and the keywords or None.

@@ -6,7 +6,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, called, fire, pop_first, require, wait};
+use super::{Primitive, called, fire, require};
 
 /// A number of tokens for programs that wait by Deferreds.
 ///
@@ -63,8 +63,7 @@ impl DeferredSemaphore {
             "Internal inconsistency??  tokens should never be negative",
         )?;
         if tokens == 0 {
-            let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-            return wait(slf, "_cancelAcquire", &waiting);
+            return Primitive::wait(slf.as_super());
         }
         slf.borrow_mut().tokens = tokens - 1;
         called(slf)
@@ -81,8 +80,7 @@ impl DeferredSemaphore {
             "Someone released me too many times: too many tokens!",
         )?;
         slf.borrow_mut().tokens = tokens + 1;
-        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-        if let Some(next) = pop_first(&waiting)? {
+        if let Some(next) = Primitive::next(slf.as_super())? {
             slf.borrow_mut().tokens -= 1;
             fire(&next, slf)?;
         }
@@ -92,7 +90,6 @@ impl DeferredSemaphore {
     /// One that waits was cancelled.
     #[pyo3(name = "_cancelAcquire")]
     fn cancel_acquire(slf: &Bound<'_, Self>, d: &Bound<'_, PyAny>) -> PyResult<()> {
-        let waiting = slf.borrow().as_super().waiting.bind(slf.py()).clone();
-        waiting.call_method1("remove", (d,)).map(drop)
+        Primitive::give_up(slf.as_super(), d)
     }
 }

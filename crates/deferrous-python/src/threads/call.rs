@@ -39,6 +39,8 @@ pub fn of(job: Job) -> Maybe {
     JOBS.make(Once(Some(job)))?.get("run")
 }
 
+/// # Safety
+/// `raw` is a job.
 unsafe extern "C" fn run(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a job.
     enter(|| unsafe {

@@ -8,7 +8,10 @@ use pyo3::ffi;
 use super::{job::Job, support::support};
 use crate::{
     deferred::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed},
-    python::{Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    python::{
+        Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter,
+        is_time_to_let_go,
+    },
     twisted::none,
 };
 
@@ -160,6 +163,8 @@ fn make_thread(team: &Obj, factory: &Obj) -> Maybe {
     }
 }
 
+/// # Safety
+/// `raw` is a team, and `task` is alive.
 unsafe extern "C" fn perform(raw: Raw, task: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team and an object.
     enter(|| unsafe {
@@ -168,6 +173,8 @@ unsafe extern "C" fn perform(raw: Raw, task: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a team, and `count` is alive.
 unsafe extern "C" fn grow(raw: Raw, count: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team and an object.
     enter(|| unsafe {
@@ -190,6 +197,8 @@ const SHRINK: Signature<1> = Signature {
     required: 0,
 };
 
+/// # Safety
+/// `raw` is a team. There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
@@ -213,6 +222,8 @@ unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names
     })
 }
 
+/// # Safety
+/// `raw` is a team.
 unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
@@ -224,6 +235,8 @@ unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// # Safety
+/// `raw` is a team.
 unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
@@ -239,6 +252,9 @@ unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
 
 /// A worker's life. It waits without the interpreter, and looks for the next job with it: what one job
 /// after the other needs is then handed over once.
+///
+/// # Safety
+/// `raw` is a team.
 unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
@@ -248,6 +264,9 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
             next = match next {
                 Next::Job(Attached(job)) => {
                     job.run();
+                    if is_time_to_let_go() {
+                        detached(|| ());
+                    }
                     team.next()
                 }
                 Next::Wait => {

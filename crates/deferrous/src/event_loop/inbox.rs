@@ -135,7 +135,8 @@ impl<M> Inbox<M> {
         };
         let polled = self.poller.wait(events, timeout);
         self.asleep.store(false, Ordering::SeqCst);
-        self.woken.store(false, Ordering::SeqCst);
+        // Reading it shows what whoever has woken this wait has done before.
+        self.woken.swap(false, Ordering::SeqCst);
         match polled {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
             _ => Ok(()),

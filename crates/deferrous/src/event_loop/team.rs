@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
@@ -49,19 +50,25 @@ struct State<J> {
     jobs: VecDeque<J>,
     /// Those that have a job or look for one, without those that are asked to leave.
     workers: usize,
+    /// How many are to leave that are no longer counted: whichever look for a job first.
+    leaving: usize,
     /// Places for workers whose threads are being made.
     places: usize,
-    /// How many workers have a job.
+    /// How many workers have a job, whether they are to leave or not. The others look for one, or
+    /// wait.
     working: usize,
     /// How many threads wait for news.
     waiting: usize,
     /// One of these has been woken and has not looked for a job yet.
     waking: bool,
-    /// How many are to leave that are no longer counted.
-    leaving: usize,
-    /// How many more are to leave as soon as there is nothing to do.
+    /// How many more are to leave as soon as there is nothing to do. While there are any, no worker
+    /// is idle.
     surplus: usize,
     quitting: bool,
+    /// So many do not leave for having waited.
+    min: usize,
+    /// So many may there be.
+    max: usize,
 }
 
 /// What a worker does next.
@@ -93,13 +100,15 @@ impl<J> Team<J> {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 workers: 0,
+                leaving: 0,
                 places: 0,
                 working: 0,
                 waiting: 0,
                 waking: false,
-                leaving: 0,
                 surplus: 0,
                 quitting: false,
+                min: 0,
+                max: usize::MAX,
             }),
             news: Condvar::new(),
         }
@@ -111,7 +120,8 @@ impl<J> Team<J> {
 
     /// Adds a job. Jobs are taken in order.
     ///
-    /// Returns whether another worker would have taken it sooner.
+    /// Returns whether another worker would take it sooner, and [`resize`](Self::resize) allows for
+    /// one.
     ///
     /// # Errors
     ///
@@ -122,47 +132,90 @@ impl<J> Team<J> {
             return Err(job);
         }
         state.jobs.push_back(job);
-        let short_handed = state.jobs.len() > state.free();
+        let short_handed = state.jobs.len() > state.free() && state.has_room(state.max);
         self.wake_one(state);
         Ok(short_handed)
     }
 
+    /// Takes out the jobs that no worker has begun.
+    pub fn clear(&self) -> VecDeque<J> {
+        let mut state = self.state();
+        let jobs = mem::take(&mut state.jobs);
+        self.let_go(state);
+        jobs
+    }
+
     /// Makes a place for one more worker, if there are less than `limit`, and says whether it did.
-    /// Either [`engage`](Self::engage) or [`dismiss`](Self::dismiss) follows.
+    /// Either [`engage`](Self::engage) or [`dismiss`](Self::dismiss) follows. A team that was told to
+    /// quit hires for the jobs that are left, and no others.
     pub fn hire(&self, limit: usize) -> bool {
         let mut state = self.state();
-        let room = state.workers + state.places < limit;
+        let needed = !state.quitting || state.statistics().backlog > state.places;
+        let room = needed && state.has_room(limit);
         state.places += usize::from(room);
         room
     }
 
     /// Counts a worker in the place that was made for it, whose thread is about to start. It begins
     /// with [`first`](Self::first). If it cannot start after all, [`retire`](Self::retire) follows.
+    ///
+    /// # Panics
+    ///
+    /// If no place was made by [`hire`](Self::hire).
     pub fn engage(&self) {
         let mut state = self.state();
-        state.places -= 1;
+        state.take_place();
         state.workers += 1;
+        state.settle();
     }
 
     /// Takes a place away that was made for a worker, because there is no thread for it.
+    ///
+    /// # Panics
+    ///
+    /// As [`engage`](Self::engage).
     pub fn dismiss(&self) {
-        self.state().places -= 1;
+        self.state().take_place();
     }
 
     /// Counts a worker no longer that was engaged and could not start.
+    ///
+    /// # Panics
+    ///
+    /// If all workers have jobs.
     pub fn retire(&self) {
-        self.state().workers -= 1;
+        let mut state = self.state();
+        assert!(
+            state.workers + state.leaving > state.working,
+            "only a worker that was engaged and has not begun can retire"
+        );
+        // It may be the one that is to leave, and then is not counted any more.
+        if state.leaving > 0 {
+            state.leaving -= 1;
+        } else {
+            state.workers -= 1;
+        }
     }
 
     /// Has `count` workers leave, as soon as they have nothing to do; Twisted's `shrink`.
     pub fn shrink(&self, count: usize) {
         let mut state = self.state();
-        let idle = count.min(state.statistics().idle);
-        state.workers -= idle;
-        state.leaving += idle;
-        state.surplus += count - idle;
-        drop(state);
-        self.news.notify_all();
+        state.surplus = state.surplus.saturating_add(count);
+        self.let_go(state);
+    }
+
+    /// Has workers above `max` leave after their job, whether there are others or not, and those
+    /// above `min` when they have [waited for long enough](Self::wait_for). What was asked for
+    /// before, by this or by [`shrink`](Self::shrink), and has not happened yet does not count any
+    /// more.
+    ///
+    /// A team that was never told keeps none for nothing, and has no maximum.
+    pub fn resize(&self, min: usize, max: usize) {
+        let mut state = self.state();
+        state.workers += mem::take(&mut state.leaving);
+        state.surplus = 0;
+        (state.min, state.max) = (min, max);
+        self.let_go(state);
     }
 
     /// Takes no more jobs, and has all workers leave when those that are there are done; Twisted's
@@ -171,10 +224,8 @@ impl<J> Team<J> {
     /// Returns whether it had not been told so before.
     pub fn quit(&self) -> bool {
         let mut state = self.state();
-        let first = !state.quitting;
-        state.quitting = true;
-        drop(state);
-        self.news.notify_all();
+        let first = !mem::replace(&mut state.quitting, true);
+        self.let_go(state);
         first
     }
 
@@ -189,49 +240,90 @@ impl<J> Team<J> {
     }
 
     /// What a worker does that is new, or has [waited](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// If it was not [engaged](Self::engage).
     pub fn first(&self) -> Next<J> {
         self.look(self.state())
     }
 
     /// What a worker does whose job is done.
+    ///
+    /// # Panics
+    ///
+    /// If no worker has a job.
     pub fn next(&self) -> Next<J> {
         let mut state = self.state();
+        assert!(state.working > 0, "no worker has a job that could be done");
         state.working -= 1;
         self.look(state)
     }
 
     /// Waits, on a worker's thread, until there may be something for it.
     pub fn wait(&self) {
+        drop(self.wait_for_news(None));
+    }
+
+    /// Waits, on a worker's thread, until there is something to do for it. It leaves when nothing has
+    /// come for as long as `patience` and there are more workers than the minimum of
+    /// [`resize`](Self::resize).
+    pub fn wait_for(&self, patience: Duration) -> Next<J> {
+        self.look(self.wait_for_news(Some((Instant::now(), patience))))
+    }
+
+    fn wait_for_news(&self, patience: Option<(Instant, Duration)>) -> MutexGuard<'_, State<J>> {
         let mut state = self.state();
         state.waiting += 1;
         while !state.has_news() {
-            state = self
-                .news
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let left = patience
+                .filter(|_| state.workers > state.min)
+                .map(|(since, patience)| patience.saturating_sub(since.elapsed()));
+            state = match left {
+                Some(Duration::ZERO) => {
+                    state.let_leave(1);
+                    break;
+                }
+                Some(left) => {
+                    let waited = self.news.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.news.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
             state.waking = false;
         }
         state.waiting -= 1;
+        state
     }
 
     fn look(&self, mut state: MutexGuard<'_, State<J>>) -> Next<J> {
-        if state.leaving > 0 {
+        assert!(
+            state.workers + state.leaving > state.working,
+            "only a worker that was engaged looks for a job"
+        );
+        state.settle();
+        let next = if state.leaving > 0 {
             // It is no longer counted. Whoever was counted in its stead stays.
             state.leaving -= 1;
-            self.wake_one(state);
-            return Next::Leave;
-        }
-        if let Some(job) = state.jobs.pop_front() {
+            Next::Leave
+        } else if let Some(job) = state.jobs.pop_front() {
             state.working += 1;
-            self.wake_one(state);
-            return Next::Job(job);
-        }
-        if !state.quitting && state.surplus == 0 {
-            return Next::Wait;
-        }
-        state.surplus = state.surplus.saturating_sub(1);
-        state.workers -= 1;
-        Next::Leave
+            Next::Job(job)
+        } else {
+            Next::Wait
+        };
+        self.wake_one(state);
+        next
+    }
+
+    /// Tells the workers that there may be less to do, or too many of them.
+    fn let_go(&self, mut state: MutexGuard<'_, State<J>>) {
+        state.settle();
+        drop(state);
+        self.news.notify_all();
     }
 
     /// Wakes a worker for the jobs that are left, unless one is waking up already: it wakes the next
@@ -250,7 +342,7 @@ impl<J> Team<J> {
 impl<J> State<J> {
     /// How many workers have no job in hand.
     const fn free(&self) -> usize {
-        self.workers - self.working
+        self.workers.saturating_sub(self.working)
     }
 
     fn statistics(&self) -> Statistics {
@@ -262,8 +354,35 @@ impl<J> State<J> {
         }
     }
 
+    const fn has_room(&self, limit: usize) -> bool {
+        self.workers + self.places < limit
+    }
+
+    fn take_place(&mut self) {
+        assert!(self.places > 0, "no place was made for a worker");
+        self.places -= 1;
+    }
+
+    /// Has those leave that are too many: above the maximum, or idle and not wanted.
+    fn settle(&mut self) {
+        self.let_leave(self.workers.saturating_sub(self.max));
+        let idle = self.statistics().idle;
+        let many = if self.quitting {
+            idle
+        } else {
+            idle.min(self.surplus)
+        };
+        self.surplus = self.surplus.saturating_sub(many);
+        self.let_leave(many);
+    }
+
+    const fn let_leave(&mut self, many: usize) {
+        self.workers -= many;
+        self.leaving += many;
+    }
+
     fn has_news(&self) -> bool {
-        !self.jobs.is_empty() || self.leaving > 0 || self.quitting || self.surplus > 0
+        !self.jobs.is_empty() || self.leaving > 0
     }
 }
 

@@ -130,7 +130,10 @@ impl Wheel {
     /// Takes the first entry that is due at `now`.
     pub(super) fn pop(&mut self, now: u64) -> Option<Entry> {
         loop {
-            if let Some(entry) = self.due.pop_front() {
+            // What has left the wheel is due no more if the time was set back since.
+            if self.at <= now
+                && let Some(entry) = self.due.pop_front()
+            {
                 self.len -= 1;
                 return Some(entry);
             }

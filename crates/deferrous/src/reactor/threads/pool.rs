@@ -4,16 +4,17 @@ use std::{
     cell::Cell,
     collections::{HashMap, VecDeque},
     error::Error,
-    fmt,
+    fmt, io,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Executor, Job};
 use crate::{
+    event_loop::{Next, Statistics, Team},
     failure::Failure,
     unhandled::{Origin, report},
 };
@@ -70,9 +71,9 @@ impl Drop for Handles {
 }
 
 struct Shared {
+    /// The jobs, and who has time for them. Until the start it may have no workers.
+    team: Team<Job>,
     state: Mutex<State>,
-    /// A job was queued, or the pool is to change its size or stop.
-    news: Condvar,
     /// A worker has gone, or asks for the stop of its own pool.
     gone: Condvar,
     idle_timeout: Duration,
@@ -89,13 +90,8 @@ struct State {
     phase: Phase,
     min: usize,
     max: usize,
-    queue: VecDeque<Job>,
-    workers: usize,
-    idle: usize,
-    /// An idle worker has been woken and has not looked for a job yet.
-    waking: bool,
-    /// Workers that have been started and have not looked for a job yet.
-    starting: usize,
+    /// Those that have not ended yet, whether the team still counts them or not.
+    threads: usize,
     /// Workers that stop their own pool, and so cannot be waited for.
     stoppers: usize,
     next_worker: u64,
@@ -126,22 +122,20 @@ impl ThreadPool {
     /// If `max` is 0 or less than `min`.
     pub fn with_idle_timeout(min: usize, max: usize, idle_timeout: Duration) -> Self {
         check_size(min, max);
+        let team = Team::new();
+        team.resize(0, 0);
         ThreadPool(Arc::new(Handles(Arc::new(Shared {
+            team,
             state: Mutex::new(State {
                 phase: Phase::New,
                 min,
                 max,
-                queue: VecDeque::new(),
-                workers: 0,
-                idle: 0,
-                waking: false,
-                starting: 0,
+                threads: 0,
                 stoppers: 0,
                 next_worker: 0,
                 handles: HashMap::new(),
                 when_empty: Vec::new(),
             }),
-            news: Condvar::new(),
             gone: Condvar::new(),
             idle_timeout,
         }))))
@@ -153,7 +147,7 @@ impl ThreadPool {
         let mut state = self.0.state();
         if state.phase == Phase::New {
             state.phase = Phase::Started;
-            self.0.grow(state);
+            self.0.resize(state);
         }
     }
 
@@ -167,22 +161,15 @@ impl ThreadPool {
     }
 
     fn queue(&self, job: Job) -> Result<(), PoolStopped> {
-        let mut state = self.0.state();
-        if state.phase == Phase::Stopping {
-            drop(state);
-            drop(job);
-            return Err(PoolStopped);
+        match self.0.team.push(job) {
+            Ok(short_handed) => {
+                if short_handed {
+                    self.0.grow(self.0.state());
+                }
+                Ok(())
+            }
+            Err(_dropped) => Err(PoolStopped),
         }
-        state.queue.push_back(job);
-        if state.phase == Phase::New {
-            return Ok(());
-        }
-        if state.queue.len() > state.free() && state.workers < state.max {
-            self.0.grow(state);
-        } else {
-            self.0.wake_one(state);
-        }
-        Ok(())
     }
 
     /// Changes the size; Twisted's `adjustPoolsize`. Busy workers above the maximum go after their
@@ -195,10 +182,7 @@ impl ThreadPool {
         check_size(min, max);
         let mut state = self.0.state();
         (state.min, state.max) = (min, max);
-        if state.phase == Phase::Started {
-            self.0.grow(state);
-            self.0.news.notify_all();
-        }
+        self.0.resize(state);
     }
 
     /// Finishes the queued jobs, ends the workers and waits for them; Twisted's `stop`. Jobs of a
@@ -227,7 +211,7 @@ impl ThreadPool {
             state.stoppers += 1;
             self.0.gone.notify_all();
         }
-        while state.workers > if own { state.stoppers } else { 0 } {
+        while state.threads > if own { state.stoppers } else { 0 } {
             let waited = self.0.gone.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -253,23 +237,22 @@ impl ThreadPool {
 
     /// How many threads there are now; the length of Twisted's `threads`.
     pub fn threads(&self) -> usize {
-        self.0.state().workers
+        self.0.state().threads
     }
 
     /// How many threads wait for a job; the length of Twisted's `waiters`.
     pub fn idle(&self) -> usize {
-        self.0.state().idle
+        self.0.team.statistics().idle
     }
 
     /// How many threads have a job, or are about to.
     pub(crate) fn busy(&self) -> usize {
-        let state = self.0.state();
-        state.workers - state.idle
+        self.0.team.statistics().busy
     }
 
     /// How many jobs wait for a thread; the size of Twisted's `q`.
     pub fn queued(&self) -> usize {
-        self.0.state().queue.len()
+        self.0.team.statistics().backlog
     }
 }
 
@@ -291,13 +274,6 @@ impl Executor for ThreadPool {
     }
 }
 
-impl State {
-    /// How many workers will look for a job without being told.
-    const fn free(&self) -> usize {
-        self.idle + self.starting
-    }
-}
-
 impl Shared {
     /// Tells the pool from others.
     fn address(&self) -> usize {
@@ -308,54 +284,50 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop_then(&self, then: impl FnOnce() + Send + 'static) {
+    fn stop_then(self: &Arc<Self>, then: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
+        self.team.quit();
         let dropped = match state.phase {
-            Phase::New => std::mem::take(&mut state.queue),
+            Phase::New => self.team.clear(),
             _ => VecDeque::new(),
         };
         state.phase = Phase::Stopping;
-        if state.workers == 0 {
+        // Whoever has queued the last job may not have come to start a worker for it.
+        self.grow(state);
+        let mut state = self.state();
+        if state.threads == 0 {
             drop(state);
             then();
         } else {
             state.when_empty.push(Box::new(then));
             drop(state);
-            self.news.notify_all();
         }
         drop(dropped);
     }
 
+    /// Has the team know the size, once the pool is started.
+    fn resize(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+        if state.phase == Phase::Started {
+            self.team.resize(state.min, state.max);
+            self.grow(state);
+        }
+    }
+
     /// Starts the workers that are missing for the minimum and for the jobs that find none idle.
     fn grow(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        let waiting = state.queue.len().saturating_sub(state.free());
-        let wanted = (state.workers + waiting).clamp(state.min, state.max);
-        let mut refused = None;
-        while state.workers < wanted {
-            let id = state.next_worker;
-            let shared = self.clone();
-            let name = format!("deferrous-{id}");
-            match thread::Builder::new()
-                .name(name)
-                .spawn(move || shared.work(id))
-            {
-                Ok(handle) => {
-                    state.next_worker += 1;
-                    state.workers += 1;
-                    state.starting += 1;
-                    state.handles.insert(id, handle);
-                }
-                Err(error) => {
-                    refused = Some(error);
-                    break;
-                }
-            }
+        if state.phase == Phase::New {
+            return;
         }
-        let Some(error) = refused else { return };
+        let mut started = Ok(());
+        while started.is_ok() && (self.team.hire(state.min) || self.hire_for_backlog(state.max)) {
+            started = self.start_worker(&mut state);
+        }
+        let Err(error) = started else { return };
         // With workers the jobs wait their turn. Without any they would wait for ever, so they are
         // dropped, which those who wait for them hear of.
-        let dropped = if state.workers == 0 {
-            std::mem::take(&mut state.queue)
+        let Statistics { idle, busy, .. } = self.team.statistics();
+        let dropped = if idle + busy == 0 {
+            self.team.clear()
         } else {
             VecDeque::new()
         };
@@ -364,96 +336,54 @@ impl Shared {
         drop(dropped);
     }
 
-    /// Wakes an idle worker, unless one is waking up already: it wakes the next if it finds more
-    /// than one job, so that a burst of jobs does not cost who queues them a call of the system
-    /// each.
-    fn wake_one(&self, mut state: MutexGuard<'_, State>) {
-        let wake = state.idle > 0 && !state.waking;
-        state.waking |= wake;
-        drop(state);
-        if wake {
-            self.news.notify_one();
-        }
+    fn hire_for_backlog(&self, max: usize) -> bool {
+        self.team.statistics().backlog > 0 && self.team.hire(max)
+    }
+
+    /// Starts a thread for a place in the team, or gives the place back.
+    fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        self.team.engage();
+        let (id, shared) = (state.next_worker, self.clone());
+        let handle = thread::Builder::new()
+            .name(format!("deferrous-{id}"))
+            .spawn(move || shared.work(id))
+            .inspect_err(|_| self.team.retire())?;
+        state.next_worker += 1;
+        state.threads += 1;
+        state.handles.insert(id, handle);
+        Ok(())
     }
 
     /// What a worker does.
     fn work(&self, id: u64) {
         WORKER.set((self.address(), false));
-        let mut state = self.state();
-        state.starting -= 1;
+        let mut next = self.team.first();
         loop {
-            if state.workers > state.max {
-                break;
-            }
-            if let Some(job) = state.queue.pop_front() {
-                if state.queue.is_empty() {
-                    drop(state);
-                } else {
-                    self.wake_one(state);
+            next = match next {
+                Next::Job(job) => {
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+                        report(Origin::Thread, Failure::from_panic(panic));
+                    }
+                    self.team.next()
                 }
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-                    report(Origin::Thread, Failure::from_panic(panic));
-                }
-                state = self.state();
-            } else if state.phase == Phase::Stopping {
-                break;
-            } else {
-                let idle_too_long;
-                (state, idle_too_long) = self.wait(state);
-                if idle_too_long {
-                    break;
-                }
-            }
-        }
-        self.end(state, id);
-    }
-
-    /// Waits for news, or until the worker has been idle for too long, which it says.
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
-        let since = Instant::now();
-        state.idle += 1;
-        loop {
-            let left = self.idle_timeout.saturating_sub(since.elapsed());
-            let spare = state.workers > state.min;
-            if spare && left.is_zero() {
-                state.idle -= 1;
-                return (state, true);
-            }
-            state = if spare {
-                self.news
-                    .wait_timeout(state, left)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            } else {
-                self.news
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner)
+                Next::Wait => self.team.wait_for(self.idle_timeout),
+                Next::Leave => break,
             };
-            state.waking = false;
-            if !state.queue.is_empty()
-                || state.phase == Phase::Stopping
-                || state.workers > state.max
-            {
-                state.idle -= 1;
-                return (state, false);
-            }
         }
+        self.end(id);
     }
 
-    fn end(&self, mut state: MutexGuard<'_, State>, id: u64) {
-        state.workers -= 1;
+    fn end(&self, id: u64) {
+        let mut state = self.state();
+        state.threads -= 1;
         state.stoppers -= usize::from(WORKER.get().1);
         self.gone.notify_all();
-        if !state.queue.is_empty() {
-            // It may have been woken for a job that it has not taken, being one worker too many.
-            self.news.notify_all();
-        }
         if state.phase != Phase::Stopping {
-            // Nobody will join it. A handle that is not there yet is dropped by whoever joins all.
+            // Nobody will join it.
             drop(state.handles.remove(&id));
             return;
         }
-        if state.workers == 0 {
+        if state.threads == 0 {
             let when_empty = std::mem::take(&mut state.when_empty);
             drop(state);
             for then in when_empty {
@@ -465,13 +395,12 @@ impl Shared {
 
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.state();
         f.debug_struct("ThreadPool")
-            .field("min", &state.min)
-            .field("max", &state.max)
-            .field("threads", &state.workers)
-            .field("idle", &state.idle)
-            .field("queued", &state.queue.len())
+            .field("min", &self.min_threads())
+            .field("max", &self.max_threads())
+            .field("threads", &self.threads())
+            .field("idle", &self.idle())
+            .field("queued", &self.queued())
             .finish()
     }
 }

@@ -1,0 +1,1 @@
+"""Real servers and clients: each kind of transport and each command, over the loopback interface."""

@@ -1,0 +1,315 @@
+"""The pool of threads by itself: its size under load, its counts, its start and its end."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from tests import logs
+from tests.helpers import Oops, raising
+from tests.reactors import Loop
+from tests.reactors.inside import becomes, gathered, until
+
+#: How many jobs are asked for while the pool's size changes. The long version of the tests asks for more.
+JOBS = int(os.environ.get("DEFERROUS_JOBS", "20000"))
+
+
+def new_pool(reactor: Any, least: int, most: int, name: str | None = None) -> Any:
+    """Make a pool of the kind that the reactor has."""
+    return type(reactor.getThreadPool())(least, most, name)
+
+
+def wait_until(condition: Any) -> None:
+    """Wait until something is so. That this ends is what the deadline of the process is for."""
+    while not condition():
+        threading.Event().wait(0.001)
+
+
+def counts(pool: Any) -> list[int]:
+    """Give what the pool counts: threads in all, busy ones, idle ones, and jobs that wait."""
+    return [pool.workers, len(pool.working), len(pool.waiters), pool.q.qsize()]
+
+
+def resizing(reactor: Any, jobs: int, seed: int) -> dict[str, Any]:
+    """Change the size of the pool in every way, while jobs are asked for from several threads."""
+    pool = reactor.getThreadPool()
+    randomly = random.Random(seed)
+    done = [0] * jobs
+    most: list[int] = []
+    lock = threading.Lock()
+    running = 0
+
+    def job(number: int) -> None:
+        nonlocal running
+        with lock:
+            running += 1
+            most.append(running)
+        done[number] += 1
+        with lock:
+            running -= 1
+
+    def change() -> None:
+        least = randomly.randrange(5)
+        randomly.choice(
+            [
+                lambda: pool.adjustPoolsize(least, least + randomly.randrange(1, 12)),
+                lambda: reactor.suggestThreadPoolSize(pool.min + randomly.randrange(1, 16)),
+                pool.startAWorker,
+                pool.stopAWorker,
+            ]
+        )()
+
+    async def main() -> None:
+        asking = iter(range(jobs))
+        for number in asking:
+            pool.callInThread(job, number)
+            if number % 20 == 0:
+                change()
+            if number % 200 == 0:
+                reactor.callFromThread(lambda: None)
+                await becomes(reactor, lambda number=number: sum(done) > number // 2)  # type: ignore[misc]
+        pool.adjustPoolsize(1, 4)
+        await becomes(reactor, lambda: sum(done) == jobs)
+        await becomes(reactor, lambda: pool.workers <= 4)
+
+    until(reactor, main())
+    return {"done": [done.count(1), len(done)], "at once": max(most) <= 20, "threads": len(pool.threads)}
+
+
+def test_its_size_under_load(loop: Loop) -> None:
+    """No job is lost or done twice, whatever happens to the threads."""
+    for seed in range(2):
+        found = loop.run(resizing, JOBS, seed, patience=1200)
+        assert found["done"] == [JOBS, JOBS]
+        assert found["at once"]
+
+
+def counting(reactor: Any) -> list[Any]:
+    """Look at the counts in each state."""
+    pool = new_pool(reactor, 0, 3)
+    found: list[Any] = [[*counts(pool), pool.min, pool.max, pool.started, pool.joined]]
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def job() -> None:
+        begun.release()
+        release.wait()
+
+    for _ in range(2):
+        pool.callInThread(job)
+    found.append(counts(pool))
+    pool.start()
+    for _ in range(2):
+        begun.acquire()
+    wait_until(lambda: counts(pool) == [2, 2, 0, 0])
+    for _ in range(3):
+        pool.callInThread(job)
+    begun.acquire()
+    wait_until(lambda: counts(pool) == [3, 3, 0, 2])
+    found.append([*counts(pool), len(pool.threads), pool.started, pool.joined])
+    release.set()
+    wait_until(lambda: counts(pool) == [3, 0, 3, 0])
+    found.append([type(pool.waiters).__name__, type(pool.working).__name__, type(pool.threads).__name__])
+    pool.stop()
+    found.append([*counts(pool), pool.started, pool.joined])
+    return found
+
+
+def test_its_counts(loop: Loop) -> None:
+    """Threads, busy and idle ones, and waiting jobs are counted; what is asked for early is done later."""
+    assert loop.run(counting) == [
+        [0, 0, 0, 0, 0, 3, False, False],
+        [0, 0, 0, 2],
+        [3, 3, 0, 2, 3, True, False],
+        ["list", "list", "list"],
+        [0, 0, 0, 0, False, True],
+    ]
+
+
+def sizes(reactor: Any) -> list[Any]:
+    """Change the size of an idle pool and of a busy one."""
+    pool = new_pool(reactor, 2, 6)
+    pool.start()
+    found: list[Any] = [pool.workers]
+    pool.adjustPoolsize(4)
+    found.append([pool.workers, pool.min, pool.max])
+    pool.startAWorker()
+    found.append(pool.workers)
+    for _ in range(9):
+        pool.startAWorker()
+    found.append(pool.workers)
+    pool.adjustPoolsize(0, 2)
+    wait_until(lambda: pool.workers == 2)
+    pool.stopAWorker()
+    wait_until(lambda: pool.workers == 1)
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def job() -> None:
+        begun.release()
+        release.wait()
+
+    for _ in range(2):
+        pool.callInThread(job)
+    for _ in range(2):
+        begun.acquire()
+    pool.adjustPoolsize(0, 1)
+    found.append(pool.max)
+    release.set()
+    wait_until(lambda: pool.workers == 1)
+    done = threading.Event()
+    pool.callInThread(done.set)
+    done.wait()
+    pool.stop()
+    return found
+
+
+def test_its_size(loop: Loop) -> None:
+    """It is never above the limit for long, and busy threads that are too many end after their job."""
+    assert loop.run(sizes) == [2, [4, 4, 6], 5, 6, 1]
+
+
+def mistakes(reactor: Any) -> list[str]:
+    """Ask for sizes that cannot be."""
+    pool = new_pool(reactor, 1, 2)
+    found = []
+    attempts: list[Callable[[], Any]] = [
+        lambda: new_pool(reactor, -1, 2),
+        lambda: new_pool(reactor, 3, 2),
+        lambda: pool.adjustPoolsize(-1),
+        lambda: pool.adjustPoolsize(5),
+        lambda: pool.adjustPoolsize(2, 1),
+        lambda: reactor.suggestThreadPoolSize(-1),
+    ]
+    for mistake in attempts:
+        try:
+            mistake()
+        except AssertionError as error:
+            found.append(str(error))
+    return [*found, f"{pool.min} {pool.max}"]
+
+
+def test_sizes_that_cannot_be(loop: Loop) -> None:
+    """They are refused, and nothing has changed."""
+    negative, above = "minimum is negative", "minimum is greater than maximum"
+    assert loop.run(mistakes) == [negative, above, negative, above, above, above, "1 2"]
+
+
+def ending(reactor: Any) -> list[Any]:
+    """Stop a pool that has much to do, then start it again."""
+    before = threading.active_count()
+    pool = new_pool(reactor, 0, 4, "a name")
+    done: list[int] = []
+    names: set[str] = set()
+
+    def job(number: int) -> None:
+        threading.Event().wait(0.0001)
+        names.add(threading.current_thread().name)
+        done.append(number)
+
+    pool.start()
+    for number in range(500):
+        pool.callInThread(job, number)
+    pool.stop()
+    found: list[Any] = [sorted(done) == list(range(500)), threading.active_count() - before]
+    pool.callInThread(job, -1)
+    found.append([-1 in done, any(thread.is_alive() for thread in pool.threads)])
+    return [*found, sorted(names)]
+
+
+def test_its_end(loop: Loop) -> None:
+    """It does all that it was asked for first, waits for its threads, and takes nothing more."""
+    complete, left, late, names = loop.run(ending)
+    assert (complete, left, late) == (True, 0, [False, False])
+    assert set(names) <= {f"PoolThread-a name-{number}" for number in range(4)}
+
+
+def callbacks(reactor: Any) -> list[Any]:
+    """Ask to be called with results, also such that are errors, and raise there."""
+    logs.begin()
+    pool = new_pool(reactor, 1, 1)
+    pool.start()
+    notes: list[Any] = []
+    job_thread: list[int] = []
+
+    def on_result(success: bool, result: Any) -> None:
+        same_thread = threading.get_ident() == job_thread[-1]
+        notes.append([success, result if success else str(result.value), same_thread])
+
+    def job(value: str, *, fails: bool) -> str:
+        job_thread.append(threading.get_ident())
+        if fails:
+            raise Oops(value)
+        return value
+
+    pool.callInThreadWithCallback(on_result, job, "one", fails=False)
+    pool.callInThreadWithCallback(on_result, job, "two", fails=True)
+    pool.callInThreadWithCallback(None, job, "three", fails=False)
+    with logs.Log() as log:
+        pool.callInThreadWithCallback(None, job, "four", fails=True)
+        pool.callInThreadWithCallback(raising(Oops("in the callback")), job, "five", fails=False)
+        pool.callInThreadWithCallback(on_result, job, "six", fails=False)
+        pool.stop()
+        said = [
+            text.split(" ")[0] + " " + text[text.index("Oops") :] for text in log.take() if "Oops" in text
+        ]
+    return [notes, said, len(job_thread)]
+
+
+def test_callbacks_of_jobs(loop: Loop) -> None:
+    """They are called in the job's thread; what they raise is logged, and the thread goes on."""
+    notes, said, jobs = loop.run(callbacks)
+    assert notes == [[True, "one", True], [False, "two", True], [True, "six", True]]
+    assert said == ["critical Oops(four)", "critical Oops(in the callback)"]
+    assert jobs == 6
+
+
+def several_pools(reactor: Any) -> list[Any]:
+    """Use pools of one's own beside the reactor's."""
+    pools = [new_pool(reactor, 0, 2, f"pool {number}") for number in range(3)]
+
+    def job(number: int) -> str:
+        return f"{number} {threading.current_thread().name}"
+
+    async def main() -> list[Any]:
+        for pool in pools:
+            pool.start()
+        asked = [deferToThreadPool(reactor, pool, job, n) for n in range(20) for pool in pools]
+        found = await gathered(asked)
+        for pool in pools:
+            pool.stop()
+        return [text.rsplit("-", 1)[0] for text in found]
+
+    return until(reactor, main())
+
+
+def test_pools_of_ones_own(loop: Loop) -> None:
+    """Each has its threads, and the reactor gets the results."""
+    expected = [f"{turn} PoolThread-pool {number}" for turn in range(20) for number in range(3)]
+    assert loop.run(several_pools) == expected
+
+
+def after_a_crash(reactor: Any) -> list[Any]:
+    """Use the reactor's pool in a run after a crash, in which it was never stopped."""
+    first = reactor.getThreadPool()
+    found: list[Any] = []
+
+    def ask(then: Callable[[], None]) -> None:
+        reactor.callInThread(lambda: reactor.callFromThread(found.append, threading.current_thread().name))
+        reactor.callInThread(lambda: reactor.callFromThread(reactor.callLater, 0.01, then))
+
+    for end in (reactor.crash, reactor.crash, reactor.stop):
+        reactor.callWhenRunning(ask, end)
+        reactor.run()
+        found.append([reactor.threadpool is first, first.joined])
+    return found
+
+
+def test_a_crash_leaves_it_alone(loop: Loop) -> None:
+    """Only the end of the reactor is the end of its pool."""
+    found = loop.run(after_a_crash)
+    assert found[1::2] == [[True, False], [True, False], [False, True]]
+    assert [name.rsplit("-", 1)[0] for name in found[::2]] == ["PoolThread-twisted.internet.reactor"] * 3
