@@ -13,6 +13,7 @@ mod methods;
 mod object;
 mod protocol;
 
+pub use attributes::no_attribute;
 pub use awaiting::make as make_awaiter;
 pub use class::{
     CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, getset, make as make_class, method, sealed,

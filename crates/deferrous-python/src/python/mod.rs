@@ -15,7 +15,7 @@ pub use arguments::{Signature, bind_tuple, keyword_dict};
 pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
-pub use detached::detached;
+pub use detached::{detached, is_time_to_let_go};
 pub use holder::{Held, Holder};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
 pub use raise::{

@@ -8,7 +8,10 @@ use pyo3::ffi;
 use super::{job::Job, support::support};
 use crate::{
     deferred::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed},
-    python::{Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    python::{
+        Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter,
+        is_time_to_let_go,
+    },
     twisted::none,
 };
 
@@ -261,6 +264,9 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
             next = match next {
                 Next::Job(Attached(job)) => {
                     job.run();
+                    if is_time_to_let_go() {
+                        detached(|| ());
+                    }
                     team.next()
                 }
                 Next::Wait => {
