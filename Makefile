@@ -16,7 +16,7 @@ PYTHON ?=
 # What venv has made. PyO3 is compiled for one Python, whose name has to be the same from one time to the next.
 VENV := target/venv/bin
 PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
-# Twisted's own tests, on stock Twisted and on deferrous.
+# Twisted's own tests, on stock Twisted and on deferrous, first with a reactor of Twisted's and then with that of deferrous.
 COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.whl
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
 TWISTED ?= 26.10.0
@@ -48,9 +48,11 @@ test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
 	$(VENV)/python -m pytest
 	$(COMPARE) --quick
+	$(COMPARE) --quick --reactor deferrous
 
 conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWISTED=25.5.0 for another release
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
+	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD)) --reactor deferrous
 
 bench: venv ## measure against the peers, and print the ratios: the crate first, then the Python face
 	$(CARGO) bench --quiet -p deferrous --bench ratios
