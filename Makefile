@@ -25,7 +25,7 @@ RECORD ?=
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
-# The Python programs of the document that the project starts from.
+# The Python programs of the document that the project starts from. The demo also says which reactor each ran on.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
 
 demo: venv ## build, run the example programs of both faces, and measure a little
@@ -37,8 +37,8 @@ demo: venv ## build, run the example programs of both faces, and measure a littl
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
 	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
 	@set -e; for program in $(FOUNDING); do \
-	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python $$program; \
-	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run $$program; done
+	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python -m tests.reactors.which $$program; \
+	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run -m tests.reactors.which $$program; done
 	@printf '\n== deferrous bench --quick\n'
 	@$(VENV)/deferrous bench --quick
 

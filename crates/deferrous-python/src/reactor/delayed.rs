@@ -242,7 +242,7 @@ impl DelayedCall {
         let event_loop = self.with(|parts| parts.event_loop.clone())?;
         let waiting = event_loop.with(|parts| parts.timed.remove(layout.key.get()))?;
         layout.cancelled.set(true);
-        if self.0.get("debug")?.is_true()? {
+        if time::debugging()? || self.0.get("debug")?.is_true()? {
             // SAFETY: the object is alive.
             let shown = unsafe { Obj::owned(ffi::PyObject_Repr(self.0.as_ptr())) }?;
             self.with(|parts| parts.notes.get_or_insert_default().last_repr = Some(shown))?;

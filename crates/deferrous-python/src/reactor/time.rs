@@ -130,8 +130,9 @@ fn check_delay(delay: &Obj) -> Maybe<f64> {
     }
 }
 
-/// Whether delayed calls note who sets them: `debug` of Twisted's class, which programs set.
-fn debugging() -> Maybe<bool> {
+/// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
+/// Twisted's class, which programs set.
+pub fn debugging() -> Maybe<bool> {
     let (base, names) = (&support().base, names());
     // SAFETY: the dict and the name are alive; the class is used while nothing runs.
     let class = unsafe {
