@@ -7,8 +7,7 @@ import gc
 import importlib
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Protocol, cast
 
@@ -16,7 +15,7 @@ from deferrous._errors import InstallError
 from deferrous._firstcomers import Firstcomers, describe, find_firstcomers
 from deferrous._install_reactor import install_reactor, require_no_other
 from deferrous._install_threads import install_threads
-from deferrous._repair import Repair, Swap
+from deferrous._repair import Repair, Swap, nothing_frozen
 from deferrous._versions import require_supported
 
 #: The module of Twisted that is replaced, and the one that has what replaces it.
@@ -100,7 +99,7 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     swap = Swap((vars(stock)[name], new) for name, new in names.items())
     debugging = stock.getDebugging()
     repair = Repair(swap)
-    with _nothing_frozen():
+    with nothing_frozen():
         for subclass in _require_first(swap.stock_classes()).rebuilt:
             swap.rebuild(subclass)
         for name, new in names.items():
@@ -115,19 +114,6 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     except BaseException:
         repair.undo()
         raise
-
-
-@contextmanager
-def _nothing_frozen() -> Iterator[None]:
-    """Have the collector tell of the objects, too, that a program has hidden from it."""
-    frozen = gc.get_freeze_count() > 0
-    if frozen:
-        gc.unfreeze()
-    try:
-        yield
-    finally:
-        if frozen:
-            gc.freeze()
 
 
 def _require_first(stock_classes: frozenset[type]) -> Firstcomers:

@@ -9,7 +9,7 @@ import importlib
 import sys
 from types import ModuleType
 
-from deferrous._repair import Repair, Swap
+from deferrous._repair import Repair, Swap, nothing_frozen
 
 #: What is replaced, by the modules of Twisted that have it.
 REPLACED = {
@@ -34,7 +34,8 @@ def install_threads() -> None:
         for name in names:
             repair.set_name(vars(module), name, getattr(ours, name))
         if there_before:
-            repair.search(gc.get_objects(), vars(module))
+            with nothing_frozen():
+                repair.search(gc.get_objects(), vars(module))
         repair.apply()
 
 

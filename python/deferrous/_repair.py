@@ -3,7 +3,9 @@
 It is Python because it runs once, and works on modules, functions and classes of Python.
 """
 
-from collections.abc import Callable, Iterable, MutableMapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import partial
 from types import CellType, FunctionType, ModuleType, new_class
 from typing import Any, NamedTuple
@@ -179,6 +181,19 @@ class Repair:
         """Collect the attributes of a class."""
         for name, value in list(type.__dict__["__dict__"].__get__(owner).items()):
             self._collect(partial(type.__setattr__, owner, name), value)
+
+
+@contextmanager
+def nothing_frozen() -> Iterator[None]:
+    """Have the collector tell of the objects, too, that a program has hidden from it."""
+    frozen = gc.get_freeze_count() > 0
+    if frozen:
+        gc.unfreeze()
+    try:
+        yield
+    finally:
+        if frozen:
+            gc.freeze()
 
 
 def _is_plain(value: object) -> bool:
