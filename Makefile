@@ -16,7 +16,7 @@ PYTHON ?=
 # What venv has made. PyO3 is compiled for one Python, whose name has to be the same from one time to the next.
 VENV := target/venv/bin
 PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
-# Twisted's own tests, on stock Twisted and on deferrous.
+# Twisted's own tests, on stock Twisted and on deferrous, first with a reactor of Twisted's and then with that of deferrous.
 COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.whl
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
 TWISTED ?= 26.10.0
@@ -25,7 +25,7 @@ RECORD ?=
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
-# The Python programs of the document that the project starts from.
+# The Python programs of the document that the project starts from. The demo also says which reactor each ran on.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
 
 demo: venv ## build, run the example programs of both faces, and measure a little
@@ -37,8 +37,8 @@ demo: venv ## build, run the example programs of both faces, and measure a littl
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
 	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
 	@set -e; for program in $(FOUNDING); do \
-	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python $$program; \
-	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run $$program; done
+	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python -m tests.reactors.which $$program; \
+	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run -m tests.reactors.which $$program; done
 	@printf '\n== deferrous bench --quick\n'
 	@$(VENV)/deferrous bench --quick
 
@@ -48,9 +48,11 @@ test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
 	$(VENV)/python -m pytest
 	$(COMPARE) --quick
+	$(COMPARE) --quick --reactor deferrous
 
 conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWISTED=25.5.0 for another release
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
+	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD)) --reactor deferrous
 
 bench: venv ## measure against the peers, and print the ratios: the crate first, then the Python face
 	$(CARGO) bench --quiet -p deferrous --bench ratios
@@ -84,7 +86,7 @@ soak: venv ## pass the long versions of the tests, and the tests under memcheck
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	scripts/memcheck
-	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=1 $(VENV)/python -m pytest tests/differential
+	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=4 $(VENV)/python -m pytest tests/differential
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \

@@ -60,6 +60,11 @@ class Log:
         self.events.clear()
         return taken
 
+    def written(self) -> list[str]:
+        """Give what has been written by `twisted.python.log`, with tracebacks."""
+        events, self.events[:] = list(self.events), []
+        return [event["log_text"] for event in events]
+
     def unhandled(self) -> list[str]:
         """Give the exceptions that nobody has handled, and make sure that nothing else has been said."""
         gc.collect()

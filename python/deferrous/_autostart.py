@@ -29,7 +29,7 @@ STOCK = "twisted.internet.defer"
 OTHERS = ("twisted.python.threadpool", "twisted.internet.threads", "twisted.internet.default")
 
 #: What installing needs, and what imports Twisted's module when it is imported first.
-OURS = ("deferrous.defer", "deferrous._core")
+OURS = ("deferrous.defer", "deferrous.threads", "deferrous._core")
 
 
 def wanted(value: str) -> bool:
@@ -62,9 +62,10 @@ class Finder:
                 raise.
         """
         self.problem = problem
-        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile.
+        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile, or others.
         self.loading = 0
         self.postponed = False
+        self.waiting: list[ModuleType] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
@@ -91,9 +92,13 @@ class Finder:
 
     def loaded_ours(self) -> None:
         """Install now that ours are complete, if that has been waited for."""
-        if self.postponed and not self.loading:
+        if self.loading:
+            return
+        if self.postponed:
             self.postponed = False
             self.install()
+        while self.waiting:
+            self.loaded_other(self.waiting.pop())
 
     def install(self) -> None:
         """Install.
@@ -117,7 +122,7 @@ class Finder:
             ) from error.__cause__
 
     def loaded_other(self, module: ModuleType) -> None:
-        """Give a module of Twisted what it is to have of ours.
+        """Give a module of Twisted what it is to have of ours, which has to be complete for that.
 
         Where the environment asks for something that means nothing, importing Twisted's Deferred says so.
         """
@@ -127,6 +132,8 @@ class Finder:
             from deferrous._install_reactor import choose_default
 
             choose_default(module)
+        elif self.loading:
+            self.waiting.append(module)
         else:
             from deferrous._install_threads import replace_in
 

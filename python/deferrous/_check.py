@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import deferrous
 from deferrous._autostart import VARIABLE, wanted
 from deferrous._errors import InstallError
+from deferrous._install_reactor import VARIABLE as REACTOR
+from deferrous._install_reactor import default_reactor, no_such_reactor
 from deferrous._run import START_UP_FILE, start_up_file
 from deferrous._versions import (
     PYTHON_RANGE,
@@ -24,7 +26,8 @@ USAGE = """\
 usage: deferrous check
 
 Print the versions of deferrous, Python and Twisted, whether a Python program that is started here and now
-runs on deferrous, and what would stop it. The exit status is 0 if nothing would, and 1 otherwise.
+runs on deferrous, which reactor it gets if it picks none, and what would stop it. The exit status is 0 if
+nothing would, and 1 otherwise.
 """
 
 
@@ -59,8 +62,9 @@ def check(arguments: Sequence[str]) -> int:
     report.add("deferrous", f"{deferrous.__version__}, {os.path.dirname(deferrous.__file__)}")
     report.add("Python", f"{python_name()}, {sys.executable} (supported: {PYTHON_RANGE})", python_problem())
     _look_at_twisted(report)
-    _look_at_environment(report)
+    active = _look_at_environment(report)
     _try_it(report)
+    _look_at_reactor(report, active)
     _print(report)
     return 1 if report.problems else 0
 
@@ -74,7 +78,12 @@ def _look_at_twisted(report: Report) -> None:
         report.add("Twisted", f"{version} (supported: {TWISTED_RANGE})", twisted_problem(version))
 
 
-def _look_at_environment(report: Report) -> None:
+def _look_at_environment(report: Report) -> bool:
+    """Say what the environment asks for.
+
+    Returns:
+        whether it is that programs run on deferrous, and they do.
+    """
     path = start_up_file()
     value = os.environ.get(VARIABLE, "")
     try:
@@ -90,13 +99,15 @@ def _look_at_environment(report: Report) -> None:
         report.add("start-up file", "not found", missing)
     else:
         report.add("start-up file", path)
-    if on and path is not None:
+    active = on and path is not None
+    if active:
         report.add("active here", f"yes, by {VARIABLE}=1")
     else:
         report.add(
             "active here",
             f"no: set {VARIABLE}=1, or start programs with `deferrous run`, or call deferrous.install()",
         )
+    return active
 
 
 def _try_it(report: Report) -> None:
@@ -113,6 +124,23 @@ def _try_it(report: Report) -> None:
         report.add("test run", "failed", f"Twisted cannot be imported: {type(error).__name__}: {error}")
     else:
         report.add("test run", "installed without a problem")
+
+
+def _look_at_reactor(report: Report, active: bool) -> None:
+    """Say which reactor a program gets that picks none. It comes last, since it imports plugins of others."""
+    asked = os.environ.get(REACTOR, "")
+    try:
+        problem = no_such_reactor(asked) if asked else None
+        name = default_reactor(active)
+    except Exception:
+        # Twisted cannot be imported, and why has been said.
+        return
+    if problem is not None:
+        report.add("reactor", "none", f"{REACTOR}={asked}: {problem}")
+    elif active and asked:
+        report.add("reactor", f"{name}, by {REACTOR}={asked}, if a program picks none")
+    else:
+        report.add("reactor", f"{name}, if a program picks none")
 
 
 def _print(report: Report) -> None:

@@ -97,6 +97,22 @@ def install_named(name: str) -> None:
         raise InstallError(f"{VARIABLE}={name}: {no_such_reactor(name)}") from None
 
 
+def default_reactor(active: bool) -> str:
+    """Return the name of the reactor that a program gets here which picks none.
+
+    Args:
+        active: whether it runs on deferrous.
+    """
+    name = os.environ.get(VARIABLE) or OURS
+    if active and name != TWISTEDS:
+        return name
+    # Twisted's own choice, which `choose_default` has left as it was: epollreactor, for example.
+    from twisted.internet.default import install
+
+    module: str = install.__module__
+    return module.rpartition(".")[2].removesuffix("reactor")
+
+
 def no_such_reactor(name: str) -> str | None:
     """Say what is wrong with the name of a reactor, or None if there is one of that name."""
     from twisted.application.reactors import getReactorTypes

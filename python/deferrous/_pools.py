@@ -30,9 +30,11 @@ class ThreadPool(_Stock):
         >>> from deferrous.threads import ThreadPool
         >>> pool = ThreadPool(minthreads=0, maxthreads=2, name="example")
         >>> pool.start()
-        >>> pool.callInThread(print, "in a thread")
+        >>> done = []
+        >>> pool.callInThread(done.append, "in a thread")
         >>> pool.stop()
-        in a thread
+        >>> done
+        ['in a thread']
 
     Args:
         minthreads: the least number of threads while it runs.
@@ -64,7 +66,17 @@ def defer_otherwise(
     *args: object,
     **kwargs: object,
 ) -> Deferred[_T]:
-    """Do what `deferToThreadPool` does, with a reactor or a pool that is not of this package."""
+    """Do what `deferToThreadPool` does, with a reactor or a pool that is not of this package.
+
+    A pool whose class has a method `deferTo` makes the Deferred itself, since only then can it see to it that
+    cancelling has an effect.
+    """
+    # Asked of the class, as Python does for its own protocols: an object that stands for a pool may say that
+    # it has any attribute whatever.
+    defer_to = getattr(type(threadpool), "deferTo", None)
+    if defer_to is not None:
+        made: Deferred[_T] = defer_to(threadpool, reactor, function, args, kwargs)
+        return made
     deferred: Deferred[_T] = Deferred()
 
     def fire(success: bool, result: Any) -> None:

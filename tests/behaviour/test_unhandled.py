@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from types import ModuleType
 from typing import Any
 
@@ -144,6 +145,23 @@ def test_after_looking_at_the_record(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == []
     del info
     assert logged.unhandled() == ["Oops(dropped)"]
+
+
+def test_what_is_forgiven_is_not_kept(face: ModuleType) -> None:
+    """The record is the only one that keeps a failure for its report."""
+    for look_first in (True, False):
+        deferred = face.Deferred()
+        if look_first:
+            deferred.errback(Oops("looked at"))
+            assert deferred._debugInfo.failResult is deferred.result
+            deferred.addErrback(raising(Oops("another")))
+        else:
+            deferred.errback(Oops("forgiven"))
+        failure = weakref.ref(deferred.result)
+        deferred._debugInfo.failResult = None
+        deferred.result = None
+        gc.collect()
+        assert failure() is None
 
 
 def test_deleting_the_result_does_not_handle_it(face: ModuleType, logged: Log) -> None:

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet import defer
 
 from tests.faces import queue_name
-from tests.helpers import UNFIRED, Steps, outcome
+from tests.helpers import UNFIRED, Steps, outcome, same
 
 
 def warned(action: Any) -> list[warnings.WarningMessage]:
@@ -58,6 +58,31 @@ def test_the_same_from_something_without_code(face: ModuleType) -> None:
     deferred.addCallback(Returning())
     assert warned(lambda: deferred.callback(None)) == []
     assert isinstance(outcome(deferred), AttributeError)
+
+
+def blamed(function: Any) -> tuple[str, int]:
+    """Give what a warning blames that is about a function: its file, and its last line of code."""
+    lines = [line for *_, line in function.__code__.co_lines() if line is not None]
+    return inspect.getsourcefile(function) or "", max(lines)
+
+
+def test_the_same_from_a_method_of_twisted(face: ModuleType, stock: ModuleType) -> None:
+    """The method is blamed, wherever it comes from."""
+    listed, locked, added = face.Deferred(), face.Deferred(), face.Deferred()
+    face.DeferredList([listed], fireOnOneCallback=True)
+    assert len(getattr(listed, queue_name(face))) == 1
+    face.DeferredLock().run(lambda: locked)
+    added.addBoth(added.addBoth)
+    expected = {
+        listed: stock.DeferredList._cbDeferred,
+        locked: stock.DeferredLock._releaseAndReturn,
+        added: stock.Deferred.addBoth,
+    }
+    for deferred, function in expected.items():
+        argument = same if deferred is added else deferred
+        (warning,) = warned(lambda fire=deferred.callback, argument=argument: fire(argument))
+        assert (warning.filename, warning.lineno) == blamed(function)
+        assert outcome(deferred) is UNFIRED
 
 
 def test_the_old_name_of_the_callbacks(face: ModuleType) -> None:

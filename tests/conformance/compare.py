@@ -18,8 +18,11 @@ from tests.conformance import environment as environments
 from tests.conformance import report, results_table
 from tests.conformance.environment import Environment
 from tests.conformance.errors import CannotCompare
-from tests.conformance.quick import QUICK
-from tests.conformance.trial import Ended, Limits, Mode, Running, watch
+from tests.conformance.explained import EXPLAINED, Explained, explain, outdated
+from tests.conformance.quick import QUICK, QUICK_REACTOR
+from tests.conformance.reactors import EPOLL, REACTORS
+from tests.conformance.records import name
+from tests.conformance.trial import Ended, Limits, Mode, Running, Side, watch
 from tests.conformance.verdict import Judged, Repeats, Ruling, compare, judge, problems_of_identity
 
 CACHE = Path(__file__).resolve().parent.parent.parent / "target" / "conformance"
@@ -32,14 +35,22 @@ class Bench:
     """Everything that running trial takes, but for what to run."""
 
     environment: Environment
-    #: The modes and the labels of the two sides.
-    modes: tuple[Mode, Mode]
-    labels: tuple[str, str]
+    sides: tuple[Side, Side]
     limits: Limits
     #: Whether the two sides run side by side.
     together: bool
     results: Path
     console: Console
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the two sides are called."""
+        return self.sides[0].label, self.sides[1].label
+
+    @property
+    def explained(self) -> tuple[Explained, ...]:
+        """What differs with a reason: only where the reactor of deferrous is compared with Twisted's."""
+        return () if self.sides[0].reactor == self.sides[1].reactor else EXPLAINED
 
     def run(
         self, tests: Sequence[str], results: Path, *, together: bool, quiet: bool = False
@@ -53,13 +64,13 @@ class Bench:
             quiet: whether to leave out the lines of progress.
         """
         results.mkdir(parents=True, exist_ok=True)
-        sides = list(zip(self.labels, self.modes, ("1", "2"), strict=True))
+        sides = list(zip(self.sides, ("1", "2"), strict=True))
         ended: list[Ended] = []
         with tempfile.TemporaryDirectory(prefix="conf-", ignore_cleanup_errors=True) as folder:
             for group in [sides] if together else [[side] for side in sides]:
                 running = [
-                    Running(label, mode, self.environment, tests, Path(folder) / number, results)
-                    for label, mode, number in group
+                    Running(side, self.environment, tests, Path(folder) / number, results)
+                    for side, number in group
                 ]
                 ended += watch(running, self.limits, lambda line: None if quiet else self.console.print(line))
         return ended[0], ended[1]
@@ -87,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if options.deferrous is None and options.second == Mode.INSTALLED.value:
         _parser().error("--deferrous is needed, or --second stock")
+    if options.reactor not in (None, EPOLL.name) and options.second == Mode.STOCK.value:
+        _parser().error(f"--second stock has no reactor but its own: --reactor {EPOLL.name}")
     try:
         environment = environments.environment_for(options.python, options.twisted, options.folder.resolve())
         with environments.only_user(environment):
@@ -116,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--twisted", default="26.10.0", help="the release of Twisted to test")
     add("--deferrous", type=Path, metavar="PATH", help="what to install: a wheel, or a source folder")
     add("--second", choices=modes, default=Mode.INSTALLED.value, help="what to compare stock with")
+    add("--reactor", choices=list(REACTORS), help=f"which one to compare with {EPOLL.name}, instead of none")
     add("--jobs", type=int, choices=(1, 2), default=2, help="whether both run side by side")
     add("--again", type=int, default=3, metavar="N", help="how often to repeat a test that differs")
     add("--run-limit", **seconds, default=3600, help="when to kill a run")
@@ -126,25 +140,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench(options: argparse.Namespace, environment: Environment, console: Console) -> Bench:
-    second = Mode(options.second)
+    mode = Mode(options.second)
+    reactor = REACTORS.get(options.reactor)
+    label = "stock-2" if mode is Mode.STOCK else mode.value
     return Bench(
         environment=environment,
-        modes=(Mode.STOCK, second),
-        labels=("stock", "stock-2" if second is Mode.STOCK else second.value),
+        sides=(Side("stock", Mode.STOCK, EPOLL if reactor else None), Side(label, mode, reactor)),
         limits=Limits(options.run_limit, options.silence_limit),
         together=options.jobs == 2,
-        results=environment.folder.parent / "runs",
+        results=environment.folder.parent / (f"runs-{reactor.name}" if reactor else "runs"),
         console=console,
     )
 
 
 def _compare(bench: Bench, options: argparse.Namespace) -> int:
     """Run, compare, run again what differs, and print it all."""
-    tests = options.tests or (QUICK if options.quick else ["twisted"])
+    quick = QUICK_REACTOR if options.reactor else QUICK
+    tests = options.tests or (quick if options.quick else ["twisted"])
     shutil.rmtree(bench.results, ignore_errors=True)
     environment = bench.environment
     versions = f"Twisted {environment.twisted}, CPython {environment.python_version}"
-    bench.console.print(f"{versions}: {' and '.join(bench.labels)}")
+    bench.console.print(f"{versions}: {' and '.join(map(str, bench.sides))}")
     runs = bench.run(tests, bench.results, together=bench.together)
     report.print_summary(bench.console, runs)
     for run in runs:
@@ -156,19 +172,24 @@ def _compare(bench: Bench, options: argparse.Namespace) -> int:
     _require_tests(runs[0], tests)
 
     comparison = compare(runs[0].records, runs[1].records, whole=(runs[0].whole, runs[1].whole))
-    judged = judge(comparison.differences, bench.run_again, 0 if problems else options.again)
+    explained, differences = explain(comparison.differences, bench.explained)
+    judged = judge(differences, bench.run_again, 0 if problems else options.again)
     _print_differences(bench, judged)
+    old = outdated(bench.explained, runs[0].records, runs[1].records)
+    for text in report.describe_explained(explained, old):
+        bench.console.print(text)
     both = report.failing_in_both(runs[0].records, runs[1].records)
     if both:
         path = bench.results / "fails-in-both.txt"
-        path.write_text("".join(f"{test}: {report.name(runs[0].records.outcomes[test])}\n" for test in both))
+        path.write_text("".join(f"{test}: {name(runs[0].records.outcomes[test])}\n" for test in both))
         bench.console.print(f"{len(both)} fail in the same way in both: {path}")
-    bench.console.print(report.last_line(comparison, judged, runs, len(problems)))
+    counts = report.Counts(len(problems), len(explained), len(old))
+    bench.console.print(report.last_line(comparison, judged, runs, counts))
     if problems or not runs[0].whole:
         return NO_VERDICT
-    same = runs[1].whole and all(each.ruling is Ruling.CHANCE for each in judged)
+    same = runs[1].whole and not old and all(each.ruling is Ruling.CHANCE for each in judged)
     if options.record and tests == ["twisted"] and runs[1].whole:
-        results_table.record(options.record, _result(bench, runs, judged, len(both)))
+        results_table.record(options.record, _result(bench, runs, judged, len(explained)))
     return SAME if same else DIFFERENT
 
 
@@ -192,9 +213,13 @@ def _problems(bench: Bench, runs: Sequence[Ended]) -> list[str]:
     """Return what is wrong with what ran, one line each."""
     return [
         f"{run.label} did not run on what it should, {problem}"
-        for run, mode in zip(runs, bench.modes, strict=True)
+        for run, side in zip(runs, bench.sides, strict=True)
         for problem in problems_of_identity(
-            run.records, installed=mode is Mode.INSTALLED, twisted=bench.environment.twisted, whole=run.whole
+            run.records,
+            installed=side.mode is Mode.INSTALLED,
+            reactor=side.reactor.qualified_name if side.reactor else None,
+            twisted=bench.environment.twisted,
+            whole=run.whole,
         )
     ]
 
@@ -209,20 +234,21 @@ def _print_differences(bench: Bench, judged: Sequence[Judged]) -> None:
 
 
 def _result(
-    bench: Bench, runs: tuple[Ended, Ended], judged: Sequence[Judged], fails_in_both: int
+    bench: Bench, runs: tuple[Ended, Ended], judged: Sequence[Judged], explained: int
 ) -> dict[str, str]:
     """Return a row of the table of results."""
-    first = runs[0].records
+    first, second = (run.records for run in runs)
     chance = sum(each.ruling is Ruling.CHANCE for each in judged)
     return {
         "Twisted": bench.environment.twisted,
         "CPython": bench.environment.python_version,
-        "compared": "stock, stock" if bench.modes[1] is Mode.STOCK else "stock, installed",
+        "compared": ", ".join(str(side) for side in bench.sides),
         "test ids": f"{len(first.outcomes):,}",
         "success": f"{first.kinds()['success']:,}",
         "skip": f"{first.kinds()['skip']:,}",
-        "fails in both": f"{fails_in_both:,}",
+        "fails in both": f"{len(report.failing_in_both(first, second)):,}",
         "differed once": f"{chance:,}",
+        "explained": f"{explained:,}",
         "differences": f"{len(judged) - chance:,}",
         "minutes": ", ".join(report.minutes(run.seconds) for run in runs),
     }

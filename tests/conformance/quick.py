@@ -1,6 +1,7 @@
-"""The part of Twisted's suite that exercises Deferreds, Failures, threads and tasks, as arguments of trial.
+"""The parts of Twisted's suite that exercise what deferrous replaces, as arguments of trial.
 
-Every release that is tested has these. The slow parts of the suite are those that start processes, make keys
+One is for Deferreds, Failures, threads and tasks, and one for the reactor. Every release that is tested has
+these. The slow parts of the suite are those that start processes, make keys
 or shake hands; they are left to the whole run.
 """
 
@@ -65,3 +66,63 @@ USERS = (
 )
 
 QUICK = DEFERREDS + FAILURES + THREADS + TASKS + USERS
+
+#: Here, a test that `explained.py` has waits for two minutes, so the others are named.
+_FDSET = "twisted.internet.test.test_fdset.ReactorFDSetTestsBuilder_EPollReactorTests"
+DESCRIPTORS = (
+    f"{_FDSET}.test_addReader",
+    f"{_FDSET}.test_addWriter",
+    f"{_FDSET}.test_removeReader",
+    f"{_FDSET}.test_removeWriter",
+    f"{_FDSET}.test_getReaders",
+    f"{_FDSET}.test_getWriters",
+    f"{_FDSET}.test_removeAll",
+    f"{_FDSET}.test_removedFromReactor",
+    f"{_FDSET}.test_negativeOneFileDescriptor",
+    f"{_FDSET}.test_connectionLostOnShutdown",
+)
+
+#: Descriptors, timers, threads, signals and processes, with the transports that Twisted has on them.
+REACTOR = (
+    "twisted.internet.test.test_base",
+    "twisted.internet.test.test_core",
+    "twisted.internet.test.test_default",
+    "twisted.internet.test.test_endpoints",
+    "twisted.internet.test.test_epollreactor",
+    "twisted.internet.test.test_main",
+    "twisted.internet.test.test_posixbase",
+    "twisted.internet.test.test_posixprocess",
+    "twisted.internet.test.test_process",
+    "twisted.internet.test.test_sigchld",
+    "twisted.internet.test.test_socket",
+    "twisted.internet.test.test_stdio",
+    "twisted.internet.test.test_tcp",
+    "twisted.internet.test.test_threads",
+    "twisted.internet.test.test_time",
+    "twisted.internet.test.test_udp",
+    "twisted.internet.test.test_udp_internals",
+    "twisted.internet.test.test_unix",
+)
+
+#: Programs that are made of these.
+REACTORS_USERS = (
+    "twisted.application.test.test_internet",
+    "twisted.protocols.test.test_tls",
+    "twisted.test.test_factories",
+    "twisted.test.test_internet",
+    "twisted.test.test_iutils",
+    "twisted.test.test_loopback",
+    "twisted.test.test_process",
+    "twisted.test.test_stdio",
+    "twisted.test.test_tcp",
+    "twisted.test.test_tcp_internals",
+    "twisted.test.test_threadpool",
+    "twisted.test.test_threads",
+    "twisted.test.test_twisted",
+    "twisted.test.test_udp",
+    "twisted.test.test_unix",
+    "twisted.web.test.test_agent",
+    "twisted.web.test.test_http",
+)
+
+QUICK_REACTOR = DESCRIPTORS + REACTOR + REACTORS_USERS

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,30 @@ class Records:
         )
 
 
-def read_records(path: Path) -> Records:
-    """Read the records of a run, whether or not it came to its end."""
-    return make_records(path.read_bytes().splitlines(keepends=True) if path.exists() else [])
+def name(outcomes: Outcomes | None) -> str:
+    """Name all that was said about a test."""
+    if outcomes is None:
+        return "not in this run"
+    return " and ".join(map(str, outcomes)) or "no outcome"
 
 
-def make_records(lines: Iterable[bytes]) -> Records:
+def read_records(path: Path, rename: Callable[[str], str] = str) -> Records:
+    """Read the records of a run, whether or not it came to its end.
+
+    Args:
+        path: where they are.
+        rename: makes the name by which a test is compared out of the one that it had.
+    """
+    return make_records(path.read_bytes().splitlines(keepends=True) if path.exists() else [], rename)
+
+
+def make_records(lines: Iterable[bytes], rename: Callable[[str], str] = str) -> Records:
     """Make sense of the lines of a run.
 
     Args:
         lines: each with its line end. The last one has none if the process was killed while writing it, and
             is left out.
+        rename: makes the name by which a test is compared out of the one that it had.
     """
     outcomes: dict[str, list[Outcome]] = {}
     running: Counter[str] = Counter()
@@ -83,6 +96,8 @@ def make_records(lines: Iterable[bytes]) -> Records:
         if not line.endswith(b"\n"):
             continue
         record = json.loads(line)
+        if "id" in record:
+            record["id"] = rename(record["id"])
         match record["what"]:
             case "start":
                 last_started = record["id"]

@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from textwrap import indent
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.conformance.records import KINDS, Outcome, Outcomes, Records
+from tests.conformance.explained import Explained
+from tests.conformance.records import KINDS, Outcome, Outcomes, Records, name
 from tests.conformance.trial import Ended
 from tests.conformance.verdict import MOST_RUN_AGAIN, Comparison, Judged, Repeats, Ruling
 
@@ -55,13 +57,6 @@ def broken_run(run: Ended) -> str:
 def failing_in_both(first: Records, second: Records) -> list[str]:
     """Return the ids that fail in the same way in both runs: what fails without deferrous too."""
     return [test for test in first.failing() if first.outcomes[test] == second.outcomes.get(test)]
-
-
-def name(outcomes: Outcomes | None) -> str:
-    """Name all that was said about a test."""
-    if outcomes is None:
-        return "not in this run"
-    return " and ".join(map(str, outcomes)) or "no outcome"
 
 
 def describe(judged: Judged, labels: Sequence[str], *, explained: bool) -> str:
@@ -120,7 +115,26 @@ def describe_all(
         yield from (indent(describe(each, labels, explained=True), "  ") for each in chance)
 
 
-def last_line(comparison: Comparison, judged: Sequence[Judged], runs: Sequence[Ended], problems: int) -> str:
+def describe_explained(explained: Sequence[Explained], old: Sequence[Explained]) -> Iterator[str]:
+    """Describe the differences that have a reason, and those that are no longer there."""
+    for each in explained:
+        yield f"{each.test}\n  explained: {each.epoll}, {each.deferrous}: {each.reason}"
+    for each in old:
+        yield f"{each.test}\n  is explained and does not differ: remove it from explained.py"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the last line counts besides differences."""
+
+    #: What is wrong with what ran.
+    problems: int = 0
+    #: Differences that have a reason, and reasons for what does not differ.
+    explained: int = 0
+    outdated: int = 0
+
+
+def last_line(comparison: Comparison, judged: Sequence[Judged], runs: Sequence[Ended], counts: Counts) -> str:
     """Sum it up in one line, which says "0 differences" only where all was compared."""
     standing = sum(each.ruling is not Ruling.CHANCE for each in judged)
     chance = len(judged) - standing
@@ -129,12 +143,16 @@ def last_line(comparison: Comparison, judged: Sequence[Judged], runs: Sequence[E
         for run, lost in zip(runs, comparison.unreached, strict=True)
         if not run.whole
     ]
-    if problems:
+    if counts.problems:
         parts.append("what ran is not what was to run")
     if parts:
         parts.append(f"of what was compared, {f'{standing} differ' if standing else 'nothing differs'}")
     else:
         parts.append(f"{standing} difference{'' if standing == 1 else 's'}")
+    if counts.explained:
+        parts.append(f"{counts.explained} explained")
+    if counts.outdated:
+        parts.append(f"{counts.outdated} explained in vain")
     if chance:
         parts.append(f"{chance} differed once and not when run again")
     return "; ".join(parts)

@@ -19,6 +19,7 @@ COLUMNS = (
     "skip",
     "fails in both",
     "differed once",
+    "explained",
     "differences",
     "minutes",
 )

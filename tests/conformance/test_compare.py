@@ -208,7 +208,9 @@ class TestIdentity:
     ) -> list[str]:
         said = {"run": first, "end": last}
         lines = [{"what": what, **facts} for what, facts in said.items() if facts is not None]
-        return problems_of_identity(records(*lines), installed=installed, twisted="26.10.0", whole=whole)
+        return problems_of_identity(
+            records(*lines), installed=installed, reactor=None, twisted="26.10.0", whole=whole
+        )
 
     @pytest.mark.parametrize(("facts", "installed"), [(STOCK_FACTS, False), (INSTALLED_FACTS, True)])
     def test_what_is_as_it_should_be(self, facts: Facts, installed: bool) -> None:
@@ -221,6 +223,11 @@ class TestIdentity:
         assert len(self.problems(wrong, INSTALLED_FACTS, installed=True)) == 1
         assert len(self.problems(INSTALLED_FACTS, wrong, installed=True)) == 1
 
+    def test_stock_may_have_listed_its_reactors(self) -> None:
+        imported = STOCK_FACTS | {"deferrous_imported": True}
+        assert self.problems(STOCK_FACTS, imported, installed=False) == []
+        assert len(self.problems(imported, imported, installed=False)) == 1
+
     def test_a_whole_run_has_to_say(self) -> None:
         assert len(self.problems(None, None, installed=True)) == 2
         assert self.problems(INSTALLED_FACTS, None, installed=True, whole=False) == []
@@ -230,7 +237,9 @@ class TestReport:
     def last_line(self, first: Records, second: Records, broke_off: str | None = None) -> str:
         runs = [Ended("stock", first, None, 1, Path()), Ended("installed", second, broke_off, 1, Path())]
         comparison = compare(first, second, whole=(True, broke_off is None))
-        return report.last_line(comparison, judge(comparison.differences, Again([], []), 0), runs, 0)
+        return report.last_line(
+            comparison, judge(comparison.differences, Again([], []), 0), runs, report.Counts()
+        )
 
     def test_alike_runs_are_0_differences(self) -> None:
         assert self.last_line(ran(a=SUCCESS), ran(a=SUCCESS)) == "0 differences"

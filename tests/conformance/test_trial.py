@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("twisted")
 
 from tests.conformance.environment import Environment
-from tests.conformance.trial import Ended, Limits, Mode, Running, watch
+from tests.conformance.trial import Ended, Limits, Mode, Running, Side, watch
 
 TESTS = """
 import os, signal, sys, time
@@ -43,7 +43,7 @@ def run(tmp_path: Path, end: str = "pass", limits: Limits = PATIENT) -> Ended:
     tests = tmp_path / "test_sample.py"
     tests.write_text(TESTS.replace("END", end))
     environment = Environment(Path(sys.prefix), "", "")
-    running = Running("stock", Mode.STOCK, environment, [str(tests)], tmp_path / "run", tmp_path)
+    running = Running(Side("stock", Mode.STOCK), environment, [str(tests)], tmp_path / "run", tmp_path)
     return watch([running], limits, print)[0]
 
 
@@ -131,6 +131,6 @@ def test_processes_that_a_run_leaves_are_ended(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded_is_no_test(tmp_path: Path) -> None:
     environment = Environment(Path(sys.prefix), "", "")
-    running = Running("stock", Mode.STOCK, environment, ["no.such.test"], tmp_path / "run", tmp_path)
+    running = Running(Side("stock", Mode.STOCK), environment, ["no.such.test"], tmp_path / "run", tmp_path)
     ended = watch([running], PATIENT, print)[0]
     assert [outcome.kind for outcome in ended.records.outcomes["no.such.test"]] == ["not loaded"]

@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from tests.conformance.environment import OURS, Environment
+from tests.conformance.reactors import DEFERROUS, Reactor
 from tests.conformance.records import Records, read_records
 
 RECORDER = Path(__file__).parent / "recorder"
@@ -32,6 +33,46 @@ class Mode(Enum):
 
     STOCK = "stock"
     INSTALLED = "installed"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things that are compared."""
+
+    #: What to call it.
+    label: str
+    mode: Mode
+    #: What trial runs on, and the only one that Twisted makes tests for. None is for what Twisted picks of
+    #: its own reactors, and for tests of all of those.
+    reactor: Reactor | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mode.value} on {self.reactor.name}" if self.reactor else self.mode.value
+
+    def arguments(self, tests: Sequence[str]) -> list[str]:
+        """Return the arguments of `run_trial.py`.
+
+        Args:
+            tests: what to run, as arguments of trial on Twisted's own reactor.
+        """
+        if self.reactor is None:
+            return ["--reporter=outcomes", *tests]
+        return [
+            *("--build-only", self.reactor.qualified_name),
+            f"--reactor={self.reactor.name}",
+            "--reporter=outcomes",
+            *map(self.reactor.own_name, tests),
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that choose what is underneath, here and in child processes."""
+        if self.mode is Mode.STOCK:
+            return {}
+        return {"DEFERROUS": "1"} | ({} if self.reactor is DEFERROUS else {"DEFERROUS_REACTOR": "default"})
+
+    def read(self, records: Path) -> Records:
+        """Read records, with the names that tests have on Twisted's own reactor."""
+        return read_records(records, self.reactor.common_name if self.reactor else str)
 
 
 @dataclass(frozen=True)
@@ -71,8 +112,7 @@ class Running:
 
     def __init__(
         self,
-        label: str,
-        mode: Mode,
+        side: Side,
         environment: Environment,
         tests: Sequence[str],
         folder: Path,
@@ -81,15 +121,15 @@ class Running:
         """Start it.
 
         Args:
-            label: what to call it.
-            mode: what is to be underneath Twisted.
+            side: what is to be underneath Twisted.
             environment: where Twisted is.
-            tests: what to run, as arguments of trial.
+            tests: what to run, as arguments of trial on Twisted's own reactor.
             folder: an empty folder, to work in.
             results: the log and a copy of the records go there, under the name of the label.
         """
-        self.label = label
-        self._results = results / f"{label}.jsonl"
+        self.label = side.label
+        self._side = side
+        self._results = results / f"{side.label}.jsonl"
         self._log = self._results.with_suffix(".log")
         for part in ("home", "tmp", "work"):
             (folder / part).mkdir(parents=True)
@@ -105,9 +145,9 @@ class Running:
         self.count = 0
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [environment.python, recorder / "run_trial.py", "--reporter=outcomes", *tests],
+                [environment.python, recorder / "run_trial.py", *side.arguments(tests)],
                 cwd=folder / "work",
-                env=_variables(mode, environment, folder),
+                env=_variables(environment, folder) | side.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -139,7 +179,7 @@ class Running:
         """Return what came of it, and end what it left running."""
         seconds = time.monotonic() - self._started
         self.kill()
-        records = read_records(self._records)
+        records = self._side.read(self._records)
         if self._records.exists():
             shutil.copy(self._records, self._results)
         return Ended(self.label, records, self._why_it_broke_off(records), seconds, self._log)
@@ -171,19 +211,16 @@ class Running:
         return None
 
 
-def _variables(mode: Mode, environment: Environment, folder: Path) -> dict[str, str]:
+def _variables(environment: Environment, folder: Path) -> dict[str, str]:
     """Return the environment variables of a run: those of the caller, and what makes the runs alike."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    variables |= {
+    return variables | {
         "PATH": os.pathsep.join([str(environment.scripts.resolve()), os.environ.get("PATH", os.defpath)]),
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
         # Sets have the same order in both runs.
         "PYTHONHASHSEED": "0",
     }
-    if mode is Mode.INSTALLED:
-        variables["DEFERROUS"] = "1"
-    return variables
 
 
 def watch(processes: Sequence[Running], limits: Limits, say: Callable[[str], None]) -> list[Ended]:

@@ -160,12 +160,16 @@ def _ran(outcomes: Outcomes | None) -> bool:
     return outcomes is not None and all(outcome.kind != "not loaded" for outcome in outcomes)
 
 
-def problems_of_identity(records: Records, *, installed: bool, twisted: str, whole: bool) -> list[str]:
+def problems_of_identity(
+    records: Records, *, installed: bool, reactor: str | None, twisted: str, whole: bool
+) -> list[str]:
     """Check that a run tested what it was to test.
 
     Args:
         records: the records of the run.
         installed: whether deferrous was to be underneath Twisted.
+        reactor: the class of reactor that was to be tested, with its module; None for whatever Twisted picks
+            of its own, which need not be there from the start, nor at all.
         twisted: the version of Twisted that was to be tested.
         whole: whether the run came to its end, so that it has to have said what it ended on.
 
@@ -179,8 +183,8 @@ def problems_of_identity(records: Records, *, installed: bool, twisted: str, who
     expected: Collection[tuple[str, object]] = (
         ("twisted", twisted),
         ("deferred_is_twisteds", not installed),
-        ("deferrous_imported", installed),
         ("deferrous_installed", installed),
+        *_expected_reactor(reactor),
     )
     problems = []
     for stage, facts in stages.items():
@@ -193,4 +197,14 @@ def problems_of_identity(records: Records, *, installed: bool, twisted: str, who
             for name, value in expected
             if facts.get(name) != value
         ]
+        # Tests of Twisted's list its reactors, which imports the module of every one.
+        if facts.get("deferrous_imported") is not installed and (installed or stage == "start"):
+            problems.append(f"at the {stage}: deferrous_imported should be {installed}")
+        if reactor is None and str(facts.get("reactor")).startswith("deferrous."):
+            problems.append(f"at the {stage}: reactor is {facts['reactor']!r}, and should be Twisted's own")
     return problems
+
+
+def _expected_reactor(reactor: str | None) -> Collection[tuple[str, object]]:
+    """Return what a run says of a reactor that it was told to test, and to have tests made for."""
+    return () if reactor is None else (("reactor", reactor), ("built", [reactor]))

@@ -25,6 +25,12 @@ _OUTER_ENTRIES = re.compile(
     rf"(?:^(?: [CI]:)?  File .*\n{_SOURCE})*?^(?: [CI]:)?  File .*, in _begin_of_tracebacks\n{_SOURCE}",
     re.MULTILINE,
 )
+# Entries that are written once, since there is no entry of Twisted's between them.
+_REPEATED = re.compile(
+    rf"(?P<entry>^(?: [CI]:)?  File .*\n{_SOURCE})"
+    r"(?: [CI]:)?  \[Previous line repeated (?P<more>\d+) more times?\]\n",
+    re.MULTILINE,
+)
 # Native functions have words of their own for arguments that they do not take.
 _NOT_TAKEN = re.compile(r"[\w.<>]+\(\) takes [\w ]*arguments?(?: but \d+ (?:was|were) given| \(\d+ given\))")
 # A line of a brief traceback.
@@ -103,6 +109,7 @@ class Describer:
         if "() takes " in text:
             text = _NOT_TAKEN.sub("takes other arguments", text)
         if 'File "' in text:
+            text = _REPEATED.sub(lambda m: m["entry"] * (1 + int(m["more"])), text)
             text = _FOLDERS.sub('File "', _OUTER_ENTRIES.sub("", _TWISTED_ENTRY.sub("", text)))
         return text
 
@@ -113,8 +120,8 @@ class Describer:
             if naming or not isinstance(error, stock.FirstError):
                 parts = [repr(self.text(str(error), naming))]
             else:
-                # To print it whole would change the failure in it, at a time that is no business of programs.
-                parts = [repr(error)]
+                # To print it would change the failure in it, at a time that is no business of programs.
+                parts = [f"#{error.index}", self.exception(error.subFailure.value, naming)]
             if naming:
                 parts += [self.failure(failure) for failure in getattr(error, "failures", ())]
             described.append(f"{type(error).__name__}({', '.join(parts)})")
@@ -131,11 +138,11 @@ class Describer:
         keys = [key for key in state if naming or key not in ("_frames", "_parents")]
         kind = getattr(state.get("type"), "__name__", "?")
         value = state.get("value")
-        what = (
-            self.exception(value, naming)
-            if isinstance(value, BaseException)
-            else self.text(repr(value), naming)
-        )
+        if isinstance(value, BaseException):
+            what = self.exception(value, naming)
+        else:
+            # What a report has to say of a Deferred depends on when it is written.
+            what = self.text(repr(value)) if naming else type(value).__name__
         where = f"vars={state.get('captureVars')} tb={frames(state.get('tb'))}"
         return f"{name}[{kind} {what} {' '.join(keys)} {where}]"
 

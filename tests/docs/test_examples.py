@@ -9,6 +9,8 @@ from pathlib import Path
 
 import deferrous
 import deferrous.defer
+import deferrous.reactor
+import deferrous.threads
 import pytest
 
 from tests.children import code, environment, python
@@ -32,7 +34,7 @@ sys.exit(results.failed)
 
 def docstrings() -> Iterator[tuple[str, str]]:
     """Yield the docstrings with examples of what is public, with the names of what they belong to."""
-    for module in deferrous, deferrous.defer:
+    for module in deferrous, deferrous.defer, deferrous.reactor, deferrous.threads:
         for name in module.__all__:
             thing = getattr(module, name)
             inside = vars(thing) if inspect.isclass(thing) else {}
@@ -51,6 +53,7 @@ def test_a_docstring(name: str, text: str) -> None:
 def test_the_main_things_have_examples() -> None:
     named = {name for name, _ in docstrings()}
     assert named >= {"install", "Deferred", "Deferred.addCallbacks", "inlineCallbacks"}
+    assert named >= {"DeferrousReactor", "ThreadPool", "ExecutorPool"}
 
 
 def examples(page: str) -> str:

@@ -25,7 +25,7 @@ def fibonacci(number: int) -> int:
 
 def printed(*command: str) -> str:
     """Run a program, which has to end well and in silence, and give what it prints."""
-    done = python(*command)
+    done = python(*command, cwd=Path(__file__).parents[2])
     assert (done.status, done.err) == (0, "")
     return SECONDS.sub("SOME seconds", done.out)
 
@@ -70,3 +70,18 @@ def test_what_is_printed(run: list[str]) -> None:
     paused = printed(*run, str(folder / "pausing.py")).splitlines()
     assert paused[1:3] == ["all callbacks have been added", "callback 0 got ready, unpaused"]
     assert paused[-2:] == ["called back, and nothing has run", "paused before firing got fired"]
+
+
+@pytest.mark.parametrize(
+    ("run", "reactor"),
+    [
+        ([], "twisted.internet.epollreactor.EPollReactor"),
+        (["-m", "deferrous", "run"], "deferrous.reactor.DeferrousReactor"),
+    ],
+    ids=["stock", "ours"],
+)
+def test_which_reactor_it_runs_on(run: list[str], reactor: str) -> None:
+    """As `make demo` says of each program: the one with a thread has a reactor, and the others have none."""
+    for program in PROGRAMS:
+        said = printed(*run, "-m", "tests.reactors.which", str(program)).splitlines()[-1]
+        assert said == (f"(reactor: {reactor})" if program.stem == "fibonacci_thread" else "(no reactor)")

@@ -50,7 +50,14 @@ def test_switched_on_twisted_has_it_as_soon_as_it_is_imported() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", ["deferrous.defer", "deferrous._core", "twisted.internet.reactor", "twisted.spread.pb"]
+    "first",
+    [
+        "deferrous.defer",
+        "deferrous.threads",
+        "deferrous._core",
+        "twisted.internet.reactor",
+        "twisted.spread.pb",
+    ],
 )
 def test_whatever_is_imported_first(first: str) -> None:
     passes(f"import {first}\n{IS_OURS}", DEFERROUS="1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.children import Outcome, code, environment, python
 
 
@@ -26,13 +28,44 @@ def test_versions_and_that_it_is_off() -> None:
     assert "(supported: 24.11 to 26.10)" in lines[2]
     assert lines[4].startswith("start-up file  /") and lines[4].endswith("/deferrous_autostart.pth")
     assert lines[5].startswith("active here    no: set DEFERROUS=1")
-    assert lines[6:] == ["test run       installed without a problem", "Nothing would stop it."]
+    assert lines[6:] == [
+        "test run       installed without a problem",
+        "reactor        epoll, if a program picks none",
+        "Nothing would stop it.",
+    ]
 
 
 def test_that_it_is_on() -> None:
     outcome = check(DEFERROUS="1")
     assert (outcome.status, outcome.err) == (0, "")
     assert "\nactive here    yes, by DEFERROUS=1\n" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("active", "asked", "said"),
+    [
+        ("1", None, "deferrous"),
+        ("1", "deferrous", "deferrous, by DEFERROUS_REACTOR=deferrous"),
+        ("1", "select", "select, by DEFERROUS_REACTOR=select"),
+        ("1", "default", "epoll, by DEFERROUS_REACTOR=default"),
+        ("0", "select", "epoll"),
+    ],
+)
+def test_which_reactor_a_program_gets(active: str, asked: str | None, said: str) -> None:
+    variables = {"DEFERROUS": active, "DEFERROUS_REACTOR": asked}
+    outcome = check(**variables)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert f"\nreactor        {said}, if a program picks none\n" in outcome.out
+    got = code("from twisted.internet import reactor; print(type(reactor).__name__)", **variables)
+    assert got.out.casefold() == f"{said.split(',')[0]}reactor\n"
+
+
+@pytest.mark.parametrize("active", [None, "1"])
+def test_a_reactor_that_is_not_there_would_stop_it(active: str | None) -> None:
+    outcome = check(DEFERROUS=active, DEFERROUS_REACTOR="epol")
+    assert (outcome.status, outcome.err) == (1, "")
+    assert "\nreactor        none\n" in outcome.out
+    assert "What would stop it:\n  - DEFERROUS_REACTOR=epol: there is no reactor 'epol'" in outcome.out
 
 
 def test_a_value_that_means_nothing_would_stop_it() -> None:

@@ -38,7 +38,11 @@ APPLICATION = """
             signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(self.read))
             self.read()
             port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-            Path("port.new").write_text(str(port.getHost().port))
+            # Not before: until the reactor runs, it does not handle signals.
+            reactor.callWhenRunning(self.tell, port.getHost().port)
+
+        def tell(self, port):
+            Path("port.new").write_text(str(port))
             Path("port.new").rename("port")
 
         def stopService(self):

@@ -129,6 +129,24 @@ def test_timers_with_debugging_say_where_they_were_set(loop: Loop) -> None:
     assert "where_it_was_set" in text
 
 
+def cancelled_while_debugging(reactor: Any) -> str:
+    """Cancel a timer, and give what it looks like then."""
+    base.DelayedCall.debug = True
+
+    def what_it_would_call() -> None: ...
+
+    call = reactor.callLater(1, what_it_would_call)
+    call.cancel()
+    return repr(call)
+
+
+def test_timers_with_debugging_say_what_they_would_have_called(loop: Loop) -> None:
+    """Also when they are cancelled, and do not have it any more."""
+    text = loop.run(cancelled_while_debugging)
+    assert "cancelled=1 cancelled_while_debugging.<locals>.what_it_would_call()" in text
+    assert "in cancelled_while_debugging" in text
+
+
 def readers(reactor: Any) -> list[Any]:
     """Raise in a reader and a writer, and return errors from them."""
     logs.begin()

@@ -3,16 +3,16 @@
 use deferrous::chain::{Host, State, Step};
 
 use crate::{
+    blame,
     classes::{Kind, Method, kind},
     coroutine::{self, End},
-    deferred::{Deferred, debug, forwarded},
+    deferred::{Deferred, debug, forwarded, no_attribute},
     entries::Entries,
     failure::{self, Place},
     link::{Link, Shape},
     list,
-    python::{Maybe, Obj, Raised, deeper_as_python, write_unraisable},
-    sync,
-    twisted::{names, twisted},
+    python::{Maybe, Obj, Raised, deeper_as_python, take_raised, write_unraisable},
+    twisted::names,
 };
 
 /// Python Deferreds.
@@ -45,7 +45,10 @@ impl Host for Python {
         if link.passes(failed) {
             // What passes a Deferred on returns it, and is waited for.
             return match given {
-                Kind::Deferred => came(cell, None, outcome.clone(), outcome),
+                Kind::Deferred => {
+                    drop(cell.with(|state| state.replace_outcome(None)));
+                    came(cell, None, outcome.clone(), outcome)
+                }
                 _ => Step::Outcome,
             };
         }
@@ -72,10 +75,16 @@ impl Host for Python {
         match returned {
             Ok(next) => came(cell, Some((&link, failed)), next, outcome),
             Err(raised) => {
-                *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
-                Step::Outcome
+                *outcome = take_raised(raised);
+                Step::Raised
             }
         }
+    }
+
+    fn fail(&self, beginning: &Deferred, outcome: &mut Obj) {
+        // In debug mode failures capture the variables of their frames.
+        let owner = beginning.debug().then(|| beginning.object().clone());
+        *outcome = failure::from_exception(outcome, owner, Place::RunCallbacks);
     }
 
     /// Cancelling is a method of Twisted's protocol and written with the other methods: what it
@@ -131,6 +140,10 @@ impl Host for Python {
         refused
     }
 
+    fn lost(&self, lost: &Deferred) -> Obj {
+        take_raised(no_attribute(lost, "result"))
+    }
+
     /// Circles are allowed: they wait for ever, as Twisted's do.
     fn circular(&self, inner: &Deferred) -> Obj {
         inner.object().clone()
@@ -145,12 +158,6 @@ impl Host for Python {
     fn upgrade(&self, upstream: &Deferred) -> Option<Deferred> {
         Some(upstream.clone())
     }
-}
-
-/// The Deferred as failures have it that capture the variables of their frames.
-#[inline(always)]
-fn owner(cell: &Deferred) -> Option<Obj> {
-    cell.debug().then(|| cell.object().clone())
 }
 
 /// Whether firing `to` is what the engine does, and nothing else.
@@ -211,32 +218,13 @@ fn came(
         return Step::Outcome;
     }
     if cell.object().is(outcome.as_ptr())
-        && let Err(raised) = warn_of_itself(link)
+        && let Err(raised) = blame::warn_of_itself(link)
     {
-        *outcome = failure::from_raised(raised, owner(cell), Place::RunCallbacks);
-        return Step::Outcome;
+        *outcome = take_raised(raised);
+        return Step::Raised;
     }
     // SAFETY: its kind has just been looked at.
     Step::Chain(unsafe { Deferred::from_object(outcome.clone()) })
-}
-
-#[cold]
-fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
-    let text = Obj::name(
-        "Callback returned the Deferred it was attached to; this breaks the callback chain and \
-         will raise an exception in the future.",
-    )?;
-    let callable = match link {
-        Some((link, failed)) => link.callable(failed)?,
-        None => twisted().passthru.clone(),
-    };
-    let callable = match sync::is_execute(&callable) {
-        true => failure::execute_of_run(),
-        false => callable,
-    };
-    let arguments = [std::ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
-    twisted().warn_about_function.call_with_room(arguments)?;
-    Ok(())
 }
 
 /// As the engine waits, but by the methods of a subclass.

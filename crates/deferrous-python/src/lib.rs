@@ -5,6 +5,7 @@
 //! result is, `deferred` is the class, `coroutine` runs generators over it. Everything that
 //! programs can see is as in `twisted.internet.defer`.
 
+mod blame;
 mod classes;
 mod coroutine;
 mod deferred;

@@ -4,7 +4,7 @@ use pyo3::ffi;
 
 use crate::{
     python::{Maybe, Obj, Raised, Raw, type_error},
-    twisted::twisted,
+    twisted::{names, twisted},
 };
 
 /// Which outcomes a link is called with; the others pass through.
@@ -201,7 +201,7 @@ impl Link {
             // SAFETY: in this shape `second` is an object.
             Shape::Pair if failed => Ok(unsafe { Obj::borrowed(self.second) }),
             Shape::Listed => Ok(split(&self.first, failed)?.0),
-            Shape::Member => Ok(twisted().cb_deferred.clone()),
+            Shape::Member => twisted().deferred_list.getattr(&names().cb_deferred),
             _ => Ok(self.first.clone()),
         }
     }

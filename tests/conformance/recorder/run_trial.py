@@ -2,6 +2,9 @@
 
 The folder of this file is thereby on the path of modules, where trial finds the plugin with the recording
 reporter. And when the process crashes or is told to abort, it writes the stack of every thread to the log.
+
+`--build-only CLASS`, before the arguments of trial, names the one reactor that Twisted makes tests for where
+it makes them for every reactor it has.
 """
 
 import faulthandler
@@ -9,6 +12,24 @@ import sys
 
 from twisted.scripts import trial
 
+BUILD_ONLY = "--build-only"
+
+
+def build_only(reactor: str) -> None:
+    """Have tests made for one reactor only.
+
+    Args:
+        reactor: the class, with its module.
+    """
+    from twisted.internet.test.reactormixins import ReactorBuilder
+
+    # Twisted's classes of tests have the list itself, and make themselves when their modules are loaded.
+    ReactorBuilder._reactors[:] = [reactor]
+
+
 faulthandler.enable()
+if sys.argv[1] == BUILD_ONLY:
+    build_only(sys.argv[2])
+    del sys.argv[1:3]
 sys.argv[0] = "trial"
 trial.run()

@@ -124,7 +124,7 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     match failure::exception_of(&result) {
         Some(exception) => {
             failure::pass(&exception, Place::Await);
-            Err(raise_in_generator(exception))
+            Err(raise_in_generator(&exception))
         }
         None => {
             result.call_method(&names().raise_exception, [ptr::null_mut()])?;
@@ -135,13 +135,26 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     }
 }
 
-/// Raises an exception as a generator does, which cannot raise `StopIteration`.
-fn raise_in_generator(exception: Obj) -> Raised {
-    // SAFETY: both are alive; the references to the cause are handed over.
+/// Raises an exception as a generator raises what it is thrown.
+fn raise_thrown(exception: Obj) -> Raised {
+    no_stop_iteration(reraise(exception))
+}
+
+/// Raises an exception as a statement in a generator does: what is being handled is its context.
+fn raise_in_generator(exception: &Obj) -> Raised {
+    // SAFETY: the exception is alive.
+    unsafe { ffi::PyErr_SetObject(exception.class().cast(), exception.as_ptr()) };
+    no_stop_iteration(Raised)
+}
+
+/// A generator cannot raise `StopIteration`.
+fn no_stop_iteration(raised: Raised) -> Raised {
+    // SAFETY: an exception is set; both are alive, and the references to the cause are handed over.
     unsafe {
-        if ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), ffi::PyExc_StopIteration) == 0 {
-            return reraise(exception);
+        if ffi::PyErr_ExceptionMatches(ffi::PyExc_StopIteration) == 0 {
+            return raised;
         }
+        let exception = take_raised(raised);
         let raised = raise(ffi::PyExc_RuntimeError, "generator raised StopIteration");
         let error = take_raised(raised);
         ffi::PyException_SetCause(error.as_ptr(), exception.clone().into_ptr());
@@ -228,7 +241,7 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
         let first = Obj::borrowed(*arguments);
         if ffi::PyExceptionInstance_Check(first.as_ptr()) != 0 {
             failure::pass(&first, Place::Wait);
-            return Err(raise_in_generator(first));
+            return Err(raise_thrown(first));
         }
         let value = if count > 1 {
             *arguments.add(1)

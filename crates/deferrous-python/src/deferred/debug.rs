@@ -32,16 +32,19 @@ pub fn note(deferred: &Deferred, failed: bool) {
         false => None,
     };
     deferred.layout().had_failure.set(true);
-    let shown = failure.clone().unwrap_or_else(Obj::none);
-    drop(replace_unhandled(deferred, failure));
-    if let Some(info) = existing(deferred)
-        && let Err(raised) = set_fail_result(&info, &shown)
-    {
+    let Some(info) = existing(deferred) else {
+        drop(replace_unhandled(deferred, failure));
+        return;
+    };
+    drop(replace_unhandled(deferred, failed.then(Obj::none)));
+    let shown = failure.unwrap_or_else(Obj::none);
+    if let Err(raised) = set_fail_result(&info, &shown) {
         write_unraisable(raised, deferred.object().as_ptr());
     }
 }
 
-/// Puts another failure, or none, in the place of the one that nobody has handled.
+/// Puts another failure, or none, in the place of the one that nobody has handled. `None` stands for
+/// one that a `DebugInfo` has, where programs may forgive it.
 fn replace_unhandled(deferred: &Deferred, failure: Option<Obj>) -> Option<Obj> {
     // SAFETY: the reference is exchanged, and nothing runs meanwhile.
     unsafe { std::mem::replace(&mut *deferred.layout().unhandled.get(), failure) }
@@ -82,7 +85,9 @@ fn make(deferred: &Deferred) -> Maybe {
     if deferred.layout().had_failure.get() {
         // SAFETY: the reference is copied, and nothing runs meanwhile.
         let failure = unsafe { (*deferred.layout().unhandled.get()).clone() };
+        let standing = failure.as_ref().map(|_| Obj::none());
         set_fail_result(&info, &failure.unwrap_or_else(Obj::none))?;
+        drop(replace_unhandled(deferred, standing));
     }
     put(deferred, Some(info.clone()));
     Ok(info)

@@ -11,6 +11,7 @@ mod methods;
 mod object;
 mod protocol;
 
+pub use attributes::no_attribute;
 pub use awaiting::make as make_awaiter;
 pub use class::make as make_class;
 pub use default::{make_class as make_defaults, set_defaults};

@@ -32,7 +32,8 @@ pub struct Layout {
     pub is_made: Cell<bool>,
     /// There was a failure at the end of the chain at some time.
     pub had_failure: Cell<bool>,
-    /// The failure that the chain ended with and that nobody has handled.
+    /// The failure that the chain ended with and that nobody has handled; `None` where a `DebugInfo`
+    /// has it.
     pub unhandled: UnsafeCell<Option<Obj>>,
     state: UnsafeCell<ManuallyDrop<State<Python>>>,
 }

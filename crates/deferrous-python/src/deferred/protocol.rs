@@ -47,8 +47,7 @@ impl Deferred {
             return Err(self.fail_without_result());
         }
         self.begin();
-        chain::add(&Python, self, || link);
-        Ok(())
+        ended(chain::add(&Python, self, || link))
     }
 
     /// Whether it would run now, if a program had not taken its result away.
@@ -147,7 +146,7 @@ impl Deferred {
             self.begin();
         }
         match chain::fire(&Python, self, outcome) {
-            Ok(()) => Ok(()),
+            Ok(lost) => ended(lost),
             Err(AlreadyCalled) => Err(debug::already_called(self)),
         }
     }
@@ -180,8 +179,7 @@ impl Deferred {
             return Err(self.fail_without_result());
         }
         self.begin();
-        chain::run(&Python, self);
-        Ok(())
+        ended(chain::run(&Python, self))
     }
 
     /// `unpause()`.
@@ -334,5 +332,14 @@ impl Deferred {
         let deferred = Self::unfired(None)?;
         deferred.call_errback(fail)?;
         Ok(deferred)
+    }
+}
+
+/// What comes of running links: Twisted's loop fails where a program has taken a result away.
+#[inline(always)]
+fn ended(lost: Option<Deferred>) -> Maybe<()> {
+    match lost {
+        None => Ok(()),
+        Some(lost) => Err(attributes::no_attribute(&lost, "result")),
     }
 }

@@ -53,29 +53,33 @@ fn look_again(class: *mut ffi::PyTypeObject) -> bool {
 ///
 /// In debug mode, the variables of frames are captured; `owner` is what that function has as `self`.
 pub fn from_raised(raised: Raised, owner: Option<Obj>, place: Place) -> Obj {
-    let exception = take_raised(raised);
+    from_exception(&take_raised(raised), owner, place)
+}
+
+/// As [`from_raised`], of an exception that was taken.
+pub fn from_exception(exception: &Obj, owner: Option<Obj>, place: Place) -> Obj {
     let capture = owner.is_some();
     match owner {
-        Some(owner) => pass_with(&exception, place, &owner),
-        None => pass(&exception, place),
+        Some(owner) => pass_with(exception, place, &owner),
+        None => pass(exception, place),
     }
     caught(exception, capture)
 }
 
 /// As [`from_raised`], where no function of Twisted would be in the traceback.
 pub fn from_raised_here(raised: Raised) -> Obj {
-    caught(take_raised(raised), false)
+    caught(&take_raised(raised), false)
 }
 
 /// The failure of an exception that is being handled.
-fn caught(exception: Obj, capture: bool) -> Obj {
+fn caught(exception: &Obj, capture: bool) -> Obj {
     if is_original()
-        && !is_failure(&exception)
-        && let Ok(failure) = build(&exception, None, capture)
+        && !is_failure(exception)
+        && let Ok(failure) = build(exception, None, capture)
     {
         return failure;
     }
-    handling(&exception, || current(capture)).unwrap_or_else(|raised| {
+    handling(exception, || current(capture)).unwrap_or_else(|raised| {
         write_unraisable(raised, exception.as_ptr());
         exception.clone()
     })

@@ -1,6 +1,19 @@
 //! Letting other threads use the interpreter.
 
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
 use pyo3::ffi;
+
+/// How long a thread that always has work may keep others from running, as CPython's own loop lets it.
+const SWITCH: Duration = Duration::from_millis(5);
+
+thread_local! {
+    /// When this thread last let others run.
+    static LET_GO: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 /// Runs `body` without the interpreter, which other threads may use meanwhile.
 pub fn detached<R>(body: impl FnOnce() -> R) -> R {
@@ -14,5 +27,18 @@ pub fn detached<R>(body: impl FnOnce() -> R) -> R {
     // SAFETY: the thread is attached, and is so again when `_attach` is dropped, also by a panic. `body`
     // touches no object.
     let _attach = Attach(unsafe { ffi::PyEval_SaveThread() });
-    body()
+    let result = body();
+    LET_GO.set(Some(Instant::now()));
+    result
+}
+
+/// Whether this thread has kept the interpreter for as long as it may while others wait for it.
+///
+/// Functions of Python ask themselves. A loop of Rust that calls nothing but built-in functions does not
+/// get there.
+pub fn is_time_to_let_go() -> bool {
+    match LET_GO.get() {
+        Some(then) => then.elapsed() >= SWITCH,
+        None => true,
+    }
 }

@@ -149,7 +149,8 @@ pub fn stock_class() -> Option<Obj> {
     }
 }
 
-/// Whether delayed calls note who sets them: `debug` of Twisted's class, which programs set.
+/// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
+/// Twisted's class, which programs set.
 pub fn debugging() -> Maybe<bool> {
     let Some(class) = stock_class() else {
         return Ok(false);

@@ -1,10 +1,6 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{
-    cell::Cell,
-    ptr,
-    time::{Duration, Instant},
-};
+use std::{ptr, time::Duration};
 
 use deferrous::event_loop::Events;
 use pyo3::ffi;
@@ -18,17 +14,9 @@ use super::{
     time,
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter},
+    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_time_to_let_go},
     twisted::{names, none},
 };
-
-/// How long a reactor that always has work may keep others from running, as CPython's threads may.
-const SWITCH: Duration = Duration::from_millis(5);
-
-thread_local! {
-    /// When this thread last let others run.
-    static LET_GO: Cell<Option<Instant>> = const { Cell::new(None) };
-}
 
 /// `runUntilCurrent()`.
 ///
@@ -123,22 +111,13 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
     let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
         mailbox.wait(events, delay)
     } else {
-        let waited = detached(|| mailbox.wait(events, delay));
-        LET_GO.set(Some(Instant::now()));
-        waited
+        detached(|| mailbox.wait(events, delay))
     };
     // SAFETY: the thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } < 0 {
         return Err(Raised);
     }
     waited.map_err(|error| descriptors::raise_io(&error))
-}
-
-fn is_time_to_let_go() -> bool {
-    match LET_GO.get() {
-        Some(then) => then.elapsed() >= SWITCH,
-        None => true,
-    }
 }
 
 /// `_turnUntilStopped()`.
@@ -174,7 +153,8 @@ fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
     let next = time::next(reactor, attributes, &event_loop)?;
     // One that has been stopped comes to its end without waiting.
     let delay = if attributes.get(reactor, &names().running)?.is_true()? {
-        next.map(Duration::from_secs_f64)
+        // A clock that says nothing sensible keeps nobody waiting.
+        next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
     } else {
         Some(Duration::ZERO)
     };

@@ -9,7 +9,7 @@ mod queue;
 mod semaphore;
 
 pub use lock::DeferredLock;
-pub use primitive::{Primitive, is_execute};
+pub use primitive::{Primitive, is_execute, is_primitive};
 pub use queue::DeferredQueue;
 pub use semaphore::DeferredSemaphore;
 

@@ -151,6 +151,11 @@ impl Primitive {
     }
 }
 
+/// Whether an object is a lock or a semaphore.
+pub fn is_primitive(object: &Obj) -> bool {
+    Python::attach(|py| bound(py, object.clone()).is_instance_of::<Primitive>())
+}
+
 /// A callable that, called with the lock, makes the call that waited for it: a builtin function whose
 /// `self` is the call.
 fn execute_later(call: &Obj) -> Maybe {

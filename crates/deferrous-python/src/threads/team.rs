@@ -9,7 +9,7 @@ use super::{job::Job, support::support};
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        Signature, detached, doc, enter, method,
+        Signature, detached, doc, enter, is_time_to_let_go, method,
     },
     twisted::none,
 };
@@ -277,6 +277,9 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                 Next::Job(()) => {
                     if let Some(job) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
                         job.run();
+                    }
+                    if is_time_to_let_go() {
+                        detached(|| ());
                     }
                     team.next()
                 }

@@ -44,6 +44,7 @@ pub trait Host: Sized {
     ///   loop's stack stay unfinished until something else runs them;
     /// - a link that fires another Deferred by [`Step::Forward`] is running until that one's links
     ///   are done, and until then the outcome that the host has put in place is there;
+    /// - the loop comes back to every Deferred that was waited for, even if it had no link left;
     /// - while a Deferred waits, its outcome is the Deferred that its link returned;
     /// - Deferreds may wait for each other in a circle.
     const TO_THE_LETTER: bool = false;
@@ -77,6 +78,12 @@ pub trait Host: Sized {
     ///
     /// Must not unwind: a panic or exception in the callback is an outcome like any other.
     fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
+
+    /// Makes a failure of what is in place after [`Step::Raised`].
+    ///
+    /// `beginning` is the Deferred that was fired or run. It is that of the link, or, if the host is
+    /// [to the letter](Host::TO_THE_LETTER), one that it waited for.
+    fn fail(&self, _beginning: &Self::Cell, _outcome: &mut Self::Outcome) {}
 
     /// Calls a canceller, which may or may not [`fire`] the Deferred. Must not unwind.
     fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);
@@ -126,6 +133,15 @@ pub trait Host: Sized {
     /// the outcome given.
     fn already_called(&self, refused: Self::Outcome) -> Self::Outcome;
 
+    /// What a link raises that has fired a Deferred, where a program has taken away the outcome of
+    /// `lost`, to which the loop then came back.
+    ///
+    /// Where no link is to fail, the loop ends, and who has begun it is given `lost`. All this only
+    /// [to the letter](Host::TO_THE_LETTER): with other hosts, the loop goes on without it.
+    fn lost(&self, _lost: &Self::Cell) -> Self::Outcome {
+        self.nothing()
+    }
+
     /// The failure of a link that returned `inner`, which waits, in the end, for that link's own
     /// Deferred, or is it: they would wait for each other for ever.
     fn circular(&self, inner: &Self::Cell) -> Self::Outcome;
@@ -141,6 +157,8 @@ pub trait Host: Sized {
 pub enum Step<H: Host> {
     /// The next outcome is in place.
     Outcome,
+    /// What is in place is not an outcome yet: [`Host::fail`] makes a failure of it.
+    Raised,
     /// A Deferred was returned: its outcome is the next one, when it has one. What is in place of
     /// it is dropped.
     Chain(H::Cell),

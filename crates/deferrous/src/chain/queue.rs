@@ -152,7 +152,7 @@ impl<T> Queue<T> {
 
     /// Takes the first one if it is as wanted.
     #[inline(always)]
-    fn pop_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+    pub(super) fn pop_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
         match &mut self.0 {
             Entries::Few(few) => match few.first() {
                 Some(first) if wanted(first) => few.pop_at(0),

@@ -3,12 +3,14 @@
 use std::mem;
 
 use super::{
-    AlreadyCalled, Host, Links, NotPaused, State, Step,
+    AlreadyCalled, Host, Links, NotPaused, Queue, State, Step,
     queue::Entry,
     state::{Begin, Cancel, Fired, Next, Waiter},
 };
 
 /// Gives a Deferred its outcome and runs its links; Twisted's `callback` and `errback`.
+///
+/// Returns the Deferred that has ended the loop, if one has; see [`Host::lost`].
 ///
 /// # Errors
 ///
@@ -19,26 +21,26 @@ pub fn fire<H: Host>(
     host: &H,
     cell: &H::Cell,
     mut outcome: H::Outcome,
-) -> Result<(), AlreadyCalled> {
+) -> Result<Option<H::Cell>, AlreadyCalled> {
     match host.with(cell, |state| state.fire(host, &mut outcome)) {
-        Fired::Taken(next) => drive(host, cell, next, &mut outcome),
+        Fired::Taken(next) => Ok(drive(host, cell, next, &mut outcome)),
         Fired::Disarmed(canceller) => {
-            run(host, cell);
+            let lost = run(host, cell);
             drop(canceller);
+            Ok(lost)
         }
-        Fired::Swallowed => {}
-        Fired::Already => return Err(AlreadyCalled),
+        Fired::Swallowed => Ok(None),
+        Fired::Already => Err(AlreadyCalled),
     }
-    Ok(())
 }
 
 /// Adds a link, and runs it before returning unless the Deferred is unfired, paused, waiting, or
-/// running a link right now; Twisted's `addCallbacks`.
+/// running a link right now; Twisted's `addCallbacks`. Returns what [`fire`] does.
 ///
 /// `link` makes the link, so that it is made where it is to be: in the queue, most often. It must
 /// not reach for a state.
 #[inline(always)]
-pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
+pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) -> Option<H::Cell> {
     let mut hand = host.nothing();
     let begin = host.with(cell, |state| state.begin(&mut hand));
     if let Begin::Call = begin {
@@ -46,14 +48,24 @@ pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
         return finish(host, cell, step, &mut hand);
     }
     host.with(cell, |state| state.links.push(Entry::Call(link())));
-    if let Begin::QueueAndRun = begin {
-        run(host, cell);
+    match begin {
+        Begin::QueueAndRun => run(host, cell),
+        _ => None,
     }
 }
 
 /// A link that never was in the queue has returned.
 #[inline(always)]
-fn finish<H: Host>(host: &H, cell: &H::Cell, step: Step<H>, hand: &mut H::Outcome) {
+fn finish<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    mut step: Step<H>,
+    hand: &mut H::Outcome,
+) -> Option<H::Cell> {
+    if let Step::Raised = step {
+        host.fail(cell, hand);
+        step = Step::Outcome;
+    }
     if let Step::Outcome = step {
         let dry = host.with(cell, |state| {
             let dry = !state.is_held_between_links() && state.links.is_empty();
@@ -63,10 +75,11 @@ fn finish<H: Host>(host: &H, cell: &H::Cell, step: Step<H>, hand: &mut H::Outcom
             dry
         });
         if dry {
-            return host.settled(cell);
+            host.settled(cell);
+            return None;
         }
     }
-    drive(host, cell, Next::Returned(step), hand);
+    drive(host, cell, Next::Returned(step), hand)
 }
 
 /// Stops links from running until as many [`unpause`]s follow; Twisted's `pause`.
@@ -90,7 +103,7 @@ pub fn unpause<H: Host>(host: &H, cell: &H::Cell) -> Result<(), NotPaused> {
         Ok(state.is_ready())
     })?;
     if ready {
-        run(host, cell);
+        drop(run(host, cell));
     }
     Ok(())
 }
@@ -129,8 +142,8 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
         state.fire(host, &mut outcome)
     });
     match fired {
-        Fired::Taken(next) => drive(host, cell, next, &mut outcome),
-        Fired::Disarmed(_) => run(host, cell),
+        Fired::Taken(next) => drop(drive(host, cell, next, &mut outcome)),
+        Fired::Disarmed(_) => drop(run(host, cell)),
         Fired::Swallowed | Fired::Already => {}
     }
 }
@@ -142,100 +155,194 @@ fn cancelled<H: Host>(host: &H, cell: &H::Cell, swallow_next: bool) {
 pub fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
     drop(host.with(outer, State::stop_waiting));
     let next = host.with(outer, |state| state.enter(host, &mut outcome));
-    drive(host, outer, next, &mut outcome);
+    drop(drive(host, outer, next, &mut outcome));
 }
 
 /// Runs the links of `cell` while it has an outcome and nothing forbids it; Twisted's
-/// `_runCallbacks`.
+/// `_runCallbacks`. Returns what [`fire`] does.
 ///
 /// A Deferred that waited for this one is run before this one's next link. Those left unfinished
 /// below are kept on a stack of the loop's own.
-pub fn run<H: Host>(host: &H, cell: &H::Cell) {
+pub fn run<H: Host>(host: &H, cell: &H::Cell) -> Option<H::Cell> {
     let mut hand = host.nothing();
     let next = host.with(cell, |state| state.next(host, &mut hand));
-    drive(host, cell, next, &mut hand);
+    drive(host, cell, next, &mut hand)
 }
 
 /// The loop. Between links the outcome is in `hand`: an outcome that only passes through is never
 /// put into a state.
-fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, hand: &mut H::Outcome) {
-    let mut below = Vec::new();
-    let mut current = cell.clone();
-    let mut next = first;
-    loop {
-        next = match next {
-            Next::Call(link) => call_row(host, &current, link, hand),
-            Next::Returned(Step::Outcome) => host.with(&current, |state| state.came(host, hand)),
-            Next::Returned(Step::Chain(inner)) => chain(host, &current, &inner, hand),
-            Next::Returned(Step::Forward(to)) => forward(host, &mut below, &mut current, to, hand),
+fn drive<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    first: Next<H>,
+    hand: &mut H::Outcome,
+) -> Option<H::Cell> {
+    let next = match first {
+        Next::Call(link) => call_row(host, cell, link, hand),
+        next => next,
+    };
+    // Most often that is all.
+    if H::TO_THE_LETTER && matches!(next, Next::Dry) {
+        host.settled(cell);
+        return None;
+    }
+    walk(host, cell, next, hand)
+}
+
+/// As [`drive`], from one Deferred to others. Apart, so that what most often is all needs no room for
+/// this.
+#[inline(never)]
+fn walk<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    first: Next<H>,
+    hand: &mut H::Outcome,
+) -> Option<H::Cell> {
+    let mut walk = Walk {
+        current: cell.clone(),
+        beginning: None,
+        below: Queue::default(),
+    };
+    let mut next = Some(first);
+    while let Some(step) = next {
+        next = match step {
+            Next::Call(link) => Some(call_row(host, &walk.current, link, hand)),
+            Next::Returned(Step::Outcome) => {
+                Some(host.with(&walk.current, |state| state.came(host, hand)))
+            }
+            Next::Returned(Step::Raised) => {
+                host.fail(walk.beginning(), hand);
+                Some(Next::Returned(Step::Outcome))
+            }
+            Next::Returned(Step::Chain(inner)) => Some(chain(host, &walk.current, &inner, hand)),
+            Next::Returned(Step::Forward(to)) => Some(forward(host, &mut walk, to, hand)),
             Next::Resume { outer, more } => {
-                if H::TO_THE_LETTER && host.same(&current, &outer) {
+                if H::TO_THE_LETTER && host.same(&walk.current, &outer) {
                     *hand = host.nothing();
                 }
                 let (kept, next) = host.with(&outer, |state| {
                     (state.stop_waiting(), state.enter(host, hand))
                 });
                 drop(kept);
-                descend(host, &mut below, &mut current, outer, more);
-                next
+                walk.descend(host, outer, more);
+                Some(next)
             }
             Next::Dry => {
-                host.settled(&current);
-                match go_on(host, &mut current, hand) {
-                    Some(next) => next,
-                    None => match ascend(host, &mut below, &mut current, hand) {
-                        Some(next) => next,
-                        None => return,
-                    },
-                }
+                host.settled(&walk.current);
+                go_on(host, &mut walk.current, hand).or_else(|| walk.ascend(host, hand))
             }
             Next::Blocked if H::TO_THE_LETTER => {
-                while below
-                    .last()
-                    .is_some_and(|unfinished| !unfinished.is_running)
-                {
-                    below.pop();
-                }
-                match ascend(host, &mut below, &mut current, hand) {
-                    Some(next) => next,
-                    None => return,
-                }
+                walk.leave_unfinished();
+                walk.ascend(host, hand)
             }
             Next::Waits | Next::Blocked => {
                 if H::TO_THE_LETTER {
-                    host.settled(&current);
+                    host.settled(&walk.current);
                 }
-                match ascend(host, &mut below, &mut current, hand) {
-                    Some(next) => next,
-                    None => return,
+                walk.ascend(host, hand)
+            }
+            Next::Lost(link) => {
+                drop(link);
+                let lost = walk.current.clone();
+                walk.leave_unfinished();
+                if walk.ascend(host, hand).is_none() {
+                    return Some(lost);
                 }
+                *hand = host.lost(&lost);
+                Some(Next::Returned(Step::Raised))
             }
         };
     }
+    None
+}
+
+/// Where the loop is.
+struct Walk<H: Host> {
+    /// The Deferred that is run.
+    current: H::Cell,
+    /// The Deferred that was fired or run, if it has been left for one that waited for it, and the
+    /// loop comes back to it. Only kept [to the letter](Host::TO_THE_LETTER).
+    beginning: Option<H::Cell>,
+    /// The others that the loop comes back to, the next one first.
+    below: Queue<Unfinished<H>>,
 }
 
 /// A Deferred that the loop has left for another and comes back to.
-struct Unfinished<H: Host> {
-    cell: H::Cell,
-    /// Its link has not returned: it fires the Deferreds above.
-    is_running: bool,
+enum Unfinished<H: Host> {
+    /// One that waited for it is run first.
+    Waits(H::Cell),
+    /// Its link, which has not returned, fires the Deferreds above. With what was the
+    /// [`beginning`](Walk::beginning) until then.
+    Fires(H::Cell, Option<H::Cell>),
 }
 
-/// Goes back to the Deferred that was left last.
-fn ascend<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    hand: &mut H::Outcome,
-) -> Option<Next<H>> {
-    let unfinished = below.pop()?;
-    *current = unfinished.cell;
-    if unfinished.is_running {
-        drop(host.with(current, |state| state.replace_outcome(None)));
-        *hand = host.nothing();
-        return Some(Next::Returned(Step::Outcome));
+impl<H: Host> Walk<H> {
+    /// The Deferred that was fired or run.
+    fn beginning(&self) -> &H::Cell {
+        self.beginning.as_ref().unwrap_or(&self.current)
     }
-    Some(host.with(current, |state| state.next(host, hand)))
+
+    /// Makes `cell`, which waited for the current one, the one to run.
+    ///
+    /// The one before it is kept if it has more to do, so that a row of any length in which each
+    /// has one link keeps the stack empty. Twisted's loop comes back to all of them.
+    fn descend(&mut self, host: &H, cell: H::Cell, more: bool) {
+        let left = mem::replace(&mut self.current, cell);
+        if !more || H::TO_THE_LETTER {
+            host.settled(&left);
+        }
+        if H::TO_THE_LETTER && self.beginning.is_none() {
+            self.beginning = Some(left);
+        } else if more || H::TO_THE_LETTER {
+            self.below.push_front(Unfinished::Waits(left));
+        }
+    }
+
+    /// Makes `cell`, which a link of the current one fires, the one to run.
+    fn enter_fired(&mut self, cell: H::Cell) {
+        let left = mem::replace(&mut self.current, cell);
+        let beginning = self.beginning.take();
+        self.below.push_front(Unfinished::Fires(left, beginning));
+    }
+
+    /// Goes back to the Deferred that was left last and has something to do.
+    fn ascend(&mut self, host: &H, hand: &mut H::Outcome) -> Option<Next<H>> {
+        *hand = host.nothing();
+        while let Some(cell) = self.pop_waited() {
+            if H::TO_THE_LETTER && host.with(&cell, |state| state.is_finished()) {
+                host.settled(&cell);
+                continue;
+            }
+            self.current = cell;
+            let (upstream, next) = host.with(&self.current, |state| state.come_back(host, hand));
+            drop(upstream);
+            return Some(next);
+        }
+        let Unfinished::Fires(cell, beginning) = self.below.pop_if(|_| true)? else {
+            return None;
+        };
+        self.current = cell;
+        self.beginning = beginning;
+        drop(host.with(&self.current, |state| state.replace_outcome(None)));
+        Some(Next::Returned(Step::Outcome))
+    }
+
+    /// The last Deferred that the loop has left for one that waited for it.
+    fn pop_waited(&mut self) -> Option<H::Cell> {
+        match self
+            .below
+            .pop_if(|left| matches!(left, Unfinished::Waits(_)))
+        {
+            Some(Unfinished::Waits(cell)) => Some(cell),
+            _ => self.beginning.take(),
+        }
+    }
+
+    /// Gives up those that the loop would come back to before it ends, or goes on with a link that
+    /// has not returned.
+    fn leave_unfinished(&mut self) {
+        while self.pop_waited().is_some() {}
+    }
 }
 
 /// Calls `link` and those after it, while there are any and each leaves an outcome.
@@ -249,29 +356,6 @@ fn call_row<H: Host>(host: &H, cell: &H::Cell, link: H::Link, hand: &mut H::Outc
         }
     }
     Next::Returned(step)
-}
-
-/// Makes `cell` the one to run, and keeps the one before it if it has more to do, so that a row of
-/// any length in which each has one link keeps the stack empty.
-fn descend<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    cell: H::Cell,
-    more: bool,
-) {
-    let finished = mem::replace(current, cell);
-    if more {
-        if H::TO_THE_LETTER {
-            host.settled(&finished);
-        }
-        below.push(Unfinished {
-            cell: finished,
-            is_running: false,
-        });
-    } else {
-        host.settled(&finished);
-    }
 }
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
@@ -343,34 +427,25 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
 }
 
 /// The running link of `current` returned an outcome for another Deferred.
-fn forward<H: Host>(
-    host: &H,
-    below: &mut Vec<Unfinished<H>>,
-    current: &mut H::Cell,
-    to: H::Cell,
-    hand: &mut H::Outcome,
-) -> Next<H> {
+fn forward<H: Host>(host: &H, walk: &mut Walk<H>, to: H::Cell, hand: &mut H::Outcome) -> Next<H> {
     match deliver(host, &to, hand) {
         Delivered::Next(next) if H::TO_THE_LETTER => {
-            below.push(Unfinished {
-                cell: mem::replace(current, to),
-                is_running: true,
-            });
+            walk.enter_fired(to);
             next
         }
         Delivered::Next(next) => {
-            let more = host.with(current, |state| {
+            let more = host.with(&walk.current, |state| {
                 state.store(host, &mut host.nothing());
                 !state.links.is_empty()
             });
-            let more = more || host.is_awaited(current);
-            descend(host, below, current, to, more);
+            let more = more || host.is_awaited(&walk.current);
+            walk.descend(host, to, more);
             next
         }
-        Delivered::Swallowed => host.with(current, |state| state.came(host, hand)),
+        Delivered::Swallowed => host.with(&walk.current, |state| state.came(host, hand)),
         Delivered::Refused(outcome) => {
             *hand = host.already_called(outcome);
-            host.with(current, |state| state.came(host, hand))
+            host.with(&walk.current, |state| state.came(host, hand))
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) enum Next<H: Host> {
     Waits,
     /// It is paused, running, or without an outcome.
     Blocked,
+    /// A program has taken its outcome away. Twisted's loop has taken a link by then.
+    Lost(Option<Entry<H>>),
 }
 
 /// What to do with a link that is new.
@@ -288,13 +290,49 @@ impl<H: Host> State<H> {
         self.came(host, hand)
     }
 
+    /// Whether there is nothing to do for a loop that has come back to this Deferred.
+    pub(super) fn is_finished(&self) -> bool {
+        self.pauses == 0
+            && self.outcome.is_some()
+            && self.upstream.is_none()
+            && self.links.is_empty()
+    }
+
+    /// As [`next`](State::next), when the loop has come back to this Deferred, and `hand` holds
+    /// nothing. What it was said to wait for is given back, to be dropped where no state is
+    /// borrowed: it is its turn now.
+    pub(super) fn come_back(
+        &mut self,
+        host: &H,
+        hand: &mut H::Outcome,
+    ) -> (Option<H::Upstream>, Next<H>) {
+        if !H::TO_THE_LETTER {
+            return (None, self.next(host, hand));
+        }
+        if self.pauses != 0 {
+            return (None, Next::Blocked);
+        }
+        let next = match self.outcome.take() {
+            Some(outcome) => {
+                *hand = outcome;
+                self.enter(host, hand)
+            }
+            None => Next::Lost(self.links.pop()),
+        };
+        (self.upstream.take(), next)
+    }
+
     /// The link after the one that was running, if it may run.
     #[inline(always)]
     pub(super) fn next_link(&mut self) -> Option<H::Link> {
         if self.is_held_between_links() {
             return None;
         }
-        self.links.pop_link()
+        let link = self.links.pop_link()?;
+        if H::TO_THE_LETTER {
+            self.bits |= RUNNING;
+        }
+        Some(link)
     }
 
     /// Whether links stop running in the middle of a row.
@@ -306,11 +344,18 @@ impl<H: Host> State<H> {
     /// An outcome has come from outside. It is in `hand`, and stays there if there is a use for it.
     #[inline(always)]
     pub(super) fn enter(&mut self, host: &H, hand: &mut H::Outcome) -> Next<H> {
-        if self.pauses != 0 {
-            self.store(host, hand);
-            return Next::Blocked;
+        let said_to_run = self.bits & RUNNING;
+        let next = match self.pauses {
+            0 => self.came(host, hand),
+            _ => {
+                self.store(host, hand);
+                Next::Blocked
+            }
+        };
+        if H::TO_THE_LETTER {
+            self.bits |= said_to_run;
         }
-        self.came(host, hand)
+        next
     }
 
     /// The link that was running has left an outcome. It is in `hand`, and stays there if there is

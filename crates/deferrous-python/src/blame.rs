@@ -1,0 +1,69 @@
+//! Whom Twisted's warning blames for a Deferred that its own callback has returned.
+
+use std::ptr;
+
+use pyo3::ffi;
+
+use crate::{
+    classes::classes,
+    failure,
+    link::Link,
+    python::{Maybe, Obj, Raised, set_aside},
+    sync,
+    twisted::{names, twisted},
+};
+
+/// Warns that the side of `link` that was called with a failure, or with a value, has returned the
+/// Deferred it was added to. Without a link it is what passes outcomes on.
+#[cold]
+pub fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
+    let text = Obj::name(
+        "Callback returned the Deferred it was attached to; this breaks the callback chain and \
+         will raise an exception in the future.",
+    )?;
+    let callable = match link {
+        Some((link, failed)) => blamed(link.callable(failed)?)?,
+        None => twisted().passthru.clone(),
+    };
+    let arguments = [ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
+    twisted().warn_about_function.call_with_room(arguments)?;
+    Ok(())
+}
+
+/// Twisted's function in the place of one of ours, which has no lines that a warning could name.
+fn blamed(callable: Obj) -> Maybe {
+    if sync::is_execute(&callable) {
+        return Ok(failure::execute_of_run());
+    }
+    let Some(owner) = owner_of_builtin(&callable) else {
+        return Ok(callable);
+    };
+    let (ours, twisted) = (classes(), twisted());
+    let class = if owner.is_instance(&ours.deferred_list)? {
+        &twisted.deferred_list
+    } else if owner.is_instance(&ours.deferred)? {
+        &twisted.deferred
+    } else if sync::is_primitive(&owner) {
+        &twisted.primitive
+    } else {
+        return Ok(callable);
+    };
+    class
+        .getattr(&callable.getattr(&names().name)?)
+        .or_else(|Raised| {
+            drop(set_aside());
+            Ok(callable)
+        })
+}
+
+/// What a builtin method is bound to.
+fn owner_of_builtin(callable: &Obj) -> Option<Obj> {
+    // SAFETY: the object is alive, and looked at as a builtin function only if it is one.
+    unsafe {
+        if ffi::PyCFunction_Check(callable.as_ptr()) == 0 {
+            return None;
+        }
+        let owner = ffi::PyCFunction_GetSelf(callable.as_ptr());
+        (!owner.is_null()).then(|| Obj::borrowed(owner))
+    }
+}

@@ -1,0 +1,153 @@
+"""What happens to a Deferred while those run that waited for it, and what the loop finds that comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import AlreadyCalledError
+
+from tests.faces import queue_name
+from tests.helpers import UNFIRED, Oops, instead, outcome, same
+
+#: Which of the Deferreds in a row of three something happens to: both are waited for.
+WAITED_FOR = pytest.mark.parametrize("which", [0, 1])
+
+
+def row(face: ModuleType, meanwhile: Callable[[], object]) -> list[Any]:
+    """Make three Deferreds, of which the last waits for the second, and that for the first.
+
+    The last one's callback does something meanwhile.
+    """
+    deferreds = [face.Deferred() for _ in range(3)]
+    for inner, outer in pairwise(deferreds):
+        outer.addCallback(instead, inner)
+        outer.callback(None)
+    deferreds[-1].addCallback(lambda _: meanwhile())
+    return deferreds
+
+
+@WAITED_FOR
+def test_callbacks_that_are_put_into_the_list(face: ModuleType, which: int) -> None:
+    """They run when those that waited have run."""
+    seen: list[Any] = []
+    entry: Any = ((seen.append, (), {}), (seen.append, (), {}))
+    deferreds = row(face, lambda: getattr(deferreds[which], queue_name(face)).append(entry))
+    deferreds[0].callback("value")
+    assert seen == [None]
+
+
+@WAITED_FOR
+def test_a_result_that_is_taken_away(face: ModuleType, which: int) -> None:
+    """It is missed where the first one was fired."""
+    deferreds = row(face, lambda: delattr(deferreds[which], "result"))
+    with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
+        deferreds[0].callback("value")
+    assert deferreds[2].result is None
+
+
+@WAITED_FOR
+def test_a_result_that_is_taken_away_in_a_callback(face: ModuleType, which: int) -> None:
+    """If a callback of another Deferred has fired the first one, it is that callback that fails."""
+    deferreds = row(face, lambda: delattr(deferreds[which], "result"))
+    firing = face.Deferred().addCallback(deferreds[0].callback)
+    firing.callback("value")
+    assert isinstance(outcome(firing), AttributeError)
+
+
+@WAITED_FOR
+def test_saying_that_it_waits(face: ModuleType, which: int) -> None:
+    """That is over when the loop comes back."""
+    deferreds = row(face, lambda: setattr(deferreds[which], "_chainedTo", deferreds[2]))
+    deferreds[0].callback("value")
+    assert deferreds[which]._chainedTo is None
+
+
+def test_chaining_to_one_that_waits(face: ModuleType) -> None:
+    """A callback that lets its Deferred wait for one that waits for it: the firing comes too late."""
+    inner, outer = face.Deferred(), face.Deferred()
+    inner.addCallback(instead, None)
+    outer.callback(None)
+    inner.addCallback(lambda _: outer.chainDeferred(inner) and None)
+    outer.addCallback(instead, inner)
+    inner.callback(None)
+    assert inner._chainedTo is None
+    assert isinstance(outcome(outer), AlreadyCalledError)
+
+
+@WAITED_FOR
+def test_pausing(face: ModuleType, which: int) -> None:
+    """The loop comes back no further than to one that is paused."""
+    seen: list[Any] = []
+    entry: Any = ((seen.append, (), {}), (seen.append, (), {}))
+
+    def pause() -> None:
+        getattr(deferreds[0], queue_name(face)).append(entry)
+        deferreds[which].pause()
+
+    deferreds = row(face, pause)
+    deferreds[0].callback("value")
+    assert seen == []
+    deferreds[which].unpause()
+    assert seen == ([None] if which == 0 else [])
+
+
+def test_the_flag_of_running(face: ModuleType) -> None:
+    """It is set for each callback anew, and stays as it is where none runs."""
+    seen: list[Any] = []
+    deferred = face.Deferred()
+    deferred.addCallback(lambda _: setattr(deferred, "_runningCallbacks", False))
+    deferred.addCallback(lambda _: seen.append(deferred._runningCallbacks))
+    deferred.callback(None)
+    assert seen == [True]
+    deferreds = row(face, lambda: None)
+    assert outcome(deferreds[2]) is UNFIRED
+    deferreds[1]._runningCallbacks = True
+    deferreds[0].callback("value")
+    assert deferreds[1]._runningCallbacks is True
+
+
+def test_whose_debug_mode_counts(face: ModuleType) -> None:
+    """A failure captures variables if the Deferred that was fired is debugged, not the one that fails."""
+    for debugged in range(2):
+        first, second = face.Deferred(), face.Deferred()
+        second.addCallback(instead, first)
+        second.callback(None)
+        second.addCallback(len)
+        (first, second)[debugged].debug = True
+        first.callback(None)
+        assert second.result.captureVars is (debugged == 0)
+        assert isinstance(outcome(second), TypeError)
+
+
+def test_firing_one_with_itself(face: ModuleType) -> None:
+    """A result that was set before it was fired is not taken for one that it could wait for."""
+    deferred = face.Deferred()
+    deferred.addErrback(same)
+    deferred.result = "set by hand"
+    with pytest.warns(DeprecationWarning, match="Callback returned the Deferred it was attached to"):
+        deferred.callback(deferred)
+    assert (deferred.paused, deferred._chainedTo) == (1, deferred)
+    assert outcome(deferred) is UNFIRED
+
+
+def test_awaiting_a_failed_one_while_an_exception_is_handled(face: ModuleType) -> None:
+    """What is raised has that exception as its context."""
+    failed = face.fail(Oops("failed"))
+    with pytest.raises(Oops) as caught:
+        try:
+            raise KeyError("handled")
+        except KeyError:
+            next(iter(failed))
+    assert isinstance(caught.value.__context__, KeyError)
+    stopped = face.fail(StopIteration("stopped"))
+    with pytest.raises(RuntimeError, match="generator raised StopIteration") as raised:
+        try:
+            raise KeyError("handled")
+        except KeyError:
+            next(iter(stopped))
+    assert isinstance(raised.value.__context__, StopIteration)
+    assert isinstance(raised.value.__context__.__context__, KeyError)

@@ -1,0 +1,1 @@
+"""`deferrous.threads`: executors as pools, on threads, on processes and on a cluster of Dask."""
