@@ -90,7 +90,7 @@ soak: venv ## pass the long versions of the tests, and the tests under memcheck
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \
-	    $(VENV)/python -m pytest tests/servers tests/stress
+	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
 
 venv:

@@ -680,11 +680,14 @@ class DeferredQueue(Generic[_T]):
 class DelayedCall:
     """A call that waits for its time; what `reactor.callLater` returns.
 
-    Times are in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes are
-    those of Twisted's DelayedCall.
+    Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
+    are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.
     """
 
-    debug: bool
+    @property
+    def debug(self) -> bool:
+        """Whether calls note who sets them: that of Twisted's class, where it is set."""
+
     time: float
     """When it is due, in seconds since the epoch, unless it was put off."""
     delayed_time: float
@@ -717,7 +720,7 @@ class DelayedCall:
             AlreadyCancelled: it was cancelled before.
         """
 
-    def reset(self, secondsFromNow: float, /) -> None:
+    def reset(self, secondsFromNow: float) -> None:
         """Have the call made after as many seconds from now, instead of when it would have been.
 
         Raises:
@@ -725,7 +728,7 @@ class DelayedCall:
             AlreadyCancelled: it was cancelled.
         """
 
-    def delay(self, secondsLater: float, /) -> None:
+    def delay(self, secondsLater: float) -> None:
         """Have the call made as many seconds later than it would have been; earlier, if they are negative.
 
         Raises:

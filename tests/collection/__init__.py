@@ -1,1 +1,1 @@
-"""What is left behind when Deferreds are gone: nothing."""
+"""What is left behind when Deferreds, reactors and pools are gone: nothing."""

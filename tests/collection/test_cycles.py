@@ -11,13 +11,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from tests.collection.reach import Witness, reaches
 from tests.faces import queue_name
 from tests.helpers import Oops, Steps, handled, same
-
-
-class Witness:
-    """An object whose end is seen."""
-
 
 Maker = Callable[[ModuleType, Any], Any]
 
@@ -252,23 +248,6 @@ def test_a_cycle_is_collected(face: ModuleType, maker: Maker) -> None:
     assert kind() is None
 
 
-def held(maker: Callable[[ModuleType, Any], Any], face: ModuleType) -> bool:
-    """Say whether the collector finds an object from a Deferred by no more than containers on the way."""
-    witness = Witness()
-    made = maker(face, witness)
-    seen: set[int] = set()
-    border = [made]
-    while border:
-        part = border.pop()
-        if part is witness:
-            return True
-        if id(part) in seen or isinstance(part, (type, ModuleType)):
-            continue
-        seen.add(id(part))
-        border.extend(gc.get_referents(part))
-    return False
-
-
 REFERENTS: dict[str, Maker] = {
     "result": lambda face, item: face.succeed(item),
     "function": lambda face, item: face.Deferred().addCallback(lambda _: item),
@@ -331,7 +310,8 @@ def queued(face: ModuleType, item: Any) -> Any:
 @pytest.mark.parametrize("name", REFERENTS)
 def test_everything_is_told_to_the_collector(face: ModuleType, name: str) -> None:
     """gc.get_referents leads from a Deferred to all that it keeps alive."""
-    assert held(REFERENTS[name], face)
+    witness = Witness()
+    assert reaches(REFERENTS[name](face, witness), witness)
     gc.collect()
 
 

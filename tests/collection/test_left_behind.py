@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from tests.collection.reach import measure
 from tests.helpers import Oops, Steps, handled, outcome, same
 
 #: How often each operation is done. The long version of the tests does it a million times.
@@ -234,13 +235,6 @@ OPERATIONS = [
         circling,
     ),
 ]
-
-
-def measure() -> tuple[int, int]:
-    """Count the blocks of memory and the objects that the collector knows."""
-    for _ in range(3):
-        gc.collect()
-    return sys.getallocatedblocks(), len(gc.get_objects())
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)

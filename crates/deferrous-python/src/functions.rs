@@ -7,13 +7,13 @@ use pyo3::ffi;
 use crate::{
     classes::{Kind, classes, facts, kind},
     coroutine,
-    deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    deferred::Deferred,
     docs,
     failure::{self, Place},
     list,
     python::{
-        Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, raise, reraise, take_raised,
-        type_error,
+        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, method, raise,
+        reraise, take_raised, type_error,
     },
     twisted::{none, twisted},
 };

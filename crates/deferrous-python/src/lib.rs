@@ -83,7 +83,7 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         .setattr(&Obj::name("__module__")?, &module_name)?;
     for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
         // SAFETY: PyO3 keeps its classes, and their names, for ever.
-        unsafe { deferred::shorten_name(module.get(name)?.as_ptr().cast()) };
+        unsafe { python::shorten_name(module.get(name)?.as_ptr().cast()) };
     }
     let reactor = reactor::load()?.into_iter().chain(threads::load()?);
     for (name, object) in classes.into_iter().chain(functions).chain(reactor) {

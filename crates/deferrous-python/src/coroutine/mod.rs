@@ -13,11 +13,14 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, kind},
-    deferred::{Content, Deferred, Inner, ONE_ARGUMENT, content, method},
+    deferred::Deferred,
     failure::{self, Place},
     host::Python,
     link::{Link, Shape},
-    python::{Context, Maybe, Obj, Raised, Raw, enter, raise, reraise, take_raised},
+    python::{
+        Context, Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raised, Raw, enter, held, method, raise,
+        reraise, take_raised,
+    },
     return_value,
     twisted::{names, twisted},
 };
@@ -33,14 +36,14 @@ struct Parts {
     early: Option<Obj>,
 }
 
-static CLASS: Inner<Parts> = Inner::new();
+static CLASS: Holder<Parts> = Holder::new();
 
-impl Content for Parts {
-    fn class() -> &'static Inner<Self> {
+impl Held for Parts {
+    fn holder() -> &'static Holder<Self> {
         &CLASS
     }
 
-    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
         see(&self.generator);
         see(self.context.object());
         see(&self.status);
@@ -60,14 +63,15 @@ pub fn make_class() -> Maybe<()> {
         ONE_ARGUMENT(resume_method),
         c"resume($self, result, /)\n--\n\nGo on with the result of what was waited for.",
     )];
-    CLASS.define(c"twisted.internet.defer._Driver", methods, vec![])
+    CLASS.define(c"twisted.internet.defer._Driver", methods, vec![])?;
+    Ok(())
 }
 
 /// Looks at the parts of a driver. `body` must run no Python code.
 #[inline(always)]
 fn with<R>(driver: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
     // SAFETY: it is a driver, and `body` does not get here again.
-    match unsafe { content::<Parts>(driver.as_ptr()) } {
+    match unsafe { held::<Parts>(driver.as_ptr()) } {
         Some(parts) => Ok(body(parts)),
         None => Err(ended()),
     }

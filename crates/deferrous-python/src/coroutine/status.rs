@@ -9,9 +9,11 @@ use pyo3::ffi;
 
 use crate::{
     classes::Method,
-    deferred::{Content, Deferred, Inner, ONE_ARGUMENT, content, method},
+    deferred::Deferred,
     link::Link,
-    python::{Maybe, Obj, Raw, deeper, enter, raise, type_error},
+    python::{
+        Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, deeper, enter, held, method, raise, type_error,
+    },
     twisted::{names, twisted},
 };
 
@@ -22,14 +24,14 @@ pub struct Parts {
     pub waiting_on: Option<Deferred>,
 }
 
-static CLASS: Inner<Parts> = Inner::new();
+static CLASS: Holder<Parts> = Holder::new();
 
-impl Content for Parts {
-    fn class() -> &'static Inner<Self> {
+impl Held for Parts {
+    fn holder() -> &'static Holder<Self> {
         &CLASS
     }
 
-    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
         see(self.deferred.object());
         if let Some(deferred) = &self.waiting_on {
             see(deferred.object());
@@ -51,13 +53,14 @@ pub fn make_class() -> Maybe<()> {
             c"cancelled($self, failure, /)\n--\n\nTurn the cancellation into one of what is waited for.",
         ),
     ];
-    CLASS.define(c"twisted.internet.defer._Cancellation", methods, vec![])
+    CLASS.define(c"twisted.internet.defer._Cancellation", methods, vec![])?;
+    Ok(())
 }
 
 /// Whether the object is the canceller of a coroutine.
 #[inline(always)]
 pub fn is_status(object: &Obj) -> bool {
-    CLASS.has(object)
+    CLASS.is_one(object)
 }
 
 /// The status of a coroutine whose result goes to `deferred`.
@@ -72,7 +75,7 @@ pub fn new(deferred: &Deferred) -> Maybe {
 #[inline(always)]
 pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
     // SAFETY: it is a status, and `body` does not get here again.
-    match unsafe { content::<Parts>(status.as_ptr()) } {
+    match unsafe { held::<Parts>(status.as_ptr()) } {
         Some(parts) => Ok(body(parts)),
         None => Err(super::ended()),
     }

@@ -7,11 +7,13 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{Deferred, class::getset, debug};
+use super::{Deferred, debug};
 use crate::{
     classes::Kind,
     coroutine,
-    python::{Maybe, Obj, Raised, Raw, enter, enter_status, raise, type_error},
+    python::{
+        Maybe, Obj, Raised, Raw, dict_attribute, enter, enter_status, getset, raise, type_error,
+    },
 };
 
 /// The attributes of the class.
@@ -71,12 +73,7 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
             Some(set_suppress),
             c"Whether the next firing is ignored, since the Deferred was cancelled.",
         ),
-        getset(
-            c"__dict__",
-            get_dict,
-            Some(ffi::PyObject_GenericSetDict),
-            c"The attributes that programs have set.",
-        ),
+        dict_attribute(),
     ]
 }
 
@@ -239,23 +236,13 @@ setter!(set_suppress, |d, value| {
     Ok(())
 });
 
-getter!(get_dict, |d| {
-    // SAFETY: the object is alive and its class says where its dict is.
-    unsafe {
-        Obj::owned(ffi::PyObject_GenericGetDict(
-            d.object().as_ptr(),
-            ptr::null_mut(),
-        ))
-    }
-});
-
 /// What an instance of Twisted's class has in its `__dict__`, for pickling and copying.
 pub fn as_dict(deferred: &Deferred) -> Maybe {
     // SAFETY: the thread is attached, and the dicts and values are alive.
     unsafe {
         let dict = Obj::owned(ffi::PyDict_New())?;
-        let own = get_dict(deferred.object().as_ptr(), ptr::null_mut());
-        let own = Obj::owned(own)?;
+        let own = deferred.object().as_ptr();
+        let own = Obj::owned(ffi::PyObject_GenericGetDict(own, ptr::null_mut()))?;
         let names = [
             "_callbacks",
             "_canceller",

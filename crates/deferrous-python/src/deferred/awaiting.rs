@@ -5,29 +5,28 @@ use std::{ffi::c_void, ptr};
 
 use pyo3::ffi;
 
-use super::{
-    Deferred,
-    class::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, slot},
-    inner::{Content, Inner, content},
-};
+use super::Deferred;
 use crate::{
     classes::{Kind, kind},
     failure::{self, Place},
-    python::{Maybe, Obj, Raised, Raw, enter, guarded, raise, reraise, take_raised, type_error},
+    python::{
+        CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
+        enter, guarded, held, method, raise, reraise, slot, take_raised, type_error,
+    },
     twisted::names,
 };
 
 /// What is waited for. It is gone when the result has been handed over.
 struct Awaited(Deferred);
 
-static CLASS: Inner<Awaited> = Inner::new();
+static CLASS: Holder<Awaited> = Holder::new();
 
-impl Content for Awaited {
-    fn class() -> &'static Inner<Self> {
+impl Held for Awaited {
+    fn holder() -> &'static Holder<Self> {
         &CLASS
     }
 
-    fn visit(&self, see: &mut impl FnMut(&Obj)) {
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
         see(self.0.object());
     }
 }
@@ -56,7 +55,8 @@ pub fn make() -> Maybe<()> {
         slot(ffi::Py_tp_iternext, next as *mut c_void),
         slot(ffi::Py_am_send, am_send as *mut c_void),
     ];
-    CLASS.define(c"twisted.internet.defer._DeferredIterator", methods, slots)
+    CLASS.define(c"twisted.internet.defer._DeferredIterator", methods, slots)?;
+    Ok(())
 }
 
 /// An iterator over `deferred`.
@@ -72,7 +72,7 @@ pub fn new(deferred: &Deferred) -> Maybe {
 unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
     // SAFETY: as the caller says; the reference is copied, and nothing runs meanwhile.
     unsafe {
-        content::<Awaited>(raw)
+        held::<Awaited>(raw)
             .as_ref()
             .map(|awaited| awaited.0.clone())
     }
@@ -83,7 +83,7 @@ unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
 /// `raw` is one of these iterators.
 unsafe fn finish(raw: Raw) {
     // SAFETY: as the caller says; what is taken is dropped when nothing is borrowed any more.
-    let taken = unsafe { content::<Awaited>(raw).take() };
+    let taken = unsafe { held::<Awaited>(raw).take() };
     drop(taken);
 }
 

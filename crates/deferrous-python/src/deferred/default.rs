@@ -10,8 +10,10 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{getset, sealed, slot, subclass_spec};
-use crate::python::{Attached, Maybe, Obj, Raw, enter, enter_status, raise, type_error};
+use crate::python::{
+    Attached, Maybe, Obj, Raw, enter, enter_status, getset, raise, sealed, slot, subclass_spec,
+    type_error,
+};
 
 #[repr(C)]
 struct Layout {

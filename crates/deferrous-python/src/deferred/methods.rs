@@ -8,13 +8,15 @@ use super::{
     Deferred,
     adding::{add_both, add_callback, add_callbacks, add_errback},
     awaiting,
-    class::{CALL_WITH_KEYWORDS, CLASS_METHOD, ONE_ARGUMENT, method},
 };
 use crate::{
     classes::{Method, classes},
     coroutine, docs, entries,
     link::Link,
-    python::{Maybe, Obj, Raw, Signature, enter, type_error},
+    python::{
+        CALL_WITH_KEYWORDS, CLASS_METHOD, Maybe, ONE_ARGUMENT, Obj, Raw, Signature, enter, method,
+        type_error,
+    },
     twisted::names,
 };
 

@@ -11,12 +11,12 @@ use std::{
 use deferrous::chain::{Entry, State};
 use pyo3::ffi;
 
-use super::{debug, dispose};
+use super::debug;
 use crate::{
     classes::{Kind, Method, classes, facts, kind, overrides},
     entries::Entries,
     host::Python,
-    python::{Maybe, Obj, Raw, Room, guarded},
+    python::{Maybe, Obj, Raw, Room, Visitor, end, guarded},
 };
 
 /// What a Deferred is in memory.
@@ -178,26 +178,19 @@ impl Deferred {
 ///
 /// Called by the interpreter's collector.
 pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    let mut status = 0;
-    let mut see = |object: Raw| {
-        if status == 0 && !object.is_null() {
-            // SAFETY: the object is alive, and `visit` is the collector's own.
-            status = unsafe { visit(object, argument) };
-        }
-    };
     // SAFETY: the object is a Deferred. Nothing here changes it or runs code of Python.
     unsafe {
         let layout = &*raw.cast::<Layout>();
-        see((*raw).ob_type.cast());
-        see(layout.attributes.get());
+        let mut visitor = Visitor::of(raw, visit, argument);
+        visitor.see_raw(layout.attributes.get());
         for part in [&layout.debug_info, &layout.unhandled] {
             if let Some(part) = &*part.get() {
-                see(part.as_ptr());
+                visitor.see(part);
             }
         }
-        each(&*layout.state.get(), &mut see);
+        each(&*layout.state.get(), &mut |object| visitor.see_raw(object));
+        visitor.status()
     }
-    status
 }
 
 /// Shows every object that a state refers to.
@@ -288,7 +281,7 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
         }
         ffi::Py_XDECREF((*layout).attributes.get());
         drop((*(*layout).debug_info.get()).take());
-        dispose::end(&mut *(*layout).state.get());
+        end(&mut *(*layout).state.get());
         report(failure);
         let class = (*raw).ob_type;
         if classes().deferred.is(class.cast()) {

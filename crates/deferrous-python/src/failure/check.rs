@@ -9,8 +9,7 @@ use std::{ptr, sync::OnceLock};
 use pyo3::ffi;
 
 use crate::{
-    deferred::{CALL_WITH_KEYWORDS, method},
-    python::{Attached, Maybe, Obj, Raw, enter},
+    python::{Attached, CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
     twisted::{names, twisted},
 };
 

@@ -13,12 +13,12 @@ use pyo3::ffi;
 
 use crate::{
     classes::{Kind, Method, classes, kind},
-    deferred::{self, CALL_WITH_KEYWORDS, Deferred, method, sealed, slot, subclass_spec},
+    deferred::{self, Deferred},
     docs, failure,
     link::Link,
     python::{
-        Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter, enter_status, raise,
-        set_aside, type_error,
+        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter,
+        enter_status, method, raise, sealed, set_aside, slot, subclass_spec, type_error,
     },
     twisted::{names, twisted},
 };

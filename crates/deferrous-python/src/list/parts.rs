@@ -6,8 +6,8 @@ use pyo3::ffi;
 
 use super::{Layout, with};
 use crate::{
-    deferred::{self, getset},
-    python::{Obj, Raised, Raw, enter, enter_status, type_error},
+    deferred,
+    python::{Obj, Raised, Raw, enter, enter_status, getset, type_error},
 };
 
 /// The attributes of the class.

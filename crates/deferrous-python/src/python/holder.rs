@@ -3,95 +3,77 @@
 use std::{
     cell::UnsafeCell,
     ffi::{CStr, c_int, c_void},
-    ptr,
-    sync::OnceLock,
+    marker::PhantomData,
 };
 
 use pyo3::ffi;
 
-use super::{Attached, Maybe, Obj, Raised, Raw, raise, type_error};
+use super::{Life, Maybe, Obj, OwnClass, Raised, Raw, Visitor, raise, sealed, slot, type_error};
 
 /// What the objects of a class hold.
 pub trait Held: Sized + 'static {
-    /// Shows every object that it refers to. It runs no Python code.
-    fn each(&self, see: &mut dyn FnMut(&Obj));
+    /// Their class.
+    fn holder() -> &'static Holder<Self>;
+
+    /// Shows `see` every object that it refers to. It runs no Python code.
+    fn each(&self, see: &mut impl FnMut(&Obj));
 }
 
+/// What an object is in memory.
 #[repr(C)]
 struct Layout<H> {
     base: ffi::PyObject,
-    /// Gone when the collector has ended it.
+    /// Gone when the object is used up, or when the collector has ended it.
     held: UnsafeCell<Option<H>>,
 }
 
 /// A class whose objects hold an `H` each. Programs cannot make any.
 pub struct Holder<H> {
-    class: OnceLock<Attached<Obj>>,
-    held: std::marker::PhantomData<fn() -> H>,
+    class: OwnClass,
+    held: PhantomData<fn() -> H>,
 }
 
 impl<H: Held> Holder<H> {
     /// A class that has not been made yet.
     pub const fn new() -> Self {
         Holder {
-            class: OnceLock::new(),
-            held: std::marker::PhantomData,
+            class: OwnClass::new(),
+            held: PhantomData,
         }
     }
 
-    /// Makes the class, and returns it. `methods` is a table that ends with zeros and is kept for ever.
-    pub fn make_class(
+    /// Makes the class, with slots and methods that are its own, and returns it.
+    pub fn define(
         &self,
         name: &'static CStr,
-        doc: &'static CStr,
-        methods: *mut ffi::PyMethodDef,
+        methods: Vec<ffi::PyMethodDef>,
+        own: Vec<ffi::PyType_Slot>,
     ) -> Maybe {
-        let slot = |slot: c_int, pfunc: *mut c_void| ffi::PyType_Slot { slot, pfunc };
-        let slots = vec![
-            slot(ffi::Py_tp_doc, doc.as_ptr().cast_mut().cast()),
-            slot(ffi::Py_tp_dealloc, dealloc::<H> as *mut c_void),
-            slot(ffi::Py_tp_traverse, traverse::<H> as *mut c_void),
-            slot(ffi::Py_tp_clear, clear::<H> as *mut c_void),
-            slot(ffi::Py_tp_methods, methods.cast()),
-            slot(0, ptr::null_mut()),
-        ];
-        let flags = ffi::Py_TPFLAGS_DEFAULT
-            | ffi::Py_TPFLAGS_HAVE_GC
-            | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-        let mut spec = ffi::PyType_Spec {
-            name: name.as_ptr(),
-            basicsize: c_int::try_from(size_of::<Layout<H>>()).unwrap_or(c_int::MAX),
-            itemsize: 0,
-            flags: u32::try_from(flags).unwrap_or_default(),
-            slots: Box::leak(slots.into_boxed_slice()).as_mut_ptr(),
+        let mut slots = vec![slot(ffi::Py_tp_methods, sealed(methods).cast())];
+        slots.extend(own);
+        let life = Life {
+            dealloc: dealloc::<H>,
+            traverse: traverse::<H>,
+            clear: clear::<H>,
         };
-        // SAFETY: the spec and all it points to are right for the type and live for ever.
-        let class = unsafe { Obj::owned(ffi::PyType_FromSpec(&raw mut spec)) }?;
-        let _ = self.class.set(Attached(class.clone()));
-        Ok(class)
+        self.class.define(name, size_of::<Layout<H>>(), life, slots)
+    }
+
+    /// Whether an object is of this class.
+    #[inline(always)]
+    pub fn is_one(&self, object: &Obj) -> bool {
+        self.class.is_one(object)
     }
 
     /// Makes an object.
-    pub fn make(&self, held: H) -> Maybe {
-        let Some(class) = self.class.get() else {
-            return Err(type_error("the module was not loaded"));
-        };
-        // SAFETY: the class is alive. What the allocation leaves is zeros, and nothing runs before the
-        // value is in place.
-        unsafe {
-            let raw = ffi::PyType_GenericAlloc(class.0.as_ptr().cast(), 0);
-            let object = Obj::owned(raw)?;
-            (&raw mut (*raw.cast::<Layout<H>>()).held).write(UnsafeCell::new(Some(held)));
-            Ok(object)
-        }
-    }
-
-    /// Whether the object is of this class.
     #[inline(always)]
-    pub fn is_one(&self, object: &Obj) -> bool {
-        self.class
-            .get()
-            .is_some_and(|class| class.0.is(object.class().cast()))
+    pub fn make(&self, held: H) -> Maybe {
+        // SAFETY: what is held is all that follows the header, and `dealloc` gives the object back.
+        unsafe {
+            self.class.make(|raw| {
+                (&raw mut (*raw.cast::<Layout<H>>()).held).write(UnsafeCell::new(Some(held)));
+            })
+        }
     }
 
     /// Looks at what an object holds. `body` must run no Python code.
@@ -107,15 +89,28 @@ impl<H: Held> Holder<H> {
             ));
         }
         // SAFETY: it is of the class, and `body` does not get here again: only attached threads do.
-        match unsafe { &mut *(*object.as_ptr().cast::<Layout<H>>()).held.get() } {
+        match unsafe { held::<H>(object.as_ptr()) } {
             Some(held) => Ok(body(held)),
-            None => Err(ended()),
+            None => Err(collected()),
         }
     }
 }
 
+/// What an object holds, unless that is gone; for what is called too often to ask for the class.
+///
+/// # Safety
+///
+/// `raw` is an object that holds an `H`; while that is borrowed nothing else gets at it, and no Python
+/// code runs.
+#[inline(always)]
+pub unsafe fn held<'a, H: Held>(raw: Raw) -> &'a mut Option<H> {
+    // SAFETY: as the caller says.
+    unsafe { &mut *(*raw.cast::<Layout<H>>()).held.get() }
+}
+
+/// Raises a `RuntimeError`: what an object held is gone.
 #[cold]
-fn ended() -> Raised {
+pub fn collected() -> Raised {
     // SAFETY: reading a static of the interpreter.
     let class = unsafe { ffi::PyExc_RuntimeError };
     raise(class, "this object was collected as garbage")
@@ -128,39 +123,32 @@ unsafe extern "C" fn traverse<H: Held>(
     visit: ffi::visitproc,
     argument: *mut c_void,
 ) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
+    // SAFETY: as the caller says; nothing is changed and nothing else runs.
     unsafe {
-        let mut status = visit((*raw).ob_type.cast(), argument);
-        if let Some(held) = &*(*raw.cast::<Layout<H>>()).held.get() {
-            held.each(&mut |object| {
-                if status == 0 {
-                    status = visit(object.as_ptr(), argument);
-                }
-            });
+        let mut visitor = Visitor::of(raw, visit, argument);
+        if let Some(held) = held::<H>(raw) {
+            held.each(&mut |object| visitor.see(object));
         }
-        status
+        visitor.status()
     }
 }
 
 /// # Safety
 /// Called by the collector: `raw` is an object that holds an `H`.
 unsafe extern "C" fn clear<H: Held>(raw: Raw) -> c_int {
-    // SAFETY: called by the collector; what is taken is dropped after.
-    drop(unsafe { (*(*raw.cast::<Layout<H>>()).held.get()).take() });
+    // SAFETY: as the caller says; what is taken is dropped when nothing is borrowed any more.
+    let taken = unsafe { held::<H>(raw).take() };
+    drop(taken);
     0
 }
 
 /// # Safety
 /// `raw` is an object that holds an `H`, and nothing refers to it any more.
 unsafe extern "C" fn dealloc<H: Held>(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more.
+    // SAFETY: as the caller says; the object was made by the class of `H`.
     unsafe {
         ffi::PyObject_GC_UnTrack(raw.cast());
         clear::<H>(raw);
-        let class = (*raw).ob_type;
-        if let Some(free) = (*class).tp_free {
-            free(raw.cast());
-        }
-        ffi::Py_DECREF(class.cast());
+        H::holder().class.give_back(raw);
     }
 }

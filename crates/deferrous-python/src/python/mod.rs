@@ -1,26 +1,37 @@
 //! What is Python: objects, calls, exceptions, classes. Nothing here knows what a Deferred is.
 
 mod arguments;
+mod class;
 mod context;
 mod depth;
 mod descriptor;
 mod detached;
+mod dispose;
 mod holder;
 mod obj;
+mod own_class;
 mod raise;
 mod room;
 mod task;
+mod visitor;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
+pub use class::{
+    CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
+    members, method, sealed, shorten_name, slot, subclass_spec,
+};
 pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
 pub use detached::{detached, is_time_to_let_go};
-pub use holder::{Held, Holder};
+pub use dispose::end;
+pub use holder::{Held, Holder, collected, held};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
+pub use own_class::{Life, OwnClass};
 pub use raise::{
     enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
     type_error, write_unraisable,
 };
 pub use room::Room;
 pub use task::{Task, bind_leading, call};
+pub use visitor::Visitor;

@@ -49,7 +49,7 @@ impl Task {
     }
 
     /// Shows every object that it refers to.
-    pub fn each(&self, see: &mut dyn FnMut(&Obj)) {
+    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
         see(&self.function);
         see(&self.arguments);
         self.keywords.iter().for_each(see);

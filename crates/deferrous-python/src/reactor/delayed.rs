@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, UnsafeCell},
     ffi::{c_int, c_void},
-    mem::offset_of,
+    mem::{ManuallyDrop, offset_of},
     ptr,
 };
 
@@ -11,10 +11,12 @@ use deferrous::event_loop::Key;
 use pyo3::ffi;
 
 use super::{delayed_attributes, docs, event_loop::Loop, support::support, time};
-use crate::{
-    deferred::{NO_ARGUMENTS, ONE_ARGUMENT, method, sealed, slot, subclass_spec},
-    python::{Attached, Maybe, Obj, Raised, Raw, Room, Task, enter},
+use crate::python::{
+    CALL_WITH_KEYWORDS, Life, Maybe, NO_ARGUMENTS, Obj, OwnClass, Raised, Raw, Signature, Task,
+    Visitor, collected, doc, end, enter, members, method, sealed, slot,
 };
+
+type Count = ffi::Py_ssize_t;
 
 /// What a delayed call is in memory.
 #[repr(C)]
@@ -52,22 +54,10 @@ pub struct Notes {
     pub last_repr: Option<Obj>,
 }
 
-static ROOM: Room = Room::new();
-static CLASS: std::sync::OnceLock<Attached<Obj>> = std::sync::OnceLock::new();
+static CLASS: OwnClass = OwnClass::new();
 
 /// Makes the class.
 pub fn make_class() -> Maybe {
-    let member = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: ptr::null(),
-    };
-    let members = vec![
-        member(c"__dictoffset__", offset_of!(Layout, attributes)),
-        member(c"__weaklistoffset__", offset_of!(Layout, weak_references)),
-    ];
     let methods = vec![
         method(
             c"getTime",
@@ -75,8 +65,8 @@ pub fn make_class() -> Maybe {
             c"getTime($self, /)\n--\n\nWhen the call is to be made, in seconds since the epoch.",
         ),
         method(c"cancel", NO_ARGUMENTS(cancel), docs::CANCEL),
-        method(c"reset", ONE_ARGUMENT(reset), docs::RESET),
-        method(c"delay", ONE_ARGUMENT(delay), docs::DELAY),
+        method(c"reset", CALL_WITH_KEYWORDS(reset), docs::RESET),
+        method(c"delay", CALL_WITH_KEYWORDS(delay), docs::DELAY),
         method(
             c"activate_delay",
             NO_ARGUMENTS(activate),
@@ -87,15 +77,18 @@ pub fn make_class() -> Maybe {
             NO_ARGUMENTS(active),
             c"active($self, /)\n--\n\nWhether the call is still to be made.",
         ),
-    ];
-    let slots = vec![
-        slot(
-            ffi::Py_tp_doc,
-            docs::DELAYED_CALL.as_ptr().cast_mut().cast(),
+        method(
+            c"__dir__",
+            NO_ARGUMENTS(dir),
+            c"__dir__($self, /)\n--\n\nThe names of the attributes.",
         ),
-        slot(ffi::Py_tp_dealloc, dealloc as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as *mut c_void),
+    ];
+    let members = members(
+        offset_of!(Layout, attributes),
+        offset_of!(Layout, weak_references),
+    );
+    let slots = vec![
+        doc(docs::DELAYED_CALL),
         slot(ffi::Py_tp_repr, repr as *mut c_void),
         slot(ffi::Py_tp_hash, hash as *mut c_void),
         slot(ffi::Py_tp_richcompare, compare as *mut c_void),
@@ -103,13 +96,17 @@ pub fn make_class() -> Maybe {
         slot(ffi::Py_tp_getset, sealed(delayed_attributes::all()).cast()),
         slot(ffi::Py_tp_members, sealed(members).cast()),
     ];
-    let flags =
-        ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    let name = c"twisted.internet.base.DelayedCall";
-    let class = subclass_spec(name, size_of::<Layout>(), flags, slots, ptr::null_mut())?;
-    class.setattr(&Obj::name("debug")?, &Obj::bool(false))?;
-    let _ = CLASS.set(Attached(class.clone()));
-    Ok(class)
+    let life = Life {
+        dealloc,
+        traverse,
+        clear,
+    };
+    CLASS.define(
+        c"twisted.internet.base.DelayedCall",
+        size_of::<Layout>(),
+        life,
+        slots,
+    )
 }
 
 /// A reference to a delayed call.
@@ -127,12 +124,9 @@ impl DelayedCall {
             seconds,
             notes: None,
         };
-        let Some(class) = CLASS.get() else {
-            return Err(crate::python::type_error("the module was not loaded"));
-        };
-        // SAFETY: the class is alive and is laid out as said; its objects come back to this room.
+        // SAFETY: all that follows the header is written, and `dealloc` gives the object back.
         let object = unsafe {
-            ROOM.make(class.0.as_ptr().cast(), |raw| {
+            CLASS.make(|raw| {
                 let layout = raw.cast::<Layout>();
                 (&raw mut (*layout).attributes).write(Cell::new(ptr::null_mut()));
                 (&raw mut (*layout).weak_references).write(Cell::new(ptr::null_mut()));
@@ -184,9 +178,7 @@ impl DelayedCall {
         // SAFETY: `body` does not get here again, and only attached threads do.
         match unsafe { &mut *self.layout().parts.get() } {
             Some(parts) => Ok(body(parts)),
-            None => Err(crate::python::type_error(
-                "this delayed call was collected as garbage",
-            )),
+            None => Err(collected()),
         }
     }
 
@@ -242,7 +234,7 @@ impl DelayedCall {
         let event_loop = self.with(|parts| parts.event_loop.clone())?;
         let waiting = event_loop.with(|parts| parts.timed.remove(layout.key.get()))?;
         layout.cancelled.set(true);
-        if time::debugging()? || self.0.get("debug")?.is_true()? {
+        if time::debugging()? {
             // SAFETY: the object is alive.
             let shown = unsafe { Obj::owned(ffi::PyObject_Repr(self.0.as_ptr())) }?;
             self.with(|parts| parts.notes.get_or_insert_default().last_repr = Some(shown))?;
@@ -293,22 +285,36 @@ unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
     enter(|| unsafe { DelayedCall::from_self(&raw).cancel().map(|()| Obj::none()) })
 }
 
+const RESET: Signature<1> = Signature {
+    function: "DelayedCall.reset",
+    names: ["secondsFromNow"],
+    required: 1,
+};
+
 /// # Safety
-/// `raw` is a delayed call, and the argument is alive.
-unsafe extern "C" fn reset(raw: Raw, seconds: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call and an object.
+/// `raw` is a delayed call. There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn reset(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
+        let [seconds] = RESET.bind(arguments, count, names)?;
         let call = DelayedCall::from_self(&raw);
         call.check_pending()?;
         call.reset(time::number(seconds)?).map(|()| Obj::none())
     })
 }
 
+const DELAY: Signature<1> = Signature {
+    function: "DelayedCall.delay",
+    names: ["secondsLater"],
+    required: 1,
+};
+
 /// # Safety
-/// `raw` is a delayed call, and the argument is alive.
-unsafe extern "C" fn delay(raw: Raw, seconds: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call and an object.
+/// `raw` is a delayed call. There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn delay(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
+        let [seconds] = DELAY.bind(arguments, count, names)?;
         let call = DelayedCall::from_self(&raw);
         call.check_pending()?;
         call.delay(time::number(seconds)?).map(|()| Obj::none())
@@ -320,8 +326,9 @@ unsafe extern "C" fn delay(raw: Raw, seconds: Raw) -> Raw {
 unsafe extern "C" fn activate(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a delayed call.
     enter(|| unsafe {
-        DelayedCall::from_self(&raw).activate();
-        Ok(Obj::none())
+        let call = DelayedCall::from_self(&raw);
+        call.activate();
+        call.moved().map(|()| Obj::none())
     })
 }
 
@@ -332,6 +339,21 @@ unsafe extern "C" fn active(raw: Raw, _: Raw) -> Raw {
     enter(|| unsafe {
         let layout = DelayedCall::from_self(&raw).layout();
         Ok(Obj::bool(!(layout.called.get() || layout.cancelled.get())))
+    })
+}
+
+/// Those of the class and those that the program has set: by itself, `dir` would look into the class that
+/// `__class__` names.
+///
+/// # Safety
+/// `raw` is a delayed call.
+unsafe extern "C" fn dir(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with a delayed call.
+    enter(|| unsafe {
+        let all = Obj::owned(ffi::PyObject_Dir((*raw).ob_type.cast()))?;
+        let set = Obj::owned(ffi::PyObject_GenericGetDict(raw, ptr::null_mut()))?;
+        let set = Obj::owned(ffi::PyDict_Keys(set.as_ptr()))?;
+        Obj::owned(ffi::PySequence_InPlaceConcat(all.as_ptr(), set.as_ptr()))
     })
 }
 
@@ -375,16 +397,9 @@ unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_
     // SAFETY: called by the collector; nothing is changed and nothing else runs.
     unsafe {
         let layout = &*raw.cast::<Layout>();
-        let mut status = visit((*raw).ob_type.cast(), argument);
-        let attributes = layout.attributes.get();
-        if status == 0 && !attributes.is_null() {
-            status = visit(attributes, argument);
-        }
-        let mut see = |object: &Obj| {
-            if status == 0 {
-                status = visit(object.as_ptr(), argument);
-            }
-        };
+        let mut visitor = Visitor::of(raw, visit, argument);
+        visitor.see_raw(layout.attributes.get());
+        let mut see = |object: &Obj| visitor.see(object);
         if let Some(parts) = &*layout.parts.get() {
             if let Some(task) = &parts.task {
                 task.each(&mut see);
@@ -396,7 +411,7 @@ unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_
                 notes.last_repr.iter().for_each(&mut see);
             }
         }
-        status
+        visitor.status()
     }
 }
 
@@ -423,7 +438,10 @@ unsafe extern "C" fn dealloc(raw: Raw) {
         if !(*raw.cast::<Layout>()).weak_references.get().is_null() {
             ffi::PyObject_ClearWeakRefs(raw);
         }
-        clear(raw);
-        ROOM.give_back(raw);
+        let layout = &*raw.cast::<Layout>();
+        ffi::Py_XDECREF(layout.attributes.get());
+        // What it calls may be, or hold, the next of a long row.
+        end(&mut ManuallyDrop::new((*layout.parts.get()).take()));
+        CLASS.give_back(raw);
     }
 }

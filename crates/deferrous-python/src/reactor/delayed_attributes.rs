@@ -9,8 +9,7 @@ use super::{
     time,
 };
 use crate::{
-    deferred::getset,
-    python::{Maybe, Obj, Raised, Raw, Task, enter, enter_status, raise},
+    python::{Maybe, Obj, Raised, Raw, Task, dict_attribute, enter, enter_status, getset, raise},
     twisted::none,
 };
 
@@ -77,6 +76,19 @@ pub fn all() -> Vec<ffi::PyGetSetDef> {
             Some(set_last_repr),
             c"What it looked like when it was cancelled, in debug mode.",
         ),
+        getset(
+            c"debug",
+            debug,
+            None,
+            c"Whether calls note who sets them: that of Twisted's class, where it is set.",
+        ),
+        getset(
+            c"__class__",
+            class,
+            None,
+            c"Twisted's class, which isinstance asks for.",
+        ),
+        dict_attribute(),
     ]
 }
 
@@ -272,3 +284,19 @@ attribute!(
     |call| note(call, |notes| notes.last_repr.clone()),
     |call, value| set_note(call, value, |notes| &mut notes.last_repr)
 );
+
+/// # Safety
+/// The thread is attached.
+unsafe extern "C" fn debug(_: Raw, _: *mut c_void) -> Raw {
+    enter(|| Ok(Obj::bool(time::debugging()?)))
+}
+
+/// # Safety
+/// `raw` is a delayed call.
+unsafe extern "C" fn class(raw: Raw, _: *mut c_void) -> Raw {
+    enter(|| match time::stock_class() {
+        Some(class) => Ok(class),
+        // SAFETY: called by the interpreter with an object, which has a class.
+        None => Ok(unsafe { Obj::borrowed((*raw).ob_type.cast()) }),
+    })
+}

@@ -83,7 +83,7 @@ const fn descriptor(fd: RawFd) -> BorrowedFd<'static> {
 }
 
 impl Descriptors {
-    pub fn each(&self, see: &mut dyn FnMut(&Obj)) {
+    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
         let polled = self.polled.values();
         let all = polled.chain(self.always_ready.iter().map(|(_, watched)| watched));
         all.for_each(|watched| see(&watched.selectable));
@@ -282,7 +282,7 @@ fn add(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
         return Err(raise(class, &text));
     }
     let added = event_loop.with(|parts| {
-        let poller = parts.inbox.poller();
+        let poller = parts.mailbox.poller();
         parts.descriptors.add(poller, fd, &selectable, direction)
     })?;
     match added {
@@ -313,7 +313,7 @@ fn remove(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
         } else {
             fd
         };
-        let poller = parts.inbox.poller();
+        let poller = parts.mailbox.poller();
         parts.descriptors.remove(poller, fd, direction)
     })?;
     drop(gone);

@@ -42,8 +42,8 @@ Raises:
 
 pub const DELAYED_CALL: &CStr = c"A call that waits for its time; what `reactor.callLater` returns.
 
-Times are in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes are
-those of Twisted's DelayedCall.";
+Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
+are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.";
 
 pub const CANCEL: &CStr = c"cancel($self, /)
 --
@@ -54,7 +54,7 @@ Raises:
     AlreadyCalled: it has been made.
     AlreadyCancelled: it was cancelled before.";
 
-pub const RESET: &CStr = c"reset($self, secondsFromNow, /)
+pub const RESET: &CStr = c"reset($self, secondsFromNow)
 --
 
 Have the call made after as many seconds from now, instead of when it would have been.
@@ -63,7 +63,7 @@ Raises:
     AlreadyCalled: it has been made.
     AlreadyCancelled: it was cancelled.";
 
-pub const DELAY: &CStr = c"delay($self, secondsLater, /)
+pub const DELAY: &CStr = c"delay($self, secondsLater)
 --
 
 Have the call made as many seconds later than it would have been; earlier, if they are negative.

@@ -2,20 +2,19 @@
 
 use std::{ptr, sync::Arc};
 
-use deferrous::event_loop::{Deadlines, Events, Inbox};
+use deferrous::event_loop::{Deadlines, Events};
 use pyo3::ffi;
 
-use super::{class::Attributes, descriptors::Descriptors, messages::Message, support};
+use super::{class::Attributes, descriptors::Descriptors, messages::Mailbox, support};
 use crate::{
-    deferred::{NO_ARGUMENTS, method, sealed},
-    python::{Attached, Held, Holder, Maybe, Obj, Raw, enter, raise},
+    python::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method, raise},
     twisted::names,
 };
 
 /// What a reactor's loop is made of.
 pub struct EventLoop {
     /// Shared with threads whose jobs end in calls here.
-    pub inbox: Arc<Inbox<Attached<Message>>>,
+    pub mailbox: Arc<Mailbox>,
     /// The delayed calls, by the time of each, as `time::key` has it.
     pub timed: Deadlines<Obj>,
     /// Delayed calls that were set since the last look at the time: one that is due at once waits for the
@@ -27,10 +26,22 @@ pub struct EventLoop {
 }
 
 impl Held for EventLoop {
-    fn each(&self, see: &mut dyn FnMut(&Obj)) {
+    fn holder() -> &'static Holder<Self> {
+        &HOLDER
+    }
+
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
+        self.mailbox.each(see);
         self.timed.iter().for_each(&mut *see);
         self.new_timed.iter().for_each(&mut *see);
         self.descriptors.each(see);
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        // Jobs may still have the mailbox, but nobody looks into it any more.
+        drop(self.mailbox.receive());
     }
 }
 
@@ -43,11 +54,8 @@ pub fn make_class() -> Maybe {
         NO_ARGUMENTS(renew),
         c"renew($self, /)\n--\n\nWait for the same descriptors by new means, which a parent process does not share.",
     )];
-    HOLDER.make_class(
-        c"deferrous._core.EventLoop",
-        c"What the loop of a reactor is made of.",
-        sealed(methods),
-    )
+    let docstring = doc(c"What the loop of a reactor is made of.");
+    HOLDER.define(c"deferrous._core.EventLoop", methods, vec![docstring])
 }
 
 /// The function that makes event loops.
@@ -68,9 +76,9 @@ pub fn constructor() -> Maybe {
     }
 }
 
-fn new_inbox() -> Maybe<Arc<Inbox<Attached<Message>>>> {
-    match Inbox::new() {
-        Ok(inbox) => Ok(Arc::new(inbox)),
+fn new_mailbox() -> Maybe<Arc<Mailbox>> {
+    match Mailbox::new() {
+        Ok(mailbox) => Ok(Arc::new(mailbox)),
         Err(error) => Err(super::descriptors::raise_io(&error)),
     }
 }
@@ -81,7 +89,7 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
     enter(|| {
         support::load()?;
         HOLDER.make(EventLoop {
-            inbox: new_inbox()?,
+            mailbox: new_mailbox()?,
             timed: Deadlines::new(),
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
@@ -96,16 +104,13 @@ unsafe extern "C" fn renew(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
         let event_loop = Loop(Obj::borrowed(raw));
-        let inbox = new_inbox()?;
+        let mailbox = new_mailbox()?;
         let failed = event_loop.with(|parts| {
-            let mut messages = Vec::new();
-            parts.inbox.receive(&mut messages);
-            for message in messages {
-                // A new inbox takes all.
-                let _ = inbox.send(message);
+            for message in parts.mailbox.receive() {
+                mailbox.send(message);
             }
-            parts.inbox = inbox;
-            parts.descriptors.add_all_again(parts.inbox.poller())
+            parts.mailbox = mailbox;
+            parts.descriptors.add_all_again(parts.mailbox.poller())
         })?;
         match failed {
             Ok(()) => Ok(Obj::none()),

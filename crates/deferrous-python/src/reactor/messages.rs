@@ -1,6 +1,8 @@
 //! What other threads want done: `callFromThread`, and the results of jobs.
 
-use deferrous::event_loop::Inbox;
+use std::{cell::RefCell, io, mem};
+
+use deferrous::event_loop::{Events, Inbox, Poller};
 use pyo3::ffi;
 
 use super::{
@@ -32,10 +34,82 @@ impl Message {
     }
 }
 
-/// Leaves a message in the inbox of a reactor.
-pub fn send(inbox: &Inbox<Attached<Message>>, message: Message) {
-    // An inbox of Twisted's reactors is never closed: they may run again.
-    let _ = inbox.send(Attached(message));
+/// The messages to the thread that a reactor runs on, and the poller that it waits with.
+///
+/// The inbox only counts them: it is looked at by a reactor that waits without the interpreter, so it has a
+/// lock of its own. The messages are reached by attached threads alone, and so the collector is shown them.
+pub struct Mailbox {
+    inbox: Inbox<()>,
+    messages: Attached<RefCell<Vec<Message>>>,
+}
+
+impl Mailbox {
+    /// An empty one.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for the poller.
+    pub fn new() -> io::Result<Self> {
+        Ok(Mailbox {
+            inbox: Inbox::new()?,
+            messages: Attached(RefCell::default()),
+        })
+    }
+
+    /// The poller, to add descriptors to.
+    pub const fn poller(&self) -> &Poller {
+        self.inbox.poller()
+    }
+
+    /// Leaves a message, and wakes the reactor if it waits.
+    pub fn send(&self, message: Message) {
+        self.messages.0.borrow_mut().push(message);
+        // An inbox of Twisted's reactors is never closed: they may run again.
+        let _ = self.inbox.send(());
+    }
+
+    /// Takes all messages out.
+    pub fn receive(&self) -> Vec<Message> {
+        self.inbox.receive(&mut Vec::new());
+        mem::take(&mut *self.messages.0.borrow_mut())
+    }
+
+    /// Whether there are none. It may be asked without the interpreter.
+    pub fn is_empty(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// Has the reactor return from its wait; if it does not wait, from the next one.
+    pub fn wake(&self) {
+        self.inbox.wake();
+    }
+
+    /// Waits for events until `timeout` has passed or a message comes. It may be called without the
+    /// interpreter.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn wait(
+        &self,
+        events: &mut Events,
+        timeout: Option<std::time::Duration>,
+    ) -> io::Result<()> {
+        self.inbox.wait(events, timeout)
+    }
+
+    /// Shows every object that the messages refer to.
+    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
+        for message in self.messages.0.borrow().iter() {
+            match message {
+                Message::Call(task) => task.each(see),
+                Message::Callback(deferred, result) | Message::Errback(deferred, result) => {
+                    see(deferred.object());
+                    see(result);
+                }
+            }
+        }
+    }
 }
 
 /// `callFromThread(f, *args, **kw)`.
@@ -52,12 +126,12 @@ pub unsafe extern "C" fn call_from_thread(
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let event_loop = Loop::of(&Obj::borrowed(raw))?;
-        let ([function], task) = bind_leading("callFromThread", ["f"], arguments, count, names)?;
+        let ([function], task) =
+            bind_leading("ReactorBase.callFromThread", ["f"], arguments, count, names)?;
         if ffi::PyCallable_Check(function.as_ptr()) == 0 {
             return Err(not_callable(&function));
         }
-        let inbox = event_loop.with(|parts| parts.inbox.clone())?;
-        send(&inbox, Message::Call(task));
+        event_loop.with(|parts| parts.mailbox.send(Message::Call(task)))?;
         Ok(Obj::none())
     })
 }
@@ -85,16 +159,14 @@ pub unsafe extern "C" fn wake_up(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
         let event_loop = Loop::of(&Obj::borrowed(raw))?;
-        event_loop.with(|parts| parts.inbox.clone())?.wake();
+        event_loop.with(|parts| parts.mailbox.wake())?;
         Ok(Obj::none())
     })
 }
 
 /// Does what has been asked for up to now. What is asked meanwhile waits for the next turn.
 pub fn handle_all(event_loop: &Loop) -> Maybe<()> {
-    let mut messages = Vec::new();
-    event_loop.with(|parts| parts.inbox.receive(&mut messages))?;
-    for Attached(message) in messages {
+    for message in event_loop.with(|parts| parts.mailbox.receive())? {
         if let Err(raised) = message.handle() {
             report(raised, Occasion::ThreadCall, None);
         }

@@ -16,13 +16,10 @@ mod support;
 mod time;
 mod turn;
 
-use crate::{
-    deferred::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, method},
-    python::{Maybe, Obj},
-};
+use crate::python::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
 pub use event_loop::Loop;
-pub use messages::{Message, send};
+pub use messages::{Mailbox, Message};
 
 /// Makes the classes, and the methods that a reactor's class takes over, by name.
 ///

@@ -20,9 +20,13 @@ use crate::{
 /// what programs may see from `timeout()` of Twisted's reactors.
 const LONGEST: f64 = 2_147_483.0;
 
-/// A number that orders times as they are.
+/// A number that orders times as they are. What is not a number comes last.
 pub const fn key(time: f64) -> u64 {
-    let bits = time.to_bits();
+    if time.is_nan() {
+        return u64::MAX;
+    }
+    // There is one zero.
+    let bits = (time + 0.0).to_bits();
     if bits >> 63 == 0 {
         bits | 1 << 63
     } else {
@@ -89,8 +93,13 @@ pub unsafe extern "C" fn call_later(
         let reactor = Obj::borrowed(raw);
         let attributes = Attributes::of(&reactor)?;
         let event_loop = Loop::among(&attributes, &reactor)?;
-        let ([delay, _], task) =
-            bind_leading("callLater", ["delay", "callable"], arguments, count, names)?;
+        let ([delay, _], task) = bind_leading(
+            "ReactorBase.callLater",
+            ["delay", "callable"],
+            arguments,
+            count,
+            names,
+        )?;
         let delay = check_delay(&delay)?;
         let seconds = attributes.seconds(&reactor)?;
         let time = read(&seconds)? + delay;
@@ -130,18 +139,23 @@ fn check_delay(delay: &Obj) -> Maybe<f64> {
     }
 }
 
+/// Twisted's class of delayed calls, by whatever is at its place in Twisted's module.
+pub fn stock_class() -> Option<Obj> {
+    let (base, name) = (&support().base, &names().delayed_call);
+    // SAFETY: the dict and the name are alive, and what is found is kept.
+    unsafe {
+        let class = ffi::PyDict_GetItemWithError(base.as_ptr(), name.as_ptr());
+        (!class.is_null()).then(|| Obj::borrowed(class))
+    }
+}
+
 /// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
 /// Twisted's class, which programs set.
 pub fn debugging() -> Maybe<bool> {
-    let (base, names) = (&support().base, names());
-    // SAFETY: the dict and the name are alive; the class is used while nothing runs.
-    let class = unsafe {
-        let class = ffi::PyDict_GetItemWithError(base.as_ptr(), names.delayed_call.as_ptr());
-        if class.is_null() {
-            return Ok(false);
-        }
-        Obj::borrowed(class)
+    let Some(class) = stock_class() else {
+        return Ok(false);
     };
+    let names = names();
     // SAFETY: what is in the dict by this name is a class, or asked as any object.
     let tag = unsafe {
         if ffi::PyType_Check(class.as_ptr()) == 0 {
@@ -227,11 +241,18 @@ const KEPT: usize = 1024;
 /// How long until the first call is due, in seconds.
 pub fn next(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<Option<f64>> {
     insert_new(event_loop)?;
-    let Some(first) = event_loop.with(|parts| parts.timed.next_deadline())? else {
+    let first = event_loop.with(|parts| {
+        // Where there are none, it may still have the time of one that was moved or cancelled.
+        let timed = &parts.timed;
+        (!timed.is_empty()).then(|| timed.next_deadline()).flatten()
+    })?;
+    let Some(first) = first else {
         return Ok(None);
     };
-    let now = read(&attributes.seconds(reactor)?)?;
-    Ok(Some((of_key(first) - now).clamp(0.0, LONGEST)))
+    let left = of_key(first) - read(&attributes.seconds(reactor)?)?;
+    // If it is no number, the first call is never due.
+    let left = if left.is_nan() { LONGEST } else { left };
+    Ok(Some(left.clamp(0.0, LONGEST)))
 }
 
 /// `timeout()`.
@@ -259,7 +280,11 @@ pub fn run_due(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> May
     if !waits {
         return Ok(());
     }
-    let now = key(read(&attributes.seconds(reactor)?)?);
+    let now = read(&attributes.seconds(reactor)?)?;
+    if now.is_nan() {
+        return Ok(());
+    }
+    let now = key(now);
     while let Some(call) = event_loop.with(|parts| parts.timed.pop(now))? {
         // SAFETY: only delayed calls are put there.
         let call = unsafe { DelayedCall::from_object(call) };
@@ -270,6 +295,10 @@ pub fn run_due(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> May
             let place =
                 event_loop.with(|parts| parts.timed.insert(key(layout.time.get()), object))?;
             layout.key.set(place);
+            continue;
+        }
+        // A program may have set this instead of calling `cancel`.
+        if layout.cancelled.get() {
             continue;
         }
         layout.called.set(true);

@@ -99,17 +99,19 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
 /// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
 /// giving it away and asking for it again would cost more than the work.
 fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
-    let (inbox, ready) =
-        event_loop.with(|parts| (parts.inbox.clone(), parts.descriptors.some_always_ready()))?;
-    let delay = if ready || !inbox.is_empty() {
+    let (mailbox, ready) = event_loop.with(|parts| {
+        let ready = parts.descriptors.some_always_ready();
+        (parts.mailbox.clone(), ready)
+    })?;
+    let delay = if ready || !mailbox.is_empty() {
         Some(Duration::ZERO)
     } else {
         delay
     };
     let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
-        inbox.wait(events, delay)
+        mailbox.wait(events, delay)
     } else {
-        detached(|| inbox.wait(events, delay))
+        detached(|| mailbox.wait(events, delay))
     };
     // SAFETY: the thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } < 0 {

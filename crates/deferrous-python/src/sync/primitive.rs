@@ -12,10 +12,10 @@ use pyo3::{
 
 use super::{bound, obj, pop_first, raised, wait};
 use crate::{
-    deferred::{CALL_WITH_KEYWORDS, Deferred, method},
+    deferred::Deferred,
     functions,
     link::{Link, Side},
-    python::{Maybe, Obj, Raw, enter},
+    python::{CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
 };
 
 /// The base of locks and semaphores.

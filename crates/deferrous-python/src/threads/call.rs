@@ -1,16 +1,17 @@
 //! A job as a function without arguments, for teams of another kind.
 
 use super::job::Job;
-use crate::{
-    deferred::{NO_ARGUMENTS, method, sealed},
-    python::{Held, Holder, Maybe, Obj, Raw, enter},
-};
+use crate::python::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method};
 
 /// The job, until it is done.
 struct Once(Option<Job>);
 
 impl Held for Once {
-    fn each(&self, see: &mut dyn FnMut(&Obj)) {
+    fn holder() -> &'static Holder<Self> {
+        &JOBS
+    }
+
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
         if let Some(job) = &self.0 {
             job.each(see);
         }
@@ -26,11 +27,8 @@ pub fn make_class() -> Maybe<()> {
         NO_ARGUMENTS(run),
         c"run($self, /)\n--\n\nDo the job, once.",
     )];
-    JOBS.make_class(
-        c"deferrous._core.Job",
-        c"Something for a worker to do.",
-        sealed(methods),
-    )?;
+    let docstring = doc(c"Something for a worker to do.");
+    JOBS.define(c"deferrous._core.Job", methods, vec![docstring])?;
     Ok(())
 }
 

@@ -79,9 +79,9 @@ fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     if !has_own_method(pool)? || !calls_directly(reactor)? {
         return defer_otherwise(reactor, pool, &task);
     }
-    let inbox = Loop::of(reactor)?.with(|parts| parts.inbox.clone())?;
+    let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
-    submit(pool, task, Recipient::Deferred(deferred.clone(), inbox))?;
+    submit(pool, task, Recipient::Deferred(deferred.clone(), mailbox))?;
     Ok(deferred.into_object())
 }
 

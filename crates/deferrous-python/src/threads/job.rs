@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use deferrous::event_loop::Inbox;
 use pyo3::ffi;
 
 use super::{
@@ -12,8 +11,8 @@ use super::{
 use crate::{
     deferred::Deferred,
     failure,
-    python::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, guarded},
-    reactor::{self, Message},
+    python::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter, guarded},
+    reactor::{Mailbox, Message},
     twisted::{names, none},
 };
 
@@ -36,12 +35,12 @@ pub enum Recipient {
     /// A function that is called with whether it succeeded, and the result or the failure.
     Function(Obj),
     /// A Deferred of the reactor's thread.
-    Deferred(Deferred, Arc<Inbox<Attached<Message>>>),
+    Deferred(Deferred, Arc<Mailbox>),
 }
 
 impl Job {
     /// Shows every object that it refers to.
-    pub fn each(&self, see: &mut dyn FnMut(&Obj)) {
+    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
         match self {
             Job::Call(function) => see(function),
             Job::InContext {
@@ -95,12 +94,12 @@ impl Recipient {
                 function.call(&[success.as_ptr(), result.as_ptr()])?;
                 Ok(())
             }
-            (Recipient::Deferred(deferred, inbox), Ok(result)) => {
-                reactor::send(&inbox, Message::Callback(deferred, result));
+            (Recipient::Deferred(deferred, mailbox), Ok(result)) => {
+                mailbox.send(Message::Callback(deferred, result));
                 Ok(())
             }
-            (Recipient::Deferred(deferred, inbox), Err(failure)) => {
-                reactor::send(&inbox, Message::Errback(deferred, failure));
+            (Recipient::Deferred(deferred, mailbox), Err(failure)) => {
+                mailbox.send(Message::Errback(deferred, failure));
                 Ok(())
             }
         }

@@ -12,10 +12,7 @@ use std::ptr;
 
 use pyo3::ffi;
 
-use crate::{
-    deferred::{CALL_WITH_KEYWORDS, method},
-    python::{Maybe, Obj},
-};
+use crate::python::{CALL_WITH_KEYWORDS, Maybe, Obj, method};
 
 /// Makes the classes.
 ///

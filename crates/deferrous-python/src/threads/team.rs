@@ -1,16 +1,15 @@
 //! A team of workers: what `twisted._threads.pool` makes.
 
-use std::{ptr, sync::Arc};
+use std::{collections::VecDeque, ptr, sync::Arc};
 
 use deferrous::event_loop::{Next, Team};
 use pyo3::ffi;
 
 use super::{job::Job, support::support};
 use crate::{
-    deferred::{CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, method, sealed},
     python::{
-        Attached, Held, Holder, Maybe, Obj, Raised, Raw, Signature, detached, enter,
-        is_time_to_let_go,
+        CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
+        Signature, detached, doc, enter, is_time_to_let_go, method,
     },
     twisted::none,
 };
@@ -19,7 +18,11 @@ type Count = ffi::Py_ssize_t;
 
 /// What a team holds.
 pub struct Crew {
-    team: Arc<Team<Attached<Job>>>,
+    /// Counts the jobs, and lets the workers wait for them. They wait without the interpreter, so it has a
+    /// lock of its own, which the collector could not take in a process that was forked meanwhile.
+    team: Arc<Team<()>>,
+    /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
+    jobs: VecDeque<Job>,
     /// Says how many workers there may be.
     current_limit: Obj,
     /// Makes a thread.
@@ -27,9 +30,12 @@ pub struct Crew {
 }
 
 impl Held for Crew {
-    fn each(&self, see: &mut dyn FnMut(&Obj)) {
-        // Jobs that wait are in a queue that other threads take from; what they refer to stays for as
-        // long as they do.
+    fn holder() -> &'static Holder<Self> {
+        &TEAMS
+    }
+
+    fn each(&self, see: &mut impl FnMut(&Obj)) {
+        self.jobs.iter().for_each(|job| job.each(see));
         see(&self.current_limit);
         see(&self.thread_factory);
     }
@@ -47,11 +53,8 @@ pub fn make_class() -> Maybe {
         method(c"statistics", NO_ARGUMENTS(statistics), c"statistics($self, /)\n--\n\nHow many workers are idle and busy, and how many tasks wait for one."),
         method(c"_work", NO_ARGUMENTS(work), c"_work($self, /)\n--\n\nWhat the thread of a worker does."),
     ];
-    TEAMS.make_class(
-        c"deferrous._core.Team",
-        c"Jobs, and the threads that take them.",
-        sealed(methods),
-    )
+    let docstring = doc(c"Jobs, and the threads that take them.");
+    TEAMS.define(c"deferrous._core.Team", methods, vec![docstring])
 }
 
 const NEW: Signature<2> = Signature {
@@ -72,13 +75,14 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
         support()?;
         TEAMS.make(Crew {
             team: Arc::new(Team::new()),
+            jobs: VecDeque::new(),
             current_limit: Obj::borrowed(current_limit),
             thread_factory: Obj::borrowed(thread_factory),
         })
     })
 }
 
-fn team_of(team: &Obj) -> Maybe<Arc<Team<Attached<Job>>>> {
+fn team_of(team: &Obj) -> Maybe<Arc<Team<()>>> {
     TEAMS.with(team, |crew| crew.team.clone())
 }
 
@@ -93,7 +97,14 @@ fn already_quit() -> Raised {
 
 /// Queues a job, and starts a worker for it if none is free and there may be one more.
 pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
-    match team_of(team)?.push(Attached(job)) {
+    let pushed = TEAMS.with(team, |crew| match crew.team.push(()) {
+        Ok(short_handed) => {
+            crew.jobs.push_back(job);
+            Ok(short_handed)
+        }
+        Err(()) => Err(job),
+    })?;
+    match pushed {
         Ok(false) => Ok(()),
         Ok(true) => start_workers(team, 1),
         Err(refused) => {
@@ -129,7 +140,7 @@ fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
 }
 
 /// `threadFactory(target=team._work).start()`, for a worker who has been given a place.
-fn start_worker(team: &Obj, crew: &Team<Attached<Job>>, factory: &Obj) -> Maybe<()> {
+fn start_worker(team: &Obj, crew: &Team<()>, factory: &Obj) -> Maybe<()> {
     let thread = match make_thread(team, factory) {
         Ok(thread) => thread,
         Err(raised) => {
@@ -258,12 +269,15 @@ unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
 unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
-        let team = team_of(&Obj::borrowed(raw))?;
+        let crew = Obj::borrowed(raw);
+        let team = team_of(&crew)?;
         let mut next = team.first();
         loop {
             next = match next {
-                Next::Job(Attached(job)) => {
-                    job.run();
+                Next::Job(()) => {
+                    if let Some(job) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
+                        job.run();
+                    }
                     if is_time_to_let_go() {
                         detached(|| ());
                     }

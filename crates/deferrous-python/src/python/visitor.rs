@@ -1,0 +1,54 @@
+//! What the collector is shown of an object.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::ffi;
+
+use super::{Obj, Raw};
+
+/// The collector, while it looks at an object: what `tp_traverse` is given.
+pub struct Visitor {
+    visit: ffi::visitproc,
+    argument: *mut c_void,
+    status: c_int,
+}
+
+impl Visitor {
+    /// One that has seen the object's class.
+    ///
+    /// # Safety
+    ///
+    /// The arguments are those of `tp_traverse`. Until that returns nothing is changed, and no Python
+    /// code runs.
+    #[inline(always)]
+    pub unsafe fn of(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> Self {
+        // SAFETY: as the caller says; the object has a reference to its class.
+        let status = unsafe { visit((*raw).ob_type.cast(), argument) };
+        Visitor {
+            visit,
+            argument,
+            status,
+        }
+    }
+
+    /// Shows one object that this one has a reference to. Each reference is shown, and once.
+    #[inline(always)]
+    pub fn see(&mut self, object: &Obj) {
+        self.see_raw(object.as_ptr());
+    }
+
+    /// The same, where there may be none.
+    #[inline(always)]
+    pub fn see_raw(&mut self, object: Raw) {
+        if self.status == 0 && !object.is_null() {
+            // SAFETY: the object is alive, since this one refers to it, and `visit` is the collector's.
+            self.status = unsafe { (self.visit)(object, self.argument) };
+        }
+    }
+
+    /// What `tp_traverse` answers.
+    #[inline(always)]
+    pub const fn status(self) -> c_int {
+        self.status
+    }
+}
