@@ -151,3 +151,24 @@ def test_awaiting_a_failed_one_while_an_exception_is_handled(face: ModuleType) -
             next(iter(stopped))
     assert isinstance(raised.value.__context__, StopIteration)
     assert isinstance(raised.value.__context__.__context__, KeyError)
+
+
+def test_a_list_of_callbacks_that_two_have(face: ModuleType) -> None:
+    """Cancelling one puts its own callback into a list of its own: the other one's stays as it was."""
+    first = face.Deferred()
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def waits() -> Any:
+        yield first
+
+    second = waits()
+    shared = getattr(first, queue_name(face))
+    setattr(second, queue_name(face), shared)
+    before = len(shared)
+    first.pause()
+    second.cancel()
+    assert len(shared) == before
+    assert getattr(first, queue_name(face)) is shared
+    first.addErrback(lambda _: None)
+    second.addErrback(lambda _: None)
+    first.unpause()

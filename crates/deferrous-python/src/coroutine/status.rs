@@ -10,6 +10,7 @@ use pyo3::ffi;
 use crate::{
     classes::Method,
     deferred::Deferred,
+    entries::Entries,
     link::Link,
     python::{
         Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, deeper, enter, held, method, raise, type_error,
@@ -88,10 +89,22 @@ pub fn cancel(status: &Obj, deferred: &Deferred) -> Maybe<()> {
     if deferred.overrides(Method::AddErrback) {
         add_first_by_method(status, deferred)?;
     } else {
+        own_list(deferred)?;
         let link = Link::cancelling(status.clone());
         deferred.with(|state| state.links_mut().push_front(link));
     }
     deferred.call_errback(Some(&twisted().internal_cancelled.call(&[])?))
+}
+
+/// If the links are a list that programs have seen, and may have put elsewhere, too, gives the Deferred
+/// another one with the same links: Twisted leaves that list as it was.
+fn own_list(deferred: &Deferred) -> Maybe<()> {
+    if deferred.with(|state| matches!(state.links(), Entries::Listed(_))) {
+        let seen = deferred.callbacks()?;
+        // SAFETY: the list is alive.
+        deferred.set_callbacks(unsafe { Obj::owned(ffi::PySequence_List(seen.as_ptr())) }?);
+    }
+    Ok(())
 }
 
 /// Adds the link before all others by a method that a program has replaced.

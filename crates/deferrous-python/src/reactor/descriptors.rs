@@ -1,4 +1,4 @@
-//! `addReader`, `addWriter`, and handling what happens to descriptors.
+//! `addReader`, `addWriter`, and what is watched of which descriptor.
 
 use std::{
     collections::HashMap,
@@ -7,25 +7,16 @@ use std::{
     ptr,
 };
 
-use deferrous::event_loop::{Events, Interest, Poller};
+use deferrous::event_loop::{Interest, Poller};
 use pyo3::ffi;
 
-use super::{
-    event_loop::Loop,
-    support::{Occasion, report, support},
-    time::list,
-};
+use super::{event_loop::Loop, time::list};
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise, take_raised},
-    twisted::{names, none},
+    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise},
+    twisted::names,
 };
 
 type Count = ffi::Py_ssize_t;
-
-/// What is told of an event: the numbers that epoll has for them.
-const IN: isize = 0x1;
-const OUT: isize = 0x4;
-const FAILED: isize = 0x8 | 0x10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -224,6 +215,32 @@ impl Descriptors {
         gone
     }
 
+    /// Whose descriptor this is.
+    pub fn selectable(&self, fd: RawFd) -> Option<Obj> {
+        self.polled
+            .get(&fd)
+            .map(|watched| watched.selectable.clone())
+    }
+
+    /// Whether somebody reads from the descriptor.
+    pub fn is_reading(&self, fd: RawFd) -> bool {
+        self.polled.get(&fd).is_some_and(|watched| watched.reads)
+    }
+
+    /// Those that are always ready, and what they wait for.
+    pub fn always_ready(&self) -> Vec<(RawFd, Obj, Interest)> {
+        let ready = self.always_ready.iter();
+        ready
+            .map(|(fd, watched)| (*fd, watched.selectable.clone(), watched.interest()))
+            .collect()
+    }
+
+    /// Whether a selectable writes and is always ready.
+    pub fn is_always_writing(&self, selectable: &Obj) -> bool {
+        let mut ready = self.always_ready.iter();
+        ready.any(|(_, watched)| watched.writes && watched.selectable.is(selectable.as_ptr()))
+    }
+
     fn selectables(&self, direction: Direction) -> Vec<Obj> {
         let polled = self.polled.values();
         let all = polled.chain(self.always_ready.iter().map(|(_, watched)| watched));
@@ -259,7 +276,7 @@ fn system_text(error: &io::Error) -> String {
 }
 
 /// The descriptor of a selectable.
-fn fileno(selectable: &Obj) -> Maybe<RawFd> {
+pub fn fileno(selectable: &Obj) -> Maybe<RawFd> {
     let fileno = selectable.call_method(&names().fileno, [ptr::null_mut()])?;
     // SAFETY: the object is alive.
     let number = unsafe { ffi::PyLong_AsLong(fileno.as_ptr()) };
@@ -282,8 +299,10 @@ fn add(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
         return Err(raise(class, &text));
     }
     let added = event_loop.with(|parts| {
-        let poller = parts.mailbox.poller();
-        parts.descriptors.add(poller, fd, &selectable, direction)
+        let inbox = parts.mailbox.inbox();
+        parts
+            .descriptors
+            .add(inbox.poller(), fd, &selectable, direction)
     })?;
     match added {
         Ok(before) => {
@@ -313,8 +332,8 @@ fn remove(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
         } else {
             fd
         };
-        let poller = parts.mailbox.poller();
-        parts.descriptors.remove(poller, fd, direction)
+        let inbox = parts.mailbox.inbox();
+        parts.descriptors.remove(inbox.poller(), fd, direction)
     })?;
     drop(gone);
     Ok(Obj::none())
@@ -391,145 +410,4 @@ pub unsafe extern "C" fn get_readers(raw: Raw, _: Raw) -> Raw {
 /// Called by the interpreter.
 pub unsafe extern "C" fn get_writers(raw: Raw, _: Raw) -> Raw {
     enter(|| selectables(raw, Direction::Write))
-}
-
-/// Has the selectables read and write that the events are for. One may be removed by another, whose event
-/// is then passed over.
-pub fn dispatch(reactor: &Obj, event_loop: &Loop, events: &Events) -> Maybe<()> {
-    for event in events.iter() {
-        let Ok(fd) = RawFd::try_from(event.key) else {
-            continue;
-        };
-        let found = event_loop.with(|parts| {
-            let watched = parts.descriptors.polled.get(&fd);
-            watched.map(|watched| watched.selectable.clone())
-        })?;
-        let Some(selectable) = found else { continue };
-        let flag = |on: bool, number: isize| if on { number } else { 0 };
-        let flags =
-            flag(event.readable, IN) | flag(event.writable, OUT) | flag(event.failed, FAILED);
-        handle(reactor, &selectable, fd, flags)?;
-    }
-    let ready = event_loop.with(|parts| {
-        let ready = parts.descriptors.always_ready.iter();
-        ready
-            .map(|(fd, watched)| (*fd, watched.selectable.clone(), watched.interest()))
-            .collect::<Vec<_>>()
-    })?;
-    for (fd, selectable, interest) in ready {
-        if interest.readable {
-            handle(reactor, &selectable, fd, IN)?;
-        }
-        let still = event_loop.with(|parts| {
-            let mut writers = parts.descriptors.always_ready.iter();
-            writers.any(|(_, w)| w.writes && w.selectable.is(selectable.as_ptr()))
-        })?;
-        if interest.writable && still {
-            handle(reactor, &selectable, fd, OUT)?;
-        }
-    }
-    Ok(())
-}
-
-/// Handles one event, with the selectable's prefix on all that is logged.
-fn handle(reactor: &Obj, selectable: &Obj, fd: RawFd, flags: isize) -> Maybe<()> {
-    let names = names();
-    let logged = support().log.getattr(&names.call_with_logger)?;
-    let method = reactor.getattr(&names.do_read_or_write)?;
-    let (fd, flags) = (Obj::int(fd as isize)?, Obj::int(flags)?);
-    logged.call(&[
-        selectable.as_ptr(),
-        method.as_ptr(),
-        selectable.as_ptr(),
-        fd.as_ptr(),
-        flags.as_ptr(),
-    ])?;
-    Ok(())
-}
-
-const DO_READ_OR_WRITE: Signature<3> = Signature {
-    function: "_doReadOrWrite",
-    names: ["selectable", "fd", "event"],
-    required: 3,
-};
-
-/// `_doReadOrWrite(selectable, fd, event)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn do_read_or_write(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [selectable, fd, event] = DO_READ_OR_WRITE.bind(arguments, count, names)?;
-        let (reactor, selectable) = (Obj::borrowed(raw), Obj::borrowed(selectable));
-        let event = ffi::PyLong_AsSsize_t(event);
-        if event == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        let (why, in_read) = if event & FAILED != 0 && event & IN == 0 {
-            // Whoever reads has read all there was, and sees a clean end.
-            let fd = RawFd::try_from(ffi::PyLong_AsLong(fd)).unwrap_or(-1);
-            let event_loop = Loop::of(&reactor)?;
-            let reads = event_loop.with(|parts| {
-                let watched = parts.descriptors.polled.get(&fd);
-                watched.is_some_and(|watched| watched.reads)
-            })?;
-            let support = support();
-            if reads {
-                (support.connection_done.clone(), true)
-            } else {
-                (support.connection_lost.clone(), false)
-            }
-        } else {
-            read_and_write(&selectable, event)
-        };
-        if why.is_true()? {
-            let in_read = Obj::bool(in_read);
-            let arguments = [
-                ptr::null_mut(),
-                selectable.as_ptr(),
-                why.as_ptr(),
-                in_read.as_ptr(),
-            ];
-            reactor.call_method(&crate::twisted::names().disconnect_selectable, arguments)?;
-        }
-        Ok(Obj::none())
-    })
-}
-
-/// Has the selectable do what the event is for.
-///
-/// Returns why it is to be disconnected, or something that is not true, and whether that came of reading.
-fn read_and_write(selectable: &Obj, event: isize) -> (Obj, bool) {
-    let mut in_read = false;
-    let mut attempt = || {
-        let names = names();
-        if fileno(selectable)? == -1 {
-            return Ok(support().no_descriptor.clone());
-        }
-        let mut why = Obj::none();
-        if event & IN != 0 {
-            why = selectable.call_method(&names.do_read, [ptr::null_mut()])?;
-            in_read = true;
-        }
-        if event & OUT != 0 && (why.is(none()) || !why.is_true()?) {
-            why = selectable.call_method(&names.do_write, [ptr::null_mut()])?;
-            in_read = false;
-        }
-        Ok(why)
-    };
-    let done: Maybe = attempt();
-    let why = done.unwrap_or_else(|raised| {
-        let exception = take_raised(raised);
-        let again = crate::python::reraise(exception.clone());
-        report(again, Occasion::Elsewhere, None);
-        exception
-    });
-    (why, in_read)
 }

@@ -103,16 +103,13 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
 unsafe extern "C" fn renew(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
-        let event_loop = Loop(Obj::borrowed(raw));
-        let mailbox = new_mailbox()?;
-        let failed = event_loop.with(|parts| {
-            for message in parts.mailbox.receive() {
-                mailbox.send(message);
-            }
-            parts.mailbox = mailbox;
-            parts.descriptors.add_all_again(parts.mailbox.poller())
+        let renewed = Loop(Obj::borrowed(raw)).with(|parts| {
+            parts.mailbox.renew()?;
+            parts
+                .descriptors
+                .add_all_again(parts.mailbox.inbox().poller())
         })?;
-        match failed {
+        match renewed {
             Ok(()) => Ok(Obj::none()),
             Err(error) => Err(super::descriptors::raise_io(&error)),
         }

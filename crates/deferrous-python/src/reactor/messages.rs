@@ -1,8 +1,8 @@
 //! What other threads want done: `callFromThread`, and the results of jobs.
 
-use std::{cell::RefCell, io, mem};
+use std::{cell::RefCell, io, mem, sync::Arc};
 
-use deferrous::event_loop::{Events, Inbox, Poller};
+use deferrous::event_loop::Inbox;
 use pyo3::ffi;
 
 use super::{
@@ -37,9 +37,10 @@ impl Message {
 /// The messages to the thread that a reactor runs on, and the poller that it waits with.
 ///
 /// The inbox only counts them: it is looked at by a reactor that waits without the interpreter, so it has a
-/// lock of its own. The messages are reached by attached threads alone, and so the collector is shown them.
+/// lock of its own. All else here is reached by attached threads alone, and so the collector is shown the
+/// messages.
 pub struct Mailbox {
-    inbox: Inbox<()>,
+    inbox: Attached<RefCell<Arc<Inbox<()>>>>,
     messages: Attached<RefCell<Vec<Message>>>,
 }
 
@@ -51,51 +52,47 @@ impl Mailbox {
     /// If the system has no descriptor left for the poller.
     pub fn new() -> io::Result<Self> {
         Ok(Mailbox {
-            inbox: Inbox::new()?,
+            inbox: Attached(RefCell::new(Arc::new(Inbox::new()?))),
             messages: Attached(RefCell::default()),
         })
     }
 
-    /// The poller, to add descriptors to.
-    pub const fn poller(&self) -> &Poller {
-        self.inbox.poller()
+    /// What the reactor waits with, which it may do without the interpreter.
+    pub fn inbox(&self) -> Arc<Inbox<()>> {
+        self.inbox.0.borrow().clone()
+    }
+
+    /// Has the reactor wait by other means from now on, which no other process shares.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for the poller.
+    pub fn renew(&self) -> io::Result<()> {
+        let inbox = Inbox::new()?;
+        if !self.messages.0.borrow().is_empty() {
+            // A new inbox takes all.
+            let _ = inbox.send(());
+        }
+        drop(self.inbox.0.replace(Arc::new(inbox)));
+        Ok(())
     }
 
     /// Leaves a message, and wakes the reactor if it waits.
     pub fn send(&self, message: Message) {
         self.messages.0.borrow_mut().push(message);
         // An inbox of Twisted's reactors is never closed: they may run again.
-        let _ = self.inbox.send(());
+        let _ = self.inbox.0.borrow().send(());
     }
 
     /// Takes all messages out.
     pub fn receive(&self) -> Vec<Message> {
-        self.inbox.receive(&mut Vec::new());
+        self.inbox.0.borrow().receive(&mut Vec::new());
         mem::take(&mut *self.messages.0.borrow_mut())
-    }
-
-    /// Whether there are none. It may be asked without the interpreter.
-    pub fn is_empty(&self) -> bool {
-        self.inbox.is_empty()
     }
 
     /// Has the reactor return from its wait; if it does not wait, from the next one.
     pub fn wake(&self) {
-        self.inbox.wake();
-    }
-
-    /// Waits for events until `timeout` has passed or a message comes. It may be called without the
-    /// interpreter.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn wait(
-        &self,
-        events: &mut Events,
-        timeout: Option<std::time::Duration>,
-    ) -> io::Result<()> {
-        self.inbox.wait(events, timeout)
+        self.inbox.0.borrow().wake();
     }
 
     /// Shows every object that the messages refer to.

@@ -12,6 +12,7 @@ mod descriptors;
 mod docs;
 mod event_loop;
 mod messages;
+mod readiness;
 mod support;
 mod time;
 mod turn;
@@ -51,7 +52,7 @@ fn methods() -> Maybe {
         ("removeWriter", method(c"removeWriter", CALL_WITH_KEYWORDS(descriptors::remove_writer), c"removeWriter($self, writer)\n--\n\nDo not call the writer's doWrite any more.")),
         ("getReaders", method(c"getReaders", NO_ARGUMENTS(descriptors::get_readers), c"getReaders($self, /)\n--\n\nThe readers, as a list.")),
         ("getWriters", method(c"getWriters", NO_ARGUMENTS(descriptors::get_writers), c"getWriters($self, /)\n--\n\nThe writers, as a list.")),
-        ("_doReadOrWrite", method(c"_doReadOrWrite", CALL_WITH_KEYWORDS(descriptors::do_read_or_write), c"_doReadOrWrite($self, selectable, fd, event)\n--\n\nHave a selectable read or write, and disconnect it if that fails.")),
+        ("_doReadOrWrite", method(c"_doReadOrWrite", CALL_WITH_KEYWORDS(readiness::do_read_or_write), c"_doReadOrWrite($self, selectable, fd, event)\n--\n\nHave a selectable read or write, and disconnect it if that fails.")),
         ("_turnUntilStopped", method(c"_turnUntilStopped", NO_ARGUMENTS(turn::until_stopped), c"_turnUntilStopped($self, /)\n--\n\nThe main loop.")),
     ];
     crate::python::methods_of_any_class(table)

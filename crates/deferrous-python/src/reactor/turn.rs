@@ -9,7 +9,7 @@ use super::{
     class::Attributes,
     descriptors,
     event_loop::Loop,
-    messages,
+    messages, readiness,
     support::{Occasion, report},
     time,
 };
@@ -89,7 +89,7 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
         .with(|parts| parts.events.take())?
         .unwrap_or_default();
     let waited = wait(event_loop, &mut events, delay);
-    let handled = waited.and_then(|()| descriptors::dispatch(reactor, event_loop, &events));
+    let handled = waited.and_then(|()| readiness::dispatch(reactor, event_loop, &events));
     event_loop.with(|parts| parts.events = Some(events))?;
     handled
 }
@@ -99,19 +99,19 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
 /// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
 /// giving it away and asking for it again would cost more than the work.
 fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
-    let (mailbox, ready) = event_loop.with(|parts| {
+    let (inbox, ready) = event_loop.with(|parts| {
         let ready = parts.descriptors.some_always_ready();
-        (parts.mailbox.clone(), ready)
+        (parts.mailbox.inbox(), ready)
     })?;
-    let delay = if ready || !mailbox.is_empty() {
+    let delay = if ready || !inbox.is_empty() {
         Some(Duration::ZERO)
     } else {
         delay
     };
     let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
-        mailbox.wait(events, delay)
+        inbox.wait(events, delay)
     } else {
-        detached(|| mailbox.wait(events, delay))
+        detached(|| inbox.wait(events, delay))
     };
     // SAFETY: the thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } < 0 {
