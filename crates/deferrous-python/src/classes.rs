@@ -105,11 +105,15 @@ pub struct Classes {
 
 static CLASSES: OnceLock<Attached<Classes>> = OnceLock::new();
 
-/// How many classes are remembered; a power of two.
-const REMEMBERED: usize = 256;
+/// How many places there are for classes that are remembered; a power of two.
+const PLACES: usize = 128;
 
-static FACTS: Attached<UnsafeCell<[Option<Facts>; REMEMBERED]>> =
-    Attached(UnsafeCell::new([None; REMEMBERED]));
+/// The classes that share a place, the one that was looked up last before the other. With one alone, two that
+/// a program uses by turns would be looked up each time where their tags meet.
+type Place = [Option<Facts>; 2];
+
+static FACTS: Attached<UnsafeCell<[Place; PLACES]>> =
+    Attached(UnsafeCell::new([[None; 2]; PLACES]));
 
 /// Notes the classes that this module made; returns the list of them that their subclasses join.
 pub fn register(deferred: Obj, deferred_list: Obj, parse_results: Obj) -> Maybe {
@@ -165,11 +169,11 @@ pub fn facts(class: *mut ffi::PyTypeObject) -> Facts {
     // while the entry is read.
     unsafe {
         let tag = version_tag(class);
-        if let Some(known) = (&*FACTS.0.get())[tag as usize % REMEMBERED]
-            && known.tag == tag
-            && tag != 0
-        {
-            return known;
+        let place = &(&*FACTS.0.get())[tag as usize % PLACES];
+        for known in place.iter().flatten() {
+            if known.tag == tag && tag != 0 {
+                return *known;
+            }
         }
     }
     look_up(class)
@@ -212,7 +216,8 @@ fn look_up(class: *mut ffi::PyTypeObject) -> Facts {
     unsafe {
         let tag = version_tag(class);
         if tag != 0 {
-            (*FACTS.0.get())[tag as usize % REMEMBERED] = Some(Facts { tag, ..facts });
+            let place = &mut (*FACTS.0.get())[tag as usize % PLACES];
+            *place = [Some(Facts { tag, ..facts }), place[0]];
         }
     }
     facts
