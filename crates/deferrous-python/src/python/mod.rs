@@ -33,5 +33,5 @@ pub use raise::{
     type_error, write_unraisable,
 };
 pub use room::Room;
-pub use task::{Task, bind_leading, call};
+pub use task::{Task, bind_leading};
 pub use visitor::Visitor;

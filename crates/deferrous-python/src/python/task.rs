@@ -48,6 +48,17 @@ impl Task {
         call(&self.function, &self.arguments, self.keywords.as_ref())
     }
 
+    /// Has `callable` make it: calls that with `leading` and then the function and its arguments.
+    pub fn hand_over<const N: usize>(&self, callable: &Obj, leading: [Obj; N]) -> Maybe {
+        let function = Obj::tuple([self.function.clone()])?;
+        let mut all = Obj::tuple(leading)?;
+        for more in [&function, &self.arguments] {
+            // SAFETY: both are tuples and alive.
+            all = unsafe { Obj::owned(ffi::PySequence_Concat(all.as_ptr(), more.as_ptr())) }?;
+        }
+        call(callable, &all, self.keywords.as_ref())
+    }
+
     /// Shows every object that it refers to.
     pub fn each(&self, see: &mut impl FnMut(&Obj)) {
         see(&self.function);
@@ -58,7 +69,7 @@ impl Task {
 
 /// `function(*arguments, **keywords)`.
 #[inline]
-pub fn call(function: &Obj, arguments: &Obj, keywords: Option<&Obj>) -> Maybe {
+fn call(function: &Obj, arguments: &Obj, keywords: Option<&Obj>) -> Maybe {
     let keywords = keywords.map_or(ptr::null_mut(), Obj::as_ptr);
     // SAFETY: all are alive during the call, and the arguments are a tuple.
     unsafe {

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use super::support::support;
 use crate::{
     classes::version_tag,
-    python::{Attached, Maybe, Obj, Raised},
+    python::{Attached, Maybe, Obj},
     twisted::names,
 };
 
@@ -44,17 +44,7 @@ fn facts(reactor: &Obj) -> Facts {
 
 #[cold]
 fn look_up(reactor: &Obj) -> Facts {
-    // SAFETY: the class is alive.
-    let class = unsafe { Obj::borrowed(reactor.class().cast()) };
     let (names, support) = (names(), support());
-    let is = |name: &Obj, own: &Obj| match class.getattr(name) {
-        Ok(found) => found.is(own.as_ptr()),
-        Err(Raised) => {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            false
-        }
-    };
     let parts = [
         &names.run_until_current,
         &names.timeout,
@@ -63,8 +53,8 @@ fn look_up(reactor: &Obj) -> Facts {
     let turns_are_ours = parts
         .iter()
         .zip(&support.parts_of_a_turn)
-        .all(|(name, own)| is(name, own));
-    let has_system_time = is(&names.seconds, &support.system_time);
+        .all(|(name, own)| reactor.class_has(name, own));
+    let has_system_time = reactor.class_has(&names.seconds, &support.system_time);
     // The tag is read after the attributes were, which is when a class gets one.
     // SAFETY: the class is alive.
     let tag = unsafe { version_tag(reactor.class()) };

@@ -167,21 +167,17 @@ impl Descriptors {
         Ok(())
     }
 
-    /// Removes a selectable from those that are always ready, and says whether it was one.
-    fn remove_always_ready(&mut self, selectable: &Obj, direction: Direction) -> Option<Watched> {
+    /// Takes a side off a selectable that is always ready. Returns the selectable, if it was one.
+    fn remove_always_ready(&mut self, selectable: &Obj, direction: Direction) -> Option<Obj> {
         let at = self.always_ready.iter().position(|(_, watched)| {
             watched.selectable.is(selectable.as_ptr()) && watched.has(direction)
         })?;
         let (_, watched) = &mut self.always_ready[at];
         *watched.side(direction) = false;
         if watched.is_idle() {
-            return Some(self.always_ready.swap_remove(at).1);
+            return Some(self.always_ready.swap_remove(at).1.selectable);
         }
-        Some(Watched {
-            selectable: selectable.clone(),
-            reads: false,
-            writes: false,
-        })
+        Some(selectable.clone())
     }
 
     /// The descriptor that a selectable was added with.

@@ -76,38 +76,13 @@ fn current_reactor() -> Maybe {
 /// Where the reactor and the pool are ours, the result goes from the worker to the Deferred with nothing
 /// of Python in between. Otherwise by the methods that all reactors and pools have.
 fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
-    if !has_own_method(pool)? || !calls_directly(reactor)? {
-        return defer_otherwise(reactor, pool, &task);
+    let support = support()?;
+    let calls_directly = reactor.class_has(&names().call_from_thread, &support.call_from_thread);
+    if !has_own_method(pool)? || !calls_directly {
+        return task.hand_over(&support.defer_otherwise, [reactor.clone(), pool.clone()]);
     }
     let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
     submit(pool, task, Recipient::Deferred(deferred.clone(), mailbox))?;
     Ok(deferred.into_object())
-}
-
-/// Whether the reactor's `callFromThread` is the one in `reactor`.
-fn calls_directly(reactor: &Obj) -> Maybe<bool> {
-    // SAFETY: the class is alive.
-    let class = unsafe { Obj::borrowed(reactor.class().cast()) };
-    match class.getattr(&names().call_from_thread) {
-        Ok(found) => Ok(support()?.call_from_thread.is(found.as_ptr())),
-        Err(Raised) => {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            Ok(false)
-        }
-    }
-}
-
-#[cold]
-fn defer_otherwise(reactor: &Obj, pool: &Obj, task: &Task) -> Maybe {
-    let arguments = Obj::tuple([reactor.clone(), pool.clone(), task.function.clone()])?;
-    // SAFETY: both are tuples and alive.
-    let all = unsafe {
-        Obj::owned(ffi::PySequence_Concat(
-            arguments.as_ptr(),
-            task.arguments.as_ptr(),
-        ))
-    }?;
-    crate::python::call(&support()?.defer_otherwise, &all, task.keywords.as_ref())
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     deferred::Deferred,
     failure,
-    python::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter, guarded},
+    python::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
     reactor::{Mailbox, Message},
     twisted::{names, none},
 };
@@ -148,7 +148,8 @@ pub unsafe extern "C" fn call_in_thread(
         let pool = Obj::borrowed(raw);
         let ([_], task) = bind_leading("callInThread", ["func"], arguments, count, names)?;
         if !has_own_method(&pool)? {
-            return call_by_method(&pool, &task);
+            let method = pool.getattr(&crate::twisted::names().call_in_thread_with_callback)?;
+            return task.hand_over(&method, [Obj::none()]);
         }
         submit(&pool, task, Recipient::Nobody)?;
         Ok(Obj::none())
@@ -157,31 +158,8 @@ pub unsafe extern "C" fn call_in_thread(
 
 /// Whether the pool's `callInThreadWithCallback` is the one here: a subclass may replace it.
 pub fn has_own_method(pool: &Obj) -> Maybe<bool> {
-    // SAFETY: the class is alive.
-    let class = unsafe { Obj::borrowed(pool.class().cast()) };
-    let found = class.getattr(&names().call_in_thread_with_callback);
-    match found {
-        Ok(found) => Ok(support()?.call_in_thread_with_callback.is(found.as_ptr())),
-        Err(Raised) => {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            Ok(false)
-        }
-    }
-}
-
-/// `self.callInThreadWithCallback(None, func, *args, **kw)`.
-fn call_by_method(pool: &Obj, task: &Task) -> Maybe {
-    let method = pool.getattr(&names().call_in_thread_with_callback)?;
-    let arguments = Obj::tuple([Obj::none(), task.function.clone()])?;
-    // SAFETY: both are tuples and alive.
-    let all = unsafe {
-        Obj::owned(ffi::PySequence_Concat(
-            arguments.as_ptr(),
-            task.arguments.as_ptr(),
-        ))
-    }?;
-    crate::python::call(&method, &all, task.keywords.as_ref())
+    let own = &support()?.call_in_thread_with_callback;
+    Ok(pool.class_has(&names().call_in_thread_with_callback, own))
 }
 
 /// `callInThreadWithCallback(onResult, func, *args, **kw)`.
