@@ -44,6 +44,17 @@ pub struct Mailbox {
     messages: Attached<RefCell<Vec<Message>>>,
 }
 
+/// Wakes the reactor if it waits, when it is dropped: best by a thread that has let go of the interpreter,
+/// which the reactor needs before all else.
+#[must_use]
+pub struct Notice(Arc<Inbox<()>>);
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        self.0.notify();
+    }
+}
+
 impl Mailbox {
     /// An empty one.
     ///
@@ -77,11 +88,13 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Leaves a message, and wakes the reactor if it waits.
-    pub fn send(&self, message: Message) {
+    /// Leaves a message, of which the reactor is notified when the result is dropped.
+    pub fn send(&self, message: Message) -> Notice {
         self.messages.0.borrow_mut().push(message);
+        let inbox = self.inbox();
         // An inbox of Twisted's reactors is never closed: they may run again.
-        let _ = self.inbox.0.borrow().send(());
+        let _ = inbox.push(());
+        Notice(inbox)
     }
 
     /// Takes all messages out.
@@ -128,7 +141,7 @@ pub unsafe extern "C" fn call_from_thread(
         if ffi::PyCallable_Check(function.as_ptr()) == 0 {
             return Err(not_callable(&function));
         }
-        event_loop.with(|parts| parts.mailbox.send(Message::Call(task)))?;
+        drop(event_loop.with(|parts| parts.mailbox.send(Message::Call(task)))?);
         Ok(Obj::none())
     })
 }

@@ -20,7 +20,7 @@ mod turn;
 use crate::python::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
 pub use event_loop::Loop;
-pub use messages::{Mailbox, Message};
+pub use messages::{Mailbox, Message, Notice};
 
 /// Makes the classes, and the methods that a reactor's class takes over, by name.
 ///

@@ -43,7 +43,7 @@ unsafe extern "C" fn run(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a job.
     enter(|| unsafe {
         if let Some(job) = JOBS.with(&Obj::borrowed(raw), |once| once.0.take())? {
-            job.run();
+            drop(job.run());
         }
         Ok(Obj::none())
     })

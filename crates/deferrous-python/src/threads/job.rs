@@ -12,7 +12,7 @@ use crate::{
     deferred::Deferred,
     failure,
     python::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
-    reactor::{Mailbox, Message},
+    reactor::{Mailbox, Message, Notice},
     twisted::{names, none},
 };
 
@@ -60,11 +60,13 @@ impl Job {
     }
 
     /// Does it, on this thread.
-    pub fn run(self) {
+    ///
+    /// Returns what is left to do, if a reactor is to hear of the result.
+    pub fn run(self) -> Option<Notice> {
         let done = guarded(|| {
             let support = support()?;
             match self {
-                Job::Call(function) => function.call(&[]).map(drop),
+                Job::Call(function) => function.call(&[]).map(|_| None),
                 Job::InContext {
                     context,
                     task,
@@ -76,31 +78,35 @@ impl Job {
                 }
             }
         });
-        if let (Err(raised), Ok(support)) = (done, support()) {
-            support.log_raised(raised);
-        }
+        done.unwrap_or_else(|raised| {
+            if let Ok(support) = support() {
+                support.log_raised(raised);
+            }
+            None
+        })
     }
 }
 
 impl Recipient {
-    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<()> {
+    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<Notice>> {
         let outcome = outcome.map_err(failure::from_raised_here);
         match (self, outcome) {
-            (Recipient::Nobody, Ok(_)) => Ok(()),
-            (Recipient::Nobody, Err(failure)) => support.log_error(Some(&failure)),
+            (Recipient::Nobody, Ok(_)) => Ok(None),
+            (Recipient::Nobody, Err(failure)) => {
+                support.log_error(Some(&failure))?;
+                Ok(None)
+            }
             (Recipient::Function(function), outcome) => {
                 let success = Obj::bool(outcome.is_ok());
                 let (Ok(result) | Err(result)) = outcome;
                 function.call(&[success.as_ptr(), result.as_ptr()])?;
-                Ok(())
+                Ok(None)
             }
             (Recipient::Deferred(deferred, mailbox), Ok(result)) => {
-                mailbox.send(Message::Callback(deferred, result));
-                Ok(())
+                Ok(Some(mailbox.send(Message::Callback(deferred, result))))
             }
             (Recipient::Deferred(deferred, mailbox), Err(failure)) => {
-                mailbox.send(Message::Errback(deferred, failure));
-                Ok(())
+                Ok(Some(mailbox.send(Message::Errback(deferred, failure))))
             }
         }
     }

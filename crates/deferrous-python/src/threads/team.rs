@@ -272,19 +272,25 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
         let crew = Obj::borrowed(raw);
         let team = team_of(&crew)?;
         let mut next = team.first();
+        let mut notice = None;
         loop {
             next = match next {
                 Next::Job(()) => {
+                    // What one job leaves to do is done before the next.
+                    drop(notice.take());
                     if let Some(job) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
-                        job.run();
+                        notice = job.run();
                     }
                     if is_time_to_let_go() {
-                        detached(|| ());
+                        detached(|| drop(notice.take()));
                     }
                     team.next()
                 }
                 Next::Wait => {
-                    detached(|| team.wait());
+                    detached(|| {
+                        drop(notice.take());
+                        team.wait();
+                    });
                     team.first()
                 }
                 Next::Leave => return Ok(Obj::none()),

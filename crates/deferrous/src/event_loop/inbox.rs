@@ -79,30 +79,41 @@ impl<M> Inbox<M> {
     ///
     /// The message itself, if the inbox is closed.
     pub fn send(&self, message: M) -> Result<(), M> {
-        {
-            let mut messages = self.messages();
-            if messages.closed {
-                return Err(message);
-            }
-            messages.waiting.push(message);
-        }
-        self.end_wait();
+        self.push(message)?;
+        self.notify();
         Ok(())
     }
 
-    /// Has the reactor return from its wait; if it does not wait, from the next one.
-    pub fn wake(&self) {
-        self.woken.store(true, Ordering::SeqCst);
-        self.end_wait();
+    /// Leaves a message as [`send`](Self::send) does, but lets the reactor wait. Whoever calls this
+    /// calls [`notify`](Self::notify) soon: once for many messages, or when a lock is free that the
+    /// reactor is going to need.
+    ///
+    /// # Errors
+    ///
+    /// The message itself, if the inbox is closed.
+    pub fn push(&self, message: M) -> Result<(), M> {
+        let mut messages = self.messages();
+        if messages.closed {
+            return Err(message);
+        }
+        messages.waiting.push(message);
+        Ok(())
     }
 
-    fn end_wait(&self) {
+    /// Wakes the reactor if it waits, for the messages that were [pushed](Self::push).
+    pub fn notify(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
         {
             // A message is in the inbox and is read when something else wakes the reactor.
             tracing::error!(%error, "cannot wake the reactor");
         }
+    }
+
+    /// Has the reactor return from its wait; if it does not wait, from the next one.
+    pub fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
+        self.notify();
     }
 
     /// Exchanges the messages for an empty vector, whose room the inbox goes on to use.
