@@ -64,12 +64,37 @@ fn one_message_at_a_time_always_wakes() {
 }
 
 #[test]
+fn one_message_at_a_time_reaches_who_lingers() {
+    within_a_minute(|| {
+        let (ping, pong) = (Inbox::new().unwrap(), Inbox::new().unwrap());
+        let receive = |inbox: &Inbox<u32>| {
+            inbox.linger(None);
+            receive(inbox, 1)[0]
+        };
+        let rounds = scale::many(10_000);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    pong.push(receive(&ping) + 1).unwrap();
+                    pong.notify();
+                }
+            });
+            for n in 0..rounds {
+                ping.send(n).unwrap();
+                assert_eq!(receive(&pong), n + 1);
+            }
+        });
+    });
+}
+
+#[test]
 fn it_does_not_wait_when_a_message_is_there() {
     within_a_minute(|| {
         let (inbox, mut events) = (Inbox::new().unwrap(), Events::new());
         inbox.send("there").unwrap();
         for timeout in [None, Some(HOUR), Some(Duration::ZERO)] {
             assert!(!inbox.is_empty());
+            inbox.linger(timeout);
             inbox.wait(&mut events, timeout).unwrap();
         }
         assert_eq!(receive(&inbox, 1), ["there"]);
@@ -133,7 +158,7 @@ fn a_closed_inbox_gives_back_what_is_left_and_what_comes() {
     assert!(!inbox.is_closed());
     assert_eq!(inbox.close(), [1, 2]);
     assert!(inbox.is_closed() && inbox.is_empty());
-    assert_eq!(inbox.send(3), Err(3));
+    assert_eq!((inbox.send(3), inbox.push(4)), (Err(3), Err(4)));
     assert!(inbox.is_empty());
     assert_eq!(inbox.close(), []);
 }

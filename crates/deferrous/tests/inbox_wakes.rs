@@ -7,7 +7,7 @@ mod reactor_support;
 use std::{fs, sync::mpsc, thread};
 
 use deferrous::event_loop::{Events, Inbox};
-use reactor_support::{scale, within_a_minute};
+use reactor_support::{ms, scale, within_a_minute};
 
 /// How often the poller was woken: nobody reads its eventfd, which adds up.
 fn wakes() -> u64 {
@@ -31,17 +31,29 @@ fn a_burst_wakes_at_most_once_for_each_wait() {
         const BURST: usize = 500;
         let (inbox, mut events, mut messages) = (Inbox::new().unwrap(), Events::new(), Vec::new());
         assert_eq!(wakes(), 0);
+        thread::scope(|scope| {
+            scope.spawn(|| inbox.push(0).unwrap());
+            inbox.wait(&mut events, Some(ms(20))).unwrap();
+        });
+        inbox.receive(&mut messages);
+        assert_eq!((messages.len(), wakes()), (1, 0));
+        messages.clear();
         let (next, go) = mpsc::channel();
         thread::scope(|scope| {
             let inbox = &inbox;
             scope.spawn(move || {
-                for () in go {
-                    (0..BURST).for_each(|n| inbox.send(n).unwrap());
+                for one_by_one in go {
+                    if one_by_one {
+                        (0..BURST).for_each(|n| inbox.send(n).unwrap());
+                    } else {
+                        (0..BURST).for_each(|n| inbox.push(n).unwrap());
+                        inbox.notify();
+                    }
                 }
             });
             let mut waits = 0;
-            for _ in 0..scale::many(500) {
-                next.send(()).unwrap();
+            for round in 0..scale::many(500) {
+                next.send(round % 2 == 0).unwrap();
                 let mut received = 0;
                 while received < BURST {
                     inbox.wait(&mut events, None).unwrap();

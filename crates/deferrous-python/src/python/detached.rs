@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -9,6 +10,9 @@ use pyo3::ffi;
 
 /// How long a thread that always has work may keep others from running, as CPython's own loop lets it.
 const SWITCH: Duration = Duration::from_millis(5);
+
+/// Whether the last of our threads that has had the interpreter has let go of it.
+static FREE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// When this thread last let others run.
@@ -22,14 +26,21 @@ pub fn detached<R>(body: impl FnOnce() -> R) -> R {
         fn drop(&mut self) {
             // SAFETY: this thread was attached with this state before.
             unsafe { ffi::PyEval_RestoreThread(self.0) }
+            FREE.store(false, Ordering::Relaxed);
         }
     }
     // SAFETY: the thread is attached, and is so again when `_attach` is dropped, also by a panic. `body`
     // touches no object.
     let _attach = Attach(unsafe { ffi::PyEval_SaveThread() });
+    FREE.store(true, Ordering::Release);
     let result = body();
     LET_GO.set(Some(Instant::now()));
     result
+}
+
+/// Whether a thread may expect to get the interpreter without having to sleep for it.
+pub fn is_free() -> bool {
+    FREE.load(Ordering::Acquire)
 }
 
 /// Whether this thread has kept the interpreter for as long as it may while others wait for it.

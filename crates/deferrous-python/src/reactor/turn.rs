@@ -1,6 +1,6 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{ptr, time::Duration};
+use std::{ptr, sync::Arc, time::Duration};
 
 use deferrous::event_loop::Events;
 use pyo3::ffi;
@@ -99,9 +99,11 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
 /// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
 /// giving it away and asking for it again would cost more than the work.
 fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
-    let (inbox, ready) = event_loop.with(|parts| {
+    let (inbox, ready, one_job_is_out) = event_loop.with(|parts| {
         let ready = parts.descriptors.some_always_ready();
-        (parts.mailbox.inbox(), ready)
+        // Each job refers to the mailbox until it is done.
+        let one_job_is_out = Arc::strong_count(&parts.mailbox) == 2;
+        (parts.mailbox.inbox(), ready, one_job_is_out)
     })?;
     let delay = if ready || !inbox.is_empty() {
         Some(Duration::ZERO)
@@ -111,7 +113,12 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
     let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
         inbox.wait(events, delay)
     } else {
-        detached(|| inbox.wait(events, delay))
+        detached(|| {
+            if one_job_is_out {
+                inbox.linger(delay);
+            }
+            inbox.wait(events, delay)
+        })
     };
     // SAFETY: the thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } < 0 {

@@ -9,7 +9,7 @@ use super::{job::Job, support::support};
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        Signature, detached, doc, enter, is_time_to_let_go, method,
+        Signature, detached, doc, enter, is_free, is_time_to_let_go, method,
     },
     twisted::none,
 };
@@ -289,6 +289,7 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                 Next::Wait => {
                     detached(|| {
                         drop(notice.take());
+                        team.linger(is_free);
                         team.wait();
                     });
                     team.first()

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::poller::{Events, Poller};
+use super::{
+    linger::{Linger, MOMENT},
+    poller::{Events, Poller},
+};
 
 /// Messages to the thread that a reactor runs on, and the poller that it waits with.
 ///
@@ -37,6 +40,9 @@ pub struct Inbox<M> {
     asleep: AtomicBool,
     /// Somebody wants the next wait, or the one that is going on, to return for no message.
     woken: AtomicBool,
+    /// For whoever lingers: there is something to look at.
+    notified: AtomicBool,
+    linger: Linger,
     poller: Poller,
 }
 
@@ -59,6 +65,8 @@ impl<M> Inbox<M> {
             }),
             asleep: AtomicBool::new(false),
             woken: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
+            linger: Linger::new(),
             poller: Poller::new()?,
         })
     }
@@ -102,6 +110,7 @@ impl<M> Inbox<M> {
 
     /// Wakes the reactor if it waits, for the messages that were [pushed](Self::push).
     pub fn notify(&self) {
+        self.notified.store(true, Ordering::Release);
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
         {
@@ -125,6 +134,22 @@ impl<M> Inbox<M> {
     /// Whether nothing has come since the last [`receive`](Self::receive).
     pub fn is_empty(&self) -> bool {
         self.messages().waiting.is_empty()
+    }
+
+    /// Waits a moment (20 microseconds) for a message, for a reactor that expects one and is going to
+    /// [wait](Self::wait) for `timeout`.
+    ///
+    /// It keeps the processor busy meanwhile: a short job of another thread is done in less time than
+    /// it takes to sleep and to be woken. Where moments have been in vain, only some waits have one.
+    /// There is none if the timeout is shorter than that.
+    pub fn linger(&self, timeout: Option<Duration>) {
+        if timeout.is_some_and(|timeout| timeout < MOMENT) {
+            return;
+        }
+        self.notified.store(false, Ordering::Relaxed);
+        if self.is_empty() {
+            self.linger.until(|| self.notified.load(Ordering::Acquire));
+        }
     }
 
     /// Waits for events until `timeout` has passed, a message comes or somebody [wakes](Self::wake)

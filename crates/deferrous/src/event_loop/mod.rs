@@ -35,6 +35,7 @@
 
 mod deadlines;
 mod inbox;
+mod linger;
 mod poller;
 mod team;
 mod wheel;

@@ -3,9 +3,14 @@
 use std::{
     collections::VecDeque,
     fmt, mem,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
+
+use super::linger::Linger;
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
 ///
@@ -44,6 +49,9 @@ use std::{
 pub struct Team<J> {
     state: Mutex<State<J>>,
     news: Condvar,
+    linger: Linger,
+    /// For whoever lingers: there is something to look at.
+    notified: AtomicBool,
 }
 
 struct State<J> {
@@ -61,6 +69,8 @@ struct State<J> {
     waiting: usize,
     /// One of these has been woken and has not looked for a job yet.
     waking: bool,
+    /// One has not gone to sleep yet.
+    lingering: bool,
     /// How many more are to leave as soon as there is nothing to do. While there are any, no worker
     /// is idle.
     surplus: usize,
@@ -105,12 +115,15 @@ impl<J> Team<J> {
                 working: 0,
                 waiting: 0,
                 waking: false,
+                lingering: false,
                 surplus: 0,
                 quitting: false,
                 min: 0,
                 max: usize::MAX,
             }),
             news: Condvar::new(),
+            linger: Linger::new(),
+            notified: AtomicBool::new(false),
         }
     }
 
@@ -260,6 +273,26 @@ impl<J> Team<J> {
         self.look(state)
     }
 
+    /// Waits a moment (20 microseconds), on a worker's thread, until there may be something for it and
+    /// `ready` says that it can begin: not, for example, while another thread has a lock that the job
+    /// needs, and lets go of it soon. [`wait`](Self::wait) or [`wait_for`](Self::wait_for) follows.
+    ///
+    /// It keeps the processor busy meanwhile: where one short job comes after the other, that takes
+    /// less than to sleep and to be woken. Where moments have been in vain, only some waits have one,
+    /// and there is none while another worker has a job or lingers.
+    pub fn linger(&self, ready: impl Fn() -> bool) {
+        let mut state = self.state();
+        if state.working > 0 || state.lingering || state.has_news() {
+            return;
+        }
+        state.lingering = true;
+        self.notified.store(false, Ordering::Relaxed);
+        drop(state);
+        let _over = Over(self);
+        self.linger
+            .until(|| self.notified.load(Ordering::Acquire) && ready());
+    }
+
     /// Waits, on a worker's thread, until there may be something for it.
     pub fn wait(&self) {
         drop(self.wait_for_news(None));
@@ -323,6 +356,7 @@ impl<J> Team<J> {
     fn let_go(&self, mut state: MutexGuard<'_, State<J>>) {
         state.settle();
         drop(state);
+        self.notified.store(true, Ordering::Release);
         self.news.notify_all();
     }
 
@@ -330,12 +364,23 @@ impl<J> Team<J> {
     /// if it finds more than one, so that a burst of jobs does not cost who queues them a call of
     /// the system each.
     fn wake_one(&self, mut state: MutexGuard<'_, State<J>>) {
-        let wake = !state.jobs.is_empty() && state.waiting > 0 && !state.waking;
+        let expected = usize::from(state.lingering);
+        let wake = state.jobs.len() > expected && state.waiting > 0 && !state.waking;
         state.waking |= wake;
         drop(state);
+        self.notified.store(true, Ordering::Release);
         if wake {
             self.news.notify_one();
         }
+    }
+}
+
+/// Sees to it that nobody counts on one who lingers no longer, also if its thread panics.
+struct Over<'a, J>(&'a Team<J>);
+
+impl<J> Drop for Over<'_, J> {
+    fn drop(&mut self) {
+        self.0.state().lingering = false;
     }
 }
 

@@ -92,8 +92,6 @@ struct Inner {
     pool: ThreadPool,
     /// What waits for jobs in threads.
     replies: RefCell<Slab<Firing>>,
-    /// How many jobs this turn of the loop has handed out.
-    handed_out: Cell<usize>,
     /// What threads wait for in `blocking_call_from_thread`.
     blocked: RefCell<Slab<BlockedCall>>,
     /// Fires when the pool's last worker has gone.
@@ -152,7 +150,6 @@ impl ReactorBuilder {
             triggers: Triggers::new(),
             pool: ThreadPool::new(self.pool.0, self.pool.1),
             replies: RefCell::new(Slab::new()),
-            handed_out: Cell::new(0),
             blocked: RefCell::new(Slab::new()),
             pool_stopped: RefCell::new(None),
         })))
@@ -279,7 +276,6 @@ impl Reactor {
     }
 
     fn expect_reply(&self, firing: Firing) -> usize {
-        self.0.handed_out.set(self.0.handed_out.get() + 1);
         self.0.replies.borrow_mut().insert(firing)
     }
 

@@ -5,7 +5,6 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    thread,
     time::Duration,
 };
 
@@ -223,24 +222,12 @@ impl Reactor {
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
-        self.let_jobs_start(timeout);
+        if self.0.replies.borrow().len() == 1 {
+            self.0.shared.inbox.linger(timeout);
+        }
         self.0.shared.inbox.wait(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())
-    }
-
-    /// Lets go of the processor once, if this turn has handed out the only jobs that are out.
-    ///
-    /// The system then runs a worker where this thread has run, and a short job is done before there
-    /// is anything to sleep for. Waking the worker on another processor, and being woken from there,
-    /// takes ten times as long. Jobs that are out for longer gain nothing by it, and might keep the
-    /// processor from a loop that gave it up again and again.
-    fn let_jobs_start(&self, timeout: Option<Duration>) {
-        let handed_out = self.0.handed_out.take();
-        let out = self.0.replies.borrow().len();
-        if handed_out > 0 && handed_out == out && timeout != Some(Duration::ZERO) {
-            thread::yield_now();
-        }
     }
 
     fn handle(&self, message: Message) {

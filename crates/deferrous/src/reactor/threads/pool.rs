@@ -366,7 +366,10 @@ impl Shared {
                     }
                     self.team.next()
                 }
-                Next::Wait => self.team.wait_for(self.idle_timeout),
+                Next::Wait => {
+                    self.team.linger(|| true);
+                    self.team.wait_for(self.idle_timeout)
+                }
                 Next::Leave => break,
             };
         }

@@ -1,0 +1,158 @@
+//! Workers who wait a moment before they sleep: others sleep on only while one of these can take the
+//! job.
+
+mod reactor_support;
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use deferrous::event_loop::{Next, Team};
+use reactor_support::{scale, within_a_minute};
+
+/// A team with so many workers, none of whom has a job.
+fn team_of(workers: usize) -> Arc<Team<usize>> {
+    let team = Arc::new(Team::new());
+    for _ in 0..workers {
+        assert!(team.hire(workers));
+        team.engage();
+        assert_eq!(team.first(), Next::Wait);
+    }
+    team
+}
+
+/// A thread that sleeps until there is something to do, and sends which job it was given.
+fn sleeper(team: &Arc<Team<usize>>) -> mpsc::Receiver<Next<usize>> {
+    let (tell, told) = mpsc::channel();
+    let team = team.clone();
+    thread::spawn(move || {
+        team.wait();
+        let _ = tell.send(team.first());
+    });
+    // By then it sleeps, as far as one can tell.
+    thread::sleep(Duration::from_millis(1));
+    told
+}
+
+/// Lingers while another thread pushes a job, on one team after the other, until `ready` is asked on one.
+/// That is for luck to decide: the moment may be over before the other thread runs.
+fn linger_until_asked(
+    workers: usize,
+    meanwhile: impl Fn(&Arc<Team<usize>>, &mut dyn FnMut(&dyn Fn() -> bool)),
+) {
+    loop {
+        let (team, asked) = (team_of(workers), Cell::new(false));
+        meanwhile(&team, &mut |ready| {
+            thread::scope(|scope| {
+                scope.spawn(|| team.push(1).unwrap());
+                team.linger(|| {
+                    asked.set(true);
+                    ready()
+                });
+            });
+        });
+        if asked.get() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn who_lingers_sees_a_job() {
+    within_a_minute(|| {
+        linger_until_asked(1, |team, linger| {
+            linger(&|| true);
+            assert_eq!(team.first(), Next::Job(1));
+        });
+    });
+}
+
+#[test]
+fn a_job_that_cannot_begin_is_taken_when_the_moment_is_over() {
+    within_a_minute(|| {
+        linger_until_asked(1, |team, linger| {
+            linger(&|| false);
+            team.wait();
+            assert_eq!(team.first(), Next::Job(1));
+        });
+    });
+}
+
+#[test]
+fn a_second_job_wakes_one_who_sleeps() {
+    within_a_minute(|| {
+        linger_until_asked(2, |team, linger| {
+            let slept = sleeper(team);
+            linger(&|| {
+                // The moment goes on: nobody but the sleeper takes a job meanwhile.
+                if team.statistics().busy < 2 {
+                    team.push(2).unwrap();
+                    assert_eq!(slept.recv(), Ok(Next::Job(1)));
+                }
+                true
+            });
+            team.push(3).unwrap();
+        });
+    });
+}
+
+#[test]
+fn nobody_counts_on_one_whose_thread_has_panicked() {
+    within_a_minute(|| {
+        linger_until_asked(2, |team, linger| {
+            let lingering = AssertUnwindSafe(|| linger(&|| panic!("while it lingers")));
+            if catch_unwind(lingering).is_err() {
+                assert_eq!(team.first(), Next::Job(1));
+                let slept = sleeper(team);
+                team.push(2).unwrap();
+                assert_eq!(slept.recv(), Ok(Next::Job(2)));
+            }
+        });
+    });
+}
+
+#[test]
+fn one_job_after_the_other_is_done_by_workers_who_linger() {
+    within_a_minute(|| {
+        for workers in [1, 3] {
+            let (team, (done, wait)) = (team_of(workers), mpsc::channel());
+            let threads: Vec<_> = (0..workers)
+                .map(|_| {
+                    let (team, done) = (team.clone(), done.clone());
+                    thread::spawn(move || {
+                        let mut next = Next::Wait;
+                        while next != Next::Leave {
+                            next = match next {
+                                Next::Job(n) => {
+                                    done.send(n).unwrap();
+                                    team.next()
+                                }
+                                _ => {
+                                    team.linger(|| true);
+                                    team.wait_for(Duration::from_secs(3600))
+                                }
+                            };
+                        }
+                    })
+                })
+                .collect();
+            for n in 0..scale::many(20_000) as usize {
+                team.push(n).unwrap();
+                if n % 3 > 0 {
+                    assert_eq!(wait.recv(), Ok(n));
+                } else {
+                    team.push(n).unwrap();
+                    assert_eq!((wait.recv(), wait.recv()), (Ok(n), Ok(n)));
+                }
+            }
+            team.quit();
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+        }
+    });
+}
