@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
+import weakref
+from collections.abc import Awaitable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,11 @@ import pytest
 from twisted.internet import defer
 from twisted.internet.defer import NotACoroutineError
 
-from tests.helpers import Oops, Steps, handled, outcome, raising
+from tests.helpers import UNFIRED, Oops, Steps, handled, outcome, raising
+
+
+class Token:
+    """Something that can be seen to go."""
 
 
 def test_values_and_deferreds(face: ModuleType) -> None:
@@ -52,6 +57,32 @@ def test_waiting_and_going_on(face: ModuleType) -> None:
     assert steps == [1, 2]
     assert outcome(made) == "done"
     assert [wait.result for wait in waits] == [None, None]
+
+
+def test_what_is_forgotten_is_let_go(face: ModuleType) -> None:
+    """Who waits keeps no result of an earlier wait alive, however that came."""
+
+    def waits() -> Iterator[Any]:
+        yield face.succeed(Token())
+        yield later
+        yield face.Deferred()
+
+    def steps() -> Any:
+        for wait in waits():
+            seen.append(weakref.ref((yield wait)))
+
+    async def coroutine() -> None:
+        for wait in waits():
+            seen.append(weakref.ref(await wait))
+
+    for start in (face.inlineCallbacks(steps), lambda: face.ensureDeferred(coroutine())):
+        seen: list[weakref.ref[Token]] = []
+        later = face.Deferred()
+        unfinished = start()
+        assert [token() for token in seen] == [None]
+        later.callback(Token())
+        assert [token() for token in seen] == [None, None]
+        assert outcome(unfinished) is UNFIRED
 
 
 def test_errors_are_thrown_in(face: ModuleType) -> None:

@@ -164,6 +164,24 @@ def test_limits_of_a_queue(face: ModuleType) -> None:
     assert (unlimited.size, unlimited.backlog) == (None, None)
 
 
+def test_errors_know_what_is_handled(face: ModuleType) -> None:
+    """An error that is raised while another is handled has that as its context, as all have in Python."""
+    narrow = face.DeferredQueue(size=0, backlog=0)
+    fired = face.succeed(1)
+    for refused in (
+        lambda: narrow.put(1),
+        narrow.get,
+        lambda: fired.callback(2),
+        lambda: fired.addCallback(),
+    ):
+        try:
+            raise Oops("handled")
+        except Oops as handled:
+            with pytest.raises((QueueOverflow, QueueUnderflow, defer.AlreadyCalledError, TypeError)) as error:
+                refused()
+            assert error.value.__context__ is handled
+
+
 def test_cancelling_a_get(face: ModuleType) -> None:
     """One that does not want any more loses its place, and nothing is lost."""
     queue = face.DeferredQueue()

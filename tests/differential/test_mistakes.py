@@ -18,7 +18,7 @@ from tests.differential.machine import search
 from tests.differential.mutants import HARMLESS, all_mutants
 from tests.differential.program import Program, from_text, to_text
 
-#: One mistake in so many is tried. The long version of the tests tries them all.
+#: One mistake in so many is tried. The long version of the tests tries more.
 EVERY = os.environ.get("DEFERROUS_MISTAKES_EVERY", "12")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
+
 import pytest
 
-from tests.children import code, passes, python
+from tests.children import code, environment, passes, python
 
 #: Prints the class of the reactor that a program gets which picks none.
 WHICH = """
@@ -190,3 +193,30 @@ def test_run_says_what_is_wrong(options: list[str], complaint: str) -> None:
     outcome = python("-m", "deferrous", "run", *options)
     assert (outcome.status, outcome.out) == (2, "")
     assert complaint in outcome.err
+
+
+def test_a_tool_may_be_told_another(tmp_path: Path) -> None:
+    """trial --reactor picks one of Twisted's, and Deferreds and threads are ours all the same."""
+    (tmp_path / "test_kinds.py").write_text(
+        textwrap.dedent(
+            """
+            import deferrous.threads
+            from twisted.internet import defer, reactor, threads
+            from twisted.trial.unittest import TestCase
+
+            class Kinds(TestCase):
+                async def test_kinds(self):
+                    self.assertEqual(type(reactor).__name__, "EPollReactor")
+                    self.assertIs(defer.Deferred, deferrous.defer.Deferred)
+                    self.assertIs(threads.deferToThread, deferrous.threads.deferToThread)
+                    self.assertEqual(await threads.deferToThread(lambda: 1 + 1), 2)
+            """
+        )
+    )
+    outcome = python(
+        *("-m", "twisted.trial", "--reactor=epoll", "test_kinds"),
+        env=environment(DEFERROUS="1", PYTHONPATH=str(tmp_path)),
+        cwd=tmp_path,
+    )
+    assert outcome.status == 0, outcome.out + outcome.err
+    assert "PASSED (successes=1)" in outcome.out

@@ -172,6 +172,39 @@ def test_its_size(loop: Loop) -> None:
     assert loop.run(sizes) == [2, [4, 4, 6], 5, 6, 1]
 
 
+def refused(reactor: Any) -> list[Any]:
+    """Ask for a job while one worker is busy, and the system has no thread for another."""
+    pool = new_pool(reactor, 0, 2)
+    pool.start()
+    release, begun = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def busy() -> None:
+        begun.set()
+        release.wait()
+
+    def no_thread(**_: Any) -> threading.Thread:
+        raise RuntimeError("can't start new thread")
+
+    pool.callInThread(busy)
+    begun.wait()
+    pool.threadFactory = no_thread
+    try:
+        pool.callInThread(done.append, "refused")
+    except RuntimeError as error:
+        found: list[Any] = [str(error), counts(pool)]
+    release.set()
+    wait_until(lambda: counts(pool) == [1, 0, 1, 0])
+    pool.callInThread(done.append, "taken")
+    pool.stop()
+    return [*found, done]
+
+
+def test_a_job_for_which_there_is_no_thread(loop: Loop) -> None:
+    """Who asked is told, and it is not done later."""
+    assert loop.run(refused) == ["can't start new thread", [1, 1, 0, 0], ["taken"]]
+
+
 def mistakes(reactor: Any) -> list[str]:
     """Ask for sizes that cannot be."""
     pool = new_pool(reactor, 1, 2)

@@ -299,7 +299,8 @@ unsafe extern "C" fn reset(raw: Raw, arguments: *const Raw, count: Count, names:
         let [seconds] = RESET.bind(arguments, count, names)?;
         let call = DelayedCall::from_self(&raw);
         call.check_pending()?;
-        call.reset(time::number(seconds)?).map(|()| Obj::none())
+        call.reset(time::number(&Obj::borrowed(seconds))?)
+            .map(|()| Obj::none())
     })
 }
 
@@ -317,7 +318,8 @@ unsafe extern "C" fn delay(raw: Raw, arguments: *const Raw, count: Count, names:
         let [seconds] = DELAY.bind(arguments, count, names)?;
         let call = DelayedCall::from_self(&raw);
         call.check_pending()?;
-        call.delay(time::number(seconds)?).map(|()| Obj::none())
+        call.delay(time::number(&Obj::borrowed(seconds))?)
+            .map(|()| Obj::none())
     })
 }
 

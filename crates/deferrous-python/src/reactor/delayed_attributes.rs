@@ -188,7 +188,7 @@ attribute!(
     "time",
     |call| time::float(call.layout().time.get()),
     |call, value| {
-        call.layout().time.set(time::number(value.as_ptr())?);
+        call.layout().time.set(time::number(&value)?);
         call.moved()
     }
 );
@@ -198,7 +198,7 @@ attribute!(
     "delayed_time",
     |call| time::float(call.layout().put_off.get()),
     |call, value| {
-        call.layout().put_off.set(time::number(value.as_ptr())?);
+        call.layout().put_off.set(time::number(&value)?);
         Ok(())
     }
 );

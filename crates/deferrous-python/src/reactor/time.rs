@@ -50,13 +50,9 @@ pub fn float(value: f64) -> Maybe {
 }
 
 /// The value of a number.
-///
-/// # Safety
-///
-/// The object is alive.
-pub fn number(object: Raw) -> Maybe<f64> {
+pub fn number(object: &Obj) -> Maybe<f64> {
     // SAFETY: the object is alive.
-    let value = unsafe { ffi::PyFloat_AsDouble(object) };
+    let value = unsafe { ffi::PyFloat_AsDouble(object.as_ptr()) };
     // SAFETY: the thread is attached.
     if value == -1.0 && unsafe { !ffi::PyErr_Occurred().is_null() } {
         return Err(Raised);
@@ -74,7 +70,7 @@ pub fn read(seconds: &Obj) -> Maybe<f64> {
         let nanos = since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos());
         return Ok(nanos as f64 / 1e9);
     }
-    number(seconds.call(&[])?.as_ptr())
+    number(&seconds.call(&[])?)
 }
 
 /// `callLater(delay, callable, *args, **kw)`.
@@ -128,7 +124,7 @@ fn check_delay(delay: &Obj) -> Maybe<f64> {
             match ffi::PyObject_RichCompareBool(delay.as_ptr(), zero.as_ptr(), ffi::Py_GE) {
                 -1 => return Err(Raised),
                 0 => {}
-                _ => return number(delay.as_ptr()),
+                _ => return number(delay),
             }
         }
         let shown = Obj::owned(ffi::PyObject_Str(delay.as_ptr()))?.to_text()?;

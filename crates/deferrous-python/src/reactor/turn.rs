@@ -76,7 +76,7 @@ pub unsafe extern "C" fn do_iteration(
             None
         } else {
             // A negative time is for ever, as for the system.
-            Duration::try_from_secs_f64(time::number(delay)?).ok()
+            Duration::try_from_secs_f64(time::number(&Obj::borrowed(delay))?).ok()
         };
         iterate(&reactor, &event_loop, delay)?;
         Ok(Obj::none())

@@ -46,11 +46,12 @@ fn has_room(list: &Bound<'_, PyAny>, limit: &Bound<'_, PyAny>) -> PyResult<bool>
 
 /// Raises one of Twisted's exceptions.
 fn error(py: Python<'_>, name: &str) -> PyErr {
-    let made = py
+    let class = py
         .import("twisted.internet.defer")
-        .and_then(|module| module.getattr(name)?.call0());
-    match made {
-        Ok(exception) => PyErr::from_value(exception),
+        .and_then(|module| Ok(module.getattr(name)?.cast_into::<PyType>()?));
+    match class {
+        // The interpreter makes the exception when it is raised, and sees what is handled there.
+        Ok(class) => PyErr::from_type(class, ()),
         Err(error) => error,
     }
 }

@@ -22,7 +22,9 @@ pub struct Crew {
     /// lock of its own, which the collector could not take in a process that was forked meanwhile.
     team: Arc<Team<()>>,
     /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<(u64, Job)>,
+    /// The number of the job that was queued last.
+    last: u64,
     /// Says how many workers there may be.
     current_limit: Obj,
     /// Makes a thread.
@@ -35,7 +37,7 @@ impl Held for Crew {
     }
 
     fn each(&self, see: &mut impl FnMut(&Obj)) {
-        self.jobs.iter().for_each(|job| job.each(see));
+        self.jobs.iter().for_each(|(_, job)| job.each(see));
         see(&self.current_limit);
         see(&self.thread_factory);
     }
@@ -76,6 +78,7 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
         TEAMS.make(Crew {
             team: Arc::new(Team::new()),
             jobs: VecDeque::new(),
+            last: 0,
             current_limit: Obj::borrowed(current_limit),
             thread_factory: Obj::borrowed(thread_factory),
         })
@@ -95,23 +98,36 @@ fn already_quit() -> Raised {
     Raised
 }
 
-/// Queues a job, and starts a worker for it if none is free and there may be one more.
+/// Queues a job, and starts a worker for it if none is free and there may be one more. If that fails, the job
+/// is not done, unless another worker has begun it meanwhile.
 pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
     let pushed = TEAMS.with(team, |crew| match crew.team.push(()) {
         Ok(short_handed) => {
-            crew.jobs.push_back(job);
-            Ok(short_handed)
+            crew.last += 1;
+            crew.jobs.push_back((crew.last, job));
+            Ok(short_handed.then_some(crew.last))
         }
         Err(()) => Err(job),
     })?;
     match pushed {
-        Ok(false) => Ok(()),
-        Ok(true) => start_workers(team, 1),
+        Ok(None) => Ok(()),
+        Ok(Some(number)) => start_workers(team, 1).inspect_err(|_| withdraw(team, number)),
         Err(refused) => {
             drop(refused);
             Err(already_quit())
         }
     }
+}
+
+/// Takes a job out that no worker has begun.
+fn withdraw(team: &Obj, number: u64) {
+    let job = TEAMS.with(team, |crew| {
+        let place = crew.jobs.iter().position(|&(queued, _)| queued == number)?;
+        // The team only counts them.
+        crew.team.withdraw()?;
+        crew.jobs.remove(place)
+    });
+    drop(job);
 }
 
 /// Starts up to `count` workers.
@@ -278,7 +294,7 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                 Next::Job(()) => {
                     // What one job leaves to do is done before the next.
                     drop(notice.take());
-                    if let Some(job) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
+                    if let Some((_, job)) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
                         notice = job.run();
                     }
                     if is_time_to_let_go() {

@@ -150,6 +150,14 @@ impl<J> Team<J> {
         Ok(short_handed)
     }
 
+    /// Takes out the job that was pushed last, if any is left that no worker has begun.
+    pub fn withdraw(&self) -> Option<J> {
+        let mut state = self.state();
+        let job = state.jobs.pop_back();
+        self.let_go(state);
+        job
+    }
+
     /// Takes out the jobs that no worker has begun.
     pub fn clear(&self) -> VecDeque<J> {
         let mut state = self.state();
