@@ -84,6 +84,28 @@ def test_failures_know_where_they_come_from(loop: Loop) -> None:
     ]
 
 
+def waiting_for_each_other(reactor: Any, count: int) -> list[bool]:
+    """Give the only worker two jobs at a time, of which the second waits for what comes of the first."""
+    reactor.suggestThreadPoolSize(1)
+
+    async def pair() -> bool:
+        seen = threading.Event()
+        first = threads.deferToThread(lambda: None)
+        second = threads.deferToThread(seen.wait, 60)
+        first.addCallback(lambda _: seen.set())
+        return await second
+
+    async def main() -> list[bool]:
+        return [await pair() for _ in range(count)]
+
+    return until(reactor, main())
+
+
+def test_a_result_comes_before_the_next_job_is_done(loop: Loop) -> None:
+    """The reactor hears of a result at once, however long the next job of that thread takes."""
+    assert loop.run(waiting_for_each_other, 200) == [True] * 200
+
+
 def names(reactor: Any) -> dict[str, Any]:
     """Look at the threads of the pool from inside and outside."""
     reactor.suggestThreadPoolSize(4)

@@ -38,15 +38,15 @@ fn sleeper(team: &Arc<Team<usize>>) -> mpsc::Receiver<Next<usize>> {
     told
 }
 
-/// Lingers while another thread pushes a job, on one team after the other, until `ready` is asked on one.
-/// That is for luck to decide: the moment may be over before the other thread runs.
+/// Lingers while another thread pushes a job, on one team after the other, until `ready` is asked on one and
+/// `meanwhile` gives true. That is for luck to decide: the moment may be over before the other thread runs.
 fn linger_until_asked(
     workers: usize,
-    meanwhile: impl Fn(&Arc<Team<usize>>, &mut dyn FnMut(&dyn Fn() -> bool)),
+    meanwhile: impl Fn(&Arc<Team<usize>>, &mut dyn FnMut(&dyn Fn() -> bool)) -> bool,
 ) {
     loop {
         let (team, asked) = (team_of(workers), Cell::new(false));
-        meanwhile(&team, &mut |ready| {
+        let found = meanwhile(&team, &mut |ready| {
             thread::scope(|scope| {
                 scope.spawn(|| team.push(1).unwrap());
                 team.linger(|| {
@@ -55,7 +55,7 @@ fn linger_until_asked(
                 });
             });
         });
-        if asked.get() {
+        if asked.get() && found {
             return;
         }
     }
@@ -67,6 +67,7 @@ fn who_lingers_sees_a_job() {
         linger_until_asked(1, |team, linger| {
             linger(&|| true);
             assert_eq!(team.first(), Next::Job(1));
+            true
         });
     });
 }
@@ -78,6 +79,7 @@ fn a_job_that_cannot_begin_is_taken_when_the_moment_is_over() {
             linger(&|| false);
             team.wait();
             assert_eq!(team.first(), Next::Job(1));
+            true
         });
     });
 }
@@ -96,21 +98,44 @@ fn a_second_job_wakes_one_who_sleeps() {
                 true
             });
             team.push(3).unwrap();
+            true
         });
     });
 }
 
 #[test]
-fn nobody_counts_on_one_whose_thread_has_panicked() {
+fn the_only_job_wakes_nobody_else() {
     within_a_minute(|| {
         linger_until_asked(2, |team, linger| {
-            let lingering = AssertUnwindSafe(|| linger(&|| panic!("while it lingers")));
-            if catch_unwind(lingering).is_err() {
-                assert_eq!(team.first(), Next::Job(1));
-                let slept = sleeper(team);
-                team.push(2).unwrap();
+            let slept = sleeper(team);
+            let lingered = Cell::new(false);
+            linger(&|| {
+                thread::sleep(Duration::from_millis(5));
+                lingered.set(true);
+                true
+            });
+            // One that had not fallen asleep yet takes the job.
+            let slept_on = lingered.get() && team.first() == Next::Job(1);
+            team.push(2).unwrap();
+            if slept_on {
                 assert_eq!(slept.recv(), Ok(Next::Job(2)));
             }
+            slept_on
+        });
+    });
+}
+
+#[test]
+fn one_whose_thread_panics_leaves_the_job_to_another() {
+    within_a_minute(|| {
+        linger_until_asked(2, |team, linger| {
+            let slept = sleeper(team);
+            let lingering = AssertUnwindSafe(|| linger(&|| panic!("while it lingers")));
+            let panicked = catch_unwind(lingering).is_err();
+            if panicked {
+                assert_eq!(slept.recv(), Ok(Next::Job(1)));
+            }
+            panicked
         });
     });
 }

@@ -12,7 +12,7 @@ use deferrous::{
     Clock, DelayedCall, DelayedCallError, Origin, Panicked, Reactor, ReactorTime,
     capture_unhandled, deferred, spawn,
 };
-use reactor_support::{HOUR, Log, ms, reactor, run, within_a_minute};
+use reactor_support::{HOUR, Log, ms, reactor, run, scale, within_a_minute};
 
 /// A source of time on which a test can wait.
 trait Source: ReactorTime {
@@ -92,9 +92,9 @@ on_clock_and_reactor! {
 async fn calls_are_made_in_order_of_time<C: Source>(time: C) {
     let log = Log::new();
     for millis in [3, 1, 5, 2, 4] {
-        time.call_later(ms(millis), log.adds(millis));
+        time.call_later(ms(millis) * scale::patience(), log.adds(millis));
     }
-    time.pass(ms(6)).await;
+    time.pass(ms(6) * scale::patience()).await;
     assert_eq!(log.take(), [1, 2, 3, 4, 5]);
 }
 

@@ -11,7 +11,7 @@ use pyo3::ffi;
 /// How long a thread that always has work may keep others from running, as CPython's own loop lets it.
 const SWITCH: Duration = Duration::from_millis(5);
 
-/// Whether the last of our threads that has had the interpreter has let go of it.
+/// Whether the last thread that came to or from [`detached`] was about to let go of the interpreter.
 static FREE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -29,18 +29,20 @@ pub fn detached<R>(body: impl FnOnce() -> R) -> R {
             FREE.store(false, Ordering::Relaxed);
         }
     }
+    // Whoever has the interpreter sets it, so that no earlier thread does after a later one.
+    FREE.store(true, Ordering::Relaxed);
     // SAFETY: the thread is attached, and is so again when `_attach` is dropped, also by a panic. `body`
     // touches no object.
     let _attach = Attach(unsafe { ffi::PyEval_SaveThread() });
-    FREE.store(true, Ordering::Release);
     let result = body();
     LET_GO.set(Some(Instant::now()));
     result
 }
 
-/// Whether a thread may expect to get the interpreter without having to sleep for it.
+/// Whether a thread that asks for the interpreter probably need not sleep for it: what other threads do with it
+/// outside of [`detached`] is not known here.
 pub fn is_free() -> bool {
-    FREE.load(Ordering::Acquire)
+    FREE.load(Ordering::Relaxed)
 }
 
 /// Whether this thread has kept the interpreter for as long as it may while others wait for it.

@@ -1,6 +1,10 @@
 //! What other threads want done: `callFromThread`, and the results of jobs.
 
-use std::{cell::RefCell, io, mem, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    io, mem,
+    sync::Arc,
+};
 
 use deferrous::event_loop::Inbox;
 use pyo3::ffi;
@@ -42,10 +46,12 @@ impl Message {
 pub struct Mailbox {
     inbox: Attached<RefCell<Arc<Inbox<()>>>>,
     messages: Attached<RefCell<Vec<Message>>>,
+    /// How many jobs were handed out since the reactor has waited, whose results come here.
+    handed_out: Attached<Cell<usize>>,
 }
 
-/// Wakes the reactor if it waits, when it is dropped: best by a thread that has let go of the interpreter,
-/// which the reactor needs before all else.
+/// Wakes the reactor if it waits, when it is dropped: after letting go of the interpreter, if that is about to
+/// happen, since the reactor needs it first.
 #[must_use]
 pub struct Notice(Arc<Inbox<()>>);
 
@@ -65,6 +71,7 @@ impl Mailbox {
         Ok(Mailbox {
             inbox: Attached(RefCell::new(Arc::new(Inbox::new()?))),
             messages: Attached(RefCell::default()),
+            handed_out: Attached(Cell::new(0)),
         })
     }
 
@@ -95,6 +102,17 @@ impl Mailbox {
         // An inbox of Twisted's reactors is never closed: they may run again.
         let _ = inbox.push(());
         Notice(inbox)
+    }
+
+    /// Counts a job whose result comes here.
+    pub fn expect(&self) {
+        self.handed_out.0.set(self.handed_out.0.get() + 1);
+    }
+
+    /// Whether the only job that is out was handed out since this was last asked.
+    pub fn expects_one(self: &Arc<Self>) -> bool {
+        // Besides the reactor, each job refers to it until it is done.
+        self.handed_out.0.take() == 1 && Arc::strong_count(self) == 2
     }
 
     /// Takes all messages out.

@@ -1,6 +1,6 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{ptr, sync::Arc, time::Duration};
+use std::{ptr, time::Duration};
 
 use deferrous::event_loop::Events;
 use pyo3::ffi;
@@ -99,11 +99,9 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
 /// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
 /// giving it away and asking for it again would cost more than the work.
 fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
-    let (inbox, ready, one_job_is_out) = event_loop.with(|parts| {
+    let (inbox, ready, expects_one) = event_loop.with(|parts| {
         let ready = parts.descriptors.some_always_ready();
-        // Each job refers to the mailbox until it is done.
-        let one_job_is_out = Arc::strong_count(&parts.mailbox) == 2;
-        (parts.mailbox.inbox(), ready, one_job_is_out)
+        (parts.mailbox.inbox(), ready, parts.mailbox.expects_one())
     })?;
     let delay = if ready || !inbox.is_empty() {
         Some(Duration::ZERO)
@@ -114,9 +112,12 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
         inbox.wait(events, delay)
     } else {
         detached(|| {
-            if one_job_is_out {
-                inbox.linger(delay);
-            }
+            // One that is out for longer gains nothing by a moment, and so has one at most.
+            let delay = if expects_one {
+                inbox.linger(delay)
+            } else {
+                delay
+            };
             inbox.wait(events, delay)
         })
     };

@@ -83,6 +83,7 @@ fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     }
     let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
+    mailbox.expect();
     submit(pool, task, Recipient::Deferred(deferred.clone(), mailbox))?;
     Ok(deferred.into_object())
 }

@@ -92,7 +92,7 @@ impl<M> Inbox<M> {
         Ok(())
     }
 
-    /// Leaves a message as [`send`](Self::send) does, but lets the reactor wait. Whoever calls this
+    /// Leaves a message as [`send`](Self::send) does, but does not wake the reactor. Whoever calls this
     /// calls [`notify`](Self::notify) soon: once for many messages, or when a lock is free that the
     /// reactor is going to need.
     ///
@@ -136,20 +136,22 @@ impl<M> Inbox<M> {
         self.messages().waiting.is_empty()
     }
 
-    /// Waits a moment (20 microseconds) for a message, for a reactor that expects one and is going to
-    /// [wait](Self::wait) for `timeout`.
+    /// Waits a moment (20 microseconds) for a message, for a reactor that expects one soon and is going
+    /// to [wait](Self::wait) for `timeout`. Returns what is left of that.
     ///
     /// It keeps the processor busy meanwhile: a short job of another thread is done in less time than
-    /// it takes to sleep and to be woken. Where moments have been in vain, only some waits have one.
-    /// There is none if the timeout is shorter than that.
-    pub fn linger(&self, timeout: Option<Duration>) {
-        if timeout.is_some_and(|timeout| timeout < MOMENT) {
-            return;
+    /// it takes to sleep and to be woken. Where moments have been in vain, only some waits have one,
+    /// and there is none if the timeout is shorter than that.
+    pub fn linger(&self, timeout: Option<Duration>) -> Option<Duration> {
+        if timeout.is_some_and(|timeout| timeout < MOMENT) || !self.linger.is_due() {
+            return timeout;
         }
         self.notified.store(false, Ordering::Relaxed);
-        if self.is_empty() {
-            self.linger.until(|| self.notified.load(Ordering::Acquire));
+        if !self.is_empty() {
+            return timeout;
         }
+        let spent = self.linger.until(|| self.notified.load(Ordering::Acquire));
+        timeout.map(|timeout| timeout.saturating_sub(spent))
     }
 
     /// Waits for events until `timeout` has passed, a message comes or somebody [wakes](Self::wake)

@@ -7,6 +7,7 @@ use std::{
         Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -69,7 +70,7 @@ struct State<J> {
     waiting: usize,
     /// One of these has been woken and has not looked for a job yet.
     waking: bool,
-    /// One has not gone to sleep yet.
+    /// One looks for a moment before it sleeps.
     lingering: bool,
     /// How many more are to leave as soon as there is nothing to do. While there are any, no worker
     /// is idle.
@@ -286,9 +287,13 @@ impl<J> Team<J> {
     /// needs, and lets go of it soon. [`wait`](Self::wait) or [`wait_for`](Self::wait_for) follows.
     ///
     /// It keeps the processor busy meanwhile: where one short job comes after the other, that takes
-    /// less than to sleep and to be woken. Where moments have been in vain, only some waits have one,
-    /// and there is none while another worker has a job or lingers.
+    /// less than to sleep and to be woken. A single job that is pushed meanwhile waits for this worker,
+    /// and wakes no other. Where moments have been in vain, only some waits have one, and there is none
+    /// while another worker has a job or lingers.
     pub fn linger(&self, ready: impl Fn() -> bool) {
+        if !self.linger.is_due() {
+            return;
+        }
         let mut state = self.state();
         if state.working > 0 || state.lingering || state.has_news() {
             return;
@@ -375,20 +380,29 @@ impl<J> Team<J> {
         let expected = usize::from(state.lingering);
         let wake = state.jobs.len() > expected && state.waiting > 0 && !state.waking;
         state.waking |= wake;
+        let news = state.has_news();
         drop(state);
-        self.notified.store(true, Ordering::Release);
+        if news {
+            // Not before: who lingers asks for the lock next.
+            self.notified.store(true, Ordering::Release);
+        }
         if wake {
             self.news.notify_one();
         }
     }
 }
 
-/// Sees to it that nobody counts on one who lingers no longer, also if its thread panics.
+/// Sees to it that nobody counts on one who no longer lingers. If its thread panics, somebody else is woken for
+/// the job.
 struct Over<'a, J>(&'a Team<J>);
 
 impl<J> Drop for Over<'_, J> {
     fn drop(&mut self) {
-        self.0.state().lingering = false;
+        let mut state = self.0.state();
+        state.lingering = false;
+        if thread::panicking() {
+            self.0.wake_one(state);
+        }
     }
 }
 

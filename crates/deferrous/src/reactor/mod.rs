@@ -92,6 +92,8 @@ struct Inner {
     pool: ThreadPool,
     /// What waits for jobs in threads.
     replies: RefCell<Slab<Firing>>,
+    /// How many jobs were handed out since the loop has waited.
+    handed_out: Cell<usize>,
     /// What threads wait for in `blocking_call_from_thread`.
     blocked: RefCell<Slab<BlockedCall>>,
     /// Fires when the pool's last worker has gone.
@@ -150,6 +152,7 @@ impl ReactorBuilder {
             triggers: Triggers::new(),
             pool: ThreadPool::new(self.pool.0, self.pool.1),
             replies: RefCell::new(Slab::new()),
+            handed_out: Cell::new(0),
             blocked: RefCell::new(Slab::new()),
             pool_stopped: RefCell::new(None),
         })))
@@ -276,6 +279,7 @@ impl Reactor {
     }
 
     fn expect_reply(&self, firing: Firing) -> usize {
+        self.0.handed_out.set(self.0.handed_out.get() + 1);
         self.0.replies.borrow_mut().insert(firing)
     }
 

@@ -222,8 +222,9 @@ impl Reactor {
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
-        if self.0.replies.borrow().len() == 1 {
-            self.0.shared.inbox.linger(timeout);
+        // One that is out for longer gains nothing by a moment, and so has one at most.
+        if self.0.handed_out.take() == 1 && self.0.replies.borrow().len() == 1 {
+            timeout = self.0.shared.inbox.linger(timeout);
         }
         self.0.shared.inbox.wait(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
