@@ -388,6 +388,19 @@ fn jobs_that_are_taken_out_leave_their_workers_idle() {
     assert_eq!((team.first(), team.first()), (Next::Leave, Next::Wait));
 }
 
+#[test]
+fn a_job_that_nobody_has_begun_can_be_withdrawn() {
+    let team = Team::new();
+    assert!(team.hire(1));
+    team.engage();
+    for job in 0..3 {
+        team.push(job).unwrap();
+    }
+    assert_eq!((team.withdraw(), team.statistics().backlog), (Some(2), 1));
+    assert_eq!((team.first(), team.withdraw()), (Next::Job(0), Some(1)));
+    assert_eq!((team.withdraw(), team.next()), (None, Next::Wait));
+}
+
 /// The panic that a mistake ends with.
 fn mistake(make: impl FnOnce(&Team<()>) + std::panic::UnwindSafe) -> String {
     let panic = std::panic::catch_unwind(|| make(&Team::new())).unwrap_err();
