@@ -42,6 +42,6 @@ def own_files() -> frozenset[str]:
     return frozenset(str(file) for folder in folders for file in Path(folder).glob("*.py"))
 
 
-def queue_name(face: ModuleType) -> str:
+def queue_name() -> str:
     """Give the attribute with the list of callbacks, which had no underscore before Twisted 25.5."""
-    return "_callbacks" if hasattr(face.Deferred(), "_callbacks") else "callbacks"
+    return "_callbacks" if hasattr(load("stock").Deferred(), "_callbacks") else "callbacks"

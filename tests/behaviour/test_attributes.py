@@ -24,7 +24,7 @@ def test_a_new_one(face: ModuleType) -> None:
     assert deferred._runningCallbacks is False
     assert deferred._canceller is None
     assert deferred.debug is False
-    assert getattr(deferred, queue_name(face)) == []
+    assert getattr(deferred, queue_name()) == []
     assert not hasattr(deferred, "result")
     with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
         deferred.result  # noqa: B018
@@ -108,7 +108,7 @@ def test_the_list_of_callbacks_can_be_read(face: ModuleType) -> None:
     deferred.addErrback(handled, 3)
     deferred.addBoth(same)
     deferred.addCallbacks(same, handled, (4,), {"a": 5}, (6,), {"b": 7})
-    good, bad, both, pair = getattr(deferred, queue_name(face))
+    good, bad, both, pair = getattr(deferred, queue_name())
     assert good[0] == (same, (1,), {"key": 2})
     assert good[1][0].__name__ == "_failthru"
     assert bad[0][0].__name__ == "passthru"
@@ -119,7 +119,7 @@ def test_the_list_of_callbacks_can_be_read(face: ModuleType) -> None:
 
 def test_the_list_of_callbacks_can_be_changed(face: ModuleType) -> None:
     """What is put into the list runs, and what is taken out does not, also after it is replaced."""
-    name = queue_name(face)
+    name = queue_name()
     seen: list[Any] = []
     deferred = face.Deferred()
     deferred.addCallback(raising(Oops()))
@@ -137,7 +137,7 @@ def test_the_list_of_callbacks_can_be_changed(face: ModuleType) -> None:
 
 def test_the_list_can_be_taken_away_and_put_back(face: ModuleType) -> None:
     """As Twisted itself does to put an errback in front of all others."""
-    name = queue_name(face)
+    name = queue_name()
     seen: list[str] = []
     deferred = face.Deferred()
     deferred.addCallback(lambda _: seen.append("last"))

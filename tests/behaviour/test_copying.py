@@ -25,7 +25,7 @@ def test_a_shallow_copy_shares_what_it_refers_to(face: ModuleType) -> None:
     assert type(copied) is face.Deferred
     assert copied is not deferred
     assert copied.note is deferred.note
-    assert getattr(copied, queue_name(face)) is getattr(deferred, queue_name(face))
+    assert getattr(copied, queue_name()) is getattr(deferred, queue_name())
     fired = face.succeed([1])
     again = copy.copy(fired)
     assert (again.called, again.paused) == (True, 0)

@@ -35,7 +35,7 @@ def test_callbacks_that_are_put_into_the_list(face: ModuleType, which: int) -> N
     """They run when those that waited have run."""
     seen: list[Any] = []
     entry: Any = ((seen.append, (), {}), (seen.append, (), {}))
-    deferreds = row(face, lambda: getattr(deferreds[which], queue_name(face)).append(entry))
+    deferreds = row(face, lambda: getattr(deferreds[which], queue_name()).append(entry))
     deferreds[0].callback("value")
     assert seen == [None]
 
@@ -85,7 +85,7 @@ def test_pausing(face: ModuleType, which: int) -> None:
     entry: Any = ((seen.append, (), {}), (seen.append, (), {}))
 
     def pause() -> None:
-        getattr(deferreds[0], queue_name(face)).append(entry)
+        getattr(deferreds[0], queue_name()).append(entry)
         deferreds[which].pause()
 
     deferreds = row(face, pause)
@@ -162,13 +162,13 @@ def test_a_list_of_callbacks_that_two_have(face: ModuleType) -> None:
         yield first
 
     second = waits()
-    shared = getattr(first, queue_name(face))
-    setattr(second, queue_name(face), shared)
+    shared = getattr(first, queue_name())
+    setattr(second, queue_name(), shared)
     before = len(shared)
     first.pause()
     second.cancel()
     assert len(shared) == before
-    assert getattr(first, queue_name(face)) is shared
+    assert getattr(first, queue_name()) is shared
     first.addErrback(lambda _: None)
     second.addErrback(lambda _: None)
     first.unpause()

@@ -70,7 +70,7 @@ def test_the_same_from_a_method_of_twisted(face: ModuleType, stock: ModuleType) 
     """The method is blamed, wherever it comes from."""
     listed, locked, added = face.Deferred(), face.Deferred(), face.Deferred()
     face.DeferredList([listed], fireOnOneCallback=True)
-    assert len(getattr(listed, queue_name(face))) == 1
+    assert len(getattr(listed, queue_name())) == 1
     face.DeferredLock().run(lambda: locked)
     added.addBoth(added.addBoth)
     expected = {
@@ -91,8 +91,8 @@ def test_the_old_name_of_the_callbacks(face: ModuleType) -> None:
     deferred.addCallback(outcome)
     seen: list[Any] = []
     caught = warned(lambda: seen.append(deferred.callbacks))
-    assert seen == [getattr(deferred, queue_name(face))]
-    if queue_name(face) == "callbacks":
+    assert seen == [getattr(deferred, queue_name())]
+    if queue_name() == "callbacks":
         assert caught == []
         return
     (warning,) = caught

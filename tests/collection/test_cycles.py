@@ -128,7 +128,7 @@ def through_debug_info(face: ModuleType, witness: Any) -> Any:
 def through_the_list_of_callbacks(face: ModuleType, witness: Any) -> Any:
     """A list of callbacks that has been read, and has the Deferred in it."""
     deferred = face.Deferred()
-    queue = getattr(deferred, queue_name(face))
+    queue = getattr(deferred, queue_name())
     queue.append(((same, (deferred,), {}), (handled, (witness,), {})))
     return deferred
 

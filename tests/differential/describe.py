@@ -98,7 +98,7 @@ class Describer:
     def __init__(self, face: ModuleType) -> None:
         self.face = face
         self.labels = Labels()
-        self.queue_name = faces.queue_name(face)
+        self.queue_name = faces.queue_name()
 
     def text(self, text: str, naming: bool = True) -> str:
         """Give a text with names for addresses and without what only Twisted's own source can say."""

@@ -181,7 +181,7 @@ def test_looking_at_what_changes(shared: ModuleType) -> None:
             seen = current[0]
             str(seen)
             getattr(seen, "result", None)
-            list(getattr(seen, faces.queue_name(shared)))
+            list(getattr(seen, faces.queue_name()))
             gc.get_referents(seen)
 
     def collect(_: int) -> None:

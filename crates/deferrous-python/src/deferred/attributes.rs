@@ -153,7 +153,7 @@ setter!(set_result, |d, value| {
     let deleted = value.is_none();
     let before = d.with(|state| state.replace_outcome(value));
     if deleted && before.is_none() {
-        return Err(no_attribute(d, "result"));
+        return Err(nothing_to_delete(d, "result"));
     }
     Ok(())
 });
@@ -171,6 +171,16 @@ pub fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
         error,
         &format!("'{class}' object has no attribute '{name}'"),
     )
+}
+
+/// Raises that there is no such attribute to be deleted, in the words of this Python.
+#[cold]
+fn nothing_to_delete(deferred: &Deferred, name: &str) -> Raised {
+    if cfg!(Py_3_11) {
+        return no_attribute(deferred, name);
+    }
+    // SAFETY: reading a static of the interpreter.
+    raise(unsafe { ffi::PyExc_AttributeError }, name)
 }
 
 getter!(get_callbacks, |d| d.callbacks());
@@ -244,7 +254,7 @@ pub fn as_dict(deferred: &Deferred) -> Maybe {
         let own = deferred.object().as_ptr();
         let own = Obj::owned(ffi::PyObject_GenericGetDict(own, ptr::null_mut()))?;
         let names = [
-            "_callbacks",
+            queue_name(deferred)?,
             "_canceller",
             "called",
             "paused",
@@ -269,6 +279,16 @@ pub fn as_dict(deferred: &Deferred) -> Maybe {
         }
         Ok(dict)
     }
+}
+
+/// What the list of callbacks is called: before Twisted 25.5 its name had no underscore.
+fn queue_name(deferred: &Deferred) -> Maybe<&'static str> {
+    // SAFETY: the class is alive.
+    let class = unsafe { Obj::borrowed(deferred.object().class().cast()) };
+    let is_same = class
+        .get("callbacks")?
+        .is(class.get("_callbacks")?.as_ptr());
+    Ok(if is_same { "callbacks" } else { "_callbacks" })
 }
 
 /// `str` and `repr`.
