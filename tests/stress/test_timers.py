@@ -69,7 +69,7 @@ class Program:
         for turn in range(TURNS):
             for _ in range(self.random.randrange(4)):
                 self.act()
-            self.model.now += self.random.choice([0, self.random.random(), self.random.random() * 5])
+            self.model.now += self.random.choice([0, self.seconds(1), self.seconds(5)])
             self.turn()
             self.compare(turn)
         self.model.now += 10_000
@@ -89,16 +89,20 @@ class Program:
         self.reactor.iterate(0)
         assert self.model.due(self.known) is None
 
+    def seconds(self, most: int) -> float:
+        """Give some time, of which any sum is exact: reactors and the model do not add in the same order."""
+        return self.random.randrange(most << 20) / (1 << 20)
+
     def act(self) -> None:
         """Set a timer, or change one."""
         if not self.timers or self.random.random() < 0.4:
-            number, delay = len(self.timers), self.random.choice([0, self.random.random() * 6])
+            number, delay = len(self.timers), self.random.choice([0, self.seconds(6)])
             self.model.set(number, delay)
             self.timers.append(self.reactor.callLater(delay, self.called, number, key=-number))
             return
         number = self.random.randrange(len(self.timers))
         action = self.random.choice(["cancel", "reset", "delay", "delay back"])
-        seconds = self.random.choice([0, self.random.random() * 6])
+        seconds = self.random.choice([0, self.seconds(6)])
         if action == "delay back":
             action, seconds = "delay", -seconds
         error = self.model.change(number, action, seconds)
