@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces import queue_name
+from tests.faces import load, queue_name
 from tests.helpers import Oops, handled, outcome, raising, same
 
 
@@ -214,3 +214,22 @@ def test_missing_abstract_methods_of_awaitable(face: ModuleType) -> None:
     assert not getattr(face.Deferred, "__abstractmethods__", None)
     with pytest.raises(TypeError):
         face.Deferred(None, None)
+
+
+@pytest.mark.parametrize("called", [False, True])
+@pytest.mark.parametrize("has_result", [False, True])
+def test_awaiting_what_was_made_so_by_hand(called: bool, has_result: bool) -> None:
+    """Twisted asks for `called`, and before 26.10 it asked for a result: whichever is installed counts."""
+    found: list[object] = []
+    for name in ("stock", "ours"):
+        deferred = load(name).Deferred()
+        if called:
+            deferred.callback("given")
+            del deferred.result
+        if has_result:
+            deferred.result = "put"
+        try:
+            found.append(next(iter(deferred)) is deferred)
+        except (AttributeError, StopIteration) as end:
+            found.append(repr(end))
+    assert found[0] == found[1]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
 from hypothesis import HealthCheck, Phase, reject, seed, settings
@@ -107,9 +108,12 @@ class Compared(Programs):
     def teardown(self) -> None:
         """Compare what there is in the end, unless the program was over before."""
         faulthandler.cancel_dump_traceback_later()
-        if self._progress is not None and not self._progress.over:
-            with self._judged():
-                self._progress.end()
+        if self._progress is None or self._progress.over:
+            return
+        # With an exception on its way hypothesis has given the program up, and wants to hear only that.
+        given_up = sys.exc_info()[1] is not None
+        with suppress(Incomparable, Mismatch) if given_up else self._judged():
+            self._progress.end()
 
     @contextmanager
     def _judged(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ impl Host for Python {
     type Upstream = Deferred;
     type Outcome = Obj;
     type Link = Link;
+    type Spent = Option<Link>;
     type Links = Entries;
     type Canceller = Obj;
 
@@ -39,7 +40,14 @@ impl Host for Python {
     }
 
     #[inline(always)]
-    fn call(&self, cell: &Deferred, link: Link, outcome: &mut Obj) -> Step<Self> {
+    fn call(
+        &self,
+        cell: &Deferred,
+        link: Link,
+        outcome: &mut Obj,
+        spent: &mut Option<Link>,
+    ) -> Step<Self> {
+        let link = &*spent.insert(link);
         let given = kind(outcome);
         let failed = given == Kind::Failure;
         if link.passes(failed) {
@@ -55,7 +63,7 @@ impl Host for Python {
         // While a callback runs, `result` is what it was called with.
         let before = cell.with(|state| state.replace_outcome(Some(outcome.clone())));
         drop(before);
-        if let Some(to) = forwards_to(&link, failed) {
+        if let Some(to) = forwards_to(link, failed) {
             return Step::Forward(to);
         }
         let returned = match link.shape {
@@ -68,17 +76,24 @@ impl Host for Python {
                 Err(raised) => Err(raised),
             },
             Shape::Cancelling => coroutine::cancelled(link.first(), outcome),
-            Shape::Member => list::member_fired(&link, outcome, failed),
+            Shape::Member => list::member_fired(link, outcome, failed),
             _ => link.call(outcome.as_ptr(), failed),
         };
-        drop(cell.with(|state| state.replace_outcome(None)));
-        match returned {
-            Ok(next) => came(cell, Some((&link, failed)), next, outcome),
+        match returned.and_then(|next| replace(cell, outcome, next)) {
+            Ok(next) => came(cell, Some((link, failed)), next, outcome),
             Err(raised) => {
+                drop(cell.with(|state| state.replace_outcome(None)));
                 *outcome = take_raised(raised);
                 Step::Raised
             }
         }
+    }
+
+    #[inline(always)]
+    fn is_noticed(&self, spent: &Option<Link>) -> bool {
+        spent
+            .as_ref()
+            .is_some_and(Link::holds_the_last_of_something)
     }
 
     fn fail(&self, beginning: &Deferred, outcome: &mut Obj) {
@@ -203,6 +218,21 @@ fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
         _ => return None,
     };
     may_forward(&to).then_some(to)
+}
+
+/// Lets go of the outcome that a link was given. If it ends by that, what the link returned is where
+/// a program that is called finds it, and may put something else there.
+#[inline(always)]
+fn replace(cell: &Deferred, given: &mut Obj, next: Obj) -> Maybe<Obj> {
+    let given = std::mem::replace(given, Obj::none());
+    if given.count() > 2 {
+        drop(cell.with(|state| state.replace_outcome(None)));
+        return Ok(next);
+    }
+    drop(cell.with(|state| state.replace_outcome(Some(next))));
+    drop(given);
+    let seen = cell.with(|state| state.replace_outcome(None));
+    seen.ok_or_else(|| no_attribute(cell, "result"))
 }
 
 /// A side of a link, or what passes outcomes on if there is none, has returned `next`.

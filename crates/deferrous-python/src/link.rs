@@ -75,6 +75,17 @@ impl Link {
         }
     }
 
+    /// Whether something ends with this link, which nothing else holds.
+    #[inline(always)]
+    pub fn holds_the_last_of_something(&self) -> bool {
+        let last = |word: Raw| {
+            // SAFETY: it is null or a reference of this link's own.
+            !word.is_null() && unsafe { ffi::Py_REFCNT(word) == 1 }
+        };
+        last(self.first.as_ptr())
+            || self.shape != Shape::Member && (last(self.second) || last(self.third))
+    }
+
     /// `callable(outcome)` on one side or both.
     #[inline(always)]
     pub const fn plain(callable: Obj, side: Side) -> Self {

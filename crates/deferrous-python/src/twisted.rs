@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raw, raise};
+use crate::python::{Attached, Maybe, Obj, Raised, Raw, raise};
 
 macro_rules! names {
     ($($field:ident = $text:literal),* $(,)?) => {
@@ -111,6 +111,8 @@ pub struct Twisted {
     pub format_stack: Obj,
     pub is_coroutine: Obj,
     pub empty: Obj,
+    /// Whether what is awaited has to be fired. Before Twisted 26.10 it had to have a result.
+    pub awaits_called: bool,
 }
 
 static TWISTED: OnceLock<Attached<Twisted>> = OnceLock::new();
@@ -163,6 +165,23 @@ pub fn import(module: &str) -> Maybe {
     }
 }
 
+/// Whether `Deferred.__iter__` asks for `called`. Releases of Twisted are told apart by what they do,
+/// as there are also those that are patched; what is not written in Python counts as the newest.
+fn iterating_asks_for_called(deferred: &Obj) -> Maybe<bool> {
+    let code = deferred.get("__iter__")?.get("__code__");
+    let called = Obj::name("called")?;
+    let Ok(names) = code.and_then(|code| code.get("co_names")) else {
+        // SAFETY: an exception is set.
+        unsafe { ffi::PyErr_Clear() };
+        return Ok(true);
+    };
+    // SAFETY: both are alive.
+    match unsafe { ffi::PySequence_Contains(names.as_ptr(), called.as_ptr()) } {
+        -1 => Err(Raised),
+        found => Ok(found == 1),
+    }
+}
+
 /// Imports Twisted and finds what is used of it.
 pub fn load() -> Maybe<()> {
     if TWISTED.get().is_some() {
@@ -198,6 +217,7 @@ pub fn load() -> Maybe<()> {
         format_stack: import("traceback")?.get("format_stack")?,
         is_coroutine: import("asyncio")?.get("iscoroutine")?,
         empty: Obj::tuple([])?,
+        awaits_called: iterating_asks_for_called(&of("Deferred")?)?,
     };
     let _ = TWISTED.set(Attached(twisted));
     Ok(())

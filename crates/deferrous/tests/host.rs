@@ -44,6 +44,7 @@ impl Host for Arena {
     type Outcome = Outcome;
     type Links = Queue<Entry<Self>>;
     type Link = Link;
+    type Spent = ();
     type Canceller = Canceller;
 
     fn with<R>(&self, cell: &usize, f: impl FnOnce(&mut State<Self>) -> R) -> R {
@@ -57,7 +58,7 @@ impl Host for Arena {
         a == b
     }
 
-    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
+    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome, (): &mut ()) -> Step<Self> {
         match (link, &mut *outcome) {
             (Link::Plus(n), Ok(value)) => *value += n,
             (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),

@@ -13,7 +13,7 @@ use crate::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
         enter, guarded, held, method, raise, reraise, slot, take_raised, type_error,
     },
-    twisted::names,
+    twisted::{names, twisted},
 };
 
 /// What is waited for. It is gone when the result has been handed over.
@@ -102,7 +102,12 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
         return Ok(Next::Return(Obj::none()));
     };
     let (waits, result) = deferred.with(|state| {
-        let waits = !state.is_called() || state.holds() != 0;
+        let ready = if twisted().awaits_called {
+            state.is_called()
+        } else {
+            state.outcome().is_some()
+        };
+        let waits = !ready || state.holds() != 0;
         (waits, state.outcome().cloned())
     });
     if waits {

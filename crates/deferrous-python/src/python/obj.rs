@@ -87,6 +87,13 @@ impl Obj {
         raw
     }
 
+    /// How many references to the object there are.
+    #[inline(always)]
+    pub fn count(&self) -> isize {
+        // SAFETY: it is alive.
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) }
+    }
+
     /// Whether both are the same object.
     #[inline(always)]
     pub fn is(&self, other: Raw) -> bool {

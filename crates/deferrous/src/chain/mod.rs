@@ -25,6 +25,7 @@
 mod queue;
 mod run;
 mod state;
+mod walk;
 
 pub use queue::{Entry, Links, Queue};
 pub use run::{add, cancel, fire, pause, resume, run, unpause};
@@ -46,6 +47,8 @@ pub trait Host: Sized {
     ///   are done, and until then the outcome that the host has put in place is there;
     /// - the loop comes back to every Deferred that was waited for, even if it had no link left;
     /// - while a Deferred waits, its outcome is the Deferred that its link returned;
+    /// - a link that was called is kept until the next one has been taken off its queue, or the loop
+    ///   ends, and the outcome it left is in the state when it goes;
     /// - Deferreds may wait for each other in a circle.
     const TO_THE_LETTER: bool = false;
 
@@ -58,6 +61,9 @@ pub trait Host: Sized {
     type Outcome;
     /// One callback/errback pair.
     type Link;
+    /// What is left of a link that was called, to be dropped; `()` unless the host is
+    /// [to the letter](Host::TO_THE_LETTER).
+    type Spent: Default;
     /// The links that have not run yet; [`Queue`] unless they have to be something else as well.
     type Links: Links<Self>;
     /// What [`cancel`] asks to give up the work before the Deferred fires. Dropping it must not
@@ -76,8 +82,20 @@ pub trait Host: Sized {
     /// An outcome is several words. It stays where it is from the first link of a row to the last,
     /// because moving it in and out of each costs more than the rest of the loop.
     ///
-    /// Must not unwind: a panic or exception in the callback is an outcome like any other.
-    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
+    /// Must not unwind: a panic or exception in the callback is an outcome like any other. `spent`
+    /// is empty, and takes what is to be dropped later.
+    fn call(
+        &self,
+        cell: &Self::Cell,
+        link: Self::Link,
+        outcome: &mut Self::Outcome,
+        spent: &mut Self::Spent,
+    ) -> Step<Self>;
+
+    /// Whether dropping it may run code that looks at Deferreds.
+    fn is_noticed(&self, _spent: &Self::Spent) -> bool {
+        false
+    }
 
     /// Makes a failure of what is in place after [`Step::Raised`].
     ///

@@ -126,6 +126,7 @@ impl Host for Closures {
     type Outcome = Outcome;
     type Links = Queue<Entry<Self>>;
     type Link = Link;
+    type Spent = ();
     type Canceller = Canceller;
 
     #[inline(always)]
@@ -138,7 +139,7 @@ impl Host for Closures {
     }
 
     #[inline]
-    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
+    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome, (): &mut ()) -> Step<Self> {
         catch_unwind(AssertUnwindSafe(|| link.call(outcome))).unwrap_or_else(|panic| {
             *outcome = Outcome::Failure(Failure::from_panic(panic));
             Step::Outcome

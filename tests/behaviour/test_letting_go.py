@@ -1,0 +1,173 @@
+"""When a Deferred lets go of callbacks and results, and what those see that end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
+
+from tests.faces import queue_name
+from tests.helpers import handled, instead, outcome
+from tests.logs import Log
+
+
+class Last:
+    """A callback, or a result, that looks at a Deferred when it is let go of, and adds a callback to it."""
+
+    def __init__(self, deferred: Deferred[Any], seen: list[object]) -> None:
+        self.deferred = deferred
+        self.seen = seen
+
+    def __call__(self, _: object) -> str:
+        return "returned"
+
+    def __del__(self) -> None:
+        deferred = self.deferred
+        left = len(getattr(deferred, queue_name()))
+        self.seen.append((deferred.result, left, deferred._runningCallbacks))
+        deferred.addCallback(self.add)
+
+    def add(self, result: object) -> str:
+        """Keep what the callback is called with."""
+        self.seen.append(result)
+        return "added"
+
+
+#: Both ways to add a callback, as the last one that was and with one after it.
+ADDING = pytest.mark.parametrize("adding", ["addCallback", "addBoth"])
+NEXT = pytest.mark.parametrize("another", [False, True])
+
+
+@NEXT
+@ADDING
+def test_a_callback(face: ModuleType, adding: str, another: bool) -> None:
+    """It goes when the next one has been taken off the list, and before that is called."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+    getattr(deferred, adding)(Last(deferred, seen))
+    if another:
+        deferred.addCallback(seen.append)
+    deferred.callback("given")
+    assert seen == [("returned", 0, False), "returned", *(["added"] if another else [])]
+    assert deferred.result == (None if another else "added")
+
+
+def test_a_callback_that_is_called_at_once(face: ModuleType) -> None:
+    """It goes when its result is there."""
+    seen: list[object] = []
+    deferred = face.succeed("given")
+    deferred.addCallback(Last(deferred, seen))
+    assert seen == [("returned", 0, False), "returned"]
+
+
+def test_a_callback_that_raises(face: ModuleType) -> None:
+    """It goes when the failure is there, before the errback is called."""
+    seen: list[Any] = []
+    deferred = face.Deferred()
+    deferred.addCallback(int, Last(deferred, seen))
+    deferred.addErrback(handled)
+    deferred.callback("given")
+    failure, left, running = seen[0]
+    assert isinstance(failure.value, TypeError)
+    assert (left, running) == (0, False)
+
+
+def test_a_callback_before_one_that_waits_is_resumed(face: ModuleType) -> None:
+    """It goes while its own Deferred still has the result that the other is to be given."""
+    seen: list[object] = []
+    inner, outer = face.Deferred(), face.Deferred()
+    inner.addCallback(Last(inner, seen))
+    outer.addCallback(instead, inner).callback(None)
+    inner.callback("given")
+    assert seen == [("returned", 0, False), "returned"]
+    assert (inner.result, outer.result) == (None, "added")
+
+
+class Does:
+    """A callback that does something when it is let go of."""
+
+    def __init__(self, does: Callable[[], object]) -> None:
+        self.does = does
+
+    def __call__(self, _: object) -> str:
+        return "returned"
+
+    def __del__(self) -> None:
+        self.does()
+
+
+def test_a_result_that_is_put_there(face: ModuleType) -> None:
+    """The next callback is called with it."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+    deferred.addCallback(Does(lambda: setattr(deferred, "result", "put"))).addBoth(seen.append)
+    deferred.callback("given")
+    assert seen == ["put"]
+
+
+def test_a_result_that_is_taken_away(face: ModuleType) -> None:
+    """The next callback fails by that."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+    deferred.addCallback(Does(lambda: delattr(deferred, "result"))).addBoth(seen.append)
+    deferred.callback("given")
+    assert seen == []
+    assert str(outcome(deferred)) == "'Deferred' object has no attribute 'result'"
+
+
+def test_a_result_that_is_taken_away_from_one_that_waits(face: ModuleType) -> None:
+    """It is missed where the Deferred was fired."""
+    inner, outer = face.Deferred(), face.Deferred()
+    inner.addCallback(Does(lambda: delattr(inner, "result")))
+    outer.addCallback(instead, inner).callback(None)
+    with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
+        inner.callback("given")
+    assert outer.paused == 1
+
+
+@NEXT
+def test_a_deferred_that_was_chained(face: ModuleType, logged: Log, another: bool) -> None:
+    """It goes, and its failure is reported, when the one that fired it has the None it is left with."""
+    seen: list[object] = []
+
+    @implementer(ILogObserver)
+    def report(event: LogEvent) -> None:
+        if "log_failure" in event:
+            seen.append((first.result, first._runningCallbacks))
+
+    first, second = face.Deferred(), face.Deferred()
+    first.chainDeferred(second)
+    if another:
+        first.addCallback(lambda _: seen.append("next"))
+    del second
+    globalLogPublisher.addObserver(report)
+    try:
+        first.errback(ZeroDivisionError("second's"))
+    finally:
+        globalLogPublisher.removeObserver(report)
+    assert seen == [(None, False), *(["next"] if another else [])]
+    assert logged.unhandled() == ["ZeroDivisionError(second's)"]
+
+
+def test_a_result(face: ModuleType) -> None:
+    """It goes when the one that follows it is in its place, and its callback still counts as running."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+    deferred.callback(Last(deferred, seen))
+    deferred.addCallback(instead, "next")
+    assert seen == [("next", 0, True), "next"]
+
+
+def test_a_result_between_two_callbacks(face: ModuleType) -> None:
+    """It goes when the second one has returned."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+    deferred.addCallback(lambda _: Last(deferred, seen))
+    deferred.addCallback(instead, "next")
+    deferred.callback(None)
+    assert seen == [("next", 0, True), "next"]
