@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
-from zope.interface import implementer
+from twisted.logger import LogEvent, globalLogPublisher
 
 from tests.faces import queue_name
 from tests.helpers import handled, instead, outcome
@@ -135,21 +134,21 @@ def test_a_deferred_that_was_chained(face: ModuleType, logged: Log, another: boo
     """It goes, and its failure is reported, when the one that fired it has the None it is left with."""
     seen: list[object] = []
 
-    @implementer(ILogObserver)
     def report(event: LogEvent) -> None:
         if "log_failure" in event:
             seen.append((first.result, first._runningCallbacks))
 
+    publisher: Any = globalLogPublisher
     first, second = face.Deferred(), face.Deferred()
     first.chainDeferred(second)
     if another:
         first.addCallback(lambda _: seen.append("next"))
     del second
-    globalLogPublisher.addObserver(report)
+    publisher.addObserver(report)
     try:
         first.errback(ZeroDivisionError("second's"))
     finally:
-        globalLogPublisher.removeObserver(report)
+        publisher.removeObserver(report)
     assert seen == [(None, False), *(["next"] if another else [])]
     assert logged.unhandled() == ["ZeroDivisionError(second's)"]
 
