@@ -260,6 +260,72 @@ def test_its_end(loop: Loop) -> None:
     assert set(names) <= {f"PoolThread-a name-{number}" for number in range(4)}
 
 
+class Slow(threading.Thread):
+    """A thread whose start takes as long as a test wants, and which does something before."""
+
+    entered, proceed = threading.Event(), threading.Event()
+    before: Callable[[], object] = staticmethod(lambda: None)
+
+    def start(self) -> None:
+        """Start, at last."""
+        self.entered.set()
+        self.before()
+        self.proceed.wait()
+        super().start()
+
+
+def ending_while_a_thread_starts(reactor: Any) -> list[Any]:
+    """Stop a pool while another thread starts a worker in it."""
+    pool = new_pool(reactor, 0, 2)
+    pool.start()
+    pool.threadFactory = Slow
+    found: list[Any] = []
+
+    def stop() -> None:
+        try:
+            pool.stop()
+        except RuntimeError as error:
+            found.append(str(error))
+        found.append("stopped")
+
+    asking = threading.Thread(target=pool.callInThread, args=(found.append, "done"))
+    asking.start()
+    Slow.entered.wait()
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    wait_until(lambda: pool.joined)
+    stopping.join(0.2)
+    found.append(stopping.is_alive())
+    Slow.proceed.set()
+    for thread in (asking, stopping):
+        thread.join()
+    return found
+
+
+def test_its_end_while_a_thread_starts(loop: Loop) -> None:
+    """It waits for the thread, and for what that has to do."""
+    assert loop.run(ending_while_a_thread_starts) == [True, "done", "stopped"]
+
+
+def ending_where_a_thread_starts(reactor: Any) -> list[Any]:
+    """End a pool's workers in the thread that is starting one."""
+    pool = new_pool(reactor, 0, 2)
+    pool.start()
+    pool.threadFactory = Slow
+    found: list[Any] = []
+    Slow.proceed.set()
+    Slow.before = staticmethod(pool._team.quit)
+    pool.callInThread(found.append, "done")
+    for thread in pool.threads:
+        thread.join()
+    return found
+
+
+def test_its_end_where_a_thread_starts(loop: Loop) -> None:
+    """It does not wait for itself."""
+    assert loop.run(ending_where_a_thread_starts) == ["done"]
+
+
 def callbacks(reactor: Any) -> list[Any]:
     """Ask to be called with results, also such that are errors, and raise there."""
     logs.begin()

@@ -5,6 +5,7 @@ mod call;
 mod defer;
 mod docs;
 mod job;
+mod starting;
 mod support;
 mod team;
 

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, ptr, sync::Arc};
 use deferrous::event_loop::{Next, Team};
 use pyo3::ffi;
 
-use super::{job::Job, support::support};
+use super::{job::Job, starting::Starting, support::support};
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
@@ -21,6 +21,7 @@ pub struct Crew {
     /// Counts the jobs, and lets the workers wait for them. They wait without the interpreter, so it has a
     /// lock of its own, which the collector could not take in a process that was forked meanwhile.
     team: Arc<Team<()>>,
+    starting: Arc<Starting>,
     /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
     jobs: VecDeque<(u64, Job)>,
     /// The number of the job that was queued last.
@@ -77,6 +78,7 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
         support()?;
         TEAMS.make(Crew {
             team: Arc::new(Team::new()),
+            starting: Arc::default(),
             jobs: VecDeque::new(),
             last: 0,
             current_limit: Obj::borrowed(current_limit),
@@ -132,13 +134,15 @@ fn withdraw(team: &Obj, number: u64) {
 
 /// Starts up to `count` workers.
 fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
-    let (crew, limit, factory) = TEAMS.with(team, |crew| {
+    let (crew, starting, limit, factory) = TEAMS.with(team, |crew| {
         (
             crew.team.clone(),
+            crew.starting.clone(),
             crew.current_limit.clone(),
             crew.thread_factory.clone(),
         )
     })?;
+    let _start = starting.begin();
     for _ in 0..count {
         let limit = limit.call(&[])?;
         // SAFETY: the object is alive.
@@ -254,11 +258,14 @@ unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names
 unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
-        if team_of(&Obj::borrowed(raw))?.quit() {
-            Ok(Obj::none())
-        } else {
-            Err(already_quit())
+        let (team, starting) = TEAMS.with(&Obj::borrowed(raw), |crew| {
+            (crew.team.clone(), crew.starting.clone())
+        })?;
+        if !team.quit() {
+            return Err(already_quit());
         }
+        detached(|| starting.wait_for_others());
+        Ok(Obj::none())
     })
 }
 
