@@ -22,7 +22,7 @@ class Last:
         self.deferred = deferred
         self.seen = seen
 
-    def __call__(self, _: object) -> str:
+    def __call__(self, *_: object) -> str:
         return "returned"
 
     def __del__(self) -> None:
@@ -37,18 +37,26 @@ class Last:
         return "added"
 
 
-#: Both ways to add a callback, as the last one that was and with one after it.
-ADDING = pytest.mark.parametrize("adding", ["addCallback", "addBoth"])
+#: How a callback is added: once, as both sides of a pair, and with itself as an argument.
+ADDING = pytest.mark.parametrize(
+    "add",
+    [
+        lambda deferred, last: deferred.addCallback(last),
+        lambda deferred, last: deferred.addCallbacks(last, last),
+        lambda deferred, last: deferred.addCallback(last, last),
+    ],
+)
+#: Whether there is another callback after the one in question.
 NEXT = pytest.mark.parametrize("another", [False, True])
 
 
 @NEXT
 @ADDING
-def test_a_callback(face: ModuleType, adding: str, another: bool) -> None:
+def test_a_callback(face: ModuleType, add: Callable[[Any, Last], object], another: bool) -> None:
     """It goes when the next one has been taken off the list, and before that is called."""
     seen: list[object] = []
     deferred = face.Deferred()
-    getattr(deferred, adding)(Last(deferred, seen))
+    add(deferred, Last(deferred, seen))
     if another:
         deferred.addCallback(seen.append)
     deferred.callback("given")
@@ -170,3 +178,95 @@ def test_a_result_between_two_callbacks(face: ModuleType) -> None:
     deferred.addCallback(instead, "next")
     deferred.callback(None)
     assert seen == [("next", 0, True), "next"]
+
+
+def test_a_result_that_a_callback_has_put_there(face: ModuleType) -> None:
+    """It goes when what the callback has returned is in its place."""
+    seen: list[object] = []
+    deferred = face.Deferred()
+
+    def put(_: object) -> str:
+        deferred.result = Last(deferred, seen)
+        return "next"
+
+    deferred.addCallback(put)
+    deferred.callback(None)
+    assert seen == [("next", 0, True), "next"]
+
+
+def test_a_result_with_which_a_callback_fails(face: ModuleType) -> None:
+    """It goes when the failure is in its place, and nothing is running."""
+    seen: list[Any] = []
+    deferred = face.Deferred()
+    deferred.addCallback(lambda _: Last(deferred, seen))
+    deferred.addCallback(int).addErrback(handled)
+    deferred.callback(None)
+    failure, left, running = seen[0]
+    assert isinstance(failure.value, TypeError)
+    assert (left, running) == (1, False)
+
+
+def test_a_result_that_was_passed_on(face: ModuleType) -> None:
+    """It goes when the None is in its place that the callback of the other one returns."""
+    seen: list[object] = []
+    first, second = face.Deferred(), face.Deferred()
+    first.addCallback(lambda _: Last(first, seen)).chainDeferred(second)
+    second.addCallback(instead, "other")
+    first.callback(None)
+    assert seen == [(None, 0, True), None]
+
+
+def test_a_result_that_replaces_the_none(face: ModuleType) -> None:
+    """What is put there when the result that was passed on goes is what the next callback is called with."""
+    seen: list[object] = []
+    first, second = face.Deferred(), face.Deferred()
+    first.addCallback(lambda _: Does(lambda: setattr(first, "result", "put"))).chainDeferred(second)
+    first.addCallback(seen.append)
+    second.addCallback(instead, "other")
+    first.callback(None)
+    assert seen == ["put"]
+
+
+def reporting(seen: list[object]) -> Any:
+    """Note the unhandled errors among other things."""
+
+    def report(event: LogEvent) -> None:
+        if "log_failure" in event:
+            seen.append(str(event["log_failure"].value))
+
+    return report
+
+
+def test_a_deferred_that_was_resumed(face: ModuleType, logged: Log) -> None:
+    """One that nobody holds goes, and its failure is reported, when the one it waited for is done."""
+    seen: list[object] = []
+    publisher: Any = globalLogPublisher
+    observer = reporting(seen)
+    inner = face.Deferred()
+    face.succeed(None).addCallback(instead, inner)
+    inner.addCallback(lambda _: seen.append("one")).addCallback(lambda _: seen.append("two"))
+    publisher.addObserver(observer)
+    try:
+        inner.errback(ZeroDivisionError("outer's"))
+    finally:
+        publisher.removeObserver(observer)
+    assert seen == ["one", "two", "outer's"]
+    assert logged.unhandled() == ["ZeroDivisionError(outer's)"]
+
+
+def test_what_was_taken_from_a_deferred(face: ModuleType, logged: Log) -> None:
+    """It goes when all callbacks are done, whatever has become of it."""
+    seen: list[object] = []
+    publisher: Any = globalLogPublisher
+    observer = reporting(seen)
+    deferred = face.Deferred()
+    deferred.addCallback(lambda _: face.succeed([face.fail(ZeroDivisionError("held"))]))
+    deferred.addCallback(lambda _: seen.append("one"))
+    deferred.addCallback(lambda _: seen.append("two"))
+    publisher.addObserver(observer)
+    try:
+        deferred.callback(None)
+    finally:
+        publisher.removeObserver(observer)
+    assert seen == ["one", "two", "held"]
+    assert logged.unhandled() == ["ZeroDivisionError(held)"]

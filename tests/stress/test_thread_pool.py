@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -263,12 +264,14 @@ def test_its_end(loop: Loop) -> None:
 class Slow(threading.Thread):
     """A thread whose start takes as long as a test wants, and which does something before."""
 
-    entered, proceed = threading.Event(), threading.Event()
+    entered, proceed = threading.Semaphore(0), threading.Event()
     before: Callable[[], object] = staticmethod(lambda: None)
 
     def start(self) -> None:
         """Start, at last."""
-        self.entered.set()
+        # Where the end of its pool was interrupted, nobody ends it.
+        self.daemon = True
+        self.entered.release()
         self.before()
         self.proceed.wait()
         super().start()
@@ -290,7 +293,7 @@ def ending_while_a_thread_starts(reactor: Any) -> list[Any]:
 
     asking = threading.Thread(target=pool.callInThread, args=(found.append, "done"))
     asking.start()
-    Slow.entered.wait()
+    Slow.entered.acquire()
     stopping = threading.Thread(target=stop)
     stopping.start()
     wait_until(lambda: pool.joined)
@@ -324,6 +327,38 @@ def ending_where_a_thread_starts(reactor: Any) -> list[Any]:
 def test_its_end_where_a_thread_starts(loop: Loop) -> None:
     """It does not wait for itself."""
     assert loop.run(ending_where_a_thread_starts) == ["done"]
+
+
+def interrupted(reactor: Any) -> list[Any]:
+    """Interrupt what waits for a thread that starts."""
+    pool = new_pool(reactor, 0, 2)
+    pool.start()
+    pool.threadFactory = Slow
+    asking = threading.Thread(target=pool.callInThread, args=(bool,))
+    asking.start()
+    Slow.entered.acquire()
+
+    def interrupt() -> None:
+        wait_until(lambda: pool.joined)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    found: list[Any] = []
+    try:
+        pool.stop()
+    except KeyboardInterrupt:
+        found.append(asking.is_alive())
+    Slow.proceed.set()
+    for thread in (asking, interrupting):
+        thread.join()
+    return found
+
+
+def test_an_interrupt_while_a_thread_starts(loop: Loop) -> None:
+    """It ends the wait."""
+    assert loop.run(interrupted) == [True]
 
 
 def callbacks(reactor: Any) -> list[Any]:

@@ -18,6 +18,14 @@ use crate::{
 /// Python Deferreds.
 pub struct Python;
 
+/// What Twisted's loop still has in local variables, in the order in which these end.
+#[derive(Default)]
+pub struct Spent {
+    link: Option<Link>,
+    resumed: Option<Deferred>,
+    taken: Option<(Deferred, Obj)>,
+}
+
 impl Host for Python {
     const TO_THE_LETTER: bool = true;
 
@@ -25,7 +33,7 @@ impl Host for Python {
     type Upstream = Deferred;
     type Outcome = Obj;
     type Link = Link;
-    type Spent = Option<Link>;
+    type Spent = Spent;
     type Links = Entries;
     type Canceller = Obj;
 
@@ -45,9 +53,9 @@ impl Host for Python {
         cell: &Deferred,
         link: Link,
         outcome: &mut Obj,
-        spent: &mut Option<Link>,
+        spent: &mut Spent,
     ) -> Step<Self> {
-        let link = &*spent.insert(link);
+        let link = &*spent.link.insert(link);
         let given = kind(outcome);
         let failed = given == Kind::Failure;
         if link.passes(failed) {
@@ -82,7 +90,6 @@ impl Host for Python {
         match returned.and_then(|next| replace(cell, outcome, next)) {
             Ok(next) => came(cell, Some((link, failed)), next, outcome),
             Err(raised) => {
-                drop(cell.with(|state| state.replace_outcome(None)));
                 *outcome = take_raised(raised);
                 Step::Raised
             }
@@ -90,10 +97,24 @@ impl Host for Python {
     }
 
     #[inline(always)]
-    fn is_noticed(&self, spent: &Option<Link>) -> bool {
+    fn is_noticed(&self, spent: &Spent) -> bool {
         spent
+            .link
             .as_ref()
             .is_some_and(Link::holds_the_last_of_something)
+    }
+
+    #[inline(always)]
+    fn let_go(&self, spent: &mut Spent) {
+        spent.link = None;
+    }
+
+    fn resumes(&self, spent: &mut Spent, outer: &Deferred) {
+        spent.resumed = Some(outer.clone());
+    }
+
+    fn took(&self, spent: &mut Spent, inner: Deferred, outcome: &Obj) {
+        spent.taken = Some((inner, outcome.clone()));
     }
 
     fn fail(&self, beginning: &Deferred, outcome: &mut Obj) {
@@ -220,17 +241,20 @@ fn forwards_to(link: &Link, failed: bool) -> Option<Deferred> {
     may_forward(&to).then_some(to)
 }
 
-/// Lets go of the outcome that a link was given. If it ends by that, what the link returned is where
-/// a program that is called finds it, and may put something else there.
+/// Lets go of the outcome that a link was given, and of what a program may have put in its place. If
+/// that ends, what the link returned is where a program that is called finds it, and may replace it.
 #[inline(always)]
 fn replace(cell: &Deferred, given: &mut Obj, next: Obj) -> Maybe<Obj> {
     let given = std::mem::replace(given, Obj::none());
-    if given.count() > 2 {
-        drop(cell.with(|state| state.replace_outcome(None)));
+    let there = cell.with(|state| state.replace_outcome(None));
+    let is_kept = there
+        .as_ref()
+        .is_some_and(|there| there.is(given.as_ptr()) && there.count() > 2);
+    if is_kept {
         return Ok(next);
     }
-    drop(cell.with(|state| state.replace_outcome(Some(next))));
-    drop(given);
+    cell.with(|state| state.replace_outcome(Some(next)));
+    drop((there, given));
     let seen = cell.with(|state| state.replace_outcome(None));
     seen.ok_or_else(|| no_attribute(cell, "result"))
 }

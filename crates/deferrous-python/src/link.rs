@@ -75,15 +75,20 @@ impl Link {
         }
     }
 
-    /// Whether something ends with this link, which nothing else holds.
+    /// Whether something ends with this link: nothing else refers to it.
     #[inline(always)]
     pub fn holds_the_last_of_something(&self) -> bool {
-        let last = |word: Raw| {
-            // SAFETY: it is null or a reference of this link's own.
-            !word.is_null() && unsafe { ffi::Py_REFCNT(word) == 1 }
+        let (second, third) = match self.shape {
+            Shape::Member => (NULL, NULL),
+            _ => (self.second, self.third),
         };
-        last(self.first.as_ptr())
-            || self.shape != Shape::Member && (last(self.second) || last(self.third))
+        let words = [self.first.as_ptr(), second, third];
+        words.iter().any(|&word| {
+            // The same object may be there more than once.
+            let own = words.iter().filter(|&&other| other == word).count();
+            // SAFETY: it is null or a reference of this link's own.
+            !word.is_null() && unsafe { ffi::Py_REFCNT(word) <= own.cast_signed() }
+        })
     }
 
     /// `callable(outcome)` on one side or both.

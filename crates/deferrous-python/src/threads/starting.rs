@@ -1,64 +1,60 @@
-//! Who is starting a worker.
+//! Who is starting a worker of a team.
 //!
-//! Twisted's teams do one thing at a time, and whoever ends one waits meanwhile. Here only the end waits: the
-//! threads are joined next, and one that has not started cannot be.
+//! Twisted's teams do one thing at a time, and whoever ends one waits for whoever else starts a worker. Here
+//! only that waits: the threads are joined next, and one that has not started cannot be.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
+    time::Duration,
 };
 
-/// The threads that are starting workers of one team.
-#[derive(Default)]
-pub struct Starting {
-    state: Mutex<State>,
-    done: Condvar,
-}
+use pyo3::ffi;
 
-#[derive(Default)]
-struct State {
-    threads: Vec<ThreadId>,
-    /// How many wait for them. Telling nobody would be a call of the system all the same.
-    waiting: usize,
-}
+use super::team::TEAMS;
+use crate::python::{Maybe, Obj, Raised, detached};
 
-/// Workers are being started as long as this is there.
-pub struct Start<'a>(&'a Starting);
+/// How long to wait before looking again.
+const PATIENCE: Duration = Duration::from_millis(1);
 
-impl Starting {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// This thread starts workers as long as this is there.
+pub struct Start<'a>(&'a Obj);
 
-    /// This thread begins to start workers.
-    pub fn begin(&self) -> Start<'_> {
-        self.state().threads.push(thread::current().id());
-        Start(self)
-    }
-
-    /// Waits for all other threads that are at it. For a thread that is not attached: they need the
-    /// interpreter.
-    pub fn wait_for_others(&self) {
-        let own = thread::current().id();
-        let others = |state: &mut State| state.threads.iter().any(|&thread| thread != own);
-        let mut state = self.state();
-        state.waiting += 1;
-        let waited = self.done.wait_while(state, others);
-        waited.unwrap_or_else(PoisonError::into_inner).waiting -= 1;
+impl<'a> Start<'a> {
+    /// Begins to start workers of `team`.
+    pub fn begin(team: &'a Obj) -> Maybe<Self> {
+        TEAMS.with(team, |crew| crew.starting.push(thread::current().id()))?;
+        Ok(Start(team))
     }
 }
 
 impl Drop for Start<'_> {
     fn drop(&mut self) {
         let own = thread::current().id();
-        let mut state = self.0.state();
-        if let Some(place) = state.threads.iter().position(|&thread| thread == own) {
-            state.threads.swap_remove(place);
+        let _ = TEAMS.with(self.0, |crew| {
+            let place = crew.starting.iter().position(|&thread| thread == own);
+            place.map(|place| crew.starting.swap_remove(place))
+        });
+    }
+}
+
+/// Waits until no other thread starts a worker of `team`, unless this one does itself. Signals are handled
+/// meanwhile, and what their handlers raise ends the wait: it may be for ever, in a process that was forked.
+///
+/// It looks again and again, since that needs no lock that a fork could leave locked, and is for once in a
+/// pool's life.
+pub fn wait_for_others(team: &Obj) -> Maybe<()> {
+    let own: ThreadId = thread::current().id();
+    loop {
+        let waits = TEAMS.with(team, |crew| {
+            !crew.starting.is_empty() && !crew.starting.contains(&own)
+        })?;
+        if !waits {
+            return Ok(());
         }
-        let expected = state.waiting > 0;
-        drop(state);
-        if expected {
-            self.0.done.notify_all();
+        detached(|| thread::sleep(PATIENCE));
+        // SAFETY: the thread is attached.
+        if unsafe { ffi::PyErr_CheckSignals() } < 0 {
+            return Err(Raised);
         }
     }
 }

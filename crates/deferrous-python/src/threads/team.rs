@@ -1,11 +1,15 @@
 //! A team of workers: what `twisted._threads.pool` makes.
 
-use std::{collections::VecDeque, ptr, sync::Arc};
+use std::{collections::VecDeque, ptr, sync::Arc, thread::ThreadId};
 
 use deferrous::event_loop::{Next, Team};
 use pyo3::ffi;
 
-use super::{job::Job, starting::Starting, support::support};
+use super::{
+    job::Job,
+    starting::{Start, wait_for_others},
+    support::support,
+};
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
@@ -21,7 +25,8 @@ pub struct Crew {
     /// Counts the jobs, and lets the workers wait for them. They wait without the interpreter, so it has a
     /// lock of its own, which the collector could not take in a process that was forked meanwhile.
     team: Arc<Team<()>>,
-    starting: Arc<Starting>,
+    /// The threads that are starting workers.
+    pub starting: Vec<ThreadId>,
     /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
     jobs: VecDeque<(u64, Job)>,
     /// The number of the job that was queued last.
@@ -78,7 +83,7 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
         support()?;
         TEAMS.make(Crew {
             team: Arc::new(Team::new()),
-            starting: Arc::default(),
+            starting: Vec::new(),
             jobs: VecDeque::new(),
             last: 0,
             current_limit: Obj::borrowed(current_limit),
@@ -134,15 +139,14 @@ fn withdraw(team: &Obj, number: u64) {
 
 /// Starts up to `count` workers.
 fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
-    let (crew, starting, limit, factory) = TEAMS.with(team, |crew| {
+    let (crew, limit, factory) = TEAMS.with(team, |crew| {
         (
             crew.team.clone(),
-            crew.starting.clone(),
             crew.current_limit.clone(),
             crew.thread_factory.clone(),
         )
     })?;
-    let _start = starting.begin();
+    let _start = Start::begin(team)?;
     for _ in 0..count {
         let limit = limit.call(&[])?;
         // SAFETY: the object is alive.
@@ -258,13 +262,11 @@ unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names
 unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
-        let (team, starting) = TEAMS.with(&Obj::borrowed(raw), |crew| {
-            (crew.team.clone(), crew.starting.clone())
-        })?;
-        if !team.quit() {
+        let team = Obj::borrowed(raw);
+        if !team_of(&team)?.quit() {
             return Err(already_quit());
         }
-        detached(|| starting.wait_for_others());
+        wait_for_others(&team)?;
         Ok(Obj::none())
     })
 }

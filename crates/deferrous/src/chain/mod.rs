@@ -47,8 +47,7 @@ pub trait Host: Sized {
     ///   are done, and until then the outcome that the host has put in place is there;
     /// - the loop comes back to every Deferred that was waited for, even if it had no link left;
     /// - while a Deferred waits, its outcome is the Deferred that its link returned;
-    /// - a link that was called is kept until the next one has been taken off its queue, or the loop
-    ///   ends, and the outcome it left is in the state when it goes;
+    /// - what the loop is done with is let go of when Twisted's is: see [`Spent`](Host::Spent);
     /// - Deferreds may wait for each other in a circle.
     const TO_THE_LETTER: bool = false;
 
@@ -61,8 +60,9 @@ pub trait Host: Sized {
     type Outcome;
     /// One callback/errback pair.
     type Link;
-    /// What is left of a link that was called, to be dropped; `()` unless the host is
-    /// [to the letter](Host::TO_THE_LETTER).
+    /// What the loop is done with and does not let go of before the next of its kind comes, or the
+    /// loop ends: the link that was called, the Deferred that was resumed, and the one whose outcome
+    /// was taken, with that. `()` unless the host is [to the letter](Host::TO_THE_LETTER).
     type Spent: Default;
     /// The links that have not run yet; [`Queue`] unless they have to be something else as well.
     type Links: Links<Self>;
@@ -83,7 +83,8 @@ pub trait Host: Sized {
     /// because moving it in and out of each costs more than the rest of the loop.
     ///
     /// Must not unwind: a panic or exception in the callback is an outcome like any other. `spent`
-    /// is empty, and takes what is to be dropped later.
+    /// has no link, and may be given this one. What the link was given may stay in the state if it
+    /// [raised](Step::Raised).
     fn call(
         &self,
         cell: &Self::Cell,
@@ -92,10 +93,19 @@ pub trait Host: Sized {
         spent: &mut Self::Spent,
     ) -> Step<Self>;
 
-    /// Whether dropping it may run code that looks at Deferreds.
+    /// Whether dropping the link that was called may run code that looks at Deferreds.
     fn is_noticed(&self, _spent: &Self::Spent) -> bool {
         false
     }
+
+    /// Drops the link that was called: the next one has been taken off its queue.
+    fn let_go(&self, _spent: &mut Self::Spent) {}
+
+    /// `outer` is about to be resumed.
+    fn resumes(&self, _spent: &mut Self::Spent, _outer: &Self::Cell) {}
+
+    /// The outcome of `inner`, which a link returned, was taken.
+    fn took(&self, _spent: &mut Self::Spent, _inner: Self::Cell, _outcome: &Self::Outcome) {}
 
     /// Makes a failure of what is in place after [`Step::Raised`].
     ///

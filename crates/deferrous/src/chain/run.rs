@@ -59,14 +59,10 @@ pub fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) ->
 fn finish<H: Host>(
     host: &H,
     cell: &H::Cell,
-    mut step: Step<H>,
+    step: Step<H>,
     hand: &mut H::Outcome,
     spent: H::Spent,
 ) -> Option<H::Cell> {
-    if let Step::Raised = step {
-        host.fail(cell, hand);
-        step = Step::Outcome;
-    }
     if let Step::Outcome = step {
         let dry = host.with(cell, |state| {
             let dry = !state.is_held_between_links() && state.links.is_empty();

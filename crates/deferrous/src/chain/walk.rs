@@ -26,7 +26,7 @@ pub(super) fn drive<H: Host>(
         host.settled(cell);
         return None;
     }
-    walk(host, cell, next, hand, spent)
+    walk(host, cell, next, hand, &mut spent)
 }
 
 /// As [`drive`], from one Deferred to others. Apart, so that what most often is all needs no room for
@@ -37,7 +37,7 @@ fn walk<H: Host>(
     cell: &H::Cell,
     first: Next<H>,
     hand: &mut H::Outcome,
-    spent: H::Spent,
+    spent: &mut H::Spent,
 ) -> Option<H::Cell> {
     let mut walk = Walk {
         current: cell.clone(),
@@ -48,15 +48,14 @@ fn walk<H: Host>(
     let mut next = Some(first);
     while let Some(step) = next {
         next = match step {
-            Next::Call(link) => Some(call_row(host, &walk.current, link, hand, &mut walk.spent)),
+            Next::Call(link) => Some(call_row(host, &walk.current, link, hand, walk.spent)),
             Next::Returned(Step::Outcome) => {
                 Some(host.with(&walk.current, |state| state.came(host, hand)))
             }
-            Next::Returned(Step::Raised) => {
-                host.fail(walk.beginning(), hand);
-                Some(Next::Returned(Step::Outcome))
+            Next::Returned(Step::Raised) => Some(raised(host, &walk, hand)),
+            Next::Returned(Step::Chain(inner)) => {
+                Some(chain(host, &walk.current, inner, hand, walk.spent))
             }
-            Next::Returned(Step::Chain(inner)) => Some(chain(host, &walk.current, &inner, hand)),
             Next::Returned(Step::Forward(to)) => Some(forward(host, &mut walk, to, hand)),
             Next::Resume { outer, more } => Some(hand_over(host, &mut walk, outer, more, hand)),
             Next::Dry => {
@@ -89,7 +88,7 @@ fn walk<H: Host>(
 }
 
 /// Where the loop is.
-struct Walk<H: Host> {
+struct Walk<'a, H: Host> {
     /// The Deferred that is run.
     current: H::Cell,
     /// The Deferred that was fired or run, if it has been left for one that waited for it, and the
@@ -97,8 +96,7 @@ struct Walk<H: Host> {
     beginning: Option<H::Cell>,
     /// The others that the loop comes back to, the next one first.
     below: Queue<Unfinished<H>>,
-    /// The link that was called last.
-    spent: H::Spent,
+    spent: &'a mut H::Spent,
 }
 
 /// A Deferred that the loop has left for another and comes back to.
@@ -106,11 +104,11 @@ enum Unfinished<H: Host> {
     /// One that waited for it is run first.
     Waits(H::Cell),
     /// Its link, which has not returned, fires the Deferreds above. With what was the
-    /// [`beginning`](Walk::beginning) until then, and the link.
+    /// [`beginning`](Walk::beginning) until then, and what was spent.
     Fires(H::Cell, Option<H::Cell>, H::Spent),
 }
 
-impl<H: Host> Walk<H> {
+impl<H: Host> Walk<'_, H> {
     /// The Deferred that was fired or run.
     fn beginning(&self) -> &H::Cell {
         self.beginning.as_ref().unwrap_or(&self.current)
@@ -136,7 +134,7 @@ impl<H: Host> Walk<H> {
     fn enter_fired(&mut self, cell: H::Cell) {
         let left = mem::replace(&mut self.current, cell);
         let beginning = self.beginning.take();
-        let spent = mem::take(&mut self.spent);
+        let spent = mem::take(self.spent);
         self.below
             .push_front(Unfinished::Fires(left, beginning, spent));
     }
@@ -157,11 +155,21 @@ impl<H: Host> Walk<H> {
         let Unfinished::Fires(cell, beginning, spent) = self.below.pop_if(|_| true)? else {
             return None;
         };
-        drop(mem::replace(&mut self.spent, spent));
+        drop(mem::replace(self.spent, spent));
         self.current = cell;
         self.beginning = beginning;
-        drop(host.with(&self.current, |state| state.replace_outcome(None)));
-        Some(Next::Returned(Step::Outcome))
+        let nothing = Some(host.nothing());
+        drop(host.with(&self.current, |state| state.replace_outcome(nothing)));
+        match host.with(&self.current, State::take_outcome) {
+            Some(outcome) => {
+                *hand = outcome;
+                Some(Next::Returned(Step::Outcome))
+            }
+            None => {
+                *hand = host.lost(&self.current);
+                Some(Next::Returned(Step::Raised))
+            }
+        }
     }
 
     /// The last Deferred that the loop has left for one that waited for it.
@@ -192,9 +200,15 @@ fn call_row<H: Host>(
     spent: &mut H::Spent,
 ) -> Next<H> {
     loop {
-        if !let_go(host, cell, hand, spent) {
-            *hand = host.lost(cell);
-            return Next::Returned(Step::Raised);
+        if host.is_noticed(spent) {
+            host.with(cell, |state| state.set_running(false));
+            if !in_sight(host, cell, hand, || host.let_go(spent)) {
+                *hand = host.lost(cell);
+                return Next::Returned(Step::Raised);
+            }
+            host.with(cell, |state| state.set_running(true));
+        } else {
+            host.let_go(spent);
         }
         match host.call(cell, link, hand, spent) {
             Step::Outcome => match host.with(cell, State::next_link) {
@@ -206,52 +220,51 @@ fn call_row<H: Host>(
     }
 }
 
-/// Drops the link that was called before, now that the next one has been taken off its queue. Says
-/// whether the outcome is still there afterwards.
-#[inline(always)]
-fn let_go<H: Host>(host: &H, cell: &H::Cell, hand: &mut H::Outcome, spent: &mut H::Spent) -> bool {
-    if host.is_noticed(spent) {
-        return let_go_in_sight(host, cell, hand, spent);
-    }
-    *spent = H::Spent::default();
-    true
+/// Does what may run code of programs while the outcome is where that looks for it, and may replace
+/// it. Says whether there is one afterwards.
+#[inline(never)]
+fn in_sight<H: Host>(host: &H, cell: &H::Cell, hand: &mut H::Outcome, done: impl FnOnce()) -> bool {
+    let outcome = mem::replace(hand, host.nothing());
+    drop(host.with(cell, |state| state.replace_outcome(Some(outcome))));
+    done();
+    let seen = host.with(cell, State::take_outcome);
+    seen.map(|outcome| *hand = outcome).is_some()
 }
 
-/// As [`let_go`], with the outcome where a program that is called looks for it, and may replace it.
-#[inline(never)]
-fn let_go_in_sight<H: Host>(
-    host: &H,
-    cell: &H::Cell,
-    hand: &mut H::Outcome,
-    spent: &mut H::Spent,
-) -> bool {
-    let (before, running) = host.with(cell, |state| {
-        let running = state.is_running();
-        state.set_running(false);
-        let outcome = mem::replace(hand, host.nothing());
-        (state.replace_outcome(Some(outcome)), running)
-    });
-    *spent = H::Spent::default();
-    let seen = host.with(cell, |state| {
-        state.set_running(running);
-        state.replace_outcome(before)
-    });
-    seen.map(|outcome| *hand = outcome).is_some()
+/// The running link has raised: makes a failure of that, and lets go of what the link was given.
+fn raised<H: Host>(host: &H, walk: &Walk<'_, H>, hand: &mut H::Outcome) -> Next<H> {
+    host.fail(walk.beginning(), hand);
+    if H::TO_THE_LETTER {
+        host.with(&walk.current, |state| state.set_running(false));
+        if !in_sight(host, &walk.current, hand, || {}) {
+            return Next::Lost(None);
+        }
+    }
+    Next::Returned(Step::Outcome)
 }
 
 /// Hands the outcome to `outer`, which waited for the current one.
 fn hand_over<H: Host>(
     host: &H,
-    walk: &mut Walk<H>,
+    walk: &mut Walk<'_, H>,
     outer: H::Cell,
     more: bool,
     hand: &mut H::Outcome,
 ) -> Next<H> {
-    if !let_go(host, &walk.current, hand, &mut walk.spent) {
-        return Next::Lost(Some(Entry::Resume(outer)));
-    }
-    if H::TO_THE_LETTER && host.same(&walk.current, &outer) {
-        *hand = host.nothing();
+    if H::TO_THE_LETTER {
+        let spent = &mut *walk.spent;
+        let there = in_sight(host, &walk.current, hand, || {
+            host.let_go(spent);
+            host.resumes(spent, &outer);
+        });
+        if !there {
+            return Next::Lost(Some(Entry::Resume(outer)));
+        }
+        let nothing = Some(host.nothing());
+        host.with(&walk.current, |state| state.replace_outcome(nothing));
+        if host.same(&walk.current, &outer) {
+            *hand = host.nothing();
+        }
     }
     let (kept, next) = host.with(&outer, |state| {
         (state.stop_waiting(), state.enter(host, hand))
@@ -262,13 +275,19 @@ fn hand_over<H: Host>(
 }
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
-fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Outcome) -> Next<H> {
-    if !H::TO_THE_LETTER && is_circle(host, current, inner) {
-        *hand = host.circular(inner);
+fn chain<H: Host>(
+    host: &H,
+    current: &H::Cell,
+    inner: H::Cell,
+    hand: &mut H::Outcome,
+    spent: &mut H::Spent,
+) -> Next<H> {
+    if !H::TO_THE_LETTER && is_circle(host, current, &inner) {
+        *hand = host.circular(&inner);
         return host.with(current, |state| state.came(host, hand));
     }
     // One that is on its way through its links has an outcome too, but not the one to be taken.
-    let taken = host.with(inner, |state| {
+    let taken = host.with(&inner, |state| {
         host.may_take(state)
             .then(|| state.outcome.replace(host.nothing()))
             .flatten()
@@ -276,19 +295,20 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell, hand: &mut H::Ou
     match taken {
         Some(outcome) => {
             *hand = outcome;
-            host.settled(inner);
+            host.settled(&inner);
+            host.took(spent, inner, hand);
             host.with(current, |state| state.came(host, hand))
         }
-        None if host.wait_otherwise(current, inner, hand) => {
+        None if host.wait_otherwise(current, &inner, hand) => {
             *hand = host.nothing();
             Next::Waits
         }
         None => {
-            host.with(inner, |state| {
+            host.with(&inner, |state| {
                 state.waiters += 1;
                 state.links.push(Entry::Resume(current.clone()));
             });
-            let upstream = host.upstream(inner);
+            let upstream = host.upstream(&inner);
             drop(host.with(current, |state| {
                 if H::TO_THE_LETTER {
                     state.store(host, hand);
@@ -330,7 +350,12 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
 }
 
 /// The running link of `current` returned an outcome for another Deferred.
-fn forward<H: Host>(host: &H, walk: &mut Walk<H>, to: H::Cell, hand: &mut H::Outcome) -> Next<H> {
+fn forward<H: Host>(
+    host: &H,
+    walk: &mut Walk<'_, H>,
+    to: H::Cell,
+    hand: &mut H::Outcome,
+) -> Next<H> {
     match deliver(host, &to, hand) {
         Delivered::Next(next) if H::TO_THE_LETTER => {
             walk.enter_fired(to);
