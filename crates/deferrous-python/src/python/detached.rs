@@ -2,14 +2,19 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use pyo3::ffi;
 
-/// How long a thread that always has work may keep others from running, as CPython's own loop lets it.
-const SWITCH: Duration = Duration::from_millis(5);
+use super::{Attached, Maybe, Obj};
+
+/// How long a thread that always has work goes on before it [gives way](give_way).
+const TURN: Duration = Duration::from_millis(5);
 
 /// Whether the last thread that came to or from [`detached`] was about to let go of the interpreter.
 static FREE: AtomicBool = AtomicBool::new(false);
@@ -45,13 +50,52 @@ pub fn is_free() -> bool {
     FREE.load(Ordering::Relaxed)
 }
 
-/// Whether this thread has kept the interpreter for as long as it may while others wait for it.
+/// Whether this is the only thread that Python knows: nobody waits for the interpreter.
+pub fn is_alone() -> bool {
+    // SAFETY: the thread is attached, and no other one can be taken from the list meanwhile.
+    unsafe {
+        let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get());
+        ffi::PyThreadState_Next(first).is_null()
+    }
+}
+
+/// Whether this thread has had the interpreter for a while.
 ///
-/// Functions of Python ask themselves. A loop of Rust that calls nothing but built-in functions does not
-/// get there.
-pub fn is_time_to_let_go() -> bool {
+/// Functions of Python let others run by themselves. A loop of Rust that calls nothing but built-in
+/// functions does not get there.
+pub fn is_time_to_give_way() -> bool {
     match LET_GO.get() {
-        Some(then) => then.elapsed() >= SWITCH,
+        Some(then) => then.elapsed() >= TURN,
         None => true,
     }
+}
+
+/// Lets another thread run if one has asked for the interpreter for long enough, as each function of Python
+/// does: an empty one is called.
+///
+/// To let go of the interpreter for a moment does not do it. Who waits for it wakes up too late, and begins
+/// to wait anew: again and again, as it waits for as long as the moments are apart.
+pub fn give_way() -> Maybe<()> {
+    static EMPTY: OnceLock<Attached<Obj>> = OnceLock::new();
+    LET_GO.set(Some(Instant::now()));
+    let empty = match EMPTY.get() {
+        Some(empty) => empty,
+        None => {
+            let made = empty_function()?;
+            EMPTY.get_or_init(|| Attached(made))
+        }
+    };
+    empty.0.call(&[]).map(drop)
+}
+
+fn empty_function() -> Maybe {
+    // SAFETY: the thread is attached.
+    let (builtins, globals) = unsafe {
+        let builtins = Obj::owned(ffi::PyImport_ImportModule(c"builtins".as_ptr()))?;
+        (builtins, Obj::owned(ffi::PyDict_New())?)
+    };
+    let text = Obj::text("lambda: None")?;
+    builtins
+        .get("eval")?
+        .call(&[text.as_ptr(), globals.as_ptr()])
 }

@@ -23,7 +23,7 @@ pub use class::{
 pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
-pub use detached::{detached, is_free, is_time_to_let_go};
+pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dispose::end;
 pub use holder::{Held, Holder, collected, held};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};

@@ -14,7 +14,7 @@ use super::{
     time,
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_time_to_let_go},
+    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_alone},
     twisted::{names, none},
 };
 
@@ -96,8 +96,7 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
 
 /// Waits for events, and lets the handlers of signals run that have come meanwhile.
 ///
-/// Other threads may run while there is nothing to do. Where there is something, the interpreter is kept:
-/// giving it away and asking for it again would cost more than the work.
+/// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
 fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
     let (inbox, ready, expects_one) = event_loop.with(|parts| {
         let ready = parts.descriptors.some_always_ready();
@@ -108,7 +107,7 @@ fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Mayb
     } else {
         delay
     };
-    let waited = if delay == Some(Duration::ZERO) && !is_time_to_let_go() {
+    let waited = if delay == Some(Duration::ZERO) && is_alone() {
         inbox.wait(events, delay)
     } else {
         detached(|| {

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        Signature, detached, doc, enter, is_free, is_time_to_let_go, method,
+        Signature, detached, doc, enter, give_way, is_free, is_time_to_give_way, method,
+        write_unraisable,
     },
     twisted::none,
 };
@@ -306,8 +307,12 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                     if let Some((_, job)) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
                         notice = job.run();
                     }
-                    if is_time_to_let_go() {
-                        detached(|| drop(notice.take()));
+                    if is_time_to_give_way() {
+                        drop(notice.take());
+                        // What is raised here, by another thread, is raised by the next job too.
+                        if let Err(raised) = give_way() {
+                            write_unraisable(raised, raw);
+                        }
                     }
                     team.next()
                 }
