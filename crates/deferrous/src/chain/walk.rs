@@ -195,29 +195,40 @@ impl<H: Host> Walk<'_, H> {
 fn call_row<H: Host>(
     host: &H,
     cell: &H::Cell,
-    mut link: H::Link,
+    link: H::Link,
     hand: &mut H::Outcome,
     spent: &mut H::Spent,
 ) -> Next<H> {
-    loop {
-        if host.is_noticed(spent) {
-            host.with(cell, |state| state.set_running(false));
-            if !in_sight(host, cell, hand, || host.let_go(spent)) {
-                *hand = host.lost(cell);
-                return Next::Returned(Step::Raised);
-            }
-            host.with(cell, |state| state.set_running(true));
-        } else {
-            host.let_go(spent);
-        }
-        match host.call(cell, link, hand, spent) {
-            Step::Outcome => match host.with(cell, State::next_link) {
-                Some(next) => link = next,
-                None => return host.with(cell, |state| state.came(host, hand)),
-            },
-            step => return Next::Returned(step),
+    let mut step = call_next(host, cell, link, hand, spent);
+    while let Step::Outcome = step {
+        match host.with(cell, State::next_link) {
+            Some(link) => step = call_next(host, cell, link, hand, spent),
+            None => return host.with(cell, |state| state.came(host, hand)),
         }
     }
+    Next::Returned(step)
+}
+
+/// Lets go of the link that was called before, and calls `link`, which has been taken off its queue.
+#[inline(always)]
+fn call_next<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    link: H::Link,
+    hand: &mut H::Outcome,
+    spent: &mut H::Spent,
+) -> Step<H> {
+    if host.is_noticed(spent) {
+        host.with(cell, |state| state.set_running(false));
+        if !in_sight(host, cell, hand, || host.let_go(spent)) {
+            *hand = host.lost(cell);
+            return Step::Raised;
+        }
+        host.with(cell, |state| state.set_running(true));
+    } else {
+        host.let_go(spent);
+    }
+    host.call(cell, link, hand, spent)
 }
 
 /// Does what may run code of programs while the outcome is where that looks for it, and may replace
