@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -137,26 +138,34 @@ def test_a_result_that_is_taken_away_from_one_that_waits(face: ModuleType) -> No
     assert outer.paused == 1
 
 
+@contextmanager
+def reporting(report: Callable[[str], object]) -> Iterator[None]:
+    """Call a function with each unhandled error, when it is logged."""
+
+    def observe(event: LogEvent) -> None:
+        if "log_failure" in event:
+            report(str(event["log_failure"].value))
+
+    publisher: Any = globalLogPublisher
+    publisher.addObserver(observe)
+    try:
+        yield
+    finally:
+        publisher.removeObserver(observe)
+
+
 @NEXT
 def test_a_deferred_that_was_chained(face: ModuleType, logged: Log, another: bool) -> None:
     """It goes, and its failure is reported, when the one that fired it has the None it is left with."""
     seen: list[object] = []
 
-    def report(event: LogEvent) -> None:
-        if "log_failure" in event:
-            seen.append((first.result, first._runningCallbacks))
-
-    publisher: Any = globalLogPublisher
     first, second = face.Deferred(), face.Deferred()
     first.chainDeferred(second)
     if another:
         first.addCallback(lambda _: seen.append("next"))
     del second
-    publisher.addObserver(report)
-    try:
+    with reporting(lambda _: seen.append((first.result, first._runningCallbacks))):
         first.errback(ZeroDivisionError("second's"))
-    finally:
-        publisher.removeObserver(report)
     assert seen == [(None, False), *(["next"] if another else [])]
     assert logged.unhandled() == ["ZeroDivisionError(second's)"]
 
@@ -227,29 +236,14 @@ def test_a_result_that_replaces_the_none(face: ModuleType) -> None:
     assert seen == ["put"]
 
 
-def reporting(seen: list[object]) -> Any:
-    """Note the unhandled errors among other things."""
-
-    def report(event: LogEvent) -> None:
-        if "log_failure" in event:
-            seen.append(str(event["log_failure"].value))
-
-    return report
-
-
 def test_a_deferred_that_was_resumed(face: ModuleType, logged: Log) -> None:
     """One that nobody holds goes, and its failure is reported, when the one it waited for is done."""
     seen: list[object] = []
-    publisher: Any = globalLogPublisher
-    observer = reporting(seen)
     inner = face.Deferred()
     face.succeed(None).addCallback(instead, inner)
     inner.addCallback(lambda _: seen.append("one")).addCallback(lambda _: seen.append("two"))
-    publisher.addObserver(observer)
-    try:
+    with reporting(seen.append):
         inner.errback(ZeroDivisionError("outer's"))
-    finally:
-        publisher.removeObserver(observer)
     assert seen == ["one", "two", "outer's"]
     assert logged.unhandled() == ["ZeroDivisionError(outer's)"]
 
@@ -257,16 +251,11 @@ def test_a_deferred_that_was_resumed(face: ModuleType, logged: Log) -> None:
 def test_what_was_taken_from_a_deferred(face: ModuleType, logged: Log) -> None:
     """It goes when all callbacks are done, whatever has become of it."""
     seen: list[object] = []
-    publisher: Any = globalLogPublisher
-    observer = reporting(seen)
     deferred = face.Deferred()
     deferred.addCallback(lambda _: face.succeed([face.fail(ZeroDivisionError("held"))]))
     deferred.addCallback(lambda _: seen.append("one"))
     deferred.addCallback(lambda _: seen.append("two"))
-    publisher.addObserver(observer)
-    try:
+    with reporting(seen.append):
         deferred.callback(None)
-    finally:
-        publisher.removeObserver(observer)
     assert seen == ["one", "two", "held"]
     assert logged.unhandled() == ["ZeroDivisionError(held)"]

@@ -277,11 +277,17 @@ class Slow(threading.Thread):
         super().start()
 
 
-def ending_while_a_thread_starts(reactor: Any) -> list[Any]:
-    """Stop a pool while another thread starts a worker in it."""
+def pool_with_slow_threads(reactor: Any) -> Any:
+    """Make a pool that is started and has no threads yet."""
     pool = new_pool(reactor, 0, 2)
     pool.start()
     pool.threadFactory = Slow
+    return pool
+
+
+def ending_while_a_thread_starts(reactor: Any) -> list[Any]:
+    """Stop a pool while another thread starts a worker in it."""
+    pool = pool_with_slow_threads(reactor)
     found: list[Any] = []
 
     def stop() -> None:
@@ -312,9 +318,7 @@ def test_its_end_while_a_thread_starts(loop: Loop) -> None:
 
 def ending_where_a_thread_starts(reactor: Any) -> list[Any]:
     """End a pool's workers in the thread that is starting one."""
-    pool = new_pool(reactor, 0, 2)
-    pool.start()
-    pool.threadFactory = Slow
+    pool = pool_with_slow_threads(reactor)
     found: list[Any] = []
     Slow.proceed.set()
     Slow.before = staticmethod(pool._team.quit)
@@ -331,9 +335,7 @@ def test_its_end_where_a_thread_starts(loop: Loop) -> None:
 
 def interrupted(reactor: Any) -> list[Any]:
     """Interrupt what waits for a thread that starts."""
-    pool = new_pool(reactor, 0, 2)
-    pool.start()
-    pool.threadFactory = Slow
+    pool = pool_with_slow_threads(reactor)
     asking = threading.Thread(target=pool.callInThread, args=(bool,))
     asking.start()
     Slow.entered.acquire()

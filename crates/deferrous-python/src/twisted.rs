@@ -165,20 +165,20 @@ pub fn import(module: &str) -> Maybe {
     }
 }
 
-/// Whether `Deferred.__iter__` asks for `called`. Releases of Twisted are told apart by what they do,
-/// as there are also those that are patched; what is not written in Python counts as the newest.
+/// Whether `Deferred.__iter__` asks for `called`, and not for a result. Releases of Twisted are told apart
+/// by what they do, as there are also those that are patched; what is unknown counts as the newest.
 fn iterating_asks_for_called(deferred: &Obj) -> Maybe<bool> {
     let code = deferred.get("__iter__")?.get("__code__");
-    let called = Obj::name("called")?;
+    let no_result = Obj::name("_NO_RESULT")?;
     let Ok(names) = code.and_then(|code| code.get("co_names")) else {
         // SAFETY: an exception is set.
         unsafe { ffi::PyErr_Clear() };
         return Ok(true);
     };
     // SAFETY: both are alive.
-    match unsafe { ffi::PySequence_Contains(names.as_ptr(), called.as_ptr()) } {
+    match unsafe { ffi::PySequence_Contains(names.as_ptr(), no_result.as_ptr()) } {
         -1 => Err(Raised),
-        found => Ok(found == 1),
+        found => Ok(found == 0),
     }
 }
 

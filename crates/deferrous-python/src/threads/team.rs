@@ -309,7 +309,7 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                     }
                     if is_time_to_give_way() {
                         drop(notice.take());
-                        // What is raised here, by another thread, is raised by the next job too.
+                        // What another thread has this one raise is no job's, and does not end the worker.
                         if let Err(raised) = give_way() {
                             write_unraisable(raised, raw);
                         }
