@@ -9,13 +9,15 @@ SOAK_RUNS ?= 20
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance matrix bench lint docs soak venv wheel lock
+.PHONY: help demo test conformance matrix bench lint docs soak venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
 # What venv has made. PyO3 is compiled for one Python, whose name has to be the same from one time to the next.
 VENV := target/venv/bin
 PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
+# One process of pytest for each processor; whichever has nothing left takes tests from the others.
+PARALLEL = --numprocesses auto --dist worksteal
 # Twisted's own tests, on stock Twisted and on deferrous, first with a reactor of Twisted's and then with that of deferrous.
 COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.whl
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
@@ -28,7 +30,7 @@ help: ## list the targets
 # The Python programs of the document that the project starts from. The demo also says which reactor each ran on.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
 
-demo: venv ## build, run the example programs of both faces, and measure a little
+demo: venv-release ## build, run the example programs of both faces, and measure a little
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
@@ -46,7 +48,7 @@ demo: venv ## build, run the example programs of both faces, and measure a littl
 test: export RUST_BACKTRACE = 0
 test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest $(PARALLEL)
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
 
@@ -54,7 +56,7 @@ conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWI
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD)) --reactor deferrous
 
-bench: venv ## measure against the peers, and print the ratios: the crate first, then the Python face
+bench: venv-release ## measure against the peers, and print the ratios: the crate first, then the Python face
 	$(CARGO) bench --quiet -p deferrous --bench ratios
 	$(VENV)/deferrous bench
 
@@ -78,7 +80,7 @@ REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle
     stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
-soak: venv ## pass the long versions of the tests, and the tests under memcheck
+soak: venv-release ## pass the long versions of the tests, and the tests under memcheck
 	@mkdir -p target
 	DEFERROUS_CASES=$(SOAK_CASES) $(CARGO) test --release -p deferrous --test model --test allocations --test timers_scale
 	$(CARGO) test --release -p deferrous --quiet
@@ -95,6 +97,10 @@ soak: venv ## pass the long versions of the tests, and the tests under memcheck
 
 venv:
 	@scripts/venv $(PYTHON) > /dev/null
+
+# With deferrous built as users get it, which takes minutes.
+venv-release:
+	@scripts/venv --release $(PYTHON) > /dev/null
 
 wheel: venv ## build the source distribution and a wheel, in target/wheels
 	PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/maturin build --release --locked --sdist --out target/wheels
