@@ -11,6 +11,8 @@ What is Python here is so because Twisted needs a function of Python, or because
 
 from __future__ import annotations
 
+import sys
+
 from twisted.internet import defer as _stock
 from twisted.python.failure import Failure
 
@@ -77,9 +79,10 @@ _stock._ConcurrencyPrimitive.register(DeferredSemaphore)
 for _function in inlineCallbacks, setDebugging, getDebugging:
     _function.__module__ = _stock.__name__
 
-#: What takes the place of what in `twisted.internet.defer`.
+#: What takes the place of what in `twisted.internet.defer`. Attributes of this module, and not its globals:
+#: under `python -X lazy_imports=all`, those have a stand-in for each import that nobody has used yet.
 REPLACEMENTS: dict[str, object] = {
-    **{name: globals()[name] for name in __all__},
+    **{name: getattr(sys.modules[__name__], name) for name in __all__},
     "_cancellableInlineCallbacks": _core._cancellableInlineCallbacks,
     "_DEFERRED_SUBCLASSES": _core._DEFERRED_SUBCLASSES,
     "_parseDeferredListResult": _core._parseDeferredListResult,

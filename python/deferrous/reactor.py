@@ -120,7 +120,9 @@ def install() -> None:
     Raises:
         ReactorAlreadyInstalledError: there is one already. The message says of which class.
     """
-    present = getattr(internet, "reactor", None)
+    # Not getattr: after `lazy from twisted.internet import reactor`, that would import the reactor, which is
+    # what calls this function.
+    present = vars(internet).get("reactor")
     if present is not None:
         raise ReactorAlreadyInstalledError(
             f"{qual(type(present))} is installed already: call deferrous.reactor.install() before anything "
