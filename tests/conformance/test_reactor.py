@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,11 @@ import pytest
 pytest.importorskip("twisted")
 
 from tests.conformance import report
-from tests.conformance.environment import Environment
 from tests.conformance.explained import EXPLAINED, Explained, as_markdown, explain, outdated
 from tests.conformance.reactors import DEFERROUS, EPOLL
 from tests.conformance.records import Outcome, Outcomes, Records
-from tests.conformance.trial import Ended, Limits, Mode, Running, Side, watch
+from tests.conformance.samples import run_sample
+from tests.conformance.trial import Ended, Limits, Mode, Side
 from tests.conformance.verdict import Comparison, Difference, problems_of_identity
 
 ON_EPOLL = "twisted.internet.test.test_tcp.TCPTestsBuilder_EPollReactorTests.test_it"
@@ -46,10 +45,7 @@ globals().update(SampleBuilder.makeTestCaseClasses())
 
 def run(tmp_path: Path, side: Side) -> Ended:
     """Run the tests on a side, in the Python of this process."""
-    tests = tmp_path / "test_sample.py"
-    tests.write_text(TESTS)
-    running = Running(side, Environment(Path(sys.prefix), "", ""), [str(tests)], tmp_path / "run", tmp_path)
-    return watch([running], Limits(60, 60), print)[0]
+    return run_sample(TESTS, side, Limits(60, 60), tmp_path)
 
 
 @pytest.mark.parametrize(

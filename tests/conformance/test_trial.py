@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("twisted")
 
 from tests.conformance.environment import Environment
+from tests.conformance.samples import run_sample
 from tests.conformance.trial import Ended, Limits, Mode, Running, Side, watch
 
 TESTS = """
@@ -40,11 +41,7 @@ PATIENT = Limits(60, 60)
 
 def run(tmp_path: Path, end: str = "pass", limits: Limits = PATIENT) -> Ended:
     """Run the tests in the Python of this process, where the last but one does what `end` says."""
-    tests = tmp_path / "test_sample.py"
-    tests.write_text(TESTS.replace("END", end))
-    environment = Environment(Path(sys.prefix), "", "")
-    running = Running(Side("stock", Mode.STOCK), environment, [str(tests)], tmp_path / "run", tmp_path)
-    return watch([running], limits, print)[0]
+    return run_sample(TESTS.replace("END", end), Side("stock", Mode.STOCK), limits, tmp_path)
 
 
 def outcomes(ended: Ended) -> dict[str, list[str]]:
