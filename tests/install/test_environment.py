@@ -81,7 +81,8 @@ def test_the_module_is_as_it_would_be_without() -> None:
     source = """
         import inspect, sys
         from twisted.internet import defer
-        print(defer.__name__, defer.__file__, defer.__cached__, defer.__package__)
+        print(defer.__name__, defer.__file__, defer.__spec__.cached, defer.__package__)
+        print(*sorted(name for name in vars(defer) if name.startswith("__")))
         print(type(defer.__loader__), type(defer.__spec__.loader))
         print(defer.__spec__.origin, defer.__spec__.loader.get_filename("twisted.internet.defer"))
         print(len(inspect.getsource(defer)))
