@@ -9,7 +9,7 @@ SOAK_RUNS ?= 20
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance matrix bench lint docs soak venv venv-release wheel lock
+.PHONY: help demo test conformance matrix pythons bench lint docs soak venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -107,6 +107,9 @@ wheel: venv ## build the source distribution and a wheel, in target/wheels
 
 matrix: ## pass the Python tests with every Python of this machine
 	scripts/matrix $(PYTHON)
+
+pythons: ## make a Debian in target/debian-sid, whose newer Pythons make matrix tests, too
+	@scripts/debian-sid --make > /dev/null
 
 # Pins anew what pyproject.toml asks for, for all supported Pythons at once.
 lock: venv
