@@ -206,10 +206,12 @@ def test_the_console_script_runs_it_too(tmp_path: Path) -> None:
 
 def test_signals_reach_the_program_itself(tmp_path: Path) -> None:
     script = """
-        import os, signal, sys
+        import os, signal, sys, time
         signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(5))
         print(os.getpid(), flush=True)
-        signal.pause()
+        # Not signal.pause(): a signal that comes just before it does not end it.
+        while True:
+            time.sleep(0.01)
         """
     write(tmp_path / "script.py", script)
     with subprocess.Popen(
