@@ -21,7 +21,6 @@ _R = TypeVar("_R")
 
 #: Of Twisted, and without types there.
 _Failure: Any = failure.Failure
-_log_error: Any = log.err
 
 _OnResult = Callable[[bool, Any], object]
 
@@ -279,7 +278,7 @@ class ExecutorPool:
             report(*_outcome(future))
         except Exception:
             # Executors have a log of their own, in which nobody who runs Twisted would look.
-            _log_error(None, f"{self!r} could not report a result")
+            log.err(None, f"{self!r} could not report a result")  # type: ignore[no-untyped-call]
         finally:
             self._one_less()
 
@@ -313,7 +312,7 @@ def _outcome(future: Future[Any]) -> tuple[bool, Any]:
 def _log(success: bool, result: Any) -> None:
     """Log a failure that nobody else is told of."""
     if not success:
-        _log_error(result)
+        log.err(result)  # type: ignore[no-untyped-call]
 
 
 def _returned_deferred(f: Callable[..., object], result: object) -> TypeError:

@@ -135,6 +135,18 @@ assert deferrous.installed()
     assert printed(tmp_path, "install", source, *options) == []
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "first", ["internet.threads", "python.threadpool", "internet.defer", "internet.base"]
+)
+def test_any_module_may_be_used_first_where_all_imports_are_lazy(
+    tmp_path: Path, way: str, first: str
+) -> None:
+    # Twisted's logger cannot be imported in every order then. What works on stock has to work on ours.
+    source = f"import twisted.{first} as first\nfirst.__name__\nprint('used')\n"
+    assert printed(tmp_path, way, WAYS[way] + source, *ALL) == ["used"]
+
+
 def test_lazy_import_installs_nothing_until_a_name_is_used() -> None:
     passes(
         """
