@@ -517,6 +517,22 @@ def _parseDeferredListResult(
 def _cancellableInlineCallbacks(gen: _Running[_T]) -> Deferred[_T]:
     """Run a generator over Deferreds; returns a Deferred of its result."""
 
+def _start(gen: _Running[_T]) -> Deferred[_T]:
+    """What `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place."""
+
+def _watch(
+    functions: dict[str, Any],
+    globals: dict[str, Any],
+    names: list[tuple[dict[str, Any] | type, str, tuple[Any, ...]]],
+) -> None:
+    """Begin to notice when a name is replaced.
+
+    Args:
+        functions: Twisted's own, by name, those of classes as in `Deferred.callback`.
+        globals: what these find by which name.
+        names: for each the dict or the class that has it, the name, and what may be there.
+    """
+
 @type_check_only
 @disjoint_base
 class _Primitive:

@@ -7,8 +7,6 @@ the signature and the attributes of the generator function it wraps. What runs t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import wraps
-from types import GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet import defer as _stock
@@ -18,8 +16,7 @@ from deferrous import _core
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-_start = _core._cancellableInlineCallbacks
-_Return: type[BaseException] = _stock._DefGen_Return
+_start = _core._start
 
 
 def inlineCallbacks(
@@ -50,17 +47,18 @@ def inlineCallbacks(
         TypeError if `f` does not return a generator.
     """
 
-    @wraps(f)
+    # Names of Twisted's module, as in its own function: a program may have replaced them there.
+    @_stock.wraps(f)  # type: ignore[attr-defined]
     def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> _core.Deferred[_T]:
         try:
             gen = f(*args, **kwargs)
-        except _Return:
+        except _stock._DefGen_Return:
             # As in Twisted, without a cause and without a space: programs may look at either.
             raise TypeError(  # noqa: B904
                 f"inlineCallbacks requires {f!r} to produce a generator; instead"
                 "caught returnValue being used in a non-generator"
             )
-        if not isinstance(gen, GeneratorType):
+        if not isinstance(gen, _stock.GeneratorType):  # type: ignore[attr-defined]
             raise TypeError(f"inlineCallbacks requires {f!r} to produce a generator; instead got {gen!r}")
         return _start(gen)
 

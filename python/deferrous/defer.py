@@ -16,7 +16,7 @@ import sys
 from twisted.internet import defer as _stock
 from twisted.python.failure import Failure
 
-from deferrous import _core
+from deferrous import _by_name, _core
 from deferrous._core import (
     Deferred,
     DeferredList,
@@ -61,7 +61,7 @@ def setDebugging(on: bool) -> None:
     Args:
         on: whether to record. It counts for what is made and fired from now on, in all threads.
     """
-    Deferred.debug = bool(on)
+    _by_name.NAMES["Deferred"].debug = bool(on)
 
 
 def getDebugging() -> bool:
@@ -70,7 +70,8 @@ def getDebugging() -> bool:
     Returns:
         what `setDebugging` was called with last; False before.
     """
-    return Deferred.debug
+    debugging: bool = _by_name.NAMES["Deferred"].debug
+    return debugging
 
 
 _stock._ConcurrencyPrimitive.register(DeferredLock)
@@ -87,6 +88,8 @@ REPLACEMENTS: dict[str, object] = {
     "_DEFERRED_SUBCLASSES": _core._DEFERRED_SUBCLASSES,
     "_parseDeferredListResult": _core._parseDeferredListResult,
 }
+
+_by_name.begin(_core._watch, REPLACEMENTS, _core.failure_methods)
 
 
 def patch_failure() -> None:

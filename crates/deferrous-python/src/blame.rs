@@ -9,7 +9,7 @@ use crate::{
     failure,
     link::Link,
     python::{Maybe, Obj, Raised, set_aside},
-    sync,
+    replaced, sync,
     twisted::{names, twisted},
 };
 
@@ -26,7 +26,8 @@ pub fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
         None => twisted().passthru.clone(),
     };
     let arguments = [ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
-    twisted().warn_about_function.call_with_room(arguments)?;
+    replaced::named("warnAboutFunction", &twisted().warn_about_function)?
+        .call_with_room(arguments)?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use pyo3::ffi;
 
 use crate::{
     python::{Attached, Maybe, Obj, Raised, Raw},
+    replaced,
     twisted::{is_failure_class, names, twisted},
 };
 
@@ -133,6 +134,7 @@ pub fn register(deferred: Obj, deferred_list: Obj, parse_results: Obj) -> Maybe 
         let both = Obj::tuple([deferred.clone(), deferred_list.clone()])?;
         Obj::owned(ffi::PySequence_List(both.as_ptr()))?
     };
+    replaced::on_change(forget);
     let _ = CLASSES.set(Attached(Classes {
         cancel_of_deferred: deferred.getattr(&names().cancel)?,
         deferred,
@@ -165,6 +167,7 @@ fn unloaded() -> ! {
 /// What is known of `class`.
 #[inline(always)]
 pub fn facts(class: *mut ffi::PyTypeObject) -> Facts {
+    replaced::notice();
     // SAFETY: the class is alive; only attached threads get here, one at a time, and nothing runs
     // while the entry is read.
     unsafe {
@@ -177,6 +180,12 @@ pub fn facts(class: *mut ffi::PyTypeObject) -> Facts {
         }
     }
     look_up(class)
+}
+
+/// Forgets what is known of all classes.
+fn forget() {
+    // SAFETY: only attached threads get here, one at a time, and no entry is borrowed: `facts` copies it.
+    unsafe { *FACTS.0.get() = [[None; 2]; PLACES] };
 }
 
 /// The version tag of `class`; 0 if it has none.
@@ -237,6 +246,11 @@ fn find(class: *mut ffi::PyTypeObject) -> Maybe<Facts> {
     // SAFETY: the class is alive.
     let class = unsafe { Obj::borrowed(class.cast()) };
     facts.debug = class.getattr(&names().debug)?.is_true()?;
+    if replaced::any() {
+        // Twisted's functions call every method by its name.
+        facts.overridden = u16::MAX;
+        return Ok(facts);
+    }
     let classes = classes();
     let is_list = is_subclass(class.as_ptr().cast(), &classes.deferred_list);
     for (&method, own) in METHODS.iter().zip(&classes.methods) {

@@ -15,6 +15,7 @@ use crate::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, method, raise,
         reraise, take_raised, type_error,
     },
+    replaced,
     twisted::{none, twisted},
 };
 
@@ -29,6 +30,7 @@ pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
         ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), docs::MAYBE_DEFERRED)),
         ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), docs::ENSURE_DEFERRED)),
         ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
+        ("_start", method(c"_start", CALL_WITH_KEYWORDS(start_by_name), c"_start(gen)\n--\n\nWhat `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place.")),
         ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), docs::GATHER_RESULTS)),
         ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
     ];
@@ -61,6 +63,9 @@ const SUCCEED: Signature<1> = Signature {
 unsafe extern "C" fn succeed(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("succeed", ptr::null_mut(), arguments, count, names);
+        }
         let [result] = SUCCEED.bind(arguments, count, names)?;
         Deferred::fired(Obj::borrowed(result)).map(Deferred::into_object)
     })
@@ -77,6 +82,9 @@ const FAIL: Signature<1> = Signature {
 unsafe extern "C" fn fail(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("fail", ptr::null_mut(), arguments, count, names);
+        }
         let [result] = FAIL.bind(arguments, count, names)?;
         let given = !result.is_null() && !ptr::eq(result, none());
         let result = given.then(|| Obj::borrowed(result));
@@ -161,6 +169,9 @@ fn debug() -> bool {
 unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("execute", ptr::null_mut(), arguments, count, names);
+        }
         let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
             Ok(result) => Deferred::fired(result),
             Err(raised) => {
@@ -181,7 +192,12 @@ unsafe extern "C" fn maybe_deferred(
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
-    enter(|| unsafe { maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?) })
+    enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("maybeDeferred", ptr::null_mut(), arguments, count, names);
+        }
+        maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?)
+    })
 }
 
 /// The Deferred of what a call came to.
@@ -221,6 +237,9 @@ unsafe extern "C" fn ensure_deferred(
 ) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("ensureDeferred", ptr::null_mut(), arguments, count, names);
+        }
         let [coro] = ENSURE.bind(arguments, count, names)?;
         let coro = Obj::borrowed(coro);
         if kind(&coro) == Kind::Deferred {
@@ -265,7 +284,37 @@ const START: Signature<1> = Signature {
 unsafe extern "C" fn start(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call(
+                "_cancellableInlineCallbacks",
+                ptr::null_mut(),
+                arguments,
+                count,
+                names,
+            );
+        }
         let [generator] = START.bind(arguments, count, names)?;
         coroutine::start(Obj::borrowed(generator)).map(Deferred::into_object)
+    })
+}
+
+/// What `inlineCallbacks` calls: [`start`], unless a program has replaced that.
+///
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn start_by_name(
+    own: Raw,
+    arguments: *const Raw,
+    count: Count,
+    names: Raw,
+) -> Raw {
+    if !replaced::any() {
+        // SAFETY: as the caller says.
+        return unsafe { start(own, arguments, count, names) };
+    }
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        let [generator] = START.bind(arguments, count, names)?;
+        replaced::value("_cancellableInlineCallbacks")?.call(&[generator])
     })
 }

@@ -19,6 +19,7 @@ mod list;
 mod python;
 mod race;
 mod reactor;
+mod replaced;
 mod return_value;
 mod sync;
 mod threads;
@@ -39,6 +40,8 @@ mod _core {
 
     #[pymodule_export]
     use super::race::race;
+    #[pymodule_export]
+    use super::replaced::watch;
     #[pymodule_export]
     use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
 

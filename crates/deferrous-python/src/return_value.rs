@@ -6,7 +6,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj, Raised, raise, reraise, take_raised},
+    python::{Maybe, Obj, Raised, assertion_failed, reraise, take_raised},
     twisted::{names, none},
 };
 
@@ -47,8 +47,7 @@ fn ultimate(generator: &Obj, exception: &Obj) -> Maybe<Option<Obj>> {
 /// Raises what Twisted's assertions do, while the exception is being handled.
 #[cold]
 fn raise_assertion(exception: &Obj) -> Raised {
-    // SAFETY: reading a static of the interpreter.
-    let error = take_raised(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+    let error = take_raised(assertion_failed());
     // SAFETY: both are exceptions and alive; the reference is handed over.
     unsafe { ffi::PyException_SetContext(error.as_ptr(), exception.clone().into_ptr()) };
     reraise(error)

@@ -88,7 +88,6 @@ names! {
 pub struct Twisted {
     pub names: Names,
     pub failure: Obj,
-    pub failure_init: Obj,
     pub failure_globals: Obj,
     pub debug_info: Obj,
     pub cancelled_error: Obj,
@@ -108,7 +107,7 @@ pub struct Twisted {
     pub warn_about_function: Obj,
     pub not_a_coroutine: Obj,
     pub log: Obj,
-    pub format_stack: Obj,
+    pub traceback: Obj,
     pub is_coroutine: Obj,
     pub empty: Obj,
     /// Whether what is awaited has to be fired. Before Twisted 26.10 it had to have a result.
@@ -193,7 +192,6 @@ pub fn load() -> Maybe<()> {
     let class = failure.get("Failure")?;
     let twisted = Twisted {
         names: Names::new()?,
-        failure_init: class.get("__init__")?,
         failure: class,
         failure_globals: failure.get("__dict__")?,
         debug_info: of("DebugInfo")?,
@@ -214,7 +212,7 @@ pub fn load() -> Maybe<()> {
         not_a_coroutine: of("NotACoroutineError")?,
         log: of("log")?,
         warn_about_function: import("twisted.python.deprecate")?.get("warnAboutFunction")?,
-        format_stack: import("traceback")?.get("format_stack")?,
+        traceback: import("traceback")?,
         is_coroutine: import("asyncio")?.get("iscoroutine")?,
         empty: Obj::tuple([])?,
         awaits_called: iterating_asks_for_called(&of("Deferred")?)?,

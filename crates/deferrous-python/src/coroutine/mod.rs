@@ -21,7 +21,7 @@ use crate::{
         Context, Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raised, Raw, enter, held, method, raise,
         reraise, take_raised,
     },
-    return_value,
+    replaced, return_value,
     twisted::{names, twisted},
 };
 
@@ -171,7 +171,7 @@ fn send(generator: &Obj, value: &Obj) -> Maybe<Sent> {
 }
 
 fn throw(generator: &Obj, failure: &Obj) -> Maybe<Sent> {
-    let thrown = match failure::exception_of(failure) {
+    let thrown = match failure::exception_of(failure, &names().throw_into) {
         Some(exception) => {
             let arguments = [ptr::null_mut(), exception.as_ptr()];
             generator.call_method(&names().throw, arguments)
@@ -226,6 +226,10 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<End>> {
         (parts.generator.clone(), parts.context.clone())
     })?;
     loop {
+        if replaced::any() {
+            go_on_by_name(driver, &generator, &context, &result)?;
+            return Ok(None);
+        }
         let failed = kind(&result) == Kind::Failure;
         let sent = context.run(|| {
             if failed {
@@ -255,6 +259,15 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<End>> {
             exception,
         }));
     }
+}
+
+/// Leaves the generator to Twisted's function, which looks up what a program has replaced.
+#[cold]
+fn go_on_by_name(driver: &Obj, generator: &Obj, context: &Context, result: &Obj) -> Maybe<()> {
+    let status = with(driver, |parts| parts.status.clone())?;
+    let arguments = [result, generator, &status, context.object()].map(Obj::as_ptr);
+    replaced::value("_inlineCallbacks")?.call(&arguments)?;
+    Ok(())
 }
 
 /// The outcome of a generator that an exception has ended, and that exception.

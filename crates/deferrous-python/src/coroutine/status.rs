@@ -3,7 +3,10 @@
 //! It is not the driver: the Deferred of the result keeps its canceller, and is not to keep the
 //! generator. That is kept by the Deferred which is waited for, and ends with it.
 
-use std::ptr;
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
 
 use pyo3::ffi;
 
@@ -13,8 +16,10 @@ use crate::{
     entries::Entries,
     link::Link,
     python::{
-        Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, deeper, enter, held, method, raise, type_error,
+        Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, assertion_failed, deeper, enter, enter_status,
+        getset, held, method, sealed, slot, type_error,
     },
+    replaced,
     twisted::{names, twisted},
 };
 
@@ -54,7 +59,22 @@ pub fn make_class() -> Maybe<()> {
             c"cancelled($self, failure, /)\n--\n\nTurn the cancellation into one of what is waited for.",
         ),
     ];
-    CLASS.define(c"twisted.internet.defer._Cancellation", methods, vec![])?;
+    let attributes = vec![
+        getset(
+            c"deferred",
+            get_deferred,
+            Some(set_deferred),
+            c"The Deferred of the result.",
+        ),
+        getset(
+            c"waitingOn",
+            get_waiting_on,
+            Some(set_waiting_on),
+            c"The Deferred that is waited for.",
+        ),
+    ];
+    let slots = vec![slot(ffi::Py_tp_getset, sealed(attributes).cast())];
+    CLASS.define(c"twisted.internet.defer._Cancellation", methods, slots)?;
     Ok(())
 }
 
@@ -86,6 +106,11 @@ pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
 ///
 /// The Deferred fails with an error that only its first link sees, which is put before all others.
 pub fn cancel(status: &Obj, deferred: &Deferred) -> Maybe<()> {
+    if replaced::any() {
+        let arguments = [deferred.object().as_ptr(), status.as_ptr()];
+        replaced::value("_addCancelCallbackToDeferred")?.call(&arguments)?;
+        return Ok(());
+    }
     if deferred.overrides(Method::AddErrback) {
         add_first_by_method(status, deferred)?;
     } else {
@@ -127,6 +152,10 @@ fn add_first_by_method(status: &Obj, deferred: &Deferred) -> Maybe<()> {
 /// the generator makes of that.
 #[cold]
 pub fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
+    if replaced::any() {
+        let arguments = [failure.as_ptr(), status.as_ptr()];
+        return replaced::value("_handleCancelInlineCallbacks")?.call(&arguments);
+    }
     let internal = twisted().internal_cancelled.as_ptr();
     failure.call_method(&names().trap, [ptr::null_mut(), internal])?;
     let deferred = Deferred::unfired(Some(status.clone()))?;
@@ -137,8 +166,7 @@ pub fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
     drop(before);
     match awaited {
         Some(awaited) => deeper(|| awaited.call_cancel())?,
-        // SAFETY: reading a static of the interpreter.
-        None => return Err(raise(unsafe { ffi::PyExc_AssertionError }, "")),
+        None => return Err(assertion_failed()),
     }
     with(status, |parts| parts.deferred.clone()).map(Deferred::into_object)
 }
@@ -161,4 +189,63 @@ unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
         cancel(&Obj::borrowed(raw), &deferred)?;
         Ok(Obj::none())
     })
+}
+
+/// # Safety
+/// `raw` is an object of this class.
+unsafe extern "C" fn get_deferred(raw: Raw, _: *mut c_void) -> Raw {
+    // SAFETY: called by the interpreter with a status.
+    let status = unsafe { Obj::borrowed(raw) };
+    enter(|| with(&status, |parts| parts.deferred.clone()).map(Deferred::into_object))
+}
+
+/// # Safety
+/// `raw` is an object of this class; `value` is alive, or null to delete the attribute.
+unsafe extern "C" fn set_deferred(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+    // SAFETY: called by the interpreter with a status, and with an object or null.
+    enter_status(|| unsafe {
+        let deferred = require_deferred(value)?;
+        drop(with(&Obj::borrowed(raw), |parts| {
+            std::mem::replace(&mut parts.deferred, deferred)
+        })?);
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `raw` is an object of this class.
+unsafe extern "C" fn get_waiting_on(raw: Raw, _: *mut c_void) -> Raw {
+    // SAFETY: called by the interpreter with a status.
+    let status = unsafe { Obj::borrowed(raw) };
+    enter(|| {
+        let awaited = with(&status, |parts| parts.waiting_on.clone())?;
+        Ok(awaited.map_or_else(Obj::none, Deferred::into_object))
+    })
+}
+
+/// # Safety
+/// `raw` is an object of this class; `value` is alive, or null to delete the attribute.
+unsafe extern "C" fn set_waiting_on(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+    // SAFETY: called by the interpreter with a status, and with an object or null.
+    enter_status(|| unsafe {
+        let awaited = require_deferred(value)?;
+        drop(with(&Obj::borrowed(raw), |parts| {
+            parts.waiting_on.replace(awaited)
+        })?);
+        Ok(())
+    })
+}
+
+/// The Deferred that an attribute is set to.
+///
+/// # Safety
+///
+/// `value` is alive or null.
+unsafe fn require_deferred(value: Raw) -> Maybe<Deferred> {
+    let deferred = match value.is_null() {
+        true => None,
+        // SAFETY: as the caller says.
+        false => Deferred::of(&unsafe { Obj::borrowed(value) }),
+    };
+    deferred.ok_or_else(|| type_error("a coroutine waits for Deferreds of deferrous only"))
 }

@@ -8,6 +8,7 @@ use super::Deferred;
 use crate::{
     link::{Link, Side},
     python::{Maybe, Obj, Raw, Signature, enter, keyword_dict, type_error},
+    replaced,
     twisted::twisted,
 };
 
@@ -109,7 +110,12 @@ pub unsafe extern "C" fn add_callback(
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Callback) })
+    enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.addCallback", raw, arguments, count, names);
+        }
+        add_side(raw, arguments, count, names, Side::Callback)
+    })
 }
 
 /// `addErrback`.
@@ -124,7 +130,12 @@ pub unsafe extern "C" fn add_errback(
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Errback) })
+    enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.addErrback", raw, arguments, count, names);
+        }
+        add_side(raw, arguments, count, names, Side::Errback)
+    })
 }
 
 /// `addBoth`.
@@ -139,7 +150,12 @@ pub unsafe extern "C" fn add_both(
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
-    enter(|| unsafe { add_side(raw, arguments, count, names, Side::Both) })
+    enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.addBoth", raw, arguments, count, names);
+        }
+        add_side(raw, arguments, count, names, Side::Both)
+    })
 }
 
 const ADD_CALLBACKS: Signature<6> = Signature {
@@ -168,6 +184,9 @@ pub unsafe extern "C" fn add_callbacks(
 ) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.addCallbacks", raw, arguments, count, names);
+        }
         let deferred = Deferred::from_self(&raw);
         let bound = ADD_CALLBACKS.bind(arguments, count, names)?;
         deferred.add(pair(bound)?)?;

@@ -11,7 +11,8 @@ use crate::{
     failure::{self, Place},
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        enter, guarded, held, method, raise, reraise, slot, take_raised, type_error,
+        assertion_failed, enter, guarded, held, method, raise, reraise, slot, take_raised,
+        type_error,
     },
     twisted::{names, twisted},
 };
@@ -122,11 +123,10 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
         return Ok(Next::Return(result));
     }
     if !deferred.layout().had_failure.get() && super::debug::existing(&deferred).is_none() {
-        // SAFETY: reading a static of the interpreter.
-        return Err(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+        return Err(assertion_failed());
     }
     super::debug::note(&deferred, false);
-    match failure::exception_of(&result) {
+    match failure::exception_of(&result, &names().raise_exception) {
         Some(exception) => {
             failure::pass(&exception, Place::Await);
             Err(raise_in_generator(&exception))

@@ -3,8 +3,9 @@
 use std::ptr;
 
 use crate::{
-    deferred::Deferred,
+    deferred::{Deferred, object::reports_itself},
     python::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
+    replaced,
     twisted::{names, twisted},
 };
 
@@ -31,20 +32,30 @@ pub fn note(deferred: &Deferred, failed: bool) {
         true => deferred.with(|state| state.outcome().cloned()),
         false => None,
     };
-    deferred.layout().had_failure.set(true);
-    let Some(info) = existing(deferred) else {
-        drop(replace_unhandled(deferred, failure));
-        return;
+    let info = match existing(deferred) {
+        // A class that a program has put in the place of `DebugInfo` is to see the failure now, and a `__del__` of
+        // a program hides the finalizer that would report it.
+        None if failed && (replaced::any() || !reports_itself(deferred)) => {
+            make(deferred).map(Some)
+        }
+        info => Ok(info),
     };
-    drop(replace_unhandled(deferred, failed.then(Obj::none)));
-    let shown = failure.unwrap_or_else(Obj::none);
-    if let Err(raised) = set_fail_result(&info, &shown) {
+    deferred.layout().had_failure.set(true);
+    let done = match info {
+        Ok(None) => {
+            drop(replace_unhandled(deferred, failure));
+            return;
+        }
+        Ok(Some(info)) => set_fail_result(&info, &failure.unwrap_or_else(Obj::none)),
+        Err(raised) => Err(raised),
+    };
+    if let Err(raised) = done {
         write_unraisable(raised, deferred.object().as_ptr());
     }
 }
 
-/// Puts another failure, or none, in the place of the one that nobody has handled. `None` stands for
-/// one that a `DebugInfo` has, where programs may forgive it.
+/// Puts another failure, or none, in the place of the one that nobody has handled. Python's `None` says that a
+/// `DebugInfo` knows of one or not: programs set it there, and take it away.
 fn replace_unhandled(deferred: &Deferred, failure: Option<Obj>) -> Option<Obj> {
     // SAFETY: the reference is exchanged, and nothing runs meanwhile.
     unsafe { std::mem::replace(&mut *deferred.layout().unhandled.get(), failure) }
@@ -63,7 +74,6 @@ pub fn replace(deferred: &Deferred, info: Option<Obj>) -> Maybe<()> {
         true => Some(make(deferred)?),
         false => existing(deferred),
     };
-    drop(replace_unhandled(deferred, None));
     deferred.layout().had_failure.set(false);
     put(deferred, info);
     drop(before);
@@ -71,6 +81,10 @@ pub fn replace(deferred: &Deferred, info: Option<Obj>) -> Maybe<()> {
 }
 
 fn put(deferred: &Deferred, info: Option<Obj>) {
+    drop(replace_unhandled(
+        deferred,
+        info.as_ref().map(|_| Obj::none()),
+    ));
     // SAFETY: the reference is exchanged, and nothing runs meanwhile; the old one is dropped after.
     let before = unsafe { std::mem::replace(&mut *deferred.layout().debug_info.get(), info) };
     drop(before);
@@ -81,13 +95,11 @@ fn make(deferred: &Deferred) -> Maybe {
     if let Some(info) = existing(deferred) {
         return Ok(info);
     }
-    let info = twisted().debug_info.call(&[])?;
+    let info = replaced::named("DebugInfo", &twisted().debug_info)?.call(&[])?;
     if deferred.layout().had_failure.get() {
         // SAFETY: the reference is copied, and nothing runs meanwhile.
         let failure = unsafe { (*deferred.layout().unhandled.get()).clone() };
-        let standing = failure.as_ref().map(|_| Obj::none());
         set_fail_result(&info, &failure.unwrap_or_else(Obj::none))?;
-        drop(replace_unhandled(deferred, standing));
     }
     put(deferred, Some(info.clone()));
     Ok(info)
@@ -120,7 +132,10 @@ pub fn report(failure: &Obj) -> Maybe<()> {
 #[cold]
 pub fn note_creator(deferred: &Deferred) -> Maybe<()> {
     let info = twisted().debug_info.call(&[])?;
-    info.setattr(&names().creator, &twisted().format_stack.call(&[])?)?;
+    info.setattr(
+        &names().creator,
+        &twisted().traceback.get("format_stack")?.call(&[])?,
+    )?;
     replace(deferred, Some(info))
 }
 
@@ -129,7 +144,7 @@ pub fn note_creator(deferred: &Deferred) -> Maybe<()> {
 /// As many `frames` at the end of the stack are left out.
 #[cold]
 pub fn note_invoker(deferred: &Deferred, frames: usize) -> Maybe<()> {
-    let stack = twisted().format_stack.call(&[])?;
+    let stack = twisted().traceback.get("format_stack")?.call(&[])?;
     // SAFETY: the stack is a list and alive.
     let stack = unsafe {
         let count = pyo3::ffi::PyList_GET_SIZE(stack.as_ptr()) - frames.cast_signed();

@@ -11,6 +11,7 @@ use crate::{
     python::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
     },
+    replaced,
     twisted::twisted,
 };
 
@@ -50,6 +51,10 @@ const INIT: Signature<1> = Signature {
 pub unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
     // SAFETY: as said.
     enter_status(|| unsafe {
+        if replaced::any() {
+            replaced::call_tuple("Deferred.__init__", raw, arguments, keywords)?;
+            return Ok(());
+        }
         let deferred = Deferred::from_self(&raw);
         let ([canceller], _keep) = bind_tuple(&INIT, arguments, keywords)?;
         initialise(deferred, canceller)
@@ -77,20 +82,22 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     Ok(())
 }
 
-/// Whether calling the class does what this file says: a program may have replaced `__init__`.
+/// Whether calling the class does what this file says: a program may have replaced `__init__`, or what that
+/// looks up.
 #[inline(always)]
 pub fn is_original() -> bool {
     let class = classes().deferred.as_ptr().cast::<ffi::PyTypeObject>();
     let (own_init, own_new): (ffi::initproc, ffi::newfunc) = (init, new);
     // SAFETY: the class is alive.
-    unsafe {
-        (*class)
-            .tp_init
-            .is_some_and(|found| ptr::fn_addr_eq(found, own_init))
-            && (*class)
-                .tp_new
-                .is_some_and(|found| ptr::fn_addr_eq(found, own_new))
-    }
+    !replaced::any()
+        && unsafe {
+            (*class)
+                .tp_init
+                .is_some_and(|found| ptr::fn_addr_eq(found, own_init))
+                && (*class)
+                    .tp_new
+                    .is_some_and(|found| ptr::fn_addr_eq(found, own_new))
+        }
 }
 
 /// Calls the class as the interpreter calls classes.

@@ -17,6 +17,7 @@ use crate::{
         CALL_WITH_KEYWORDS, CLASS_METHOD, Maybe, ONE_ARGUMENT, Obj, Raw, Signature, enter, method,
         type_error,
     },
+    replaced,
     twisted::names,
 };
 
@@ -75,6 +76,9 @@ const ERRBACK: Signature<1> = Signature {
 unsafe extern "C" fn errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.errback", raw, arguments, count, names);
+        }
         let [fail] = ERRBACK.bind(arguments, count, names)?;
         let given = !fail.is_null() && !ptr::eq(fail, ffi::Py_None());
         let fail = given.then(|| Obj::borrowed(fail));
@@ -99,15 +103,18 @@ unsafe extern "C" fn start_run_callbacks(
 ) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred._startRunCallbacks", raw, arguments, count, names);
+        }
         let [outcome] = START.bind(arguments, count, names)?;
         Deferred::from_self(&raw).start(Obj::borrowed(outcome), 1)?;
         Ok(Obj::none())
     })
 }
 
-/// A method without arguments, which complains of arguments as Python's functions do.
+/// A method without arguments; with the name of the function of Twisted, if that looks names up. It complains of arguments as Python's functions do.
 macro_rules! without_arguments {
-    ($name:ident, $function:literal, $body:expr) => {
+    ($name:ident, $function:literal, $by_name:expr, $body:expr) => {
         /// # Safety
         /// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
         unsafe extern "C" fn $name(
@@ -125,33 +132,46 @@ macro_rules! without_arguments {
             // SAFETY: called by the interpreter with a Deferred.
             enter(|| unsafe {
                 let [] = NONE.bind(arguments, count, names)?;
+                if replaced::any()
+                    && let Some(name) = $by_name
+                {
+                    return replaced::call(name, raw, arguments, count, names);
+                }
                 body(Deferred::from_self(&raw))
             })
         }
     };
 }
 
-without_arguments!(pause, "Deferred.pause", |deferred| {
+without_arguments!(pause, "Deferred.pause", None, |deferred| {
     deferred.with(|state| state.set_holds(state.holds() + 1));
     Ok(Obj::none())
 });
-without_arguments!(unpause, "Deferred.unpause", |deferred| {
+without_arguments!(unpause, "Deferred.unpause", None, |deferred| {
     deferred.unpause().map(|()| Obj::none())
 });
-without_arguments!(cancel, "Deferred.cancel", |deferred| {
-    deferred.cancel().map(|()| Obj::none())
-});
-without_arguments!(run_callbacks, "Deferred._runCallbacks", |deferred| {
-    deferred.run().map(|()| Obj::none())
-});
+without_arguments!(
+    cancel,
+    "Deferred.cancel",
+    Some("Deferred.cancel"),
+    |deferred| { deferred.cancel().map(|()| Obj::none()) }
+);
+without_arguments!(
+    run_callbacks,
+    "Deferred._runCallbacks",
+    Some("Deferred._runCallbacks"),
+    |deferred| { deferred.run().map(|()| Obj::none()) }
+);
 without_arguments!(
     continuation,
     "Deferred._continuation",
+    Some("Deferred._continuation"),
     entries::continuation
 );
 without_arguments!(
     getstate,
     "Deferred.__getstate__",
+    None,
     super::attributes::as_dict
 );
 
@@ -195,13 +215,16 @@ const FROM_COROUTINE: Signature<1> = Signature {
 /// # Safety
 /// There are `count` arguments, and as many more as `names`.
 unsafe extern "C" fn from_coroutine(
-    _: Raw,
+    class: Raw,
     arguments: *const Raw,
     count: Count,
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.fromCoroutine", class, arguments, count, names);
+        }
         let [coro] = FROM_COROUTINE.bind(arguments, count, names)?;
         coroutine::from_coroutine(&Obj::borrowed(coro)).map(Deferred::into_object)
     })
@@ -214,8 +237,7 @@ unsafe extern "C" fn from_coroutine(
 unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| {
-        classes()
-            .subclasses
+        replaced::named("_DEFERRED_SUBCLASSES", &classes().subclasses)?
             .call_method(&names().append, [ptr::null_mut(), class])
     })
 }
@@ -240,7 +262,15 @@ unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Cou
 pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
     // SAFETY: as said.
     let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| awaiting::new(deferred))
+    enter(|| {
+        if replaced::any() {
+            // SAFETY: as said; there are no arguments.
+            return unsafe {
+                replaced::call("Deferred.__iter__", raw, ptr::null(), 0, ptr::null_mut())
+            };
+        }
+        awaiting::new(deferred)
+    })
 }
 
 /// Older protocols of pickle know nothing of `__getstate__` of classes that are not made in Python.

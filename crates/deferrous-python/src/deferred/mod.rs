@@ -17,4 +17,4 @@ pub use class::make as make_class;
 pub use default::{make_class as make_defaults, set_defaults};
 pub use making::{initialise, is_original};
 pub use methods::forwarded;
-pub use object::{Deferred, Layout, clear, dealloc, traverse};
+pub use object::{Deferred, Layout, clear, dealloc, is_revived, traverse};

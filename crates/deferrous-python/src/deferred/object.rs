@@ -32,8 +32,8 @@ pub struct Layout {
     pub is_made: Cell<bool>,
     /// There was a failure at the end of the chain at some time.
     pub had_failure: Cell<bool>,
-    /// The failure that the chain ended with and that nobody has handled; `None` where a `DebugInfo`
-    /// has it.
+    /// The failure that the chain ended with and that nobody has handled; Python's `None` where there is a
+    /// `DebugInfo`, which has it then.
     pub unhandled: UnsafeCell<Option<Obj>>,
     state: UnsafeCell<ManuallyDrop<State<Python>>>,
 }
@@ -149,7 +149,7 @@ impl Deferred {
         body(unsafe { &mut *self.layout().state.get() })
     }
 
-    /// Whether there is a failure that nobody has handled.
+    /// Whether there is a failure that nobody has handled, or may be one.
     #[inline(always)]
     pub const fn is_unhandled(&self) -> bool {
         // SAFETY: it is looked at, and nothing runs meanwhile.
@@ -249,6 +249,29 @@ pub unsafe extern "C" fn finalize(raw: Raw) {
     }
 }
 
+/// Whether the collector has a Deferred of this class report its failure: a class may have a `__del__`.
+pub fn reports_itself(deferred: &Deferred) -> bool {
+    let own: ffi::destructor = finalize;
+    // SAFETY: the class is alive.
+    unsafe { (*deferred.object().class()).tp_finalize }
+        .is_some_and(|found| ptr::fn_addr_eq(found, own))
+}
+
+/// Calls the `__del__` that a program has set on the class, as the interpreter does for classes made in Python.
+/// Returns whether the object is alive again.
+///
+/// # Safety
+///
+/// `raw` is a Deferred that nothing refers to, before anything of it is taken away.
+#[inline(always)]
+pub unsafe fn is_revived(raw: Raw) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        !reports_itself(Deferred::from_self(&raw))
+            && ffi::PyObject_CallFinalizerFromDealloc(raw) < 0
+    }
+}
+
 /// Reports the failure, if there is one.
 fn report(failure: Option<Obj>) {
     let Some(failure) = failure else {
@@ -270,6 +293,9 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: the object is a Deferred that nothing refers to. It is out of the collector's sight
     // before anything of it is taken away, and its memory is given back last.
     unsafe {
+        if is_revived(raw) {
+            return;
+        }
         let layout = raw.cast::<Layout>();
         ffi::PyObject_GC_UnTrack(raw.cast());
         let failure = match (*layout).had_failure.get() {

@@ -14,6 +14,7 @@ use crate::{
     host::Python,
     link::{Link, Side},
     python::{Maybe, Obj, Raised, too_deep, type_error},
+    replaced,
     twisted::{names, twisted},
 };
 
@@ -256,7 +257,9 @@ impl Deferred {
         if self.with(|state| state.is_called()) {
             return Ok(());
         }
-        let failure = failure::from_value(&twisted().cancelled_error.call(&[])?)?;
+        // The canceller may have replaced it.
+        let error = replaced::named("CancelledError", &twisted().cancelled_error)?;
+        let failure = failure::from_value(&error.call(&[])?)?;
         self.call_errback(Some(&failure))
     }
 
@@ -285,10 +288,10 @@ impl Deferred {
         drop(self.with(|state| std::mem::replace(state.links_mut(), listed)));
     }
 
-    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`.
+    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.
     #[cold]
     fn make_by_call(canceller: Option<&Obj>) -> Maybe<Self> {
-        let class = &classes().deferred;
+        let class = replaced::named("Deferred", &classes().deferred)?;
         let object = match canceller {
             Some(canceller) => class.call(&[canceller.as_ptr()]),
             None => class.call(&[]),

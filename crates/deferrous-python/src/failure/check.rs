@@ -10,6 +10,7 @@ use pyo3::ffi;
 
 use crate::{
     python::{Attached, CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
+    replaced,
     twisted::{names, twisted},
 };
 
@@ -113,7 +114,7 @@ unsafe extern "C" fn check(
     // SAFETY: called by the interpreter with a failure.
     enter(|| unsafe {
         match first_base(failure, arguments, count) {
-            Some(found) if names.is_null() => Ok(found),
+            Some(found) if names.is_null() && !replaced::any() => Ok(found),
             _ => call_original(|original| &original.check, failure, arguments, count, names),
         }
     })
@@ -129,8 +130,12 @@ unsafe extern "C" fn trap(
 ) -> Raw {
     // SAFETY: called by the interpreter with a failure.
     enter(|| unsafe {
-        // A subclass may have a `check` of its own, which Twisted's method calls.
-        let is_plain = ptr::eq((*failure).ob_type, twisted().failure.as_ptr().cast());
+        // A subclass or the object may have a `check` of its own, which Twisted's method calls.
+        let dict = (*failure.cast::<ffi::PyBaseExceptionObject>()).dict;
+        let is_plain = ptr::eq((*failure).ob_type, twisted().failure.as_ptr().cast())
+            && !replaced::any()
+            && !dict.is_null()
+            && ffi::PyDict_Contains(dict, crate::twisted::names().check.as_ptr()) == 0;
         match first_base(failure, arguments, count) {
             Some(found) if is_plain && names.is_null() => Ok(found),
             _ => call_original(|original| &original.trap, failure, arguments, count, names),

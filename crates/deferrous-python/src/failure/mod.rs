@@ -6,47 +6,19 @@
 mod check;
 mod frames;
 
-use std::{cell::Cell, ptr};
+use std::ptr;
 
 use pyo3::ffi;
 
 use crate::{
-    classes::version_tag,
-    python::{Attached, Maybe, Obj, Raised, put_back, set_aside, take_raised, write_unraisable},
+    python::{Maybe, Obj, Raised, take_raised, write_unraisable},
+    replaced,
     twisted::{names, twisted},
 };
 
 pub use check::methods;
 use frames::pass_with;
 pub use frames::{Place, execute_of_run, load, pass};
-
-/// The version tag of the class when its `__init__` was last seen to be Twisted's.
-static ORIGINAL: Attached<Cell<u32>> = Attached(Cell::new(0));
-
-/// Whether a failure may be made without calling the class.
-#[inline]
-fn is_original() -> bool {
-    let class = twisted().failure.as_ptr().cast::<ffi::PyTypeObject>();
-    // SAFETY: the class is alive.
-    let tag = unsafe { version_tag(class) };
-    (tag != 0 && ORIGINAL.0.get() == tag) || look_again(class)
-}
-
-#[cold]
-fn look_again(class: *mut ffi::PyTypeObject) -> bool {
-    let pending = set_aside();
-    let original = twisted()
-        .failure
-        .getattr(&names().init)
-        .is_ok_and(|init| twisted().failure_init.is(init.as_ptr()));
-    put_back(pending);
-    if original {
-        // SAFETY: the class is alive; looking an attribute up has given it a tag, if it may have
-        // one.
-        ORIGINAL.0.set(unsafe { version_tag(class) });
-    }
-    original
-}
 
 /// The failure of the exception that has been raised; Twisted's `Failure(captureVars=...)` in an
 /// exception handler. `place` is the function of Twisted that handles it.
@@ -73,7 +45,7 @@ pub fn from_raised_here(raised: Raised) -> Obj {
 
 /// The failure of an exception that is being handled.
 fn caught(exception: &Obj, capture: bool) -> Obj {
-    if is_original()
+    if !replaced::any()
         && !is_failure(exception)
         && let Ok(failure) = build(exception, None, capture)
     {
@@ -94,10 +66,11 @@ pub fn current(capture: bool) -> Maybe {
     let capture = Obj::bool(capture);
     let keywords = Obj::tuple([names().capture_vars.clone()])?;
     let arguments = [capture.as_ptr()];
+    let class = replaced::named("Failure", &twisted().failure)?;
     // SAFETY: the class, the value and the name are alive during the call.
     unsafe {
         Obj::owned(ffi::PyObject_Vectorcall(
-            twisted().failure.as_ptr(),
+            class.as_ptr(),
             arguments.as_ptr(),
             0,
             keywords.as_ptr(),
@@ -109,17 +82,16 @@ pub fn current(capture: bool) -> Maybe {
 pub fn from_value(value: &Obj) -> Maybe {
     // SAFETY: the object is alive.
     let is_exception = unsafe { ffi::PyExceptionInstance_Check(value.as_ptr()) } != 0;
-    if is_exception && is_original() && !is_failure(value) {
+    if is_exception && !replaced::any() && !is_failure(value) {
         return build(value, Some(value), false);
     }
-    twisted().failure.call(&[value.as_ptr()])
+    replaced::named("Failure", &twisted().failure)?.call(&[value.as_ptr()])
 }
 
 /// The failure of a Deferred that was cancelled.
 pub fn cancelled() -> Obj {
-    twisted()
-        .cancelled_error
-        .call(&[])
+    replaced::named("CancelledError", &twisted().cancelled_error)
+        .and_then(|class| class.call(&[]))
         .and_then(|error| from_value(&error))
         .unwrap_or_else(|raised| from_raised(raised, None, Place::RunCallbacks))
 }
@@ -204,10 +176,11 @@ pub fn handling<T>(exception: &Obj, body: impl FnOnce() -> Maybe<T>) -> Maybe<T>
 }
 
 /// The exception of a failure, with the failure's traceback in place, if it is a failure whose
-/// class has not been tampered with; Twisted's `failure.value.with_traceback(failure.tb)`.
+/// class has not been tampered with; Twisted's `failure.value.with_traceback(failure.tb)`. `method` is the name of
+/// the method that does this, which a program may have replaced.
 #[inline]
-pub fn exception_of(failure: &Obj) -> Option<Obj> {
-    if !twisted().failure.is(failure.class().cast()) {
+pub fn exception_of(failure: &Obj, method: &Obj) -> Option<Obj> {
+    if !twisted().failure.is(failure.class().cast()) || replaced::any() {
         return None;
     }
     let names = names();
@@ -215,7 +188,7 @@ pub fn exception_of(failure: &Obj) -> Option<Obj> {
     // runs. A traceback is set only where the value is an exception.
     unsafe {
         let dict = (*failure.as_ptr().cast::<ffi::PyBaseExceptionObject>()).dict;
-        if dict.is_null() {
+        if dict.is_null() || ffi::PyDict_Contains(dict, method.as_ptr()) != 0 {
             return None;
         }
         let find = |name: &Obj| {

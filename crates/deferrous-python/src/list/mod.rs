@@ -17,9 +17,10 @@ use crate::{
     docs, failure,
     link::Link,
     python::{
-        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, bind_tuple, deeper, enter,
-        enter_status, method, raise, sealed, set_aside, slot, subclass_spec, type_error,
+        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, assertion_failed, bind_tuple,
+        deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec, type_error,
     },
+    replaced,
     twisted::{names, twisted},
 };
 
@@ -120,6 +121,12 @@ const INIT: Signature<4> = Signature {
 unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
     // SAFETY: as the caller says.
     enter_status(|| unsafe {
+        if replaced::any() {
+            // Twisted's function sets these one by one.
+            drop(put_members(&Obj::borrowed(raw), Members::none()?));
+            replaced::call_tuple("DeferredList.__init__", raw, arguments, keywords)?;
+            return Ok(());
+        }
         let list = Deferred::from_self(&raw);
         let (bound, _keep) = bind_tuple(&INIT, arguments, keywords)?;
         let [deferreds, on_callback, on_errback, consume] = bound;
@@ -133,6 +140,29 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
         let flags = [flag(on_callback), flag(on_errback), flag(consume)];
         initialise(list, deferreds, flags)
     })
+}
+
+/// Puts the members in place, and returns those that were there.
+fn put_members(list: &Obj, members: Members) -> Option<Members> {
+    // SAFETY: it is a list of this class, and nothing runs while the place is written.
+    unsafe { (*(*list.as_ptr().cast::<Layout>()).members.get()).replace(members) }
+}
+
+impl Members {
+    /// What there is before `__init__` sets anything.
+    fn none() -> Maybe<Self> {
+        // SAFETY: the thread is attached.
+        let list = || unsafe { Obj::owned(ffi::PyList_New(0)) };
+        let off = || Obj::bool(false);
+        Ok(Members {
+            deferreds: list()?,
+            results: list()?,
+            fire_on_one_callback: off(),
+            fire_on_one_errback: off(),
+            consume_errors: off(),
+            finished: 0,
+        })
+    }
 }
 
 /// What `__init__` does.
@@ -161,12 +191,7 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         consume_errors,
         finished: 0,
     };
-    // SAFETY: it is a list of this class; the old parts are dropped after the new are in place.
-    let before = unsafe {
-        let place = (*list.object().as_ptr().cast::<Layout>()).members.get();
-        (*place).replace(members)
-    };
-    drop(before);
+    drop(put_members(list.object(), members));
     if deferred::is_original() {
         // SAFETY: a null canceller means none.
         unsafe { deferred::initialise(list, ptr::null_mut()) }?;
@@ -290,12 +315,10 @@ fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {
 
 fn fail_first(list: &Deferred, result: &Obj, at: isize) -> Maybe<()> {
     if kind(result) != Kind::Failure {
-        // SAFETY: reading a static of the interpreter.
-        return Err(raise(unsafe { ffi::PyExc_AssertionError }, ""));
+        return Err(assertion_failed());
     }
     let index = Obj::int(at)?;
-    let error = twisted()
-        .first_error
+    let error = replaced::named("FirstError", &twisted().first_error)?
         .call(&[result.as_ptr(), index.as_ptr()])?;
     let failure = failure::from_value(&error)?;
     list.call_errback(Some(&failure))
@@ -312,6 +335,9 @@ const CB_DEFERRED: Signature<3> = Signature {
 unsafe extern "C" fn cb_deferred(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("DeferredList._cbDeferred", raw, arguments, count, names);
+        }
         let list = Deferred::from_self(&raw);
         let [result, index, succeeded] = CB_DEFERRED.bind(arguments, count, names)?;
         let at = ffi::PyLong_AsSsize_t(index);
@@ -335,6 +361,12 @@ unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywo
     // SAFETY: called by the interpreter with a list of this class.
     let list = unsafe { Deferred::from_self(&raw) };
     enter(|| {
+        if replaced::any() {
+            // SAFETY: as above.
+            return unsafe {
+                replaced::call("DeferredList.cancel", raw, arguments, count, keywords)
+            };
+        }
         // SAFETY: as above.
         let [] = unsafe { CANCEL.bind(arguments, count, keywords) }?;
         if list.with(|state| state.is_called()) {
@@ -364,7 +396,7 @@ fn report_canceller() -> Maybe<()> {
     failure::handling(&exception, || {
         let text = Obj::text("Exception raised from user supplied canceller")?;
         let arguments = [ptr::null_mut(), text.as_ptr()];
-        twisted().log.call_method(&Obj::name("failure")?, arguments)
+        replaced::named("log", &twisted().log)?.call_method(&Obj::name("failure")?, arguments)
     })?;
     Ok(())
 }
@@ -388,6 +420,9 @@ pub unsafe extern "C" fn gather_results(
 ) -> Raw {
     // SAFETY: as said.
     enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("gatherResults", ptr::null_mut(), arguments, count, names);
+        }
         let [deferreds, consume] = GATHER.bind(arguments, count, names)?;
         let list = allocate(classes().deferred_list.as_ptr().cast())?;
         let consume = if consume.is_null() {

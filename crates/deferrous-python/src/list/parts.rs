@@ -165,6 +165,9 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
     // is ended as every Deferred is, which also takes it out of the collector's sight.
     unsafe {
+        if deferred::is_revived(raw) {
+            return;
+        }
         ffi::PyObject_GC_UnTrack(raw.cast());
         drop((*(*raw.cast::<Layout>()).members.get()).take());
         deferred::dealloc(raw);

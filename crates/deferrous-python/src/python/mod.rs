@@ -6,6 +6,7 @@ mod context;
 mod depth;
 mod descriptor;
 mod detached;
+mod dict_watch;
 mod dispose;
 mod holder;
 mod obj;
@@ -24,13 +25,16 @@ pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
+#[cfg(not(Py_3_12))]
+pub use dict_watch::notice_changes;
+pub use dict_watch::watch as watch_dicts;
 pub use dispose::end;
 pub use holder::{Held, Holder, collected, held};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
 pub use own_class::{Life, OwnClass};
 pub use raise::{
-    enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised,
-    type_error, write_unraisable,
+    assertion_failed, enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside,
+    take_raised, type_error, write_unraisable,
 };
 pub use room::Room;
 pub use task::{Task, bind_leading};

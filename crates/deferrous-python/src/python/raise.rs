@@ -26,6 +26,14 @@ pub fn type_error(message: &str) -> Raised {
     raise(unsafe { ffi::PyExc_TypeError }, message)
 }
 
+/// Raises what an `assert` without a text does.
+#[cold]
+pub fn assertion_failed() -> Raised {
+    // SAFETY: reading a static of the interpreter, which is a class and alive.
+    unsafe { ffi::PyErr_SetNone(ffi::PyExc_AssertionError) };
+    Raised
+}
+
 /// Raises `exception`, an instance, with the traceback that it has.
 pub fn reraise(exception: Obj) -> Raised {
     #[cfg(Py_3_12)]

@@ -13,11 +13,16 @@ pub use primitive::{Primitive, is_execute, is_primitive};
 pub use queue::DeferredQueue;
 pub use semaphore::DeferredSemaphore;
 
-use pyo3::{exceptions::PyAssertionError, prelude::*, types::PyList};
+use pyo3::{
+    exceptions::PyAssertionError,
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
+};
 
 use crate::{
     deferred::Deferred,
     python::{Maybe, Obj, Raised},
+    replaced,
 };
 
 /// What the interpreter raised, as PyO3 has it.
@@ -35,6 +40,21 @@ fn obj(object: &Bound<'_, PyAny>) -> Obj {
 fn bound(py: Python<'_>, object: Obj) -> Bound<'_, PyAny> {
     // SAFETY: the reference is handed over.
     unsafe { Bound::from_owned_ptr(py, object.into_ptr()) }
+}
+
+/// Calls a method of Twisted's that looks names up, while one is replaced.
+fn by_name<'py>(
+    owner: &Bound<'py, PyAny>,
+    method: &str,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = owner.py();
+    let keywords = keywords.map_or(std::ptr::null_mut(), |keywords| keywords.as_ptr());
+    // SAFETY: the object, the tuple and the dict are alive.
+    let result =
+        unsafe { replaced::call_tuple(method, owner.as_ptr(), arguments.as_ptr(), keywords) };
+    raised(py, result).map(|object| bound(py, object))
 }
 
 /// A Deferred that has been fired with `result`.

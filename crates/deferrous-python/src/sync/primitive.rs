@@ -10,12 +10,13 @@ use pyo3::{
     types::{PyDict, PyList, PyTuple},
 };
 
-use super::{bound, obj, pop_first, raised, wait};
+use super::{bound, by_name, obj, pop_first, raised, wait};
 use crate::{
     deferred::Deferred,
     functions,
     link::{Link, Side},
     python::{CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
+    replaced,
 };
 
 /// The base of locks and semaphores.
@@ -79,6 +80,9 @@ impl Primitive {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        if replaced::any() {
+            return by_name(slf, "_ConcurrencyPrimitive.run", args, kwargs);
+        }
         let named = kwargs
             .map(|kwargs| kwargs.get_item("f"))
             .transpose()?
@@ -136,8 +140,12 @@ impl Primitive {
         _exc_value: &Bound<'py, PyAny>,
         _traceback: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method0("release")?;
         let py = slf.py();
+        if replaced::any() {
+            let arguments = PyTuple::new(py, [_exc_type, _exc_value, _traceback])?;
+            return by_name(slf, "_ConcurrencyPrimitive.__aexit__", &arguments, None);
+        }
+        slf.call_method0("release")?;
         let deferred = raised(py, Deferred::fired(Obj::bool(false)))?;
         Ok(bound(py, deferred.into_object()))
     }
@@ -204,6 +212,9 @@ unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Ra
         } else {
             keywords.as_ptr()
         };
+        if replaced::any() {
+            return execute_by_name(&lock, &arguments, keywords);
+        }
         let result = Obj::owned(ffi::PyObject_Call(
             callable.as_ptr(),
             rest.as_ptr(),
@@ -222,4 +233,25 @@ unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Ra
             ),
         }
     })
+}
+
+/// As [`execute`], by a function that a program may have replaced.
+///
+/// # Safety
+///
+/// `keywords` is null or a dict.
+#[cold]
+unsafe fn execute_by_name(lock: &Obj, arguments: &Obj, keywords: Raw) -> Maybe {
+    let maybe = replaced::value("maybeDeferred")?;
+    // SAFETY: the function and the tuple are alive, and the dict is as the caller says.
+    let deferred = unsafe {
+        Obj::owned(ffi::PyObject_Call(
+            maybe.as_ptr(),
+            arguments.as_ptr(),
+            keywords,
+        ))
+    }?;
+    let release = lock.get("_releaseAndReturn")?;
+    let arguments = [ptr::null_mut(), release.as_ptr()];
+    deferred.call_method(&crate::twisted::names().add_both, arguments)
 }

@@ -1,0 +1,130 @@
+"""Twisted's own functions, which are called while a program has replaced a name that they look up.
+
+A program may put an object of its own into `twisted.internet.defer`, as in ``defer.Failure = Mine``. The
+functions of Twisted look such names up each time, and then use that object. Those in Rust look nothing up,
+which makes them fast. So while a name is replaced, each of them calls the function of Twisted that it stands
+for. That works since a Deferred in Rust has the attributes of Twisted's.
+
+It is Python because these functions are.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from twisted.internet import defer
+from twisted.python.failure import Failure
+
+#: What Twisted's functions look up or set on the class or on the objects of it. A program may put something
+#: else there. The methods of Deferreds are not here: the extension looks for each where it is called.
+_OF_FAILURES = (
+    *("__new__", "__init__", "__getattr__", "__getattribute__", "__setattr__", "_extrapolate"),
+    *("captureVars", "check", "count", "parents", "raiseException", "tb", "throwExceptionIntoGenerator"),
+    *("trap", "type", "value"),
+)
+_OF_DEBUG_INFO = ("__new__", "__init__", "__getattr__", "__getattribute__", "__setattr__", "failResult")
+_OF_DEFERREDS = (
+    *("__del__", "__getattr__", "__getattribute__", "__setattr__", "_callbacks", "_canceller", "_chainedTo"),
+    *("_debugInfo", "_runningCallbacks", "_suppressAlreadyCalled", "called", "fromCoroutine", "paused"),
+    "result",
+)
+
+
+class _Names(dict[str, Any]):
+    """The globals of these functions: the names of Twisted's module, with ours for what is Twisted's own.
+
+    They are looked up in that module each time. It has ours already if deferrous is installed, and Twisted's
+    own where only `deferrous.defer` is used.
+    """
+
+    def __init__(self) -> None:
+        self._module = vars(defer)
+        self.ours: dict[str, tuple[Any, Any]] = {}
+        # The interpreter looks here first for its own names, too.
+        super().__init__((name, value) for name, value in vars(builtins).items() if name not in self._module)
+        self["__name__"] = defer.__name__
+        self["__builtins__"] = builtins
+
+    def __missing__(self, name: str) -> Any:
+        found = self._module[name]
+        stock, ours = self.ours.get(name, (None, None))
+        return found if stock is None or found is not stock else ours
+
+    def put(self, name: str, ours: Any) -> None:
+        """Have an object of ours stand for that of Twisted's module."""
+        self.ours[name] = self._module[name], ours
+
+
+NAMES = _Names()
+
+
+def with_names(function: FunctionType) -> FunctionType:
+    """Make a function of the same code that looks its globals up among `NAMES`."""
+    copy = FunctionType(
+        function.__code__, NAMES, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__annotations__ = dict(function.__annotations__)
+    copy.__qualname__ = function.__qualname__
+    copy.__doc__ = function.__doc__
+    return copy
+
+
+def _functions() -> Iterator[tuple[str, FunctionType]]:
+    """Go through the functions of Twisted that those in Rust stand for, and those that they call."""
+    for name, value in vars(defer).items():
+        if isinstance(value, FunctionType) and value.__globals__ is vars(defer):
+            yield name, value
+    primitives = (defer._ConcurrencyPrimitive, defer.DeferredLock, defer.DeferredSemaphore)
+    for owner in (defer.Deferred, defer.DeferredList, *primitives, defer.DeferredQueue):
+        for name, value in vars(owner).items():
+            function = value.__func__ if isinstance(value, classmethod) else value
+            if isinstance(function, FunctionType) and function.__globals__ is vars(defer):
+                yield f"{owner.__name__}.{name}", function
+
+
+def _looked_up(code: CodeType) -> Iterator[str]:
+    """Go through the names that a function and the functions inside it look up."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _looked_up(constant)
+
+
+def begin(watch: Callable[..., None], replacements: dict[str, Any], failure_methods: dict[str, Any]) -> None:
+    """Have the extension notice from now on when a program replaces something.
+
+    Args:
+        watch: the function of the extension.
+        replacements: what takes the place of what in `twisted.internet.defer`.
+        failure_methods: the same for Twisted's Failure.
+    """
+    functions: dict[str, Callable[..., Any]] = {}
+    looked_up: set[str] = set()
+    for name, function in _functions():
+        functions[name] = with_names(function)
+        looked_up.update(_looked_up(function.__code__))
+        if "." not in name and name not in replacements:
+            NAMES.put(name, functions[name])
+    watched: list[tuple[dict[str, Any] | type, str, tuple[Any, ...]]] = []
+    for name, ours in replacements.items():
+        if name in vars(defer):
+            NAMES.put(name, ours)
+    for name in sorted(looked_up & vars(defer).keys()):
+        ours = NAMES.ours.get(name, (None, None))[1]
+        watched.append((vars(defer), name, (vars(defer)[name], *([] if ours is None else [ours]))))
+    owners: list[tuple[type, tuple[str, ...]]] = [
+        (Failure, _OF_FAILURES),
+        (defer.DebugInfo, _OF_DEBUG_INFO),
+        (replacements["Deferred"], _OF_DEFERREDS),
+    ]
+    for owner, names in owners:
+        for name in names:
+            own = [vars(owner)[name]] if name in vars(owner) else []
+            if owner is Failure and name in failure_methods:
+                own.append(failure_methods[name])
+            watched.append((owner, name, tuple(own)))
+    watch(functions, NAMES, watched)

@@ -1,0 +1,92 @@
+"""What Twisted's functions assert fails in the same way, with the same arguments."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+
+from tests.faces import Failure
+from tests.helpers import Oops, Steps, outcome
+
+
+def assertion(deferred: Any) -> tuple[Any, ...]:
+    """Give the arguments of the AssertionError that a Deferred has failed with."""
+    error = outcome(deferred)
+    assert type(error) is AssertionError
+    args: tuple[Any, ...] = error.args
+    return args
+
+
+def test_awaiting_a_failure_that_was_a_result(face: ModuleType) -> None:
+    """A Deferred that was made with a failure, and has never run a callback, has no debug information."""
+
+    async def wait() -> None:
+        await face.succeed(Failure(Oops()))
+
+    assert assertion(face.ensureDeferred(wait())) == ()
+
+
+def test_list_that_is_told_of_a_failure_that_is_none(face: ModuleType) -> None:
+    """A DeferredList fails at once with failures only."""
+    listed = face.DeferredList([face.Deferred()], fireOnOneErrback=True)
+    with pytest.raises(AssertionError) as caught:
+        listed._cbDeferred("no failure", 0, False)
+    assert caught.value.args == ()
+
+
+def test_generator_that_returns_by_an_exception_of_its_own(face: ModuleType) -> None:
+    """What `returnValue` raises was raised by `returnValue`."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        yield 1
+        raise defer._DefGen_Return(2)
+
+    with pytest.raises(AssertionError) as caught:
+        flow()
+    assert caught.value.args == ()
+
+
+def test_cancelling_a_generator_that_does_not_wait(face: ModuleType) -> None:
+    """A generator that is cancelled before it has waited has nothing to cancel."""
+    started: list[Any] = []
+    made = face.Deferred.__init__
+
+    def noting(self: Any, *args: Any) -> None:
+        made(self, *args)
+        started.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(face.Deferred, "__init__", noting)
+
+        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        def flow() -> Steps:
+            patch.undo()
+            flowing[0].cancel()
+            yield 1
+
+        flowing = started
+        waits = flow()
+    assert assertion(waits) == ()
+
+
+def test_lock_that_nobody_has(face: ModuleType) -> None:
+    """An assertion with a text has it."""
+    for lock, text in (
+        (face.DeferredLock(), "Tried to release an unlocked lock"),
+        (face.DeferredSemaphore(1), "Someone released me too many times: too many tokens!"),
+    ):
+        with pytest.raises(AssertionError) as caught:
+            lock.release()
+        assert caught.value.args == (text,)
+
+
+def test_results_of_a_list_with_a_failure(face: ModuleType) -> None:
+    """gatherResults has results of Deferreds that have all succeeded."""
+    listed: Any = face.gatherResults([face.Deferred()])
+    listed.addCallback(lambda _: pytest.fail("called"))
+    listed.callback([(False, 1)])
+    assert assertion(listed) == ()

@@ -1,0 +1,351 @@
+"""Methods that a program has replaced on Failure, DebugInfo and Deferred, or on one object, are called.
+
+What other methods of Deferred call is in `test_patching.py`.
+"""
+
+from __future__ import annotations
+
+import gc
+from types import ModuleType
+from typing import Any
+
+import pytest
+from twisted.internet import defer
+from twisted.internet.task import Clock
+
+from tests.faces import Failure
+from tests.helpers import Oops, Steps, handled, outcome, raising, same
+from tests.logs import Log
+
+
+@pytest.fixture
+def calls(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that wraps methods of a class, and the list that calls go to."""
+    made: list[str] = []
+
+    def wrap(owner: Any, *names: str) -> list[str]:
+        for name in names:
+            monkeypatch.setattr(owner, name, wrapper(getattr(owner, name), name))
+        return made
+
+    def wrapper(original: Any, name: str) -> Any:
+        def replacement(self: Any, *args: Any, **keywords: Any) -> Any:
+            made.append(name)
+            return original(self, *args, **keywords)
+
+        return replacement
+
+    return wrap
+
+
+def flow_of(face: ModuleType, waited: Any) -> Any:
+    """Start a generator that waits; its result is the name of what was raised there."""
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        try:
+            yield waited
+        except Exception as error:
+            return type(error).__name__
+
+    return flow()
+
+
+async def wait_for(waited: Any) -> str:
+    """Return the name of what was raised by awaiting."""
+    try:
+        await waited
+    except Exception as error:
+        return type(error).__name__
+    return ""
+
+
+# The class Failure.
+
+
+def test_init_of_failures(face: ModuleType, calls: Any) -> None:
+    """Whatever makes a failure makes it with the __init__ in place."""
+    made = calls(Failure, "__init__")
+    deferreds = [face.fail(Oops()), face.maybeDeferred(raising(Oops())), face.execute(raising(Oops()))]
+    deferreds.append(face.succeed(None).addCallback(raising(Oops())))
+    fired, cancelled = face.Deferred(), face.Deferred()
+    fired.errback(Oops())
+    cancelled.cancel()
+    assert len(made) == len(deferreds) + 2
+    for deferred in [*deferreds, fired, cancelled]:
+        deferred.addErrback(handled)
+
+
+def test_throwing_into_generators(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure is thrown by its own method, whether the generator waited before the patch or not."""
+    waited, fresh = face.Deferred(), face.Deferred()
+    before = flow_of(face, waited)
+    monkeypatch.setattr(Failure, "throwExceptionIntoGenerator", lambda _, g: g.throw(OSError()))
+    after = flow_of(face, fresh)
+    waited.errback(Oops())
+    fresh.errback(Oops())
+    assert (outcome(before), outcome(after)) == ("OSError", "OSError")
+    assert outcome(flow_of(face, face.fail(Oops()))) == "OSError"
+
+
+def test_throwing_by_one_failure(face: ModuleType) -> None:
+    """The method of one failure is that one's."""
+    failure = Failure(Oops())
+    failure.throwExceptionIntoGenerator = lambda g: g.throw(OSError())
+    waited = face.Deferred()
+    flowing = flow_of(face, waited)
+    waited.errback(failure)
+    assert outcome(flowing) == "OSError"
+    assert outcome(flow_of(face, face.fail(Oops()))) == "Oops"
+
+
+def test_raising_where_a_deferred_is_awaited(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has failed raises its exception by raiseException."""
+    before = face.Deferred()
+    waits = face.ensureDeferred(wait_for(before))
+    monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
+    assert outcome(face.ensureDeferred(wait_for(face.fail(Oops())))) == "OSError"
+    monkeypatch.undo()
+    assert outcome(face.ensureDeferred(wait_for(face.fail(Oops())))) == "Oops"
+    before.callback(1)
+    assert outcome(waits) == ""
+
+
+def test_raising_by_one_failure(face: ModuleType) -> None:
+    """The method of one failure is that one's."""
+    failure = Failure(Oops())
+    failure.raiseException = raising(OSError())
+    assert outcome(face.ensureDeferred(wait_for(face.fail(failure)))) == "OSError"
+    failed = face.fail(failure).addErrback(lambda found: found.trap(KeyError))
+    assert type(outcome(failed)) is OSError
+
+
+def test_trap_calls_check(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap asks the check in place, of the class or of one failure."""
+    failure = Failure(Oops())
+    monkeypatch.setattr(Failure, "check", lambda _, *kinds: ("checked", kinds))
+    assert failure.trap(Oops) == ("checked", (Oops,))
+    monkeypatch.undo()
+    assert failure.trap(Oops) is Oops
+    failure.check = lambda *kinds: ("own", kinds)
+    assert failure.trap(Oops) == ("own", (Oops,))
+
+
+def test_trap_raises_by_a_method(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits none of the classes is raised by raiseException."""
+    monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
+    with pytest.raises(OSError):
+        Failure(Oops()).trap(KeyError)
+
+
+def test_check_asks_for_parents(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check looks among the parents, which are a property."""
+    monkeypatch.setattr(Failure, "parents", property(lambda _: ["builtins.KeyError"]))
+    failure = Failure(Oops())
+    assert failure.check(Oops, KeyError) is KeyError
+    monkeypatch.undo()
+    assert failure.check(Oops, KeyError) is Oops
+
+
+def test_trap_of_cancelled_coroutines(face: ModuleType, calls: Any) -> None:
+    """Cancelling a coroutine traps an error of its own."""
+    flowing = flow_of(face, face.Deferred())
+    made = calls(Failure, "trap")
+    flowing.cancel()
+    assert made == ["trap"]
+    assert outcome(flowing) == "CancelledError"
+
+
+def test_trap_of_timeouts(face: ModuleType, calls: Any) -> None:
+    """A timeout traps the cancellation."""
+    clock = Clock()
+    deferred = face.Deferred().addTimeout(1, clock)
+    made = calls(Failure, "trap", "check")
+    clock.advance(1)
+    assert made == ["trap", "check"]
+    assert type(outcome(deferred)) is defer.TimeoutError
+
+
+def test_other_methods_of_failures(face: ModuleType, calls: Any) -> None:
+    """A failure that a callback has raised is cleaned and shown by the methods in place."""
+    made = calls(Failure, "cleanFailure", "getTraceback", "__repr__")
+    failed = face.succeed(None).addCallback(raising(Oops()))
+    failed.result.cleanFailure()
+    assert "Oops" in failed.result.getTraceback()
+    assert "Oops" in repr(failed)
+    assert made == ["cleanFailure", "getTraceback", "__repr__"]
+    failed.addErrback(handled)
+
+
+def test_setattr_of_failures(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure that is made sets its attributes by the __setattr__ in place."""
+    made: list[str] = []
+
+    def setting(self: Any, name: str, value: Any) -> None:
+        made.append(name)
+        BaseException.__setattr__(self, name, value)
+
+    monkeypatch.setattr(Failure, "__setattr__", setting, raising=False)
+    face.succeed(None).addCallback(raising(Oops())).addErrback(handled)
+    monkeypatch.delattr(Failure, "__setattr__")
+    assert {"count", "type", "value", "tb"} <= set(made)
+
+
+# The class DebugInfo.
+
+
+def test_init_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log) -> None:
+    """A DebugInfo is made when a Deferred has failed, by the __init__ in place."""
+    made: list[Any] = []
+    monkeypatch.setattr(defer.DebugInfo, "__init__", lambda info: made.append(info), raising=False)
+    failed = face.fail(Oops("lost"))
+    assert [info.failResult.type for info in made] == [Oops]
+    made.clear()
+    del failed
+    assert logged.unhandled() == ["Oops(lost)"]
+
+
+def test_end_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody has handled is reported by the __del__ in place."""
+    lost: list[Any] = []
+    monkeypatch.setattr(defer.DebugInfo, "__del__", lambda info: lost.append(info.failResult.type))
+    face.fail(Oops())
+    failing = face.Deferred()
+    failing.itself = failing
+    failing.errback(KeyError())
+    del failing
+    gc.collect()
+    assert lost == [Oops, KeyError]
+
+
+def test_traces_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What debug mode tells comes from the method in place."""
+    monkeypatch.setattr(defer.DebugInfo, "_getDebugTracebacks", lambda _: "traced")
+    face.setDebugging(True)
+    with pytest.raises(defer.AlreadyCalledError, match="traced"):
+        face.succeed(1).callback(2)
+    face.setDebugging(False)
+
+
+# The end of a Deferred.
+
+
+def test_del_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A __del__ that is set on the class is called when a Deferred ends, with all its attributes."""
+    ended: list[Any] = []
+    before, listed = face.succeed("before"), face.DeferredList([])
+    monkeypatch.setattr(
+        face.Deferred, "__del__", lambda self: ended.append((type(self).__name__, self.result)), raising=False
+    )
+    face.succeed(1)
+    del before, listed
+    assert ended == [("Deferred", 1), ("Deferred", "before"), ("DeferredList", [])]
+    monkeypatch.undo()
+    face.succeed(2)
+    assert len(ended) == 3
+
+
+def test_del_of_what_the_collector_finds(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called once for a Deferred in a circle, too."""
+    ended: list[Any] = []
+    monkeypatch.setattr(face.Deferred, "__del__", lambda self: ended.append(self.called), raising=False)
+    circle = face.succeed(1)
+    circle.itself = circle
+    del circle
+    gc.collect()
+    gc.collect()
+    assert ended == [True]
+
+
+def test_del_may_revive(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Deferred that its __del__ has put somewhere lives on, and ends without another call."""
+    kept: list[Any] = []
+    monkeypatch.setattr(face.Deferred, "__del__", lambda self: kept.append(self), raising=False)
+    face.succeed(1)
+    assert outcome(kept[0]) == 1
+    kept.clear()
+    assert kept == []
+    for number in range(100):
+        assert face.succeed(number).result == number
+    assert [outcome(each) for each in kept] == list(range(100))
+    kept.clear()
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["class", "subclass"])
+def test_del_and_the_report(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log, inner: bool
+) -> None:
+    """A failure that nobody has handled is reported all the same, after the call."""
+    ended: list[str] = []
+
+    def end(self: Any) -> None:
+        ended.append(self.result.type.__name__)
+        assert logged.events == []
+
+    kind: Any = face.Deferred
+    if inner:
+        kind = type("Kind", (face.Deferred,), {"__del__": end})
+    else:
+        monkeypatch.setattr(face.Deferred, "__del__", end, raising=False)
+    for circle in (False, True):
+        failed = kind()
+        failed.itself = failed if circle else None
+        failed.errback(Oops("lost"))
+        del failed
+        assert logged.unhandled() == ["Oops(lost)"]
+    assert ended == ["Oops", "Oops"]
+
+
+def test_deleted_del(face: ModuleType, logged: Log) -> None:
+    """After the __del__ of a program was deleted, everything is as before."""
+    ended: list[Any] = []
+    face.Deferred.__del__ = lambda self: ended.append(self)
+    del face.Deferred.__del__
+    for circle in (False, True):
+        failed = face.Deferred()
+        failed.itself = failed if circle else None
+        failed.errback(Oops("lost"))
+        del failed
+        assert logged.unhandled() == ["Oops(lost)"]
+    assert ended == []
+
+
+# What else may be on the class Deferred.
+
+
+def test_setattr_of_deferreds(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted's functions set attributes by the __setattr__ in place."""
+    made: list[str] = []
+
+    def setting(self: Any, name: str, value: Any) -> None:
+        made.append(name)
+        object.__setattr__(self, name, value)
+
+    monkeypatch.setattr(face.Deferred, "__setattr__", setting, raising=False)
+    deferred = face.Deferred()
+    deferred.callback(1)
+    monkeypatch.delattr(face.Deferred, "__setattr__")
+    assert [name for name in made if name != "_chainedTo"] == [
+        *("_callbacks", "_canceller", "called", "_canceller", "result")
+    ]
+
+
+def test_from_coroutine_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coroutines are run by the fromCoroutine in place."""
+    monkeypatch.setattr(face.Deferred, "fromCoroutine", lambda found: ("from", found.close()))
+    assert face.maybeDeferred(wait_for, 1) == ("from", None)
+    assert face.ensureDeferred(wait_for(1)) == ("from", None)
+
+
+def test_an_attribute_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class attribute that stands for one of a Deferred's own is used."""
+    results: list[Any] = []
+    mine = property(lambda _: "mine", lambda _, value: results.append(value))
+    monkeypatch.setattr(face.Deferred, "result", mine, raising=False)
+    deferred = face.Deferred()
+    deferred.callback(1)
+    deferred.addCallback(results.append)
+    assert results == [1, "mine", None]
+    del deferred
+    monkeypatch.undo()
+    assert outcome(face.succeed(1).addCallback(same)) == 1

@@ -1,0 +1,166 @@
+"""Names of `twisted.internet.defer` that a program has replaced are used wherever Twisted's functions look.
+
+There is one program for each function and each name, in `tests/replaced`. The names are those of Twisted's
+module for both faces: where `deferrous.defer` is used without an installation, they count as well.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+import twisted
+from twisted.internet import defer
+
+from tests import children
+from tests.faces import Failure
+from tests.helpers import Oops, Steps, handled, outcome, raising, same
+from tests.replaced import coroutines, functions, methods
+from tests.replaced.case import CASES, Replacer
+
+assert coroutines and functions and methods, "importing them fills CASES"
+#: What no test can see.
+UNSEEN = {
+    # Both sides of the comparison look the name up.
+    ("Deferred._runCallbacks", "_NO_RESULT"),
+    ("Deferred.__str__", "_NO_RESULT"),
+    ("Deferred.__repr__", "_NO_RESULT"),
+    # What `cast` is given and throws away.
+    ("DeferredList._cbDeferred", "Any"),
+    ("DeferredList._cbDeferred", "_DeferredListResultListT"),
+    # These are Twisted's own.
+    ("logError", "log"),
+    # The same function under another name.
+    ("Deferred.__await__", "Failure"),
+}
+#: What `docs/python.md` names as different.
+DIFFERENT = {("DeferredSemaphore.__init__", "_ConcurrencyPrimitive")}
+
+
+@pytest.fixture
+def replace(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Replacer:
+    """Give what replaces names."""
+    return Replacer(face, monkeypatch)
+
+
+#: The tests of replaced methods.
+METHODS = str(Path(__file__).with_name("test_replaced_methods.py"))
+
+
+def test_every_name_has_a_case() -> None:
+    """No function of Twisted looks up a name that is not tested here."""
+    if not twisted.__version__.startswith("26."):
+        pytest.skip("the cases are for the newest Twisted")
+    pairs: set[tuple[str, str]] = set()
+    owners: list[Any] = [defer.Deferred, defer.DeferredList, defer._ConcurrencyPrimitive]
+    owners += [defer.DeferredLock, defer.DeferredSemaphore, defer.DeferredQueue]
+    looking = dict(vars(defer))
+    for owner in owners:
+        looking.update({f"{owner.__name__}.{name}": value for name, value in vars(owner).items()})
+    for name, value in looking.items():
+        function = getattr(value, "__func__", value)
+        if isinstance(function, FunctionType) and function.__globals__ is vars(defer):
+            pairs.update((name, used) for used in names_in(function.__code__) if hasattr(defer, used))
+    assert pairs - UNSEEN - DIFFERENT == set(CASES)
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Go through the globals that a function looks up."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)
+
+
+def test_the_same_where_deferrous_is_installed() -> None:
+    """Names count in the same way after an installation."""
+    done = children.python(
+        *("-m", "pytest", "-q", __file__, METHODS, "-k", "not installed and not every"),
+        env=children.environment(DEFERROUS="1", DEFERROUS_FACES="ours"),
+    )
+    assert done.status == 0, done.out + done.err
+
+
+def test_name_that_a_callback_replaces(face: ModuleType, replace: Replacer) -> None:
+    """What is called from then on uses it, the function that called included."""
+
+    def replacing(*_: object) -> None:
+        replace.seen.clear()
+        replace.subclass("Failure")
+        replace.subclass("DebugInfo")
+        raise Oops
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        yield waited
+        replacing()
+
+    waited = face.Deferred()
+    flowing = flow()
+    ways: list[Any] = [
+        lambda: face.succeed(None).addCallback(replacing),
+        lambda: face.succeed(None).addCallback(same).addCallbacks(replacing, handled),
+        lambda: face.maybeDeferred(replacing),
+        lambda: face.execute(replacing),
+        lambda: (waited.callback(1), flowing)[1],
+    ]
+    for way in ways:
+        failed = way()
+        assert type(failed.result).__name__ == "Mine"
+        assert replace.seen == ["Failure", "DebugInfo"]
+        replace.undo()
+        failed.addErrback(handled)
+
+
+def test_fast_path_returns_when_the_name_is_put_back(replace: Replacer) -> None:
+    """While nothing is replaced, no function of Twisted's is called."""
+    ours: Any = pytest.importorskip("deferrous.defer")
+
+    def caller(_: object) -> str:
+        return sys._getframe(1).f_code.co_name
+
+    here = "test_fast_path_returns_when_the_name_is_put_back"
+    assert outcome(ours.succeed(None).addCallback(caller)) == here
+    replace.put("FirstError", Oops)
+    assert outcome(ours.succeed(None).addCallback(caller)) == "_runCallbacks"
+    replace.undo()
+    assert outcome(ours.succeed(None).addCallback(caller)) == here
+
+
+@pytest.mark.parametrize("which", CASES, ids=" ".join)
+def test_replaced_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+    """The function uses what the program has put in the place of the name."""
+    if not hasattr(defer, which[1]):
+        pytest.skip("this Twisted has no such name")
+    CASES[which](face, replace)
+
+
+@pytest.mark.parametrize("which", CASES, ids=" ".join)
+def test_name_that_was_put_back_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+    """What was made while a name was replaced goes on with Twisted's own."""
+    name = which[1]
+    if not hasattr(defer, name):
+        pytest.skip("this Twisted has no such name")
+    replace.put(name, getattr(defer, name))
+    replace.put("Failure", type("Mine", (Failure,), {}))
+    inner, failing = face.Deferred(), face.succeed(None).addCallback(raising(Oops()))
+
+    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    def flow() -> Steps:
+        return (yield inner), (yield waited)
+
+    waited = face.Deferred()
+    flowing, listed = flow(), face.DeferredList([waited])
+    replace.undo()
+    failing.addErrback(handled)
+    inner.callback(1)
+    waited.callback(2)
+    assert outcome(flowing) == (1, 2)
+    assert outcome(listed) == [(True, 2)]
