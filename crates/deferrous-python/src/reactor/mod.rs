@@ -14,6 +14,7 @@ mod event_loop;
 mod messages;
 mod readiness;
 mod support;
+mod system_clock;
 mod time;
 mod turn;
 

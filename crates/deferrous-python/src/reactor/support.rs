@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use super::system_clock::SystemClock;
 use crate::{
     failure::handling,
     python::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
@@ -16,6 +17,7 @@ pub struct Support {
     pub log: Obj,
     /// What `reactor.seconds` is unless somebody replaces it.
     pub system_time: Obj,
+    pub system_clock: SystemClock,
     pub already_called: Obj,
     pub already_cancelled: Obj,
     pub connection_done: Obj,
@@ -68,8 +70,10 @@ pub fn load() -> Maybe<()> {
         // SAFETY: both are alive.
         unsafe { Obj::owned(pyo3::ffi::PyObject_GetItem(methods.as_ptr(), name.as_ptr())) }
     };
+    let system_time = import("twisted.python.runtime")?.get("seconds")?;
     let support = Support {
-        system_time: import("twisted.python.runtime")?.get("seconds")?,
+        system_clock: SystemClock::of(&system_time),
+        system_time,
         already_called: error.get("AlreadyCalled")?,
         already_cancelled: error.get("AlreadyCancelled")?,
         connection_done: main.get("CONNECTION_DONE")?,

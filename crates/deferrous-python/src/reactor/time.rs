@@ -63,7 +63,7 @@ pub fn number(object: &Obj) -> Maybe<f64> {
 /// What a clock says, in seconds. That of the system is not called, but read.
 #[inline]
 pub fn read(seconds: &Obj) -> Maybe<f64> {
-    if support().system_time.is(seconds.as_ptr()) {
+    if support().system_clock.is(seconds) {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let since = since.unwrap_or_default();
         // In one division, as CPython: two roundings would make another number.
