@@ -19,6 +19,7 @@ from typing import (
     type_check_only,
 )
 
+from _typeshed import FileDescriptorLike
 from twisted.internet.defer import DebugInfo
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -765,10 +766,44 @@ class DelayedCall:
 
 @final
 class EventLoop:
-    """What the loop of a reactor is made of."""
+    """What the loop of a reactor is made of.
+
+    It has the methods of `select.epoll`, which `reactor._poller` has in Twisted."""
+
+    poller: Any
 
     def renew(self, /) -> None:
         """Wait for the same descriptors by new means, which a parent process does not share."""
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Wait for events for up to timeout seconds, and return a list of (fd, event mask).
+
+        It returns earlier for a call from a thread. Only the reactor's thread may call it."""
+
+    def register(self, fd: FileDescriptorLike, eventmask: int = 7) -> None:
+        """Wait for events of a descriptor."""
+
+    def modify(self, fd: FileDescriptorLike, eventmask: int) -> None:
+        """Wait for other events of a descriptor that is registered."""
+
+    def unregister(self, fd: FileDescriptorLike) -> None:
+        """Wait for no events of a descriptor any more."""
+
+    def fileno(self, /) -> int:
+        """The descriptor that the reactor waits with."""
+
+    def polled(self, /) -> list[tuple[int, Any, bool, bool]]:
+        """The descriptors that the system polls: (fd, selectable, whether it reads, whether it writes)."""
+
+    def pending(self, queue: str) -> list[Any]:
+        """What waits in one of the queues of Twisted's reactors, as a list.
+
+        The queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls."""
+
+    def splice(self, queue: str, start: int, stop: int, entries: Iterable[Any]) -> list[Any]:
+        """Put entries in the place of those of a queue from start to stop.
+
+        Returns those that were there, as a list."""
 
 def new_event_loop() -> EventLoop:
     """What the loop of a reactor is made of. It is the attribute _loop of the reactor."""

@@ -9,7 +9,10 @@ on it as they are. What is done in each turn of the loop is in Rust.
 
 from __future__ import annotations
 
-from typing import Any
+import select
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from twisted import internet
 from twisted.internet.base import _log
@@ -22,7 +25,13 @@ from zope.interface import classImplements, implementer  # type: ignore[import-u
 
 from deferrous import _core
 from deferrous._core import reactor_methods
+from deferrous._pending import pending
 from deferrous._pools import ThreadPool
+
+if TYPE_CHECKING or hasattr(select, "epoll"):
+    from twisted.internet.epollreactor import EPollReactor as _Base
+else:
+    _Base = PosixReactorBase
 
 __all__ = ["DeferrousReactor", "install"]
 
@@ -41,11 +50,11 @@ class _Waker:
 
 
 @implementer(IReactorFDSet, IReactorDaemonize)
-class DeferrousReactor(PosixReactorBase):
+class DeferrousReactor(_Base):
     """A reactor whose loop, timers, thread calls and thread pool are in Rust.
 
-    It has all that Twisted's epoll reactor has. A program may make several, and each may be run, stopped and
-    run again as Twisted's may.
+    It has all that Twisted's epoll reactor has, and is one where the system has epoll. A program may make
+    several, and each may be run, stopped and run again as Twisted's may.
 
         >>> from deferrous.reactor import DeferrousReactor
         >>> reactor = DeferrousReactor()
@@ -74,9 +83,16 @@ class DeferrousReactor(PosixReactorBase):
     _doReadOrWrite = reactor_methods["_doReadOrWrite"]
     _turnUntilStopped = reactor_methods["_turnUntilStopped"]
 
+    doPoll = doIteration
+
+    threadCallQueue = pending("threadCallQueue")
+    _newTimedCalls = pending("_newTimedCalls")
+    _pendingTimedCalls = pending("_pendingTimedCalls")
+
     def __init__(self) -> None:
         self._loop = _core.new_event_loop()
-        super().__init__()
+        # That of EPollReactor would make another poller.
+        PosixReactorBase.__init__(self)
 
     def installWaker(self) -> None:
         """Make `waker`, for programs that wake the reactor by it."""
@@ -104,6 +120,30 @@ class DeferrousReactor(PosixReactorBase):
     def afterDaemonize(self) -> None:
         """Wait by means of its own, in a process that has been forked off."""
         self._loop.renew()
+
+    @property
+    def _poller(self) -> Any:
+        """What the reactor waits with. A program may put an object in its place that wraps it."""
+        return self._loop.poller
+
+    @_poller.setter
+    def _poller(self, poller: object) -> None:
+        self._loop.poller = poller
+
+    @property
+    def _selectables(self) -> Mapping[int, Any]:  # type: ignore[override]
+        """The readers and writers that the system polls, by descriptor."""
+        return MappingProxyType({fd: selectable for fd, selectable, _, _ in self._loop.polled()})
+
+    @property
+    def _reads(self) -> frozenset[int]:  # type: ignore[override]
+        """The descriptors of readers."""
+        return frozenset(fd for fd, _, reads, _ in self._loop.polled() if reads)
+
+    @property
+    def _writes(self) -> frozenset[int]:  # type: ignore[override]
+        """The descriptors of writers."""
+        return frozenset(fd for fd, _, _, writes in self._loop.polled() if writes)
 
     def _initThreadPool(self) -> None:
         self.threadpool = ThreadPool(0, 10, "twisted.internet.reactor")

@@ -75,6 +75,7 @@ names! {
     joined = "joined",
     just_stopped = "_justStopped",
     reactor = "reactor",
+    poll = "poll",
     run_until_current = "runUntilCurrent",
     running = "running",
     seconds = "seconds",

@@ -7,6 +7,7 @@ use pyo3::ffi;
 use super::{Maybe, Obj, Raised, Raw, keyword_dict, type_error};
 
 /// A function and what it is to be called with.
+#[derive(Clone)]
 pub struct Task {
     pub function: Obj,
     /// A tuple.

@@ -141,6 +141,11 @@ impl DelayedCall {
         object.map(DelayedCall)
     }
 
+    /// The delayed call that an object is, if it is one.
+    pub fn try_from_object(object: Obj) -> Option<Self> {
+        CLASS.is_one(&object).then_some(DelayedCall(object))
+    }
+
     /// One that was put among those that wait.
     ///
     /// # Safety
@@ -184,13 +189,7 @@ impl DelayedCall {
 
     /// What it calls, unless it was cancelled.
     pub fn task(&self) -> Maybe<Option<Task>> {
-        self.with(|parts| {
-            parts.task.as_ref().map(|task| Task {
-                function: task.function.clone(),
-                arguments: task.arguments.clone(),
-                keywords: task.keywords.clone(),
-            })
-        })
+        self.with(|parts| parts.task.clone())
     }
 
     /// The time now, as this call sees it.

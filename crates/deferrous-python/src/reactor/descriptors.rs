@@ -29,6 +29,8 @@ struct Watched {
     selectable: Obj,
     reads: bool,
     writes: bool,
+    /// Which registration of the reactor this is: a later one has a greater number.
+    registration: u64,
 }
 
 impl Watched {
@@ -65,10 +67,12 @@ pub struct Descriptors {
     polled: HashMap<RawFd, Watched>,
     /// Those that the system cannot poll, as regular files: they are always ready.
     always_ready: Vec<(RawFd, Watched)>,
+    /// How many selectables have been registered.
+    registrations: u64,
 }
 
 /// The descriptor with this number, which may be closed: the system says so then.
-const fn descriptor(fd: RawFd) -> BorrowedFd<'static> {
+pub const fn descriptor(fd: RawFd) -> BorrowedFd<'static> {
     // SAFETY: it is not -1, and is handed to the poller only, which refuses one that is closed.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
@@ -127,6 +131,10 @@ impl Descriptors {
             Ok(()) if had => return Ok(None),
             Ok(()) => {}
         }
+        if !watched.selectable.is(selectable.as_ptr()) {
+            self.registrations += 1;
+            watched.registration = self.registrations;
+        }
         let before = std::mem::replace(&mut watched.selectable, selectable.clone());
         Ok(Some(before))
     }
@@ -138,10 +146,12 @@ impl Descriptors {
         selectable: &Obj,
         direction: Direction,
     ) -> io::Result<()> {
+        self.registrations += 1;
         let mut watched = Watched {
             selectable: selectable.clone(),
             reads: false,
             writes: false,
+            registration: self.registrations,
         };
         *watched.side(direction) = true;
         match poller.add(
@@ -211,11 +221,21 @@ impl Descriptors {
         gone
     }
 
-    /// Whose descriptor this is.
-    pub fn selectable(&self, fd: RawFd) -> Option<Obj> {
-        self.polled
-            .get(&fd)
-            .map(|watched| watched.selectable.clone())
+    /// How many selectables have been registered up to now.
+    pub const fn registrations(&self) -> u64 {
+        self.registrations
+    }
+
+    /// Whose descriptor this is, and was when there had been so many registrations.
+    pub fn selectable(&self, fd: RawFd, registrations: u64) -> Option<Obj> {
+        let watched = self.polled.get(&fd)?;
+        (watched.registration <= registrations).then(|| watched.selectable.clone())
+    }
+
+    /// The descriptors that the system polls, with their selectables.
+    pub fn polled(&self) -> impl Iterator<Item = (RawFd, &Obj, Interest)> {
+        let polled = self.polled.iter();
+        polled.map(|(&fd, watched)| (fd, &watched.selectable, watched.interest()))
     }
 
     /// Whether somebody reads from the descriptor.
@@ -224,17 +244,17 @@ impl Descriptors {
     }
 
     /// Those that are always ready, and what they wait for.
-    pub fn always_ready(&self) -> Vec<(RawFd, Obj, Interest)> {
+    pub fn always_ready(&self) -> impl Iterator<Item = (RawFd, &Obj, Interest)> {
         let ready = self.always_ready.iter();
-        ready
-            .map(|(fd, watched)| (*fd, watched.selectable.clone(), watched.interest()))
-            .collect()
+        ready.map(|(fd, watched)| (*fd, &watched.selectable, watched.interest()))
     }
 
-    /// Whether a selectable writes and is always ready.
-    pub fn is_always_writing(&self, selectable: &Obj) -> bool {
-        let mut ready = self.always_ready.iter();
-        ready.any(|(_, watched)| watched.writes && watched.selectable.is(selectable.as_ptr()))
+    /// What a selectable waits for that is always ready.
+    pub fn always_ready_for(&self, selectable: &Obj) -> Interest {
+        self.always_ready()
+            .find(|(_, found, _)| found.is(selectable.as_ptr()))
+            .map(|(_, _, interest)| interest)
+            .unwrap_or_default()
     }
 
     fn selectables(&self, direction: Direction) -> Vec<Obj> {

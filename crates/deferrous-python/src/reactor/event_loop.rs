@@ -5,9 +5,14 @@ use std::{ptr, sync::Arc};
 use deferrous::event_loop::{Deadlines, Events};
 use pyo3::ffi;
 
-use super::{class::Attributes, descriptors::Descriptors, messages::Mailbox, support};
+use super::{
+    class::Attributes, descriptors::Descriptors, messages::Mailbox, pending, polling,
+    readiness::Ready, support,
+};
 use crate::{
-    python::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method, raise},
+    python::{
+        Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method, raise, sealed, slot,
+    },
     twisted::names,
 };
 
@@ -21,8 +26,19 @@ pub struct EventLoop {
     /// next turn.
     pub new_timed: Vec<Obj>,
     pub descriptors: Descriptors,
-    /// Absent while they are handled.
+    /// What has happened to descriptors and is still to be handled.
+    pub ready: Ready,
+    /// The room for what a wait tells. Absent during a wait.
     pub events: Option<Events>,
+    /// What a program has put in the place of `reactor._poller`, which is this object.
+    pub poller: Option<Obj>,
+}
+
+impl EventLoop {
+    /// Whether nothing is left of an earlier wait, and nothing is always ready.
+    pub fn has_no_events(&self) -> bool {
+        self.ready.is_empty() && !self.descriptors.some_always_ready()
+    }
 }
 
 impl Held for EventLoop {
@@ -35,13 +51,15 @@ impl Held for EventLoop {
         self.timed.iter().for_each(&mut *see);
         self.new_timed.iter().for_each(&mut *see);
         self.descriptors.each(see);
+        self.ready.each(see);
+        self.poller.iter().for_each(see);
     }
 }
 
 impl Drop for EventLoop {
     fn drop(&mut self) {
         // Jobs may still have the mailbox, but nobody looks into it any more.
-        drop(self.mailbox.receive());
+        drop(self.mailbox.clear());
     }
 }
 
@@ -49,13 +67,18 @@ static HOLDER: Holder<EventLoop> = Holder::new();
 
 /// Makes the class.
 pub fn make_class() -> Maybe {
-    let methods = vec![method(
+    let mut methods = vec![method(
         c"renew",
         NO_ARGUMENTS(renew),
         c"renew($self, /)\n--\n\nWait for the same descriptors by new means, which a parent process does not share.",
     )];
-    let docstring = doc(c"What the loop of a reactor is made of.");
-    HOLDER.define(c"deferrous._core.EventLoop", methods, vec![docstring])
+    methods.extend(polling::methods());
+    methods.extend(pending::methods());
+    let slots = vec![
+        doc(c"What the loop of a reactor is made of.\n\nIt has the methods of `select.epoll`, which `reactor._poller` has in Twisted."),
+        slot(ffi::Py_tp_getset, sealed(polling::attributes()).cast()),
+    ];
+    HOLDER.define(c"deferrous._core.EventLoop", methods, slots)
 }
 
 /// The function that makes event loops.
@@ -93,7 +116,9 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
             timed: Deadlines::new(),
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
+            ready: Ready::default(),
             events: Some(Events::new()),
+            poller: None,
         })
     })
 }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     io, mem,
     sync::Arc,
 };
@@ -38,6 +39,49 @@ impl Message {
     }
 }
 
+/// Messages in the order in which they came.
+///
+/// A message stays here until it is handled, because the code that another message calls may run a turn of the
+/// reactor, which handles the rest.
+#[derive(Default)]
+pub struct Queue {
+    pub waiting: VecDeque<Message>,
+    /// How many messages have left the queue, so that a turn knows which were there when it began.
+    left: u64,
+}
+
+impl Queue {
+    /// The number that `left` has when all messages of now have left.
+    fn end(&self) -> u64 {
+        self.left + self.waiting.len() as u64
+    }
+
+    /// Takes the first message out, if it was there when the queue had this end.
+    fn pop_before(&mut self, end: u64) -> Option<Message> {
+        if self.left >= end {
+            return None;
+        }
+        let message = self.waiting.pop_front()?;
+        self.left += 1;
+        Some(message)
+    }
+
+    /// Puts `messages` in the place of those from `start` to `end`, which it returns.
+    pub fn splice(&mut self, start: usize, end: usize, messages: Vec<Message>) -> Vec<Message> {
+        let end = end.min(self.waiting.len());
+        let start = start.min(end);
+        let rest = self.waiting.split_off(end);
+        let replaced = self.waiting.split_off(start);
+        self.waiting.extend(messages);
+        self.waiting.extend(rest);
+        self.left += replaced.len() as u64;
+        replaced.into()
+    }
+}
+
+/// The room for messages that is kept.
+const KEPT: usize = 1024;
+
 /// The messages to the thread that a reactor runs on, and the poller that it waits with.
 ///
 /// The inbox only counts them: it is looked at by a reactor that waits without the interpreter, so it has a
@@ -45,7 +89,7 @@ impl Message {
 /// messages.
 pub struct Mailbox {
     inbox: Attached<RefCell<Arc<Inbox<()>>>>,
-    messages: Attached<RefCell<Vec<Message>>>,
+    messages: Attached<RefCell<Queue>>,
     /// How many jobs were handed out since the reactor has waited, whose results come here.
     handed_out: Attached<Cell<usize>>,
 }
@@ -87,7 +131,7 @@ impl Mailbox {
     /// If the system has no descriptor left for the poller.
     pub fn renew(&self) -> io::Result<()> {
         let inbox = Inbox::new()?;
-        if !self.messages.0.borrow().is_empty() {
+        if self.has_messages() {
             // A new inbox takes all.
             let _ = inbox.send(());
         }
@@ -97,7 +141,7 @@ impl Mailbox {
 
     /// Leaves a message, of which the reactor is notified when the result is dropped.
     pub fn send(&self, message: Message) -> Notice {
-        self.messages.0.borrow_mut().push(message);
+        self.messages.0.borrow_mut().waiting.push_back(message);
         let inbox = self.inbox();
         // An inbox of Twisted's reactors is never closed: they may run again.
         let _ = inbox.push(());
@@ -115,10 +159,40 @@ impl Mailbox {
         self.handed_out.0.take() == 1 && Arc::strong_count(self) == 2
     }
 
-    /// Takes all messages out.
-    pub fn receive(&self) -> Vec<Message> {
+    /// Whether there are messages that nobody has handled.
+    pub fn has_messages(&self) -> bool {
+        !self.messages.0.borrow().waiting.is_empty()
+    }
+
+    /// Begins to handle the messages that are there. Returns what [`next`](Self::next) needs.
+    fn begin(&self) -> u64 {
+        let end = self.messages.0.borrow().end();
         self.inbox.0.borrow().receive(&mut Vec::new());
-        mem::take(&mut *self.messages.0.borrow_mut())
+        end
+    }
+
+    /// Takes out the next message of those that were there at `begin`, if it is still there.
+    fn next(&self, end: u64) -> Option<Message> {
+        let mut messages = self.messages.0.borrow_mut();
+        let message = messages.pop_before(end);
+        if message.is_none() && messages.waiting.capacity() > KEPT {
+            // There may have been a great many.
+            let kept = messages.waiting.len().max(KEPT);
+            messages.waiting.shrink_to(kept);
+        }
+        message
+    }
+
+    /// Changes the messages that wait. `body` must run no Python code: what it takes out is dropped later.
+    pub fn change<R>(&self, body: impl FnOnce(&mut Queue) -> R) -> R {
+        body(&mut self.messages.0.borrow_mut())
+    }
+
+    /// Takes all messages out.
+    pub fn clear(&self) -> Vec<Message> {
+        self.begin();
+        let queue = mem::take(&mut self.messages.0.borrow_mut().waiting);
+        queue.into()
     }
 
     /// Has the reactor return from its wait; if it does not wait, from the next one.
@@ -128,7 +202,7 @@ impl Mailbox {
 
     /// Shows every object that the messages refer to.
     pub fn each(&self, see: &mut impl FnMut(&Obj)) {
-        for message in self.messages.0.borrow().iter() {
+        for message in &self.messages.0.borrow().waiting {
             match message {
                 Message::Call(task) => task.each(see),
                 Message::Callback(deferred, result) | Message::Errback(deferred, result) => {
@@ -192,9 +266,11 @@ pub unsafe extern "C" fn wake_up(raw: Raw, _: Raw) -> Raw {
     })
 }
 
-/// Does what has been asked for up to now. What is asked meanwhile waits for the next turn.
+/// Handles the messages that are there now. Those that come meanwhile wait for the next turn, which may be a
+/// turn that a message runs.
 pub fn handle_all(event_loop: &Loop) -> Maybe<()> {
-    for message in event_loop.with(|parts| parts.mailbox.receive())? {
+    let end = event_loop.with(|parts| parts.mailbox.begin())?;
+    while let Some(message) = event_loop.with(|parts| parts.mailbox.next(end))? {
         if let Err(raised) = message.handle() {
             report(raised, Occasion::ThreadCall, None);
         }

@@ -12,6 +12,8 @@ mod descriptors;
 mod docs;
 mod event_loop;
 mod messages;
+mod pending;
+mod polling;
 mod readiness;
 mod support;
 mod system_clock;

@@ -1,12 +1,12 @@
 //! Handling what happens to descriptors: `doRead`, `doWrite`, and the end of a connection.
 
-use std::{os::fd::RawFd, ptr};
+use std::{collections::VecDeque, mem, os::fd::RawFd, ptr};
 
-use deferrous::event_loop::Events;
+use deferrous::event_loop::Event;
 use pyo3::ffi;
 
 use super::{
-    descriptors::fileno,
+    descriptors::{Descriptors, fileno},
     event_loop::Loop,
     support::{Occasion, report, support},
 };
@@ -20,33 +20,120 @@ const IN: isize = 0x1;
 const OUT: isize = 0x4;
 const FAILED: isize = 0x8 | 0x10;
 
-/// Has the selectables read and write that the events are for. One may be removed by another, whose event
-/// is then passed over.
-pub fn dispatch(reactor: &Obj, event_loop: &Loop, events: &Events) -> Maybe<()> {
-    for event in events.iter() {
-        let Ok(fd) = RawFd::try_from(event.key) else {
-            continue;
-        };
-        let found = event_loop.with(|parts| parts.descriptors.selectable(fd))?;
-        let Some(selectable) = found else { continue };
-        let flag = |on: bool, number: isize| if on { number } else { 0 };
-        let flags =
-            flag(event.readable, IN) | flag(event.writable, OUT) | flag(event.failed, FAILED);
-        handle(reactor, &selectable, fd, flags)?;
-    }
-    let ready = event_loop.with(|parts| parts.descriptors.always_ready())?;
-    for (fd, selectable, interest) in ready {
-        if interest.readable {
-            handle(reactor, &selectable, fd, IN)?;
-        }
-        // Reading may have been the end of it.
-        if interest.writable
-            && event_loop.with(|parts| parts.descriptors.is_always_writing(&selectable))?
-        {
-            handle(reactor, &selectable, fd, OUT)?;
+/// What has happened to a descriptor, in the numbers of epoll.
+pub fn flags(event: Event) -> isize {
+    let flag = |on: bool, number: isize| if on { number } else { 0 };
+    flag(event.readable, IN) | flag(event.writable, OUT) | flag(event.failed, FAILED)
+}
+
+/// An event that has not been handled yet.
+pub struct ReadyEvent {
+    fd: RawFd,
+    flags: isize,
+    /// The selectable, if it is one that the system cannot poll and that is always ready.
+    always: Option<Obj>,
+}
+
+impl ReadyEvent {
+    fn is_same(&self, other: &ReadyEvent) -> bool {
+        match (&self.always, &other.always) {
+            (None, None) => self.fd == other.fd,
+            (Some(own), Some(others)) => own.is(others.as_ptr()) && self.flags == other.flags,
+            _ => false,
         }
     }
-    Ok(())
+}
+
+/// The events of the last wait that have not been handled yet.
+///
+/// An event stays here until it is handled, because the selectable that handles another one may run a turn of
+/// the reactor, which handles the rest.
+#[derive(Default)]
+pub struct Ready {
+    events: VecDeque<ReadyEvent>,
+    /// How many registrations there had been when the wait began. An event is for a selectable that was there.
+    registrations: u64,
+}
+
+impl Ready {
+    /// Whether all events have been handled.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Takes over what a wait has told: numbers of descriptors, with flags.
+    ///
+    /// All descriptors are polled level-triggered. So an earlier event that is not told again has been handled, or
+    /// comes again in a later wait. One that is told again keeps its place before the new ones.
+    ///
+    /// Returns what the caller drops when nothing is borrowed any more.
+    pub fn refill(
+        &mut self,
+        told: impl Iterator<Item = (RawFd, isize)>,
+        descriptors: &Descriptors,
+        registrations: u64,
+    ) -> VecDeque<ReadyEvent> {
+        self.registrations = registrations;
+        let earlier = mem::take(&mut self.events);
+        self.events.extend(told.map(|(fd, flags)| ReadyEvent {
+            fd,
+            flags,
+            always: None,
+        }));
+        for (fd, selectable, interest) in descriptors.always_ready() {
+            for (waits, flags) in [(interest.readable, IN), (interest.writable, OUT)] {
+                if waits {
+                    self.events.push_back(ReadyEvent {
+                        fd,
+                        flags,
+                        always: Some(selectable.clone()),
+                    });
+                }
+            }
+        }
+        for event in earlier.iter().rev() {
+            if let Some(at) = self.events.iter().position(|new| new.is_same(event))
+                && let Some(again) = self.events.remove(at)
+            {
+                self.events.push_front(again);
+            }
+        }
+        earlier
+    }
+
+    /// Shows every object that the events refer to.
+    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
+        let always = self.events.iter().filter_map(|event| event.always.as_ref());
+        always.for_each(see);
+    }
+}
+
+/// Has the selectables read and write that events are for. One may be removed by another, or its descriptor be
+/// used by a new one: the event is then passed over.
+pub fn dispatch(reactor: &Obj, event_loop: &Loop) -> Maybe<()> {
+    loop {
+        let next = event_loop.with(|parts| {
+            let event = parts.ready.events.pop_front()?;
+            let registrations = parts.ready.registrations;
+            let selectable = match &event.always {
+                None => parts.descriptors.selectable(event.fd, registrations),
+                Some(selectable) => {
+                    let interest = parts.descriptors.always_ready_for(selectable);
+                    let waits = match event.flags {
+                        IN => interest.readable,
+                        _ => interest.writable,
+                    };
+                    waits.then(|| selectable.clone())
+                }
+            };
+            Some((event, selectable))
+        })?;
+        match next {
+            None => return Ok(()),
+            Some((event, Some(selectable))) => handle(reactor, &selectable, event.fd, event.flags)?,
+            Some((_, None)) => {}
+        }
+    }
 }
 
 /// Handles one event, with the selectable's prefix on all that is logged.

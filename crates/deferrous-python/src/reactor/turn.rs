@@ -1,15 +1,15 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{ptr, time::Duration};
+use std::{ptr, sync::Arc, time::Duration};
 
-use deferrous::event_loop::Events;
+use deferrous::event_loop::{Events, Inbox};
 use pyo3::ffi;
 
 use super::{
     class::Attributes,
     descriptors,
-    event_loop::Loop,
-    messages, readiness,
+    event_loop::{EventLoop, Loop},
+    messages, polling, readiness,
     support::{Occasion, report},
     time,
 };
@@ -85,46 +85,89 @@ pub unsafe extern "C" fn do_iteration(
 
 /// Waits for events for up to `delay`, and handles them.
 fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<()> {
-    let mut events = event_loop
-        .with(|parts| parts.events.take())?
-        .unwrap_or_default();
-    let waited = wait(event_loop, &mut events, delay);
-    let handled = waited.and_then(|()| readiness::dispatch(reactor, event_loop, &events));
-    event_loop.with(|parts| parts.events = Some(events))?;
-    handled
+    let (wait, registrations) = event_loop.with(|parts| {
+        let registrations = parts.descriptors.registrations();
+        match &parts.poller {
+            None => (Ok(Wait::prepare(parts)), registrations),
+            Some(poller) => (Err(poller.clone()), registrations),
+        }
+    })?;
+    let earlier = match wait {
+        Ok(mut wait) => {
+            wait.wait(delay)?;
+            event_loop.with(|parts| {
+                let mut told = polling::told(&wait.events).peekable();
+                let idle = told.peek().is_none() && parts.has_no_events();
+                let earlier =
+                    (!idle).then(|| parts.ready.refill(told, &parts.descriptors, registrations));
+                parts.events = Some(wait.events);
+                earlier
+            })?
+        }
+        Err(poller) => {
+            let told = polling::poll_by_name(event_loop, &poller, delay)?.into_iter();
+            Some(event_loop.with(|parts| {
+                let ready = &mut parts.ready;
+                ready.refill(told, &parts.descriptors, registrations)
+            })?)
+        }
+    };
+    if earlier.is_some() {
+        drop(earlier);
+        readiness::dispatch(reactor, event_loop)?;
+    }
+    Ok(())
 }
 
-/// Waits for events, and lets the handlers of signals run that have come meanwhile.
-///
-/// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
-fn wait(event_loop: &Loop, events: &mut Events, delay: Option<Duration>) -> Maybe<()> {
-    let (inbox, ready, expects_one) = event_loop.with(|parts| {
-        let ready = parts.descriptors.some_always_ready();
-        (parts.mailbox.inbox(), ready, parts.mailbox.expects_one())
-    })?;
-    let delay = if ready || !inbox.is_empty() {
-        Some(Duration::ZERO)
-    } else {
-        delay
-    };
-    let waited = if delay == Some(Duration::ZERO) && is_alone() {
-        inbox.wait(events, delay)
-    } else {
-        detached(|| {
-            // One that is out for longer gains nothing by a moment, and so has one at most.
-            let delay = if expects_one {
-                inbox.linger(delay)
-            } else {
-                delay
-            };
-            inbox.wait(events, delay)
-        })
-    };
-    // SAFETY: the thread is attached.
-    if unsafe { ffi::PyErr_CheckSignals() } < 0 {
-        return Err(Raised);
+/// A wait for events that is about to begin.
+pub struct Wait {
+    pub events: Events,
+    inbox: Arc<Inbox<()>>,
+    /// Something is to be done already.
+    at_once: bool,
+    expects_one: bool,
+}
+
+impl Wait {
+    /// Takes what the wait needs out of the event loop, with the room for its events.
+    pub fn prepare(parts: &mut EventLoop) -> Self {
+        Wait {
+            events: parts.events.take().unwrap_or_default(),
+            inbox: parts.mailbox.inbox(),
+            at_once: parts.descriptors.some_always_ready() || parts.mailbox.has_messages(),
+            expects_one: parts.mailbox.expects_one(),
+        }
     }
-    waited.map_err(|error| descriptors::raise_io(&error))
+
+    /// Waits for events for up to `delay`, and lets the handlers of signals run that have come meanwhile.
+    ///
+    /// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
+    pub fn wait(&mut self, delay: Option<Duration>) -> Maybe<()> {
+        let (inbox, events) = (&self.inbox, &mut self.events);
+        let delay = if self.at_once {
+            Some(Duration::ZERO)
+        } else {
+            delay
+        };
+        let waited = if delay == Some(Duration::ZERO) && is_alone() {
+            inbox.wait(events, delay)
+        } else {
+            detached(|| {
+                // One that is out for longer gains nothing by a moment, and so has one at most.
+                let delay = if self.expects_one {
+                    inbox.linger(delay)
+                } else {
+                    delay
+                };
+                inbox.wait(events, delay)
+            })
+        };
+        // SAFETY: the thread is attached.
+        if unsafe { ffi::PyErr_CheckSignals() } < 0 {
+            return Err(Raised);
+        }
+        waited.map_err(|error| descriptors::raise_io(&error))
+    }
 }
 
 /// `_turnUntilStopped()`.

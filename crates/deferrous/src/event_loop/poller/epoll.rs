@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
@@ -36,9 +36,17 @@ pub struct Poller {
 pub struct Events(Vec<epoll::Event>);
 
 impl Events {
+    /// How many events there usually is room for.
+    pub const USUAL: usize = BATCH;
+
     /// Nothing has happened.
     pub fn new() -> Self {
-        Events(Vec::with_capacity(BATCH))
+        Self::with_capacity(Self::USUAL)
+    }
+
+    /// The same, with room for so many events at once, and for at least one.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Events(Vec::with_capacity(capacity.max(1)))
     }
 
     /// What the last wait told.
@@ -161,6 +169,12 @@ impl Poller {
     pub fn wake(&self) -> io::Result<()> {
         write(&self.waker, &1_u64.to_ne_bytes())?;
         Ok(())
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 }
 

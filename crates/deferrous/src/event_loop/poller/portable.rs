@@ -1,6 +1,11 @@
 //! Everywhere: the crate `polling`.
 
-use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
+use std::{
+    fmt, io,
+    num::NonZeroUsize,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 use polling::PollMode;
 
@@ -13,9 +18,18 @@ pub struct Poller(polling::Poller);
 pub struct Events(polling::Events);
 
 impl Events {
+    /// How many events there usually is room for.
+    pub const USUAL: usize = 1024;
+
     /// Nothing has happened.
     pub fn new() -> Self {
-        Events(polling::Events::new())
+        Self::with_capacity(Self::USUAL)
+    }
+
+    /// The same, with room for so many events at once, and for at least one.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let capacity = NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN);
+        Events(polling::Events::with_capacity(capacity))
     }
 
     /// What the last wait told.
@@ -97,6 +111,12 @@ impl Poller {
     /// What the system says; none is known.
     pub fn wake(&self) -> io::Result<()> {
         self.0.notify()
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -1,0 +1,275 @@
+//! What is pending, as lists that programs look into and change: `threadCallQueue` and the delayed calls.
+//!
+//! These are private attributes of Twisted's reactors, which programs that watch a reactor read all the same.
+
+use std::ptr;
+
+use pyo3::ffi;
+
+use super::{
+    delayed::DelayedCall,
+    event_loop::{EventLoop, Loop},
+    messages::Message,
+    time::{key, list},
+};
+use crate::{
+    deferred::Deferred,
+    python::{
+        CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, Raised, Raw, Signature, Task, enter, method,
+        type_error,
+    },
+    twisted::names,
+};
+
+type Count = ffi::Py_ssize_t;
+
+/// The methods.
+pub fn methods() -> [ffi::PyMethodDef; 3] {
+    [
+        method(
+            c"polled",
+            NO_ARGUMENTS(polled),
+            c"polled($self, /)\n--\n\nThe descriptors that the system polls: (fd, selectable, whether it reads, whether it writes).",
+        ),
+        method(
+            c"pending",
+            CALL_WITH_KEYWORDS(pending),
+            c"pending($self, queue)\n--\n\nWhat waits in one of the queues of Twisted's reactors, as a list.\n\nThe queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls.",
+        ),
+        method(
+            c"splice",
+            CALL_WITH_KEYWORDS(splice),
+            c"splice($self, queue, start, stop, entries)\n--\n\nPut entries in the place of those of a queue from start to stop.\n\nReturns those that were there, as a list.",
+        ),
+    ]
+}
+
+/// Which list it is.
+#[derive(Clone, Copy)]
+enum Queue {
+    ThreadCalls,
+    NewTimed,
+    Timed,
+}
+
+impl Queue {
+    fn named(name: Raw) -> Maybe<Self> {
+        // SAFETY: callers give an object that is alive.
+        match unsafe { Obj::borrowed(name) }.to_text()?.as_str() {
+            "threadCallQueue" => Ok(Queue::ThreadCalls),
+            "_newTimedCalls" => Ok(Queue::NewTimed),
+            "_pendingTimedCalls" => Ok(Queue::Timed),
+            name => Err(type_error(&format!("a reactor has no queue {name}"))),
+        }
+    }
+}
+
+/// What is shown of a message.
+enum Shown {
+    Call(Task),
+    Fire(Deferred, &'static Obj, Obj),
+}
+
+impl Shown {
+    fn of(message: &Message) -> Self {
+        match message {
+            Message::Call(task) => Shown::Call(task.clone()),
+            Message::Callback(d, result) => {
+                Shown::Fire(d.clone(), &names().callback, result.clone())
+            }
+            Message::Errback(d, failure) => {
+                Shown::Fire(d.clone(), &names().errback, failure.clone())
+            }
+        }
+    }
+
+    /// (f, args, kw), as Twisted has it.
+    fn entry(self) -> Maybe {
+        let (function, arguments, keywords) = match self {
+            Shown::Call(task) => (task.function, task.arguments, task.keywords),
+            Shown::Fire(deferred, method, result) => {
+                let method = deferred.object().getattr(method)?;
+                (method, Obj::tuple([result])?, None)
+            }
+        };
+        let keywords = match keywords {
+            Some(keywords) => keywords,
+            // SAFETY: the thread is attached.
+            None => unsafe { Obj::owned(ffi::PyDict_New()) }?,
+        };
+        Obj::tuple([function, arguments, keywords])
+    }
+}
+
+/// The message of an entry (f, args, kw).
+fn message(entry: &Obj) -> Maybe<Message> {
+    let refused = "an entry of threadCallQueue is a function, a tuple and a dict";
+    // SAFETY: the objects are alive, and the tuple has three items when they are read.
+    unsafe {
+        if ffi::PyTuple_Check(entry.as_ptr()) == 0 || ffi::PyTuple_GET_SIZE(entry.as_ptr()) != 3 {
+            return Err(type_error(refused));
+        }
+        let item = |at| Obj::borrowed(ffi::PyTuple_GET_ITEM(entry.as_ptr(), at));
+        let (function, arguments, keywords) = (item(0), item(1), item(2));
+        if ffi::PyDict_Check(keywords.as_ptr()) == 0 {
+            return Err(type_error(refused));
+        }
+        let arguments = Obj::owned(ffi::PySequence_Tuple(arguments.as_ptr()))?;
+        let keywords = (ffi::PyDict_Size(keywords.as_ptr()) > 0).then_some(keywords);
+        Ok(Message::Call(Task {
+            function,
+            arguments,
+            keywords,
+        }))
+    }
+}
+
+/// The delayed calls that wait for their time, the first one first.
+fn in_order(parts: &EventLoop) -> Vec<DelayedCall> {
+    let calls = parts.timed.iter().cloned();
+    // SAFETY: only delayed calls are put there.
+    let mut calls: Vec<_> = calls
+        .map(|call| unsafe { DelayedCall::from_object(call) })
+        .collect();
+    calls.sort_by_key(|call| key(call.layout().time.get()));
+    calls
+}
+
+const PENDING: Signature<1> = Signature {
+    function: "pending",
+    names: ["queue"],
+    required: 1,
+};
+
+/// # Safety
+/// `raw` is an event loop. There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn pending(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with an event loop.
+    enter(|| unsafe {
+        let [queue] = PENDING.bind(arguments, count, names)?;
+        let event_loop = Loop(Obj::borrowed(raw));
+        match Queue::named(queue)? {
+            Queue::ThreadCalls => {
+                let shown = event_loop.with(|parts| {
+                    let mailbox = &parts.mailbox;
+                    mailbox.change(|queue| queue.waiting.iter().map(Shown::of).collect::<Vec<_>>())
+                })?;
+                entries(shown)
+            }
+            Queue::NewTimed => list(
+                event_loop
+                    .with(|parts| parts.new_timed.clone())?
+                    .into_iter(),
+            ),
+            Queue::Timed => {
+                let calls = event_loop.with(|parts| in_order(parts))?;
+                list(calls.into_iter().map(DelayedCall::into_object))
+            }
+        }
+    })
+}
+
+/// # Safety
+/// `raw` is an event loop.
+unsafe extern "C" fn polled(raw: Raw, _: Raw) -> Raw {
+    // SAFETY: called by the interpreter with an event loop.
+    enter(|| unsafe {
+        let polled = Loop(Obj::borrowed(raw)).with(|parts| {
+            let polled = parts.descriptors.polled();
+            polled
+                .map(|(fd, selectable, interest)| (fd, selectable.clone(), interest))
+                .collect::<Vec<_>>()
+        })?;
+        let polled = polled.into_iter().map(|(fd, selectable, interest)| {
+            let (reads, writes) = (Obj::bool(interest.readable), Obj::bool(interest.writable));
+            Obj::tuple([Obj::int(fd as isize)?, selectable, reads, writes])
+        });
+        list(polled.collect::<Maybe<Vec<_>>>()?.into_iter())
+    })
+}
+
+fn entries(shown: Vec<Shown>) -> Maybe {
+    let entries: Maybe<Vec<_>> = shown.into_iter().map(Shown::entry).collect();
+    list(entries?.into_iter())
+}
+
+const SPLICE: Signature<4> = Signature {
+    function: "splice",
+    names: ["queue", "start", "stop", "entries"],
+    required: 4,
+};
+
+/// # Safety
+/// `raw` is an event loop. There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn splice(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
+    // SAFETY: called by the interpreter with an event loop.
+    enter(|| unsafe {
+        let [queue, start, stop, given] = SPLICE.bind(arguments, count, names)?;
+        let queue = Queue::named(queue)?;
+        let (start, stop) = (index(start)?, index(stop)?);
+        let given = Obj::owned(ffi::PySequence_Tuple(given))?;
+        let given: Vec<_> = (0..ffi::PyTuple_GET_SIZE(given.as_ptr()))
+            .map(|at| Obj::borrowed(ffi::PyTuple_GET_ITEM(given.as_ptr(), at)))
+            .collect();
+        let event_loop = Loop(Obj::borrowed(raw));
+        if let Queue::ThreadCalls = queue {
+            let messages = given.iter().map(message).collect::<Maybe<Vec<_>>>()?;
+            let replaced = event_loop.with(|parts| {
+                let mailbox = &parts.mailbox;
+                mailbox.change(|queue| queue.splice(start, stop, messages))
+            })?;
+            return entries(replaced.iter().map(Shown::of).collect());
+        }
+        let given = given.into_iter().map(delayed_call);
+        let given = given.collect::<Maybe<Vec<_>>>()?;
+        let replaced = event_loop.with(|parts| match queue {
+            Queue::Timed => splice_timed(parts, start, stop, given),
+            _ => {
+                let stop = stop.min(parts.new_timed.len());
+                let given = given.into_iter().map(DelayedCall::into_object);
+                let replaced = parts.new_timed.splice(start.min(stop)..stop, given);
+                replaced.collect()
+            }
+        })?;
+        list(replaced.into_iter())
+    })
+}
+
+/// The value of an index, which is at least 0.
+fn index(object: Raw) -> Maybe<usize> {
+    // SAFETY: callers give an object that is alive. What is too large or small is clipped.
+    let value = unsafe { ffi::PyNumber_AsSsize_t(object, ptr::null_mut()) };
+    // SAFETY: the thread is attached.
+    if value == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
+        return Err(Raised);
+    }
+    Ok(usize::try_from(value).unwrap_or_default())
+}
+
+fn delayed_call(object: Obj) -> Maybe<DelayedCall> {
+    DelayedCall::try_from_object(object)
+        .ok_or_else(|| type_error("what waits in a reactor was returned by its callLater"))
+}
+
+/// Puts delayed calls in the place of some of those that wait. The others keep their places.
+fn splice_timed(
+    parts: &mut EventLoop,
+    start: usize,
+    stop: usize,
+    given: Vec<DelayedCall>,
+) -> Vec<Obj> {
+    let calls = in_order(parts);
+    let stop = stop.min(calls.len());
+    let mut replaced = Vec::new();
+    for call in &calls[start.min(stop)..stop] {
+        replaced.extend(parts.timed.remove(call.layout().key.get()));
+    }
+    for call in given {
+        // One that is there already moves.
+        replaced.extend(parts.timed.remove(call.layout().key.get()));
+        let time = key(call.layout().time.get());
+        let place = parts.timed.insert(time, call.object().clone());
+        call.layout().key.set(place);
+    }
+    replaced
+}
