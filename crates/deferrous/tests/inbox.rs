@@ -3,12 +3,13 @@
 mod reactor_support;
 
 use std::{
+    os::{fd::AsFd, unix::net::UnixStream},
     sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
 
-use deferrous::event_loop::{Events, Inbox};
+use deferrous::event_loop::{Events, Inbox, Interest};
 use reactor_support::{HOUR, ms, scale, within_a_minute};
 
 /// Waits for messages until there are as many, and returns them.
@@ -180,4 +181,38 @@ fn each_message_is_received_or_given_back_when_it_closes() {
             assert_eq!(accepted, got);
         }
     });
+}
+
+#[test]
+fn an_event_of_a_broken_connection_says_only_what_was_asked() {
+    within_a_minute(|| {
+        for readable in [true, false] {
+            let inbox = Inbox::<()>::new().unwrap();
+            let (near, far) = UnixStream::pair().unwrap();
+            let interest = Interest {
+                readable,
+                writable: !readable,
+                urgent: false,
+            };
+            inbox.poller().add(near.as_fd(), 7, interest).unwrap();
+            drop(far);
+            let mut events = Events::new();
+            while events.iter().next().is_none() {
+                inbox.wait(&mut events, None).unwrap();
+            }
+            let event = events.iter().next().unwrap();
+            assert_eq!(
+                (event.key, event.readable, event.writable),
+                (7, readable, !readable)
+            );
+        }
+    });
+}
+
+#[test]
+fn an_abandoned_inbox_drops_its_messages() {
+    let (message, inbox) = (Arc::new(()), Inbox::new().unwrap());
+    inbox.send(message.clone()).unwrap();
+    inbox.abandon();
+    assert_eq!(Arc::strong_count(&message), 1);
 }

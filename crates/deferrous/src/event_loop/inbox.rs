@@ -181,6 +181,16 @@ impl<M> Inbox<M> {
         }
     }
 
+    /// Closes the poller in a process that was forked off, without a change for the parent, and drops
+    /// the messages.
+    ///
+    /// The child shares the poller's descriptors with its parent. It needs an inbox of its own, to whose
+    /// poller it adds what it waits for. To drop an inherited inbox is not enough: some pollers delete
+    /// descriptors when they are dropped, and the parent would wait for these in vain.
+    pub fn abandon(self) {
+        self.poller.abandon();
+    }
+
     /// Refuses further messages.
     ///
     /// Returns those that nobody has received.

@@ -11,6 +11,11 @@
 //! | [`Poller`] | waiting for descriptors, for a time to pass, and to be woken |
 //! | [`Team`] | jobs, and the threads that take them |
 //!
+//! **Forks.** A process that is forked off shares the poller with its parent: what one of them adds or wakes,
+//! the other one sees. It has none of its parent's threads, one of which may have left a lock locked for ever.
+//! So in a child, [`abandon`](Inbox::abandon) the inbox, make another one, add to its poller whatever is to be
+//! waited for, and take a new `Team`. Of the old ones, call nothing else.
+//!
 //! A turn of a loop handles what is in the inbox, makes the calls that are due, and waits until the
 //! next deadline for events and messages:
 //!

@@ -57,6 +57,10 @@ const POOL_SIZE: (usize, usize) = (0, 10);
 /// on its thread, between which nothing else runs. A call that panics is reported
 /// ([`set_unhandled_handler`](crate::set_unhandled_handler)) and the loop goes on.
 ///
+/// A process that is forked off has to leave the reactors of its parent alone, since they wait by descriptors
+/// that both share, and their worker threads are not there. It makes a reactor of its own, or becomes another
+/// program.
+///
 /// ```
 /// use std::time::Duration;
 /// let reactor = deferrous::Reactor::new()?;

@@ -100,7 +100,8 @@ impl Poller {
         })
     }
 
-    /// Has `wait` tell what happens to `fd`, by the number `key`, which is not `usize::MAX`.
+    /// Has `wait` tell what happens to `fd`, by the number `key`, which is below
+    /// `usize::MAX / 4`.
     ///
     /// # Errors
     ///
@@ -159,6 +160,12 @@ impl Poller {
         };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &timer)?;
         Ok(())
+    }
+
+    /// Closes the poller in a process that was forked off, and leaves the parent's as it is.
+    pub fn abandon(self) {
+        // Closing descriptors changes nothing for the parent, as long as none is deleted.
+        drop(self);
     }
 
     /// Has the wait that is going on, or the next one, return. Any thread may call it.

@@ -1,7 +1,7 @@
 //! Everywhere: the crate `polling`.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     num::NonZeroUsize,
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
@@ -35,16 +35,30 @@ impl Events {
     /// What the last wait told.
     pub fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         self.0.iter().map(|event| Event {
-            key: event.key,
-            readable: event.readable,
-            writable: event.writable,
+            key: event.key / INTERESTS,
+            readable: event.readable && event.key & READABLE != 0,
+            writable: event.writable && event.key & WRITABLE != 0,
             // On some systems a failure is only told as being readable and writable.
             failed: event.is_interrupt() || event.is_err().unwrap_or(false),
         })
     }
 }
 
+/// `polling` tells of a descriptor that has failed or was hung up that it is readable and writable, whatever was
+/// asked. So the lowest bits of its keys say what was asked, and the others are our key.
+const INTERESTS: usize = 4;
+const READABLE: usize = 1;
+const WRITABLE: usize = 2;
+
 fn event(key: usize, interest: Interest) -> polling::Event {
+    let mut asked = 0;
+    if interest.readable || interest.urgent {
+        asked |= READABLE;
+    }
+    if interest.writable {
+        asked |= WRITABLE;
+    }
+    let key = key * INTERESTS + asked;
     let mut event = polling::Event::new(key, interest.readable, interest.writable);
     event.set_priority(interest.urgent);
     event
@@ -60,7 +74,8 @@ impl Poller {
         polling::Poller::new().map(Poller)
     }
 
-    /// Has `wait` tell what happens to `fd`, by the number `key`, which is not `usize::MAX`.
+    /// Has `wait` tell what happens to `fd`, by the number `key`, which is below
+    /// `usize::MAX / 4`.
     ///
     /// # Errors
     ///
@@ -102,6 +117,14 @@ impl Poller {
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         self.0.wait(&mut events.0, timeout).map(drop)
+    }
+
+    /// Leaves the poller alone in a process that was forked off, so that the parent's stays as it is.
+    ///
+    /// Its descriptors stay open: before `polling` closes them, it deletes its own descriptors from
+    /// the set that the parent waits for. Where the system has kqueue, a child inherits none.
+    pub fn abandon(self) {
+        mem::forget(self.0);
     }
 
     /// Has the wait that is going on, or the next one, return. Any thread may call it.
