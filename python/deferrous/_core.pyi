@@ -772,8 +772,11 @@ class EventLoop:
 
     poller: Any
 
-    def renew(self, /) -> None:
-        """Wait for the same descriptors by new means, which a parent process does not share."""
+    def wake(self, /) -> None:
+        """Have the reactor return from its wait. Any thread may call it."""
+
+def after_fork() -> None:
+    """Give up what this process shares with the one that it was forked off from."""
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait for events for up to timeout seconds, and return a list of (fd, event mask).

@@ -8,8 +8,9 @@ when the extension module is loaded; it is Python because these are.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
-from types import CodeType, SimpleNamespace, TracebackType
+from types import CodeType, FunctionType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted.internet import defer
@@ -80,6 +81,36 @@ def _of_wait() -> dict[str, Place]:
     return {}
 
 
+def _of_firing_again() -> dict[str, Place]:
+    """Find the frames of firing a Deferred that was fired before."""
+    fired: Any = defer.succeed(None)
+    found: dict[str, Place] = {}
+    for name in ("callback", "errback"):
+        try:
+            getattr(fired, name)(_Raised())
+        except defer.AlreadyCalledError as error:
+            wanted = (name, "_startRunCallbacks")
+            found.update((name, place) for name, place in _entries(error.__traceback__) if name in wanted)
+    return found
+
+
+def _of_cancel() -> dict[str, Place]:
+    """Find the frames of cancelling with a canceller that raises."""
+    deferred: Any = defer.Deferred(_boom)
+    found: dict[str, Place] = {}
+
+    def log(*_: object) -> None:
+        traceback = sys.exc_info()[2]
+        places = [place for name, place in _entries(traceback) if name == "cancel"]
+        found.update(zip(("DeferredList.cancel", "cancel"), places, strict=True))
+
+    cancel = vars(defer.DeferredList)["cancel"]
+    # A copy logs nothing.
+    copy = FunctionType(cancel.__code__, {**cancel.__globals__, "log": SimpleNamespace(failure=log)})
+    copy(SimpleNamespace(called=False, _deferredList=[deferred]))
+    return found
+
+
 def execute_of_run() -> SimpleNamespace:
     """Return what a warning needs of the function inside ``run`` of locks, which has no name outside."""
     run: Any = defer._ConcurrencyPrimitive.run
@@ -90,7 +121,7 @@ def execute_of_run() -> SimpleNamespace:
 
 def find() -> dict[str, Place]:
     """Return the frames by name: of the loop, of the functions that call, of the two ways into a
-    generator, and of awaiting what has failed and what is waited for."""
+    generator, of awaiting what has failed and what is waited for, and of firing again and cancelling."""
     fired: Any = defer.succeed(None)
     start = defer._cancellableInlineCallbacks
     send = _of_failure(start(_generator(None)), "_inlineCallbacks")
@@ -103,6 +134,8 @@ def find() -> dict[str, Place]:
         **_of_failure(defer.execute(_boom), "execute"),
         **_of_await(),
         **_of_wait(),
+        **_of_firing_again(),
+        **_of_cancel(),
         "send": send["_inlineCallbacks"],
         "throw": throw.pop("_inlineCallbacks"),
         **throw,

@@ -6,6 +6,7 @@ done once in a while (names, sizes, statistics) is inherited from Twisted's clas
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,12 @@ from twisted.python.threadpool import ThreadPool as _Stock
 from deferrous import _core
 
 _T = TypeVar("_T")
+
+#: Twisted's class of pools, also where ours is in its place.
+StockThreadPool = _Stock
+
+# A process that is forked off has no thread of its parent's, and its reactors need pollers of their own.
+os.register_at_fork(after_in_child=_core.after_fork)
 
 callInThreadWithCallback = _core.pool_methods["callInThreadWithCallback"]
 callFromThread = _core.reactor_methods["callFromThread"]

@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twisted import internet
-from twisted.internet.base import _log
+from twisted.internet import base
 from twisted.internet.error import ReactorAlreadyInstalledError
-from twisted.internet.interfaces import IDelayedCall, IReactorDaemonize, IReactorFDSet
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet
 from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.python.reflect import qual
@@ -26,7 +26,8 @@ from zope.interface import classImplements, implementer  # type: ignore[import-u
 from deferrous import _core
 from deferrous._core import reactor_methods
 from deferrous._pending import pending
-from deferrous._pools import ThreadPool
+from deferrous._pools import StockThreadPool, ThreadPool
+from deferrous._waker import Waker
 
 if TYPE_CHECKING or hasattr(select, "epoll"):
     from twisted.internet.epollreactor import EPollReactor as _Base
@@ -37,19 +38,10 @@ __all__ = ["DeferrousReactor", "install"]
 
 classImplements(_core.DelayedCall, IDelayedCall)
 
-
-class _Waker:
-    """What `reactor.waker` is. The loop is woken by means of its own, so there is nothing to read."""
-
-    def __init__(self, reactor: DeferrousReactor) -> None:
-        self._reactor = reactor
-
-    def wakeUp(self) -> None:
-        """Have the reactor return from its wait."""
-        self._reactor.wakeUp()
+_STOCK_WAKER_FACTORY = PosixReactorBase._wakerFactory
 
 
-@implementer(IReactorFDSet, IReactorDaemonize)
+@implementer(IReactorFDSet)
 class DeferrousReactor(_Base):
     """A reactor whose loop, timers, thread calls and thread pool are in Rust.
 
@@ -95,14 +87,16 @@ class DeferrousReactor(_Base):
         PosixReactorBase.__init__(self)
 
     def installWaker(self) -> None:
-        """Make `waker`, for programs that wake the reactor by it."""
-        if self.waker is None:
-            self.waker = _Waker(self)
+        """Make `waker`, for programs that wake the reactor by it: that of a subclass, if it has one."""
+        if type(self)._wakerFactory is not _STOCK_WAKER_FACTORY or "_wakerFactory" in vars(self):
+            super().installWaker()  # type: ignore[no-untyped-call]
+        elif not self.waker:
+            self.waker = Waker(self._loop)
 
     def mainLoop(self) -> None:
         """Turn until the reactor is stopped or crashed. `run` calls it; programs do not."""
         self._turnUntilStopped()
-        _log.info("Main loop terminated.")
+        base._log.info("Main loop terminated.")
 
     def removeAll(self) -> list[Any]:
         """Remove all readers and writers but the reactor's own.
@@ -113,13 +107,6 @@ class DeferrousReactor(_Base):
         readers, writers = self.getReaders(), self.getWriters()
         removed: list[Any] = self._removeAll(readers, writers)  # type: ignore[no-untyped-call]
         return removed
-
-    def beforeDaemonize(self) -> None:
-        """Do nothing: there is nothing that a child process could not take over."""
-
-    def afterDaemonize(self) -> None:
-        """Wait by means of its own, in a process that has been forked off."""
-        self._loop.renew()
 
     @property
     def _poller(self) -> Any:
@@ -146,7 +133,9 @@ class DeferrousReactor(_Base):
         return frozenset(fd for fd, _, _, writes in self._loop.polled() if writes)
 
     def _initThreadPool(self) -> None:
-        self.threadpool = ThreadPool(0, 10, "twisted.internet.reactor")
+        found = vars(base)["ThreadPool"]
+        pool = ThreadPool if found is StockThreadPool else found
+        self.threadpool = pool(0, 10, "twisted.internet.reactor")
         self._threadpoolStartupID = self.callWhenRunning(self.threadpool.start)
         self.threadpoolShutdownID = self.addSystemEventTrigger("during", "shutdown", self._stopThreadPool)
 

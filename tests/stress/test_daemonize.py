@@ -7,7 +7,6 @@ import os
 import socket
 from typing import Any
 
-from twisted.internet.interfaces import IReactorDaemonize
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.threads import deferToThread
 
@@ -31,9 +30,6 @@ def daemonized(reactor: Any) -> Any:
     reactor.callFromThread(seen.append, "from a thread")
     deferToThread(int, "7").addCallback(seen.append)
     reading, writing = os.pipe()
-    can_tell = IReactorDaemonize.providedBy(reactor)
-    if can_tell:
-        reactor.beforeDaemonize()
     child = os.fork()
     if child:
         os.close(writing)
@@ -43,8 +39,6 @@ def daemonized(reactor: Any) -> Any:
             result = json.load(pipe)
         assert os.waitpid(child, 0)[1] == 0
         return [sorted(map(str, result)), said]
-    if can_tell:
-        reactor.afterDaemonize()
 
     def end_when_done() -> None:
         if len(seen) == 3:

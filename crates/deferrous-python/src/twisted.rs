@@ -83,6 +83,8 @@ names! {
     team = "_team",
     timeout = "timeout",
     tracker = "theContextTracker",
+    wake_up = "wakeUp",
+    waker = "waker",
 }
 
 /// The objects of Twisted, and the names of attributes.

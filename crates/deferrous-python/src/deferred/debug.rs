@@ -4,6 +4,7 @@ use std::ptr;
 
 use crate::{
     deferred::{Deferred, object::reports_itself},
+    failure::{Place, pass_raised},
     python::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
     replaced,
     twisted::{names, twisted},
@@ -160,13 +161,13 @@ pub fn already_called(deferred: &Deferred) -> Raised {
     if !deferred.debug() {
         // SAFETY: the class is alive.
         unsafe { pyo3::ffi::PyErr_SetNone(class) };
-        return Raised;
+        return pass_raised(Raised, Place::StartRunCallbacks);
     }
     let text = make(deferred)
         .and_then(|info| info.call_method(&names().get_debug_tracebacks, [ptr::null_mut()]))
         .and_then(|text| text.to_text());
     match text {
-        Ok(text) => raise(class, &format!("\n{text}")),
+        Ok(text) => pass_raised(raise(class, &format!("\n{text}")), Place::StartRunCallbacks),
         Err(raised) => raised,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     classes::{Kind, Method, classes, kind},
     coroutine,
     entries::{self, Entries},
-    failure,
+    failure::{self, Place},
     host::Python,
     link::{Link, Side},
     python::{Maybe, Obj, Raised, too_deep, type_error},
@@ -91,6 +91,13 @@ impl Deferred {
     /// `callback(outcome)`.
     #[inline(always)]
     pub fn callback(&self, outcome: Obj) -> Maybe<()> {
+        self.fire(outcome)
+            .map_err(|raised| failure::pass_raised(raised, Place::Callback))
+    }
+
+    /// What `callback` and `errback` end in.
+    #[inline(always)]
+    fn fire(&self, outcome: Obj) -> Maybe<()> {
         if self.overrides(Method::StartRunCallbacks) {
             let arguments = [ptr::null_mut(), outcome.as_ptr()];
             self.object()
@@ -107,7 +114,8 @@ impl Deferred {
             Some(failure) if kind(failure) == Kind::Failure => failure.clone(),
             Some(other) => failure::from_value(other)?,
         };
-        self.callback(failure)
+        self.fire(failure)
+            .map_err(|raised| failure::pass_raised(raised, Place::Errback))
     }
 
     /// `errback(fail)`, where the class may say what that is.
@@ -250,7 +258,9 @@ impl Deferred {
                 coroutine::cancel(&canceller, self)?;
             }
             Some(canceller) if canceller.is_true()? => {
-                canceller.call_with_room([ptr::null_mut(), self.object().as_ptr()])?;
+                canceller
+                    .call_with_room([ptr::null_mut(), self.object().as_ptr()])
+                    .map_err(|raised| failure::pass_raised(raised, Place::Cancel))?;
             }
             _ => self.with(|state| state.set_swallows_next(true)),
         }

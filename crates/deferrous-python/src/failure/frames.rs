@@ -8,7 +8,7 @@ use std::{ffi::CString, ptr, sync::OnceLock};
 use pyo3::ffi;
 
 use crate::{
-    python::{Attached, Maybe, Obj, Raised, set_aside},
+    python::{Attached, Maybe, Obj, Raised, reraise, set_aside, take_raised},
     twisted::import,
 };
 
@@ -29,6 +29,16 @@ pub enum Place {
     Await,
     /// Awaiting a Deferred that has not fired.
     Wait,
+    /// `callback`.
+    Callback,
+    /// `errback`.
+    Errback,
+    /// What these end in, where it raises that the Deferred was fired before.
+    StartRunCallbacks,
+    /// `cancel`, where it calls the canceller.
+    Cancel,
+    /// `DeferredList.cancel`, where it cancels a Deferred.
+    CancelList,
 }
 
 /// One entry of a traceback, without those after it.
@@ -48,6 +58,11 @@ struct Frames {
     throw: Vec<Entry>,
     await_: Vec<Entry>,
     wait: Vec<Entry>,
+    callback: Vec<Entry>,
+    errback: Vec<Entry>,
+    start_run_callbacks: Vec<Entry>,
+    cancel: Vec<Entry>,
+    cancel_list: Vec<Entry>,
     execute_of_run: Obj,
 }
 
@@ -68,6 +83,11 @@ pub fn load() -> Maybe<()> {
         throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
         await_: entries(&["raiseException", "__iter__"])?,
         wait: entries(&["wait"])?,
+        callback: entries(&["callback"])?,
+        errback: entries(&["errback"])?,
+        start_run_callbacks: entries(&["_startRunCallbacks"])?,
+        cancel: entries(&["cancel"])?,
+        cancel_list: entries(&["DeferredList.cancel"])?,
         execute_of_run: module.get("execute_of_run")?.call(&[])?,
     };
     let _ = FRAMES.set(Attached(frames));
@@ -78,6 +98,11 @@ fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
     let name = Obj::name(name)?;
     // SAFETY: the dict and the key are alive.
     let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
+    entry_at(&place)
+}
+
+/// The entry of a place, a tuple as `deferrous._frames` makes it.
+fn entry_at(place: &Obj) -> Maybe<Entry> {
     // SAFETY: the tuple is alive.
     let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
     let (code, globals) = (item(0)?, item(1)?);
@@ -139,13 +164,70 @@ impl Place {
             Place::Throw => &frames.throw,
             Place::Await => &frames.await_,
             Place::Wait => &frames.wait,
+            Place::Callback => &frames.callback,
+            Place::Errback => &frames.errback,
+            Place::StartRunCallbacks => &frames.start_run_callbacks,
+            Place::Cancel => &frames.cancel,
+            Place::CancelList => &frames.cancel_list,
         }
     }
 }
 
+/// The frames of Twisted's functions between its loop and what it calls.
+pub struct Trail(Vec<Entry>);
+
+impl Trail {
+    /// The trail that `found`, a dict, has by this name: places, the outermost first. Where Twisted is not as
+    /// expected there is none, and tracebacks lack its entries.
+    pub fn find(found: &Obj, name: &str) -> Maybe<Self> {
+        let name = Obj::name(name)?;
+        // SAFETY: the dict and the key are alive; what is found is kept.
+        let places = unsafe {
+            let places = ffi::PyDict_GetItemWithError(found.as_ptr(), name.as_ptr());
+            if places.is_null() {
+                return Ok(Trail(Vec::new()));
+            }
+            Obj::borrowed(places)
+        };
+        // SAFETY: the list is alive.
+        let length = unsafe { ffi::PySequence_Size(places.as_ptr()) };
+        // SAFETY: as above.
+        let place = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(places.as_ptr(), at)) };
+        let entries = (0..length).rev().map(|at| entry_at(&place(at)?));
+        Ok(Trail(entries.collect::<Maybe<_>>()?))
+    }
+
+    /// Notes in the traceback of `exception` that it has come this way.
+    #[cold]
+    pub fn lead_to(&self, exception: &Obj) {
+        add_entries(exception, &self.0);
+    }
+
+    /// The same for an exception that is raised.
+    #[cold]
+    pub fn through(&self, raised: Raised) -> Raised {
+        let exception = take_raised(raised);
+        self.lead_to(&exception);
+        reraise(exception)
+    }
+}
+
+/// Notes in the traceback of the exception that is raised that it has passed through `place`.
+#[cold]
+pub fn pass_raised(raised: Raised, place: Place) -> Raised {
+    let exception = take_raised(raised);
+    pass(&exception, place);
+    reraise(exception)
+}
+
 /// Notes in the traceback of `exception` that it has passed through `place`.
 pub fn pass(exception: &Obj, place: Place) {
-    for entry in place.entries() {
+    add_entries(exception, place.entries());
+}
+
+/// Adds entries in front of a traceback, the innermost first.
+fn add_entries(exception: &Obj, entries: &[Entry]) {
+    for entry in entries {
         if prepend(exception, entry, &entry.frame).is_err() {
             // A traceback that lacks an entry is better than another exception.
             drop(set_aside());

@@ -18,7 +18,7 @@ use crate::{
 
 pub use check::methods;
 use frames::pass_with;
-pub use frames::{Place, execute_of_run, load, pass};
+pub use frames::{Place, Trail, execute_of_run, load, pass, pass_raised};
 
 /// The failure of the exception that has been raised; Twisted's `Failure(captureVars=...)` in an
 /// exception handler. `place` is the function of Twisted that handles it.
@@ -38,9 +38,11 @@ pub fn from_exception(exception: &Obj, owner: Option<Obj>, place: Place) -> Obj 
     caught(exception, capture)
 }
 
-/// As [`from_raised`], where no function of Twisted would be in the traceback.
-pub fn from_raised_here(raised: Raised) -> Obj {
-    caught(&take_raised(raised), false)
+/// As [`from_raised`], of an exception that has come through more than one function of Twisted.
+pub fn from_raised_through(raised: Raised, trail: &Trail) -> Obj {
+    let exception = take_raised(raised);
+    trail.lead_to(&exception);
+    caught(&exception, false)
 }
 
 /// The failure of an exception that is being handled.

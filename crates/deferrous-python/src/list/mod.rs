@@ -393,6 +393,7 @@ fn report_canceller() -> Maybe<()> {
     let Some(exception) = set_aside() else {
         return Ok(());
     };
+    failure::pass(&exception, failure::Place::CancelList);
     failure::handling(&exception, || {
         let text = Obj::text("Exception raised from user supplied canceller")?;
         let arguments = [ptr::null_mut(), text.as_ptr()];

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use super::support::support;
 use crate::{
     classes::version_tag,
-    python::{Attached, Maybe, Obj},
+    python::{Attached, Maybe, Obj, Raised},
     twisted::names,
 };
 
@@ -22,6 +22,10 @@ struct Facts {
     turns_are_ours: bool,
     /// It tells the time of the system.
     has_system_time: bool,
+    /// `wakeUp` is that of this module.
+    wakes_by_itself: bool,
+    /// The version tag of the class of our wakers, whose `wakeUp` is the one that it was made with.
+    waker: u32,
 }
 
 /// Of the last class that was asked for: a program has one reactor.
@@ -29,6 +33,8 @@ static FACTS: Attached<Cell<Facts>> = Attached(Cell::new(Facts {
     tag: 0,
     turns_are_ours: false,
     has_system_time: false,
+    wakes_by_itself: false,
+    waker: 0,
 }));
 
 #[inline]
@@ -55,6 +61,8 @@ fn look_up(reactor: &Obj) -> Facts {
         .zip(&support.parts_of_a_turn)
         .all(|(name, own)| reactor.class_has(name, own));
     let has_system_time = reactor.class_has(&names.seconds, &support.system_time);
+    let wakes_by_itself = reactor.class_has(&names.wake_up, &support.wake_up);
+    let waker = waker_tag().unwrap_or_default();
     // The tag is read after the attributes were, which is when a class gets one.
     // SAFETY: the class is alive.
     let tag = unsafe { version_tag(reactor.class()) };
@@ -62,9 +70,27 @@ fn look_up(reactor: &Obj) -> Facts {
         tag,
         turns_are_ours,
         has_system_time,
+        wakes_by_itself,
+        waker,
     };
     FACTS.0.set(facts);
     facts
+}
+
+/// The version tag of the class of our wakers, unless somebody has replaced its `wakeUp`.
+fn waker_tag() -> Option<u32> {
+    let support = support();
+    match support.waker_class.getattr(&names().wake_up) {
+        // SAFETY: it is a class, and alive.
+        Ok(method) => method
+            .is(support.waker_method.as_ptr())
+            .then(|| unsafe { version_tag(support.waker_class.as_ptr().cast()) }),
+        Err(Raised) => {
+            // SAFETY: the thread is attached.
+            unsafe { ffi::PyErr_Clear() };
+            None
+        }
+    }
 }
 
 /// The `__dict__` of a reactor.
@@ -111,6 +137,18 @@ impl Attributes {
         }
     }
 
+    /// Whether the loop wakes itself when there is something to do: nobody has replaced `reactor.wakeUp`,
+    /// `reactor.waker` or the method of that.
+    #[inline]
+    pub fn wakes_by_itself(&self, reactor: &Obj) -> bool {
+        let names = names();
+        facts(reactor).wakes_by_itself
+            && self.find(&names.wake_up).is_none()
+            && self
+                .find(&names.waker)
+                .is_some_and(|waker| is_own_waker(reactor, &waker))
+    }
+
     /// Whether nobody has replaced a part of a turn.
     #[inline]
     pub fn turn_as_ours(&self, reactor: &Obj) -> bool {
@@ -120,4 +158,12 @@ impl Attributes {
             && self.find(&names.timeout).is_none()
             && self.find(&names.do_iteration).is_none()
     }
+}
+
+/// Whether `waker` is one of ours, with the method that it was made with.
+#[inline]
+pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
+    let own = facts(reactor).waker;
+    // SAFETY: the class is alive.
+    own != 0 && own == unsafe { version_tag(waker.class()) }
 }

@@ -18,6 +18,10 @@ use crate::{
 
 type Count = ffi::Py_ssize_t;
 
+/// The numbers of two errors, which are the same on every system that has them.
+const EPERM: i32 = 1;
+const EBADF: i32 = 9;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Read,
@@ -89,13 +93,18 @@ impl Descriptors {
     }
 
     /// Adds all descriptors to a new poller.
-    pub fn add_all_again(&self, poller: &Poller) -> io::Result<()> {
+    pub fn add_all(&self, poller: &Poller) -> io::Result<()> {
         for (&fd, watched) in &self.polled {
-            poller.add(
+            let added = poller.add(
                 descriptor(fd),
                 fd.unsigned_abs() as usize,
                 watched.interest(),
-            )?;
+            );
+            match added {
+                // Somebody closed it, and may have opened a file by the same number.
+                Err(error) if matches!(error.raw_os_error(), Some(EBADF | EPERM)) => {}
+                other => other?,
+            }
         }
         Ok(())
     }
@@ -300,7 +309,7 @@ pub fn fileno(selectable: &Obj) -> Maybe<RawFd> {
     if number == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
         return Err(Raised);
     }
-    RawFd::try_from(number).map_err(|_| raise_io(&io::Error::from_raw_os_error(9)))
+    RawFd::try_from(number).map_err(|_| raise_io(&io::Error::from_raw_os_error(EBADF)))
 }
 
 fn add(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
@@ -315,7 +324,7 @@ fn add(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
         return Err(raise(class, &text));
     }
     let added = event_loop.with(|parts| {
-        let inbox = parts.mailbox.inbox();
+        let inbox = parts.inbox()?;
         parts
             .descriptors
             .add(inbox.poller(), fd, &selectable, direction)
@@ -344,15 +353,23 @@ fn remove(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
     let fd = fileno(&selectable)?;
     let gone = event_loop.with(|parts| {
         let fd = if fd < 0 {
-            parts.descriptors.find(&selectable)?
+            match parts.descriptors.find(&selectable) {
+                Some(fd) => fd,
+                None => return Ok(None),
+            }
         } else {
             fd
         };
-        let inbox = parts.mailbox.inbox();
-        parts.descriptors.remove(inbox.poller(), fd, direction)
+        let inbox = parts.inbox()?;
+        Ok(parts.descriptors.remove(inbox.poller(), fd, direction))
     })?;
-    drop(gone);
-    Ok(Obj::none())
+    match gone {
+        Ok(gone) => {
+            drop(gone);
+            Ok(Obj::none())
+        }
+        Err(error) => Err(raise_io(&error)),
+    }
 }
 
 /// A method that takes one selectable.

@@ -1,17 +1,22 @@
 //! The object that holds what a reactor's loop is made of.
 
-use std::{ptr, sync::Arc};
+use std::{io, ptr, sync::Arc};
 
-use deferrous::event_loop::{Deadlines, Events};
+use deferrous::event_loop::{Deadlines, Events, Inbox};
 use pyo3::ffi;
 
 use super::{
-    class::Attributes, descriptors::Descriptors, messages::Mailbox, pending, polling,
-    readiness::Ready, support,
+    class::Attributes,
+    descriptors::Descriptors,
+    messages::{Mailbox, abandon_inherited},
+    pending, polling,
+    readiness::Ready,
+    support,
 };
 use crate::{
     python::{
-        Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method, raise, sealed, slot,
+        Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, count_fork, doc, enter, method, raise, sealed,
+        slot,
     },
     twisted::names,
 };
@@ -38,6 +43,30 @@ impl EventLoop {
     /// Whether nothing is left of an earlier wait, and nothing is always ready.
     pub fn has_no_events(&self) -> bool {
         self.ready.is_empty() && !self.descriptors.some_always_ready()
+    }
+}
+
+impl EventLoop {
+    /// What the reactor waits with. A process that was forked off gets its own here, which waits for the
+    /// descriptors that the parent's reactor had at the fork, and for what was added since.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for the poller.
+    #[inline]
+    pub fn inbox(&mut self) -> io::Result<Arc<Inbox<()>>> {
+        match self.mailbox.inbox() {
+            Some(inbox) => Ok(inbox),
+            None => self.new_inbox(),
+        }
+    }
+
+    #[cold]
+    fn new_inbox(&mut self) -> io::Result<Arc<Inbox<()>>> {
+        let inbox = Arc::new(Inbox::new()?);
+        self.descriptors.add_all(inbox.poller())?;
+        self.mailbox.set_inbox(inbox.clone());
+        Ok(inbox)
     }
 }
 
@@ -68,9 +97,9 @@ static HOLDER: Holder<EventLoop> = Holder::new();
 /// Makes the class.
 pub fn make_class() -> Maybe {
     let mut methods = vec![method(
-        c"renew",
-        NO_ARGUMENTS(renew),
-        c"renew($self, /)\n--\n\nWait for the same descriptors by new means, which a parent process does not share.",
+        c"wake",
+        NO_ARGUMENTS(wake),
+        c"wake($self, /)\n--\n\nHave the reactor return from its wait. Any thread may call it.",
     )];
     methods.extend(polling::methods());
     methods.extend(pending::methods());
@@ -83,11 +112,24 @@ pub fn make_class() -> Maybe {
 
 /// The function that makes event loops.
 pub fn constructor() -> Maybe {
-    let definition = Box::leak(Box::new(method(
+    function(method(
         c"new_event_loop",
         NO_ARGUMENTS(new),
         c"new_event_loop()\n--\n\nWhat the loop of a reactor is made of. It is the attribute _loop of the reactor.",
-    )));
+    ))
+}
+
+/// The function that a process calls which was forked off.
+pub fn after_fork() -> Maybe {
+    function(method(
+        c"after_fork",
+        NO_ARGUMENTS(forked),
+        c"after_fork()\n--\n\nGive up what this process shares with the one that it was forked off from.",
+    ))
+}
+
+fn function(definition: ffi::PyMethodDef) -> Maybe {
+    let definition = Box::leak(Box::new(definition));
     let module = Obj::name("deferrous._core")?;
     // SAFETY: the definition lives for ever.
     unsafe {
@@ -100,10 +142,7 @@ pub fn constructor() -> Maybe {
 }
 
 fn new_mailbox() -> Maybe<Arc<Mailbox>> {
-    match Mailbox::new() {
-        Ok(mailbox) => Ok(Arc::new(mailbox)),
-        Err(error) => Err(super::descriptors::raise_io(&error)),
-    }
+    Mailbox::new().map_err(|error| super::descriptors::raise_io(&error))
 }
 
 /// # Safety
@@ -125,19 +164,21 @@ unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
 
 /// # Safety
 /// `raw` is an event loop.
-unsafe extern "C" fn renew(raw: Raw, _: Raw) -> Raw {
+unsafe extern "C" fn wake(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter.
     enter(|| unsafe {
-        let renewed = Loop(Obj::borrowed(raw)).with(|parts| {
-            parts.mailbox.renew()?;
-            parts
-                .descriptors
-                .add_all_again(parts.mailbox.inbox().poller())
-        })?;
-        match renewed {
-            Ok(()) => Ok(Obj::none()),
-            Err(error) => Err(super::descriptors::raise_io(&error)),
-        }
+        Loop(Obj::borrowed(raw)).with(|parts| parts.mailbox.wake())?;
+        Ok(Obj::none())
+    })
+}
+
+/// # Safety
+/// The thread is attached.
+unsafe extern "C" fn forked(_: Raw, _: Raw) -> Raw {
+    enter(|| {
+        count_fork();
+        abandon_inherited();
+        Ok(Obj::none())
     })
 }
 

@@ -3,20 +3,22 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    io, mem,
-    sync::Arc,
+    io, mem, ptr,
+    sync::{Arc, Weak},
 };
 
 use deferrous::event_loop::Inbox;
 use pyo3::ffi;
 
 use super::{
+    class::{Attributes, is_own_waker},
     event_loop::Loop,
     support::{Occasion, report},
 };
 use crate::{
     deferred::Deferred,
     python::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
+    twisted::names,
 };
 
 /// What the reactor's thread is to do.
@@ -88,7 +90,8 @@ const KEPT: usize = 1024;
 /// lock of its own. All else here is reached by attached threads alone, and so the collector is shown the
 /// messages.
 pub struct Mailbox {
-    inbox: Attached<RefCell<Arc<Inbox<()>>>>,
+    /// Absent in a process that was forked off, until the event loop makes one.
+    inbox: Attached<RefCell<Option<Arc<Inbox<()>>>>>,
     messages: Attached<RefCell<Queue>>,
     /// How many jobs were handed out since the reactor has waited, whose results come here.
     handed_out: Attached<Cell<usize>>,
@@ -97,11 +100,34 @@ pub struct Mailbox {
 /// Wakes the reactor if it waits, when it is dropped: after letting go of the interpreter, if that is about to
 /// happen, since the reactor needs it first.
 #[must_use]
-pub struct Notice(Arc<Inbox<()>>);
+pub struct Notice(Option<Arc<Inbox<()>>>);
+
+impl Notice {
+    /// Has nobody woken.
+    fn cancel(mut self) {
+        drop(self.0.take());
+    }
+}
 
 impl Drop for Notice {
     fn drop(&mut self) {
-        self.0.notify();
+        if let Some(inbox) = &self.0 {
+            inbox.notify();
+        }
+    }
+}
+
+/// All mailboxes of this process, to find them after a fork.
+static MAILBOXES: Attached<RefCell<Vec<Weak<Mailbox>>>> = Attached(RefCell::new(Vec::new()));
+
+/// Closes the pollers that this process shares with the one that it was forked off from.
+///
+/// It is done at once: later, the program may have closed these descriptors itself, and opened others with
+/// the same numbers.
+pub fn abandon_inherited() {
+    let mailboxes = MAILBOXES.0.borrow().clone();
+    for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
+        mailbox.abandon_inbox();
     }
 }
 
@@ -111,41 +137,59 @@ impl Mailbox {
     /// # Errors
     ///
     /// If the system has no descriptor left for the poller.
-    pub fn new() -> io::Result<Self> {
-        Ok(Mailbox {
-            inbox: Attached(RefCell::new(Arc::new(Inbox::new()?))),
+    pub fn new() -> io::Result<Arc<Self>> {
+        let mailbox = Arc::new(Mailbox {
+            inbox: Attached(RefCell::new(Some(Arc::new(Inbox::new()?)))),
             messages: Attached(RefCell::default()),
             handed_out: Attached(Cell::new(0)),
-        })
+        });
+        let mut all = MAILBOXES.0.borrow_mut();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&mailbox));
+        Ok(mailbox)
     }
 
-    /// What the reactor waits with, which it may do without the interpreter.
-    pub fn inbox(&self) -> Arc<Inbox<()>> {
+    /// What the reactor waits with, which it may do without the interpreter. There is none in a process that
+    /// was forked off and has not [set](Self::set_inbox) a new one.
+    pub fn inbox(&self) -> Option<Arc<Inbox<()>>> {
         self.inbox.0.borrow().clone()
     }
 
-    /// Has the reactor wait by other means from now on, which no other process shares.
-    ///
-    /// # Errors
-    ///
-    /// If the system has no descriptor left for the poller.
-    pub fn renew(&self) -> io::Result<()> {
-        let inbox = Inbox::new()?;
+    /// Has the reactor wait by a new inbox. The first wait returns at once: a message may have come, or
+    /// somebody may have woken the reactor, while there was none.
+    pub fn set_inbox(&self, inbox: Arc<Inbox<()>>) {
         if self.has_messages() {
             // A new inbox takes all.
-            let _ = inbox.send(());
+            let _ = inbox.push(());
         }
-        drop(self.inbox.0.replace(Arc::new(inbox)));
-        Ok(())
+        inbox.wake();
+        drop(self.inbox.0.replace(Some(inbox)));
+    }
+
+    fn abandon_inbox(&self) {
+        let inbox = self.inbox.0.take();
+        match inbox.map(Arc::try_unwrap) {
+            Some(Ok(inbox)) => inbox.abandon(),
+            // A thread of the parent's that is not there any more had it, so that it is never closed.
+            Some(Err(shared)) => mem::forget(shared),
+            None => {}
+        }
     }
 
     /// Leaves a message, of which the reactor is notified when the result is dropped.
     pub fn send(&self, message: Message) -> Notice {
         self.messages.0.borrow_mut().waiting.push_back(message);
         let inbox = self.inbox();
-        // An inbox of Twisted's reactors is never closed: they may run again.
-        let _ = inbox.push(());
+        if let Some(inbox) = &inbox {
+            // An inbox of Twisted's reactors is never closed: they may run again.
+            let _ = inbox.push(());
+        }
         Notice(inbox)
+    }
+
+    /// Whether there are messages that nobody has handled.
+    pub fn has_messages(&self) -> bool {
+        !self.messages.0.borrow().waiting.is_empty()
     }
 
     /// Counts a job whose result comes here.
@@ -159,15 +203,12 @@ impl Mailbox {
         self.handed_out.0.take() == 1 && Arc::strong_count(self) == 2
     }
 
-    /// Whether there are messages that nobody has handled.
-    pub fn has_messages(&self) -> bool {
-        !self.messages.0.borrow().waiting.is_empty()
-    }
-
     /// Begins to handle the messages that are there. Returns what [`next`](Self::next) needs.
     fn begin(&self) -> u64 {
         let end = self.messages.0.borrow().end();
-        self.inbox.0.borrow().receive(&mut Vec::new());
+        if let Some(inbox) = &*self.inbox.0.borrow() {
+            inbox.receive(&mut Vec::new());
+        }
         end
     }
 
@@ -197,7 +238,9 @@ impl Mailbox {
 
     /// Has the reactor return from its wait; if it does not wait, from the next one.
     pub fn wake(&self) {
-        self.inbox.0.borrow().wake();
+        if let Some(inbox) = &*self.inbox.0.borrow() {
+            inbox.wake();
+        }
     }
 
     /// Shows every object that the messages refer to.
@@ -223,17 +266,25 @@ pub unsafe extern "C" fn call_from_thread(
     raw: Raw,
     arguments: *const Raw,
     count: ffi::Py_ssize_t,
-    names: Raw,
+    keywords: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
-        let event_loop = Loop::of(&Obj::borrowed(raw))?;
-        let ([function], task) =
-            bind_leading("ReactorBase.callFromThread", ["f"], arguments, count, names)?;
+        let reactor = Obj::borrowed(raw);
+        let attributes = Attributes::of(&reactor)?;
+        let event_loop = Loop::among(&attributes, &reactor)?;
+        let ([function], task) = bind_leading(
+            "ReactorBase.callFromThread",
+            ["f"],
+            arguments,
+            count,
+            keywords,
+        )?;
         if ffi::PyCallable_Check(function.as_ptr()) == 0 {
             return Err(not_callable(&function));
         }
-        drop(event_loop.with(|parts| parts.mailbox.send(Message::Call(task)))?);
+        let notice = event_loop.with(|parts| parts.mailbox.send(Message::Call(task)))?;
+        drop(notify(&reactor, &attributes, notice)?);
         Ok(Obj::none())
     })
 }
@@ -252,6 +303,22 @@ fn not_callable(function: &Obj) -> Raised {
     }
 }
 
+/// Calls `reactor.wakeUp` if a program has replaced that, or the waker. Otherwise the notice is what is left to do.
+fn notify(reactor: &Obj, attributes: &Attributes, notice: Notice) -> Maybe<Option<Notice>> {
+    if attributes.wakes_by_itself(reactor) {
+        return Ok(Some(notice));
+    }
+    notice.cancel();
+    reactor.call_method(&names().wake_up, [ptr::null_mut()])?;
+    Ok(None)
+}
+
+/// Leaves the result of a job for the thread of `reactor`, as its `callFromThread` does.
+pub fn send_result(reactor: &Obj, mailbox: &Mailbox, message: Message) -> Maybe<Option<Notice>> {
+    let notice = mailbox.send(message);
+    notify(reactor, &Attributes::of(reactor)?, notice)
+}
+
 /// `wakeUp()`.
 ///
 /// # Safety
@@ -260,8 +327,15 @@ fn not_callable(function: &Obj) -> Raised {
 pub unsafe extern "C" fn wake_up(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
-        let event_loop = Loop::of(&Obj::borrowed(raw))?;
-        event_loop.with(|parts| parts.mailbox.wake())?;
+        let reactor = Obj::borrowed(raw);
+        let attributes = Attributes::of(&reactor)?;
+        let waker = attributes.get(&reactor, &names().waker)?;
+        if is_own_waker(&reactor, &waker) {
+            let event_loop = Loop::among(&attributes, &reactor)?;
+            event_loop.with(|parts| parts.mailbox.wake())?;
+        } else if waker.is_true()? {
+            waker.call_method(&names().wake_up, [ptr::null_mut()])?;
+        }
         Ok(Obj::none())
     })
 }

@@ -23,17 +23,18 @@ mod turn;
 use crate::python::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
 pub use event_loop::Loop;
-pub use messages::{Mailbox, Message, Notice};
+pub use messages::{Mailbox, Message, Notice, send_result};
 
 /// Makes the classes, and the methods that a reactor's class takes over, by name.
 ///
-/// Returns the classes, the function that makes event loops, and a dict of methods.
-pub fn load() -> Maybe<[(&'static str, Obj); 4]> {
+/// Returns the classes, what forked processes call, the function that makes event loops, and a dict of methods.
+pub fn load() -> Maybe<[(&'static str, Obj); 5]> {
     let event_loop = event_loop::make_class()?;
     let delayed_call = delayed::make_class()?;
     Ok([
         ("DelayedCall", delayed_call),
         ("EventLoop", event_loop),
+        ("after_fork", event_loop::after_fork()?),
         ("new_event_loop", event_loop::constructor()?),
         ("reactor_methods", methods()?),
     ])

@@ -14,7 +14,7 @@ use pyo3::ffi;
 
 use super::{
     descriptors::{descriptor, raise_io},
-    event_loop::Loop,
+    event_loop::{EventLoop, Loop},
     readiness::flags,
     time::{float, list, number},
     turn::Wait,
@@ -175,7 +175,9 @@ unsafe extern "C" fn poll(raw: Raw, arguments: *const Raw, count: Count, names: 
             return Err(raise(ffi::PyExc_ValueError, &text));
         }
         let event_loop = Loop(Obj::borrowed(raw));
-        let mut wait = event_loop.with(Wait::prepare)?;
+        let mut wait = event_loop
+            .with(Wait::prepare)?
+            .map_err(|error| raise_io(&error))?;
         let told: Vec<_> = match usize::try_from(most) {
             Ok(most) if most < Events::USUAL => {
                 let room = std::mem::replace(&mut wait.events, Events::with_capacity(most));
@@ -212,8 +214,8 @@ unsafe fn tell(raw: Raw, fd: Raw, how: impl FnOnce(&Poller, RawFd) -> io::Result
         }
         (fd, Loop(Obj::borrowed(raw)))
     };
-    let inbox = event_loop.with(|parts| parts.mailbox.inbox())?;
-    match how(inbox.poller(), fd) {
+    let inbox = event_loop.with(EventLoop::inbox)?;
+    match inbox.and_then(|inbox| how(inbox.poller(), fd)) {
         Ok(()) => Ok(Obj::none()),
         Err(error) => Err(raise_io(&error)),
     }
@@ -293,7 +295,8 @@ unsafe extern "C" fn unregister(raw: Raw, arguments: *const Raw, count: Count, n
 unsafe extern "C" fn fileno(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with an event loop.
     enter(|| unsafe {
-        let inbox = Loop(Obj::borrowed(raw)).with(|parts| parts.mailbox.inbox())?;
+        let inbox = Loop(Obj::borrowed(raw)).with(EventLoop::inbox)?;
+        let inbox = inbox.map_err(|error| raise_io(&error))?;
         Obj::int(inbox.poller().as_fd().as_raw_fd() as isize)
     })
 }

@@ -199,7 +199,9 @@ pub unsafe extern "C" fn do_read_or_write(
                 why.as_ptr(),
                 in_read.as_ptr(),
             ];
-            reactor.call_method(&crate::twisted::names().disconnect_selectable, arguments)?;
+            reactor
+                .call_method(&crate::twisted::names().disconnect_selectable, arguments)
+                .map_err(|raised| support().frames.disconnect.through(raised))?;
         }
         Ok(Obj::none())
     })
@@ -211,17 +213,21 @@ pub unsafe extern "C" fn do_read_or_write(
 fn read_and_write(selectable: &Obj, event: isize) -> (Obj, bool) {
     let mut in_read = false;
     let mut attempt = || {
-        let names = names();
+        let (names, frames) = (names(), &support().frames);
         if fileno(selectable)? == -1 {
             return Ok(support().no_descriptor.clone());
         }
         let mut why = Obj::none();
         if event & IN != 0 {
-            why = selectable.call_method(&names.do_read, [ptr::null_mut()])?;
+            why = selectable
+                .call_method(&names.do_read, [ptr::null_mut()])
+                .map_err(|raised| frames.do_read.through(raised))?;
             in_read = true;
         }
         if event & OUT != 0 && (why.is(none()) || !why.is_true()?) {
-            why = selectable.call_method(&names.do_write, [ptr::null_mut()])?;
+            why = selectable
+                .call_method(&names.do_write, [ptr::null_mut()])
+                .map_err(|raised| frames.do_write.through(raised))?;
             in_read = false;
         }
         Ok(why)

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::system_clock::SystemClock;
 use crate::{
-    failure::handling,
+    failure::{Trail, handling},
     python::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
     twisted::import,
 };
@@ -25,6 +25,12 @@ pub struct Support {
     pub no_descriptor: Obj,
     pub describe: Obj,
     pub format_creator: Obj,
+    /// The method `wakeUp` of the reactor.
+    pub wake_up: Obj,
+    pub waker_class: Obj,
+    /// The function `wakeUp` of that class.
+    pub waker_method: Obj,
+    pub frames: Frames,
     /// `runUntilCurrent`, `timeout` and `doIteration`.
     pub parts_of_a_turn: [Obj; 3],
     report: [Obj; 4],
@@ -38,6 +44,37 @@ pub enum Occasion {
     TimedCall = 2,
     /// `log.err()`, as for jobs in threads and descriptors.
     Elsewhere = 3,
+}
+
+/// Where exceptions pass through Twisted's reactor.
+pub struct Frames {
+    pub run_until_current: Trail,
+    pub timeout: Trail,
+    pub do_iteration: Trail,
+    pub thread_call: Trail,
+    pub timed_call: Trail,
+    pub do_read: Trail,
+    pub do_write: Trail,
+    pub disconnect: Trail,
+}
+
+impl Frames {
+    fn find() -> Maybe<Self> {
+        let found = import("deferrous._reactor_frames")?
+            .get("find")?
+            .call(&[])?;
+        let trail = |name: &str| Trail::find(&found, name);
+        Ok(Frames {
+            run_until_current: trail("runUntilCurrent")?,
+            timeout: trail("timeout")?,
+            do_iteration: trail("doIteration")?,
+            thread_call: trail("thread call")?,
+            timed_call: trail("timed call")?,
+            do_read: trail("doRead")?,
+            do_write: trail("doWrite")?,
+            disconnect: trail("disconnect")?,
+        })
+    }
 }
 
 static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
@@ -64,6 +101,7 @@ pub fn load() -> Maybe<()> {
     let error = import("twisted.internet.error")?;
     let main = import("twisted.internet.main")?;
     let reporting = import("deferrous._reporting")?;
+    let waker_class = import("deferrous._waker")?.get("Waker")?;
     let methods = import("deferrous._core")?.get("reactor_methods")?;
     let method = |name: &str| {
         let name = Obj::name(name)?;
@@ -82,6 +120,10 @@ pub fn load() -> Maybe<()> {
         log: import("twisted.python.log")?,
         describe: reporting.get("describe")?,
         format_creator: reporting.get("format_creator")?,
+        wake_up: method("wakeUp")?,
+        waker_method: waker_class.get("wakeUp")?,
+        waker_class,
+        frames: Frames::find()?,
         parts_of_a_turn: [
             method("runUntilCurrent")?,
             method("timeout")?,
@@ -104,6 +146,12 @@ pub fn load() -> Maybe<()> {
 #[cold]
 pub fn report(raised: Raised, occasion: Occasion, about: Option<&Obj>) {
     let exception = take_raised(raised);
+    match occasion {
+        Occasion::ThreadCall => support().frames.thread_call.lead_to(&exception),
+        Occasion::TimedCall => support().frames.timed_call.lead_to(&exception),
+        // The turn and the selectable know more.
+        Occasion::MainLoop | Occasion::Elsewhere => {}
+    }
     let function = &support().report[occasion as usize];
     let about = about.map(Obj::as_ptr);
     let arguments = about.as_slice();

@@ -1,6 +1,6 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{ptr, sync::Arc, time::Duration};
+use std::{io, ptr, sync::Arc, time::Duration};
 
 use deferrous::event_loop::{Events, Inbox};
 use pyo3::ffi;
@@ -10,7 +10,7 @@ use super::{
     descriptors,
     event_loop::{EventLoop, Loop},
     messages, polling, readiness,
-    support::{Occasion, report},
+    support::{Occasion, report, support},
     time,
 };
 use crate::{
@@ -37,6 +37,12 @@ pub unsafe extern "C" fn run_until_current(raw: Raw, _: Raw) -> Raw {
 /// Makes the calls that other threads have asked for, and those that are due.
 fn make_calls(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<()> {
     messages::handle_all(event_loop)?;
+    if event_loop.with(|parts| parts.mailbox.has_messages())?
+        && !attributes.wakes_by_itself(reactor)
+    {
+        // The next turn is to come soon, which is not known to whatever is in our waker's place.
+        reactor.call_method(&names().wake_up, [ptr::null_mut()])?;
+    }
     time::run_due(reactor, attributes, event_loop)?;
     let names = names();
     if attributes.get(reactor, &names.just_stopped)?.is_true()? {
@@ -93,7 +99,8 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
         }
     })?;
     let earlier = match wait {
-        Ok(mut wait) => {
+        Ok(prepared) => {
+            let mut wait = prepared.map_err(|error| descriptors::raise_io(&error))?;
             wait.wait(delay)?;
             event_loop.with(|parts| {
                 let mut told = polling::told(&wait.events).peekable();
@@ -130,13 +137,18 @@ pub struct Wait {
 
 impl Wait {
     /// Takes what the wait needs out of the event loop, with the room for its events.
-    pub fn prepare(parts: &mut EventLoop) -> Self {
-        Wait {
+    ///
+    /// # Errors
+    ///
+    /// In a process that was forked off, if the system has no descriptor left for its own poller.
+    pub fn prepare(parts: &mut EventLoop) -> io::Result<Self> {
+        let inbox = parts.inbox()?;
+        Ok(Wait {
             events: parts.events.take().unwrap_or_default(),
-            inbox: parts.mailbox.inbox(),
+            inbox,
             at_once: parts.descriptors.some_always_ready() || parts.mailbox.has_messages(),
             expects_one: parts.mailbox.expects_one(),
-        }
+        })
     }
 
     /// Waits for events for up to `delay`, and lets the handlers of signals run that have come meanwhile.
@@ -199,8 +211,11 @@ pub unsafe extern "C" fn until_stopped(raw: Raw, _: Raw) -> Raw {
 /// One turn.
 fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
     let event_loop = Loop::among(attributes, reactor)?;
-    make_calls(reactor, attributes, &event_loop)?;
-    let next = time::next(reactor, attributes, &event_loop)?;
+    let frames = &support().frames;
+    make_calls(reactor, attributes, &event_loop)
+        .map_err(|raised| frames.run_until_current.through(raised))?;
+    let next = time::next(reactor, attributes, &event_loop)
+        .map_err(|raised| frames.timeout.through(raised))?;
     // One that has been stopped comes to its end without waiting.
     let delay = if attributes.get(reactor, &names().running)?.is_true()? {
         // A clock that says nothing sensible keeps nobody waiting.
@@ -208,17 +223,23 @@ fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
     } else {
         Some(Duration::ZERO)
     };
-    iterate(reactor, &event_loop, delay)
+    iterate(reactor, &event_loop, delay).map_err(|raised| frames.do_iteration.through(raised))
 }
 
 /// One turn, where a class or a program has replaced a part of it.
 #[cold]
 fn turn_by_methods(reactor: &Obj) -> Maybe<()> {
-    let names = names();
-    reactor.call_method(&names.run_until_current, [ptr::null_mut()])?;
-    let timeout = reactor.call_method(&names.timeout, [ptr::null_mut()])?;
+    let (names, frames) = (names(), &support().frames);
+    reactor
+        .call_method(&names.run_until_current, [ptr::null_mut()])
+        .map_err(|raised| frames.run_until_current.through(raised))?;
+    let timeout = reactor
+        .call_method(&names.timeout, [ptr::null_mut()])
+        .map_err(|raised| frames.timeout.through(raised))?;
     let running = reactor.getattr(&names.running)?;
     let delay = if running.is_true()? { timeout } else { running };
-    reactor.call_method(&names.do_iteration, [ptr::null_mut(), delay.as_ptr()])?;
+    reactor
+        .call_method(&names.do_iteration, [ptr::null_mut(), delay.as_ptr()])
+        .map_err(|raised| frames.do_iteration.through(raised))?;
     Ok(())
 }

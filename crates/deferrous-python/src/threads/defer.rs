@@ -84,6 +84,10 @@ fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
     mailbox.expect();
-    submit(pool, task, Recipient::Deferred(deferred.clone(), mailbox))?;
+    submit(
+        pool,
+        task,
+        Recipient::Deferred(deferred.clone(), mailbox, reactor.clone()),
+    )?;
     Ok(deferred.into_object())
 }

@@ -12,7 +12,7 @@ use crate::{
     deferred::Deferred,
     failure,
     python::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
-    reactor::{Mailbox, Message, Notice},
+    reactor::{Mailbox, Message, Notice, send_result},
     twisted::{names, none},
 };
 
@@ -34,8 +34,8 @@ pub enum Recipient {
     Nobody,
     /// A function that is called with whether it succeeded, and the result or the failure.
     Function(Obj),
-    /// A Deferred of the reactor's thread.
-    Deferred(Deferred, Arc<Mailbox>),
+    /// A Deferred of the reactor's thread, by the mailbox of that.
+    Deferred(Deferred, Arc<Mailbox>, Obj),
 }
 
 impl Job {
@@ -53,7 +53,10 @@ impl Job {
                 match result {
                     Recipient::Nobody => {}
                     Recipient::Function(function) => see(function),
-                    Recipient::Deferred(deferred, _) => see(deferred.object()),
+                    Recipient::Deferred(deferred, _, reactor) => {
+                        see(deferred.object());
+                        see(reactor);
+                    }
                 }
             }
         }
@@ -80,7 +83,7 @@ impl Job {
         });
         done.unwrap_or_else(|raised| {
             if let Ok(support) = support() {
-                support.log_raised(raised);
+                support.log_raised(support.frames.work.through(raised));
             }
             None
         })
@@ -89,7 +92,8 @@ impl Job {
 
 impl Recipient {
     fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<Notice>> {
-        let outcome = outcome.map_err(failure::from_raised_here);
+        let outcome =
+            outcome.map_err(|raised| failure::from_raised_through(raised, &support.frames.job));
         match (self, outcome) {
             (Recipient::Nobody, Ok(_)) => Ok(None),
             (Recipient::Nobody, Err(failure)) => {
@@ -99,14 +103,16 @@ impl Recipient {
             (Recipient::Function(function), outcome) => {
                 let success = Obj::bool(outcome.is_ok());
                 let (Ok(result) | Err(result)) = outcome;
-                function.call(&[success.as_ptr(), result.as_ptr()])?;
+                function
+                    .call(&[success.as_ptr(), result.as_ptr()])
+                    .map_err(|raised| support.frames.on_result.through(raised))?;
                 Ok(None)
             }
-            (Recipient::Deferred(deferred, mailbox), Ok(result)) => {
-                Ok(Some(mailbox.send(Message::Callback(deferred, result))))
+            (Recipient::Deferred(deferred, mailbox, reactor), Ok(result)) => {
+                send_result(&reactor, &mailbox, Message::Callback(deferred, result))
             }
-            (Recipient::Deferred(deferred, mailbox), Err(failure)) => {
-                Ok(Some(mailbox.send(Message::Errback(deferred, failure))))
+            (Recipient::Deferred(deferred, mailbox, reactor), Err(failure)) => {
+                send_result(&reactor, &mailbox, Message::Errback(deferred, failure))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use pyo3::ffi;
 
 use crate::{
-    failure::handling,
+    failure::{Trail, handling},
     python::{Attached, Maybe, Obj, Raised, take_raised, type_error, write_unraisable},
     twisted::{import, names},
 };
@@ -23,6 +23,17 @@ pub struct Support {
     /// The methods that subclasses may replace.
     pub call_in_thread_with_callback: Obj,
     pub call_from_thread: Obj,
+    pub frames: Frames,
+}
+
+/// Where exceptions pass through Twisted's thread pool.
+pub struct Frames {
+    /// From the function of a job.
+    pub job: Trail,
+    /// From what is told of the result.
+    pub on_result: Trail,
+    /// From anything else that a worker does.
+    pub work: Trail,
 }
 
 static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
@@ -41,6 +52,10 @@ fn load() -> Maybe<&'static Support> {
     let context = import("twisted.python.context")?;
     let threads = import("twisted._threads")?;
     let pools = import("deferrous._pools")?;
+    let frames = import("deferrous._reactor_frames")?
+        .get("find_in_pool")?
+        .call(&[])?;
+    let trail = |name: &str| Trail::find(&frames, name);
     let support = Support {
         context: context.get("__dict__")?,
         log: import("twisted.python.log")?,
@@ -50,6 +65,11 @@ fn load() -> Maybe<&'static Support> {
         defer_otherwise: pools.get("defer_otherwise")?,
         call_in_thread_with_callback: pools.get("callInThreadWithCallback")?,
         call_from_thread: pools.get("callFromThread")?,
+        frames: Frames {
+            job: trail("job")?,
+            on_result: trail("onResult")?,
+            work: trail("work")?,
+        },
     };
     let _ = SUPPORT.set(Attached(support));
     match SUPPORT.get() {

@@ -1,6 +1,11 @@
 //! A team of workers: what `twisted._threads.pool` makes.
 
-use std::{collections::VecDeque, ptr, sync::Arc, thread::ThreadId};
+use std::{
+    collections::VecDeque,
+    ptr,
+    sync::Arc,
+    thread::{self, ThreadId},
+};
 
 use deferrous::event_loop::{Next, Team};
 use pyo3::ffi;
@@ -13,7 +18,7 @@ use super::{
 use crate::{
     python::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        Signature, detached, doc, enter, give_way, is_free, is_time_to_give_way, method,
+        Signature, detached, doc, enter, forks, give_way, is_free, is_time_to_give_way, method,
         write_unraisable,
     },
     twisted::none,
@@ -26,6 +31,9 @@ pub struct Crew {
     /// Counts the jobs, and lets the workers wait for them. They wait without the interpreter, so it has a
     /// lock of its own, which the collector could not take in a process that was forked meanwhile.
     team: Arc<Team<()>>,
+    /// How many [forks] had led to the process whose threads the workers of `team` are.
+    forks: usize,
+    quitting: bool,
     /// The threads that are starting workers.
     pub starting: Vec<ThreadId>,
     /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
@@ -36,6 +44,37 @@ pub struct Crew {
     current_limit: Obj,
     /// Makes a thread.
     thread_factory: Obj,
+}
+
+impl Crew {
+    /// In a process that was forked off, takes a team without workers for the same jobs. The parent's workers
+    /// are not there, and one of them may have locked the team for ever.
+    #[cold]
+    fn renew(&mut self, forks: usize) {
+        let team = Team::new();
+        for _ in &self.jobs {
+            // A new team takes all.
+            let _ = team.push(());
+        }
+        if self.quitting {
+            team.quit();
+        }
+        self.team = Arc::new(team);
+        self.forks = forks;
+        let own = thread::current().id();
+        self.starting.retain(|&thread| thread == own);
+    }
+}
+
+/// Looks at what a team holds. `body` must run no Python code.
+fn with_crew<R>(team: &Obj, body: impl FnOnce(&mut Crew) -> R) -> Maybe<R> {
+    TEAMS.with(team, |crew| {
+        let forks = forks();
+        if crew.forks != forks {
+            crew.renew(forks);
+        }
+        body(crew)
+    })
 }
 
 impl Held for Crew {
@@ -84,6 +123,8 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
         support()?;
         TEAMS.make(Crew {
             team: Arc::new(Team::new()),
+            forks: forks(),
+            quitting: false,
             starting: Vec::new(),
             jobs: VecDeque::new(),
             last: 0,
@@ -94,7 +135,7 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
 }
 
 fn team_of(team: &Obj) -> Maybe<Arc<Team<()>>> {
-    TEAMS.with(team, |crew| crew.team.clone())
+    with_crew(team, |crew| crew.team.clone())
 }
 
 #[cold]
@@ -109,7 +150,7 @@ fn already_quit() -> Raised {
 /// Queues a job, and starts a worker for it if none is free and there may be one more. If that fails, the job
 /// is not done, unless another worker has begun it meanwhile.
 pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
-    let pushed = TEAMS.with(team, |crew| match crew.team.push(()) {
+    let pushed = with_crew(team, |crew| match crew.team.push(()) {
         Ok(short_handed) => {
             crew.last += 1;
             crew.jobs.push_back((crew.last, job));
@@ -140,7 +181,7 @@ fn withdraw(team: &Obj, number: u64) {
 
 /// Starts up to `count` workers.
 fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
-    let (crew, limit, factory) = TEAMS.with(team, |crew| {
+    let (crew, limit, factory) = with_crew(team, |crew| {
         (
             crew.team.clone(),
             crew.current_limit.clone(),
@@ -264,7 +305,11 @@ unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
         let team = Obj::borrowed(raw);
-        if !team_of(&team)?.quit() {
+        let first = with_crew(&team, |crew| {
+            crew.quitting = true;
+            crew.team.quit()
+        })?;
+        if !first {
             return Err(already_quit());
         }
         wait_for_others(&team)?;
@@ -287,6 +332,15 @@ unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
     })
 }
 
+/// Makes this thread a worker of the team, if that wants one.
+fn join(team: &Team<()>) -> Next<()> {
+    if !team.hire(usize::MAX) {
+        return Next::Leave;
+    }
+    team.engage();
+    team.first()
+}
+
 /// A worker's life. It waits without the interpreter, and looks for the next job with it: what one job
 /// after the other needs is then handed over once.
 ///
@@ -296,7 +350,7 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
         let crew = Obj::borrowed(raw);
-        let team = team_of(&crew)?;
+        let (mut team, mut since) = (team_of(&crew)?, forks());
         let mut next = team.first();
         let mut notice = None;
         loop {
@@ -314,7 +368,13 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                             write_unraisable(raised, raw);
                         }
                     }
-                    team.next()
+                    if since == forks() {
+                        team.next()
+                    } else {
+                        // The job has forked, and this is the child: its only thread goes on as a worker.
+                        (team, since) = (team_of(&crew)?, forks());
+                        join(&team)
+                    }
                 }
                 Next::Wait => {
                     detached(|| {

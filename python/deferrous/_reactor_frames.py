@@ -1,0 +1,147 @@
+"""Where functions of Twisted's reactor and thread pool appear in tracebacks.
+
+As in `_frames`, these functions are run here once to find out, with stand-ins for what they work on: an error
+is raised where they call a program. Copies are run, which log nothing.
+
+A function that is not as expected, because a program has replaced it, is left out: tracebacks lack it then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from types import FunctionType, SimpleNamespace, TracebackType
+from typing import Any
+
+from twisted._threads._team import Team
+from twisted.internet import posixbase
+from twisted.internet.base import ReactorBase
+
+from deferrous._frames import Place, _boom, _entries, _Raised
+from deferrous._pools import StockThreadPool
+
+Trail = list[Place]
+"""Places in the order of calls, the outermost first."""
+
+
+class _Handler:
+    """Stands for what handles errors in Twisted's functions, and keeps the trail of the last one."""
+
+    trail: Trail
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, traceback: TracebackType | None) -> bool:
+        self.trail = _trail(traceback)
+        return True
+
+    def log(self, *_: object) -> None:
+        """Handle the error that is being handled."""
+        self.trail = _trail(sys.exc_info()[2])
+
+
+def _trail(traceback: TracebackType | None) -> Trail:
+    """Give the places of a traceback but the last one, which is where the error was raised."""
+    return [place for _, place in _entries(traceback)][:-1]
+
+
+def _copy(function: Any, **names: Any) -> Callable[..., Any]:
+    """Copy a function, with other things by these names of its module."""
+    return FunctionType(function.__code__, {**function.__globals__, **names})
+
+
+def _nothing(*_: object) -> None: ...
+
+
+def _of_calls() -> Iterator[tuple[str, Trail]]:
+    handler = _Handler()
+    names = {"_threadCallHandler": handler, "_DEFAULT_DELAYED_CALL_LOGGING_HANDLER": handler}
+    run_until_current = _copy(ReactorBase.runUntilCurrent, **names)
+    timed = SimpleNamespace(time=0, cancelled=0, delayed_time=0, creator=None, func=_boom, args=(), kw={})
+    reactor = SimpleNamespace(
+        threadCallQueue=[(_boom, (), {})],
+        wakeUp=_nothing,
+        _insertNewDelayedCalls=_nothing,
+        seconds=lambda: 0,
+        _pendingTimedCalls=[],
+        _cancellations=0,
+        _justStopped=False,
+    )
+    run_until_current(reactor)
+    yield "thread call", handler.trail
+    reactor._pendingTimedCalls.append(timed)
+    run_until_current(reactor)
+    yield "timed call", handler.trail
+
+
+def _of_turns() -> Iterator[tuple[str, Trail]]:
+    handler = _Handler()
+    main_loop = _copy(ReactorBase.mainLoop, _topHandler=handler, _log=SimpleNamespace(info=_nothing))
+    for step in ("runUntilCurrent", "timeout", "doIteration"):
+        reactor = SimpleNamespace(_started=True, running=True)
+
+        def fail(*_: object, reactor: SimpleNamespace = reactor) -> None:
+            reactor._started = False
+            raise _Raised
+
+        reactor.runUntilCurrent = reactor.timeout = reactor.doIteration = _nothing
+        setattr(reactor, step, fail)
+        main_loop(reactor)
+        yield step, handler.trail
+
+
+def _of_descriptors() -> Iterator[tuple[str, Trail]]:
+    handler = _Handler()
+    mixin: Any = posixbase._PollLikeMixin
+    do_read_or_write = _copy(mixin._doReadOrWrite, log=SimpleNamespace(err=handler.log))
+    reactor = SimpleNamespace(_POLL_DISCONNECTED=8, _POLL_IN=1, _POLL_OUT=4, _disconnectSelectable=_nothing)
+    selectable = SimpleNamespace(fileno=lambda: 0, doRead=_boom, doWrite=_boom)
+    for name, event in (("doRead", 1), ("doWrite", 4)):
+        do_read_or_write(reactor, selectable, 0, event)
+        yield name, handler.trail
+    reactor._disconnectSelectable = _boom
+    selectable.doRead = lambda: True
+    with handler:
+        do_read_or_write(reactor, selectable, 0, 1)
+    yield "disconnect", handler.trail[1:]
+
+
+def _of_jobs() -> Iterator[tuple[str, Trail]]:
+    pool: Any = SimpleNamespace(joined=False, _team=SimpleNamespace(do=lambda job: job()))
+    failures: list[Any] = []
+    StockThreadPool.callInThreadWithCallback(pool, lambda _, failure: failures.append(failure), _boom)
+    (failure,) = failures
+    yield "job", _trail(failure.tb)
+    failure.value.__traceback__ = failure.tb = None
+    handler = _Handler()
+    with handler:
+        StockThreadPool.callInThreadWithCallback(pool, _boom, int)
+    yield "onResult", handler.trail[-1:]
+    worker = SimpleNamespace(do=lambda work: work())
+    team: Any = SimpleNamespace(
+        _idle=[worker],
+        _busyCount=0,
+        _logException=handler.log,
+        _coordinator=SimpleNamespace(do=_nothing),
+    )
+    Team._coordinateThisTask(team, _boom)
+    yield "work", handler.trail
+
+
+def _found(*finders: Callable[[], Iterator[tuple[str, Trail]]]) -> dict[str, Trail]:
+    found: dict[str, Trail] = {}
+    for find_some in finders:
+        with contextlib.suppress(Exception):
+            found.update(find_some())
+    return found
+
+
+def find() -> dict[str, Trail]:
+    """Return the trails to what the reactor calls."""
+    return _found(_of_calls, _of_turns, _of_descriptors)
+
+
+def find_in_pool() -> dict[str, Trail]:
+    """Return the trails to what workers of the thread pool call."""
+    return _found(_of_jobs)
