@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from deferrous._errors import InstallError
+
 # Type checkers take it for typing's, whose import would take longer than all else here.
 TYPE_CHECKING = False
 
@@ -26,10 +28,18 @@ STOCK = "twisted.internet.defer"
 
 #: Modules of Twisted that get something of ours when they are there: the thread pool, what hands work to it,
 #: and what picks the reactor.
-OTHERS = ("twisted.python.threadpool", "twisted.internet.threads", "twisted.internet.default")
+THREADS = ("twisted.python.threadpool", "twisted.internet.threads")
+REACTORS = ("twisted.internet.default", "twisted.internet.epollreactor")
+OTHERS = THREADS + REACTORS
 
 #: What installing needs, and what imports Twisted's module when it is imported first.
 OURS = ("deferrous.defer", "deferrous.threads", "deferrous._core")
+
+#: What every error adds.
+ASKED = (
+    f"The environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, to run on Twisted's own "
+    "Deferred."
+)
 
 
 def wanted(value: str) -> bool:
@@ -70,12 +80,15 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
-        """Find one of these few modules through the other finders, and wrap its loader."""
+        """Find one of these few modules through the finders after this one, and wrap its loader."""
         if name != STOCK and name not in OURS and name not in OTHERS:
             return None
-        for finder in sys.meta_path:
+        # Those before this one have been asked, and one of them may be what asks.
+        finders = list(sys.meta_path)
+        after = finders[finders.index(self) + 1 :] if self in finders else finders
+        for finder in after:
             find_spec = getattr(finder, "find_spec", None)
-            if finder is self or find_spec is None:
+            if find_spec is None:
                 continue
             spec: ModuleSpec | None = find_spec(name, path, target)
             if spec is not None:
@@ -104,22 +117,15 @@ class Finder:
         """Install.
 
         Raises:
-            InstallError: it cannot be done. The message adds that the environment asked for it.
+            InstallError: it cannot be done.
         """
-        from deferrous._errors import InstallError
         from deferrous._install import install_deferreds
         from deferrous._versions import require_supported
 
-        try:
-            if self.problem is not None:
-                raise InstallError(self.problem)
-            require_supported()
-            install_deferreds()
-        except InstallError as error:
-            raise InstallError(
-                f"{error}\nThe environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, "
-                "to run on Twisted's own Deferred."
-            ) from error.__cause__
+        if self.problem is not None:
+            raise InstallError(self.problem)
+        require_supported()
+        install_deferreds()
 
     def loaded_other(self, module: ModuleType) -> None:
         """Give a module of Twisted what it is to have of ours, which has to be complete for that.
@@ -128,10 +134,10 @@ class Finder:
         """
         if self.problem is not None:
             return
-        if module.__name__ == "twisted.internet.default":
-            from deferrous._install_reactor import choose_default
+        if module.__name__ in REACTORS:
+            from deferrous._install_reactor import choose_in
 
-            choose_default(module)
+            choose_in(module)
         elif self.loading:
             self.waiting.append(module)
         else:
@@ -168,6 +174,12 @@ class _Loader:
         module.__loader__ = self._inner
         if module.__spec__ is not None:
             module.__spec__.loader = self._inner
+        try:
+            self._execute(module)
+        except InstallError as error:
+            raise explained(error) from error.__cause__
+
+    def _execute(self, module: ModuleType) -> None:
         if module.__name__ == STOCK:
             self._inner.exec_module(module)
             self._finder.loaded_stock()
@@ -184,6 +196,11 @@ class _Loader:
         self._finder.loaded_ours()
 
 
+def explained(error: InstallError) -> InstallError:
+    """Return an error that says that the environment has asked for what fails, unless it does already."""
+    return error if str(error).endswith(ASKED) else InstallError(f"{error}\n{ASKED}")
+
+
 def start() -> None:
     """Do what the environment variable asks for.
 
@@ -198,11 +215,14 @@ def start() -> None:
         problem = str(error)
     finder = Finder(problem)
     sys.meta_path.insert(0, finder)
-    if STOCK in sys.modules:
-        finder.install()
-    for name in OTHERS:
-        if name in sys.modules:
-            finder.loaded_other(sys.modules[name])
+    try:
+        if STOCK in sys.modules:
+            finder.install()
+        for name in OTHERS:
+            if name in sys.modules:
+                finder.loaded_other(sys.modules[name])
+    except InstallError as error:
+        raise explained(error) from error.__cause__
 
 
 start()

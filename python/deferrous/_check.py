@@ -5,21 +5,26 @@ It is Python because it has to say something where the extension module cannot b
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import deferrous
 from deferrous._autostart import VARIABLE, wanted
 from deferrous._errors import InstallError
 from deferrous._install_reactor import VARIABLE as REACTOR
-from deferrous._install_reactor import default_reactor, no_such_reactor
+from deferrous._install_reactor import default_reactor, reactor_problem
 from deferrous._run import START_UP_FILE, start_up_file
 from deferrous._versions import (
+    ALLOW_UNTESTED,
     PYTHON_RANGE,
     TWISTED_RANGE,
+    is_newer_python,
+    is_newer_twisted,
     python_name,
     python_problem,
     twisted_problem,
     twisted_version,
+    untested_allowed,
 )
 
 USAGE = """\
@@ -60,8 +65,9 @@ def check(arguments: Sequence[str]) -> int:
         return 0 if asked else 2
     report = Report()
     report.add("deferrous", f"{deferrous.__version__}, {os.path.dirname(deferrous.__file__)}")
-    report.add("Python", f"{python_name()}, {sys.executable} (supported: {PYTHON_RANGE})", python_problem())
-    _look_at_twisted(report)
+    allowed = _look_at_permission(report)
+    _look_at_python(report, allowed)
+    _look_at_twisted(report, allowed)
     active = _look_at_environment(report)
     _try_it(report)
     _look_at_reactor(report, active)
@@ -69,13 +75,41 @@ def check(arguments: Sequence[str]) -> int:
     return 1 if report.problems else 0
 
 
-def _look_at_twisted(report: Report) -> None:
+def _look_at_permission(report: Report) -> bool:
+    """Say whether the environment allows what has not been tested, if it says anything of that.
+
+    Returns:
+        whether it does.
+    """
+    try:
+        allowed, problem = untested_allowed(), None
+    except InstallError as error:
+        allowed, problem = False, str(error)
+    value = os.environ.get(ALLOW_UNTESTED)
+    if value:
+        report.add("untested", f"{'allowed' if allowed else 'refused'}, by {ALLOW_UNTESTED}={value}", problem)
+    return allowed
+
+
+def _look_at_python(report: Report, allowed: bool) -> None:
+    value = f"{python_name()}, {sys.executable} (supported: {PYTHON_RANGE})"
+    if allowed and is_newer_python():
+        report.add("Python", f"{value}, not tested")
+    else:
+        report.add("Python", value, python_problem())
+
+
+def _look_at_twisted(report: Report, allowed: bool) -> None:
     try:
         version = twisted_version()
     except InstallError as error:
         report.add("Twisted", "not found", str(error))
     else:
-        report.add("Twisted", f"{version} (supported: {TWISTED_RANGE})", twisted_problem(version))
+        value = f"{version} (supported: {TWISTED_RANGE})"
+        if allowed and is_newer_twisted(version):
+            report.add("Twisted", f"{value}, not tested")
+        else:
+            report.add("Twisted", value, twisted_problem(version))
 
 
 def _look_at_environment(report: Report) -> bool:
@@ -113,7 +147,10 @@ def _look_at_environment(report: Report) -> bool:
 def _try_it(report: Report) -> None:
     """Install in this process, which ends soon: what stops it would stop a program."""
     try:
-        deferrous.install()
+        with warnings.catch_warnings():
+            # The lines above have said what has not been tested.
+            warnings.filterwarnings("ignore", message="deferrous has not been tested")
+            deferrous.install()
     except InstallError as error:
         # What has been found already is not said twice, and neither is how to switch off what is being looked
         # at.
@@ -130,7 +167,7 @@ def _look_at_reactor(report: Report, active: bool) -> None:
     """Say which reactor a program gets that picks none. It comes last, since it imports plugins of others."""
     asked = os.environ.get(REACTOR, "")
     try:
-        problem = no_such_reactor(asked) if asked else None
+        problem = reactor_problem(asked) if asked else None
         name = default_reactor(active)
     except Exception:
         # Twisted cannot be imported, and why has been said.

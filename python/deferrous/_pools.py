@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet import defer
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.threadpool import ThreadPool as _Stock
 
@@ -72,7 +72,7 @@ def defer_otherwise(
     /,
     *args: object,
     **kwargs: object,
-) -> Deferred[_T]:
+) -> defer.Deferred[_T]:
     """Do what `deferToThreadPool` does, with a reactor or a pool that is not of this package.
 
     A pool whose class has a method `deferTo` makes the Deferred itself, since only then can it see to it that
@@ -82,9 +82,10 @@ def defer_otherwise(
     # it has any attribute whatever.
     defer_to = getattr(type(threadpool), "deferTo", None)
     if defer_to is not None:
-        made: Deferred[_T] = defer_to(threadpool, reactor, function, args, kwargs)
+        made: defer.Deferred[_T] = defer_to(threadpool, reactor, function, args, kwargs)
         return made
-    deferred: Deferred[_T] = Deferred()
+    # Looked up now, as Twisted does: this module may have been imported before deferrous was installed.
+    deferred: defer.Deferred[_T] = defer.Deferred()
 
     def fire(success: bool, result: Any) -> None:
         reactor.callFromThread(deferred.callback if success else deferred.errback, result)

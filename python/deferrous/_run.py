@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from deferrous._autostart import VARIABLE
 from deferrous._install_reactor import VARIABLE as REACTOR
-from deferrous._install_reactor import no_such_reactor
+from deferrous._install_reactor import reactor_problem
 
 #: The start-up file that honours the variable. The wheel puts it beside the package. An editable installation
 #: has a deferrous.pth of its own, which names the folder of the sources and has to come first in the
@@ -47,8 +47,12 @@ def run(arguments: Sequence[str]) -> int:
     problem = None
     if arguments and (arguments[0] == "--reactor" or arguments[0].startswith("--reactor=")):
         name, arguments = _take_reactor(arguments)
-        problem = _problem_of_reactor(name)
+        problem = reactor_problem(name) if name else "which reactor? A NAME has to follow --reactor."
         environment[REACTOR] = name
+    elif arguments and os.environ.get(REACTOR):
+        name = os.environ[REACTOR]
+        problem = reactor_problem(name)
+        problem = problem and f"{REACTOR}={name}: {problem}"
     problem = problem or _problem(arguments)
     if problem is not None:
         print(f"deferrous run: {problem}", file=sys.stderr)
@@ -64,13 +68,6 @@ def _take_reactor(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
     if equals:
         return name, arguments[1:]
     return (arguments[1] if len(arguments) > 1 else ""), arguments[2:]
-
-
-def _problem_of_reactor(name: str) -> str | None:
-    """Say what is wrong with the name of a reactor, or None."""
-    if not name:
-        return "which reactor? A NAME has to follow --reactor."
-    return no_such_reactor(name)
 
 
 def _problem(arguments: Sequence[str]) -> str | None:

@@ -3,14 +3,16 @@
 It is Python because it has to run where the extension module cannot.
 """
 
+import os
 import re
 import sys
-import sysconfig
 
 from deferrous._errors import InstallError
 
-#: The first supported CPython.
+#: The first and the last supported CPython. The extension module uses private parts of its objects, and a
+#: version that the tests have not seen may have changed them.
 FIRST_PYTHON = (3, 10)
+LAST_PYTHON = (3, 15)
 
 #: The first and the last supported release of Twisted. deferrous replaces private parts of Twisted, and a
 #: release that its tests have not seen may have changed them: later ones are an error and not a guess.
@@ -21,7 +23,28 @@ LAST_TWISTED = (26, 10)
 TWISTED_RANGE = "{}.{} to {}.{}".format(*FIRST_TWISTED, *LAST_TWISTED)
 TWISTED_REQUIREMENT = "Twisted>={}.{},<{}.{}".format(*FIRST_TWISTED, LAST_TWISTED[0], LAST_TWISTED[1] + 1)
 
-PYTHON_RANGE = "CPython {}.{} or later, with the GIL".format(*FIRST_PYTHON)
+PYTHON_RANGE = "CPython {}.{} to {}.{}, with the GIL".format(*FIRST_PYTHON, *LAST_PYTHON)
+
+#: The environment variable by which somebody tries a newer CPython or Twisted.
+ALLOW_UNTESTED = "DEFERROUS_ALLOW_UNTESTED"
+
+#: Whether this process has been warned that it runs on what has not been tested.
+_warned = False
+
+
+def untested_allowed() -> bool:
+    """Say whether the environment allows a newer CPython or Twisted than the tests have seen.
+
+    Raises:
+        InstallError: the value of the variable means neither yes nor no.
+    """
+    value = os.environ.get(ALLOW_UNTESTED, "")
+    if value not in ("", "0", "1"):
+        raise InstallError(
+            f"{ALLOW_UNTESTED}={value} means nothing: set it to 1 to try a newer CPython or Twisted, "
+            "or to 0 or nothing to have it refused."
+        )
+    return value == "1"
 
 
 def python_name() -> str:
@@ -29,20 +52,38 @@ def python_name() -> str:
     implementation = {"cpython": "CPython", "pypy": "PyPy"}.get(
         sys.implementation.name, sys.implementation.name
     )
-    threads = " (free-threaded)" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    threads = " (free-threaded)" if _is_free_threaded() else ""
     return f"{implementation} {'.'.join(map(str, sys.version_info[:3]))}{threads}"
 
 
 def python_problem() -> str | None:
     """Return why this Python is not supported, or None if it is."""
-    supported = (
-        sys.implementation.name == "cpython"
-        and sys.version_info >= FIRST_PYTHON
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
-    )
-    if supported:
+    if is_newer_python():
+        return (
+            f"{python_name()} is not supported. deferrous supports {PYTHON_RANGE}: "
+            f"look for a later deferrous, or set {ALLOW_UNTESTED}=1 to try it."
+        )
+    if _has_needed_parts() and sys.version_info >= FIRST_PYTHON:
         return None
     return f"{python_name()} is not supported. deferrous supports {PYTHON_RANGE}."
+
+
+def is_newer_python() -> bool:
+    """Say whether this Python is a CPython that is newer than those that the tests have seen."""
+    return _has_needed_parts() and sys.version_info[:2] > LAST_PYTHON
+
+
+def _has_needed_parts() -> bool:
+    """Say whether this is a CPython with the GIL, of whatever version."""
+    return sys.implementation.name == "cpython" and not _is_free_threaded()
+
+
+def _is_free_threaded() -> bool:
+    """Say whether this Python was built without the GIL.
+
+    `sysconfig` has the same answer, and takes 3 ms to be imported, which nearly no program does.
+    """
+    return "t" in getattr(sys, "abiflags", "")
 
 
 def twisted_problem(version: str) -> str | None:
@@ -54,13 +95,26 @@ def twisted_problem(version: str) -> str | None:
     Returns:
         the reason and what to do, or None if the release is supported.
     """
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    if numbers is not None and FIRST_TWISTED <= (int(numbers[1]), int(numbers[2])) <= LAST_TWISTED:
+    numbers = _numbers(version)
+    if numbers is not None and FIRST_TWISTED <= numbers <= LAST_TWISTED:
         return None
+    attempt = f", or set {ALLOW_UNTESTED}=1 to try it" if is_newer_twisted(version) else ""
     return (
         f"Twisted {version} is not supported. deferrous supports Twisted {TWISTED_RANGE}: "
-        f"`pip install '{TWISTED_REQUIREMENT}'`, or look for a later deferrous."
+        f"`pip install '{TWISTED_REQUIREMENT}'`, or look for a later deferrous{attempt}."
     )
+
+
+def is_newer_twisted(version: str) -> bool:
+    """Say whether a release of Twisted is newer than those that the tests have seen."""
+    numbers = _numbers(version)
+    return numbers is not None and numbers > LAST_TWISTED
+
+
+def _numbers(version: str) -> tuple[int, int] | None:
+    """Return the first two numbers of a version, or None if it has none."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def twisted_version() -> str:
@@ -81,11 +135,39 @@ def twisted_version() -> str:
 
 
 def require_supported() -> None:
-    """Check this Python and this Twisted.
+    """Check this Python and this Twisted. A newer one that the environment allows is a warning, once.
 
     Raises:
         InstallError: one of them is not supported, or there is no Twisted.
     """
-    problem = python_problem() or twisted_problem(twisted_version())
+    allowed = untested_allowed()
+    untested = []
+    problem = python_problem()
     if problem is not None:
-        raise InstallError(problem)
+        if not (allowed and is_newer_python()):
+            raise InstallError(problem)
+        untested.append(python_name())
+    version = twisted_version()
+    problem = twisted_problem(version)
+    if problem is not None:
+        if not (allowed and is_newer_twisted(version)):
+            raise InstallError(problem)
+        untested.append(f"Twisted {version}")
+    if untested:
+        _warn(" and ".join(untested))
+
+
+def _warn(untested: str) -> None:
+    """Warn that deferrous runs on something that its tests have not seen, if nobody has been warned yet."""
+    global _warned
+    if _warned:
+        return
+    _warned = True
+    import warnings
+
+    warnings.warn(
+        f"deferrous has not been tested with {untested}, which it only runs on because of "
+        f"{ALLOW_UNTESTED}=1. What goes wrong may be a crash, or a wrong result that nobody notices.",
+        RuntimeWarning,
+        stacklevel=3,
+    )

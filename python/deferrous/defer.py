@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import sys
 
+from deferrous import _guard as _guard
+
+# isort: split
 from twisted.internet import defer as _stock
 from twisted.python.failure import Failure
 

@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from twisted import internet
+from deferrous import _guard as _guard
+
+# isort: split
 from twisted.internet import base
-from twisted.internet.error import ReactorAlreadyInstalledError
 from twisted.internet.interfaces import IDelayedCall, IReactorFDSet
-from twisted.internet.main import installReactor
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.python.reflect import qual
 from zope.interface import classImplements, implementer  # type: ignore[import-untyped]
 
 from deferrous import _core
@@ -143,18 +142,11 @@ class DeferrousReactor(_Base):
 def install() -> None:
     """Make a DeferrousReactor the one that `from twisted.internet import reactor` gives.
 
-    Call it before anything imports that. Twisted's function of the same name is in each of its modules of
-    reactors.
+    Call it before anything imports that. It is `install` of `deferrous.deferrousreactor`.
 
     Raises:
         ReactorAlreadyInstalledError: there is one already. The message says of which class.
     """
-    # Not getattr: after `lazy from twisted.internet import reactor`, that would import the reactor, which is
-    # what calls this function.
-    present = vars(internet).get("reactor")
-    if present is not None:
-        raise ReactorAlreadyInstalledError(
-            f"{qual(type(present))} is installed already: call deferrous.reactor.install() before anything "
-            "imports twisted.internet.reactor, or choose the reactor on the command line only"
-        )
-    installReactor(DeferrousReactor())  # type: ignore[no-untyped-call]
+    from deferrous.deferrousreactor import install
+
+    install()

@@ -92,8 +92,24 @@ def test_installing_it_over_another_says_which_is_there() -> None:
         """
     )
     assert outcome.status == 1
-    assert "ReactorAlreadyInstalledError" in outcome.err
-    assert "twisted.internet.epollreactor.EPollReactor is installed already" in outcome.err
+    assert (
+        "ReactorAlreadyInstalledError: reactor already installed: twisted.internet.epollreactor.EPollReactor"
+        in outcome.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("from twisted.internet import reactor", ", which is held by __main__. "),
+        ("from twisted.internet import reactor as loop", ", which is held by __main__. "),
+        ("from twisted.internet import asyncioreactor; asyncioreactor.install()", ". Call"),
+    ],
+)
+def test_another_one_is_named_with_its_module_and_whoever_holds_it(first: str, said: str) -> None:
+    outcome = code(f"{first}\nimport deferrous; deferrous.install()")
+    kind = "asyncioreactor.AsyncioSelectorReactor" if "asyncio" in first else "epollreactor.EPollReactor"
+    assert f"A reactor is installed already: twisted.internet.{kind}{said}" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -120,6 +136,20 @@ def test_the_environment_may_not_name_one_that_is_not_there() -> None:
     assert outcome.status == 1
     assert "DEFERROUS_REACTOR=epol: there is no reactor 'epol'" in outcome.err
     assert "epoll" in outcome.err
+
+
+def test_the_environment_may_not_name_one_that_the_system_lacks() -> None:
+    outcome = code(WHICH, DEFERROUS="1", DEFERROUS_REACTOR="kqueue")
+    assert outcome.status == 1
+    assert (
+        "deferrous.InstallError: DEFERROUS_REACTOR=kqueue: deferrous cannot use the reactor 'kqueue' here, "
+        "since its module cannot be imported: ImportError: module 'select' has no attribute"
+    ) in outcome.err
+
+
+@pytest.mark.parametrize("name", ["kqueue", "epol"])
+def test_one_that_is_not_there_stops_only_whoever_needs_it(name: str) -> None:
+    passes("from twisted.internet import defer, default", DEFERROUS="1", DEFERROUS_REACTOR=name)
 
 
 def test_threads_are_replaced_wherever_they_are_named() -> None:
@@ -183,7 +213,8 @@ def test_run_picks_it() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--reactor", "epol", "x.py"], "there is no reactor 'epol'"),
+        (["--reactor", "epol", "x.py"], "deferrous run: there is no reactor 'epol'"),
+        (["--reactor", "kqueue", "x.py"], "deferrous run: deferrous cannot use the reactor 'kqueue' here"),
         (["--reactor"], "which reactor?"),
         (["--reactor=", "x.py"], "which reactor?"),
         (["--reactor", "epoll"], "which program?"),
@@ -195,18 +226,40 @@ def test_run_says_what_is_wrong(options: list[str], complaint: str) -> None:
     assert complaint in outcome.err
 
 
-def test_a_tool_may_be_told_another(tmp_path: Path) -> None:
-    """trial --reactor picks one of Twisted's, and Deferreds and threads are ours all the same."""
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("epol", "there is no reactor 'epol'"), ("kqueue", "deferrous cannot use the reactor 'kqueue' here")],
+)
+def test_run_refuses_what_the_environment_names_before_the_program_starts(
+    name: str, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text("print('started')")
+    command = ("-m", "deferrous", "run")
+    outcome = python(*command, "program.py", env=environment(DEFERROUS_REACTOR=name), cwd=tmp_path)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"deferrous run: DEFERROUS_REACTOR={name}: {complaint}")
+    # What is said on the command line counts instead.
+    outcome = python(
+        *command, "--reactor=poll", "program.py", env=environment(DEFERROUS_REACTOR=name), cwd=tmp_path
+    )
+    assert outcome == (0, "started\n", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"), [("epoll", "DeferrousReactor"), ("poll", "PollReactor"), ("select", "SelectReactor")]
+)
+def test_a_tool_may_be_told_another(option: str, kind: str, tmp_path: Path) -> None:
+    """trial --reactor picks one, and Deferreds and threads are ours all the same. Ours stands for epoll."""
     (tmp_path / "test_kinds.py").write_text(
         textwrap.dedent(
-            """
+            f"""
             import deferrous.threads
             from twisted.internet import defer, reactor, threads
             from twisted.trial.unittest import TestCase
 
             class Kinds(TestCase):
                 async def test_kinds(self):
-                    self.assertEqual(type(reactor).__name__, "EPollReactor")
+                    self.assertEqual(type(reactor).__name__, {kind!r})
                     self.assertIs(defer.Deferred, deferrous.defer.Deferred)
                     self.assertIs(threads.deferToThread, deferrous.threads.deferToThread)
                     self.assertEqual(await threads.deferToThread(lambda: 1 + 1), 2)
@@ -214,7 +267,7 @@ def test_a_tool_may_be_told_another(tmp_path: Path) -> None:
         )
     )
     outcome = python(
-        *("-m", "twisted.trial", "--reactor=epoll", "test_kinds"),
+        *("-m", "twisted.trial", f"--reactor={option}", "test_kinds"),
         env=environment(DEFERROUS="1", PYTHONPATH=str(tmp_path)),
         cwd=tmp_path,
     )

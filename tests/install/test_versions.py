@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,7 +42,7 @@ def test_another_implementation_is_told_what_is_supported(monkeypatch: pytest.Mo
     problem = _versions.python_problem()
     assert problem is not None
     assert problem.startswith("PyPy 3.")
-    assert "CPython 3.10 or later" in problem
+    assert "CPython 3.10 to 3.15" in problem
 
 
 def test_an_old_python_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +50,31 @@ def test_an_old_python_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch
     assert str(_versions.python_problem()).startswith("CPython 3.9.18 is not supported")
 
 
+@pytest.mark.parametrize("version", [(3, 10, 0), (3, 15, 9)])
+def test_supported_releases_of_python(version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (*version, "final", 0))
+    assert _versions.python_problem() is None
+
+
+@pytest.mark.parametrize("version", [(3, 16, 0), (4, 0, 0)])
+def test_a_newer_python_is_told_what_is_supported(
+    version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (*version, "alpha", 0))
+    assert str(_versions.python_problem()) == (
+        f"CPython {'.'.join(map(str, version))} is not supported. deferrous supports CPython 3.10 to 3.15, "
+        "with the GIL: look for a later deferrous, or set DEFERROUS_ALLOW_UNTESTED=1 to try it."
+    )
+
+
+def test_whether_this_python_has_the_gil_is_what_it_was_built_with() -> None:
+    import sysconfig
+
+    assert ("(free-threaded)" in _versions.python_name()) == bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
 def test_a_free_threaded_python_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sysconfig, "get_config_var", {"Py_GIL_DISABLED": 1}.get)
+    monkeypatch.setattr(sys, "abiflags", "t")
     problem = str(_versions.python_problem())
     assert "(free-threaded) is not supported" in problem
     assert "with the GIL" in problem
@@ -76,6 +98,126 @@ def test_installing_on_another_twisted_is_an_error_before_anything_is_imported(v
     assert outcome.status == 1
     assert f"deferrous.InstallError: Twisted {version} is not supported" in outcome.err
     assert "24.11 to 26.10" in outcome.err
+
+
+#: All ways to get at what is in the extension module, of which each has to be refused alike.
+WAYS_IN = [
+    "import deferrous; deferrous.install()",
+    "import deferrous; deferrous.install(reactor=False)",
+    "import deferrous.defer",
+    "import deferrous.threads",
+    "import deferrous._core",
+    "import deferrous.reactor",
+    "import deferrous.deferrousreactor; deferrous.deferrousreactor.install()",
+    "from deferrous.deferrousreactor import DeferrousReactor",
+    "from twisted.application.reactors import installReactor; installReactor('deferrous')",
+]
+
+ways_in = pytest.mark.parametrize("way_in", WAYS_IN)
+
+NEWER = {
+    "Twisted": ("import twisted; twisted.__version__ = '27.1.0'", "Twisted 27.1.0"),
+    "Python": (
+        "import deferrous._versions; deferrous._versions.LAST_PYTHON = (3, 9)",
+        _versions.python_name(),
+    ),
+}
+
+newer = pytest.mark.parametrize(("prelude", "name"), NEWER.values(), ids=NEWER.keys())
+
+
+@ways_in
+@newer
+@pytest.mark.parametrize("active", ["0", "1"])
+def test_no_way_in_goes_around_the_check(prelude: str, name: str, way_in: str, active: str) -> None:
+    outcome = code(f"{prelude}\n{way_in}", DEFERROUS=active)
+    assert outcome.status == 1
+    assert f"deferrous.InstallError: {name} is not supported" in outcome.err
+    # Where the environment asks for deferrous, that is said once, whatever was imported first. Before that,
+    # Twisted may have logged which plugins it could not import for the same reason.
+    last = outcome.err.rpartition("Traceback (most recent call last)")[2]
+    assert last.count("The environment asks for deferrous") <= int(active)
+
+
+def test_twistd_with_the_reactor_says_what_is_not_supported() -> None:
+    outcome = code(
+        """
+        import sys, twisted
+        twisted.__version__ = "27.1.0"
+        sys.argv = ["twistd", "--reactor=deferrous", "-n", "web"]
+        from twisted.scripts.twistd import run
+        run()
+        """
+    )
+    assert outcome.status == 1
+    assert "Twisted 27.1.0 is not supported" in " ".join(outcome.out.split() + outcome.err.split())
+
+
+def test_a_way_in_that_was_refused_is_refused_again() -> None:
+    passes(
+        """
+        import twisted
+        twisted.__version__ = "27.1.0"
+        import deferrous
+        for _ in range(2):
+            try:
+                import deferrous.defer
+            except deferrous.InstallError:
+                pass
+            else:
+                raise AssertionError("imported")
+        twisted.__version__ = "26.10.0"
+        import deferrous.defer
+        """
+    )
+
+
+@ways_in
+@newer
+@pytest.mark.parametrize("active", ["0", "1"])
+def test_the_environment_may_allow_a_newer_one_with_one_warning(
+    prelude: str, name: str, way_in: str, active: str
+) -> None:
+    program = (
+        f"{prelude}\n{way_in}\nimport deferrous; deferrous.install(reactor=False)\nimport deferrous.reactor"
+    )
+    outcome = code(program, DEFERROUS=active, DEFERROUS_ALLOW_UNTESTED="1")
+    assert outcome.status == 0, outcome.err
+    assert outcome.err.count("Warning: ") == 1
+    assert f"RuntimeWarning: deferrous has not been tested with {name}, which it only runs on" in outcome.err
+
+
+def test_both_may_be_newer_with_one_warning() -> None:
+    preludes = "\n".join(prelude for prelude, _ in NEWER.values())
+    outcome = code(f"{preludes}\nimport deferrous.defer", DEFERROUS_ALLOW_UNTESTED="1")
+    assert outcome.status == 0, outcome.err
+    assert outcome.err.count("Warning: ") == 1
+    assert f"tested with {_versions.python_name()} and Twisted 27.1.0, which" in outcome.err
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_nothing_is_allowed_unasked(value: str | None) -> None:
+    outcome = code(f"{NEWER['Twisted'][0]}\nimport deferrous.defer", DEFERROUS_ALLOW_UNTESTED=value)
+    assert outcome.status == 1
+    assert "or set DEFERROUS_ALLOW_UNTESTED=1 to try it." in outcome.err
+
+
+@pytest.mark.parametrize("version", ["24.10.0", "trunk"])
+def test_an_older_one_is_not_allowed(version: str) -> None:
+    outcome = code(
+        "import sys, twisted; twisted.__version__ = sys.argv[1]; import deferrous.defer",
+        version,
+        DEFERROUS_ALLOW_UNTESTED="1",
+    )
+    assert outcome.status == 1
+    assert f"Twisted {version} is not supported" in outcome.err
+    assert "DEFERROUS_ALLOW_UNTESTED" not in outcome.err
+
+
+def test_a_permission_that_means_nothing_is_an_error() -> None:
+    outcome = code("import deferrous; deferrous.install()", DEFERROUS_ALLOW_UNTESTED="yes")
+    assert outcome.status == 1
+    assert "deferrous.InstallError: DEFERROUS_ALLOW_UNTESTED=yes means nothing: set it to 1" in outcome.err
 
 
 def test_without_twisted_the_error_says_what_to_install() -> None:

@@ -68,6 +68,14 @@ def test_a_reactor_that_is_not_there_would_stop_it(active: str | None) -> None:
     assert "What would stop it:\n  - DEFERROUS_REACTOR=epol: there is no reactor 'epol'" in outcome.out
 
 
+@pytest.mark.parametrize("active", [None, "1"])
+def test_a_reactor_that_the_system_lacks_would_stop_it(active: str | None) -> None:
+    outcome = check(DEFERROUS=active, DEFERROUS_REACTOR="kqueue")
+    assert (outcome.status, outcome.err) == (1, "")
+    assert "\nreactor        none\n" in outcome.out
+    assert "  - DEFERROUS_REACTOR=kqueue: deferrous cannot use the reactor 'kqueue' here" in outcome.out
+
+
 def test_a_value_that_means_nothing_would_stop_it() -> None:
     outcome = check(DEFERROUS="on")
     assert (outcome.status, outcome.err) == (1, "")
@@ -75,11 +83,34 @@ def test_a_value_that_means_nothing_would_stop_it() -> None:
     assert outcome.out.count("DEFERROUS=on means nothing: set it to 1") == 1
 
 
-def test_an_unsupported_twisted_would_stop_it() -> None:
-    for value in (None, "1"):
-        outcome = check_after("import twisted; twisted.__version__ = '99.1.0'", DEFERROUS=value)
-        assert outcome.status == 1
-        assert outcome.out.count("Twisted 99.1.0 is not supported") == 1
+@pytest.mark.parametrize("version", ["22.10.0", "99.1.0"])
+@pytest.mark.parametrize("active", [None, "1"])
+def test_an_unsupported_twisted_would_stop_it(version: str, active: str | None) -> None:
+    outcome = check_after(f"import twisted; twisted.__version__ = {version!r}", DEFERROUS=active)
+    assert outcome.status == 1
+    assert outcome.out.count(f"Twisted {version} is not supported") == 1
+    assert "Nothing would stop it" not in outcome.out
+
+
+@pytest.mark.parametrize("active", [None, "1"])
+def test_what_has_not_been_tested_is_said_where_the_environment_allows_it(active: str | None) -> None:
+    prelude = "import twisted, deferrous._versions; twisted.__version__ = '99.1.0'\n"
+    outcome = check_after(
+        prelude + "deferrous._versions.LAST_PYTHON = (3, 9)", DEFERROUS=active, DEFERROUS_ALLOW_UNTESTED="1"
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[1] == "untested       allowed, by DEFERROUS_ALLOW_UNTESTED=1"
+    assert lines[2].startswith("Python ") and lines[2].endswith(", with the GIL), not tested")
+    assert lines[3] == "Twisted        99.1.0 (supported: 24.11 to 26.10), not tested"
+    assert lines[-1] == "Nothing would stop it."
+
+
+def test_a_permission_that_means_nothing_would_stop_it() -> None:
+    outcome = check(DEFERROUS_ALLOW_UNTESTED="maybe")
+    assert (outcome.status, outcome.err) == (1, "")
+    assert "\nuntested       refused, by DEFERROUS_ALLOW_UNTESTED=maybe\n" in outcome.out
+    assert outcome.out.count("DEFERROUS_ALLOW_UNTESTED=maybe means nothing") == 1
 
 
 def test_a_missing_twisted_would_stop_it() -> None:

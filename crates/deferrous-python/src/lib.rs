@@ -53,6 +53,8 @@ mod _core {
 
 /// Makes the classes and functions, and puts them into the module.
 fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
+    // Before anything of Twisted is looked at: an unsupported one may lack it.
+    twisted::import("deferrous._guard")?;
     twisted::load()?;
     failure::load()?;
     deferred::make_awaiter()?;

@@ -2,4 +2,4 @@
 
 from twisted.application.reactors import Reactor
 
-deferrous = Reactor("deferrous", "deferrous.reactor", "deferrous: an event loop in Rust.")
+deferrous = Reactor("deferrous", "deferrous.deferrousreactor", "deferrous: an event loop in Rust.")
