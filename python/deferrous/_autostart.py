@@ -35,6 +35,9 @@ OTHERS = THREADS + REACTORS
 #: What installing needs, and what imports Twisted's module when it is imported first.
 OURS = ("deferrous.defer", "deferrous.threads", "deferrous._core")
 
+#: Where Python's own loaders are, which execute a module and do nothing else.
+PYTHONS_LOADERS = ("_frozen_importlib", "_frozen_importlib_external", "zipimport")
+
 #: What every error adds.
 ASKED = (
     f"The environment asks for deferrous: unset {VARIABLE}, or set {VARIABLE}=0, to run on Twisted's own "
@@ -92,16 +95,21 @@ class Finder:
                 continue
             spec: ModuleSpec | None = find_spec(name, path, target)
             if spec is not None:
-                spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
+                # A module that is loaded again has been in others' hands.
+                spec.loader = _Loader(spec.loader, self, new=target is None)  # type: ignore[assignment]
                 return spec
         return None
 
-    def loaded_stock(self) -> None:
-        """Install now that Twisted's module is there; or, if one of ours has imported it, when that is."""
+    def loaded_stock(self, unseen: bool) -> None:
+        """Install now that Twisted's module is there; or, if one of ours has imported it, when that is.
+
+        Args:
+            unseen: whether nobody else has had the module in hand.
+        """
         if self.loading:
             self.postponed = True
         else:
-            self.install()
+            self.install(unseen)
 
     def loaded_ours(self) -> None:
         """Install now that ours are complete, if that has been waited for."""
@@ -113,8 +121,11 @@ class Finder:
         while self.waiting:
             self.loaded_other(self.waiting.pop())
 
-    def install(self) -> None:
+    def install(self, unseen: bool = False) -> None:
         """Install.
+
+        Args:
+            unseen: whether nobody else has had Twisted's module in hand.
 
         Raises:
             InstallError: it cannot be done.
@@ -125,7 +136,7 @@ class Finder:
         if self.problem is not None:
             raise InstallError(self.problem)
         require_supported()
-        install_deferreds()
+        install_deferreds(unseen)
 
     def loaded_other(self, module: ModuleType) -> None:
         """Give a module of Twisted what it is to have of ours, which has to be complete for that.
@@ -149,9 +160,10 @@ class Finder:
 class _Loader:
     """A loader that tells the finder when a module has been executed. All else is up to the one it wraps."""
 
-    def __init__(self, inner: Any, finder: Finder) -> None:
+    def __init__(self, inner: Any, finder: Finder, new: bool) -> None:
         self._inner = inner
         self._finder = finder
+        self._new = new
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -182,7 +194,11 @@ class _Loader:
     def _execute(self, module: ModuleType) -> None:
         if module.__name__ == STOCK:
             self._inner.exec_module(module)
-            self._finder.loaded_stock()
+            # The import system gives the module to others when this has ended. But a loader that is not one
+            # of Python's may show it to whom it likes: those that watch imports have such.
+            pythons = type(self._inner).__module__ in PYTHONS_LOADERS
+            new, self._new = self._new, False
+            self._finder.loaded_stock(unseen=new and pythons)
             return
         if module.__name__ in OTHERS:
             self._inner.exec_module(module)

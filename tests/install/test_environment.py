@@ -109,6 +109,120 @@ def test_a_reloaded_module_has_it_again() -> None:
     )
 
 
+#: Modules that only the search for references needs.
+SEARCH = "{'deferrous._repair', 'deferrous._firstcomers'} & set(sys.modules)"
+
+
+def test_nothing_is_searched_where_nobody_can_have_been_first() -> None:
+    """Searching takes longer than importing Twisted's Deferred, and children of test suites would all pay."""
+    passes(f"import sys, twisted.internet.defer\nassert not {SEARCH}\n{IS_OURS}", DEFERROUS="1")
+
+
+@pytest.mark.parametrize(
+    "first", ["twisted.internet.defer", "twisted.internet.reactor", "deferrous.defer", "deferrous.threads"]
+)
+def test_nobody_keeps_a_stock_object(first: str) -> None:
+    passes(
+        f"import {first}\n{IS_OURS}"
+        """
+import gc, sys, types
+import twisted.application.app, twisted.internet.endpoints, twisted.internet.reactor, twisted.trial.unittest
+import twisted.protocols.amp, twisted.web.client, twisted.web.server, deferrous.threads
+
+def main():
+    stock = {
+        id(thing): thing.__name__
+        for thing in gc.get_objects()
+        if isinstance(thing, (type, types.FunctionType))
+        and thing.__module__ == "twisted.internet.defer"
+        and thing.__qualname__ in REPLACEMENTS
+        and thing is not REPLACEMENTS[thing.__qualname__]
+    }
+    assert {"Deferred", "DeferredList"} <= set(stock.values()), stock
+    for name, module in list(sys.modules.items()):
+        # What ours need of the stock classes they keep.
+        if not name.startswith("deferrous") or name in ("deferrous._pools", "deferrous.threads"):
+            kept = [key for key, value in list(vars(module).items()) if id(value) in stock]
+            assert not kept, (name, kept)
+    kept = REPLACEMENTS["Deferred"].fromFuture.__func__.__globals__
+    assert not [name for name, value in kept.items() if id(value) in stock]
+
+main()
+""",
+        DEFERROUS="1",
+    )
+
+
+def test_what_was_taken_before_the_start_up_file_is_repaired() -> None:
+    passes(
+        f"""
+import os, sys
+from twisted.internet.defer import Deferred
+os.environ["DEFERROUS"] = "1"
+import deferrous._autostart
+assert {SEARCH}
+{IS_OURS}
+assert Deferred is defer.Deferred
+"""
+    )
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_somebody_takes_who_watches_imports_is_repaired(place: int) -> None:
+    """As tools do that change modules when they are imported: they may come before deferrous, or after it."""
+    passes(
+        f"place = {place}\n"
+        """
+import importlib.machinery, sys
+
+class Watching(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        finders = [finder for finder in sys.meta_path if finder is not cls]
+        if name != "twisted.internet.defer":
+            return None
+        for finder in finders[place:]:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                spec.loader = Loader(spec.loader)
+                return spec
+
+class Loader:
+    def __init__(self, inner): self.inner = inner
+    def create_module(self, spec): return self.inner.create_module(spec)
+    def exec_module(self, module):
+        self.inner.exec_module(module)
+        global Taken
+        Taken = module.Deferred
+
+sys.meta_path.insert(place, Watching)
+import twisted.internet.defer
+""" + IS_OURS + f"assert Taken is defer.Deferred\nassert bool({SEARCH}) == bool(place)",
+        DEFERROUS="1",
+    )
+
+
+def test_debugging_that_is_on_from_the_start_stays_on() -> None:
+    passes(
+        f"""
+import importlib.util, sys
+# As if Twisted had it on by itself: another source is executed in the place of its own.
+spec = importlib.util.find_spec("twisted.internet.defer")
+inner = spec.loader._inner
+source = inner.get_source(spec.name) + "\\nsetDebugging(True)\\n"
+inner.get_code = lambda name: compile(source, spec.origin, "exec")
+module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+import twisted.internet
+twisted.internet.defer = module
+assert not {SEARCH}
+{IS_OURS}
+assert defer.getDebugging() and defer.Deferred.debug
+""",
+        DEFERROUS="1",
+    )
+
+
 def test_a_missing_twisted_stays_an_import_error() -> None:
     passes(
         """
