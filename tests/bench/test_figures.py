@@ -70,6 +70,12 @@ def test_a_target_is_a_least_ratio(stock: float, meets: bool) -> None:
     assert report_of(results_of(row)).meets_target(row) == meets
 
 
+def test_what_is_added_is_the_difference_within_rounds() -> None:
+    row = timing("any", (1.0, 1.5), (10.0, 10.5), (100.0, 100.5))
+    assert row.difference("deferrous", "stock") == pytest.approx((0.5, 0.5, 0.5))
+    assert report_of(results_of(row)).added(row).median == pytest.approx(0.5)
+
+
 def test_the_ratio_of_memory_is_ours_over_that_of_stock() -> None:
     memory = Memory(PENDING, [{"stock": 800.0, "deferrous": 200.0}])
     shown = report_of(results_of(memory=memory)).as_json()["groups"][0]["memory"]

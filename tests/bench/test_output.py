@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from deferrous.bench._figures import Memory, Report, Sample
@@ -75,6 +76,18 @@ def test_the_table_says_what_is_processor_time_and_what_that_is_by_the_clock(two
     text = printed(two_groups)
     assert text.index("turns") < text.index("processor time:") < text.index("server")
     assert "by the clock: server 4.00x" in text
+
+
+@pytest.mark.parametrize(("ours", "missed"), [(0.149, False), (0.152, True)])
+def test_the_table_says_what_is_added_where_that_counts(ours: float, missed: bool) -> None:
+    start = timing("start", (0.140, ours), (0.140, ours), counted=False, target=None, measure="cpu")
+    start.workload = replace(start.workload, most_added=0.010)
+    report = report_of(results_of(timing("good", (10e-6, 1e-6)), start))
+    text = " ".join(printed(report).split())
+    assert f"start: {(ours - 0.140) * 1e3:.1f} ms on top of 140.0 ms of stock, in processor time" in text
+    assert ("; the target is at most 10 ms" in text) == missed
+    assert "below their targets" not in text and "by the clock" not in text
+    assert report.meets_target(start) != missed
 
 
 def test_the_table_says_what_a_missing_peer_needs() -> None:

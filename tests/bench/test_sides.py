@@ -64,6 +64,14 @@ def test_the_other_side_has_deferrous() -> None:
         process.ask("time", name="construct", times=3)
 
 
+@pytest.mark.parametrize("side", [STOCK, DEFERROUS], ids=lambda side: side.name)
+def test_processes_that_a_workload_starts_are_of_its_side_and_their_time_counts(side: Side) -> None:
+    pytest.importorskip("deferrous.defer", reason="the extension module is not built")
+    with Process(side) as process:
+        # It fails where the process that it starts is of the other side.
+        assert process.ask("time", name="start", times=1)["cpu"] > 0.01
+
+
 def test_the_side_of_asyncio_does_not_measure_deferreds() -> None:
     with Process(Side("asyncio", "asyncio")) as process:
         process.ask("time", name="coroutine-unfired", times=1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from deferrous.bench import GROUPS
 from deferrous.bench._process import STOCK, Process, Side
 from deferrous.bench.workloads import GROUP as DEFERREDS
-from deferrous.bench.workloads import Group, Workload, WrongResult, memory
+from deferrous.bench.workloads import Group, Workload, WrongResult, memory, start
 from deferrous.bench.workloads._check import expect_result
 from deferrous.bench.workloads.reactor import GROUP as REACTOR
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,6 +20,12 @@ def those_of(*workloads: Workload) -> pytest.MarkDecorator:
 
 
 ALL = those_of(*(each for group in GROUPS for each in group.workloads))
+
+
+def test_a_process_of_the_other_side_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFERROUS", "1")
+    with pytest.raises(subprocess.CalledProcessError):
+        start.import_deferred(1)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,8 @@ def test_names_tell_them_apart() -> None:
 
 def test_those_without_a_target_do_not_count() -> None:
     for each in (each for group in GROUPS for each in group.workloads):
+        # What it may add is no ratio, and so no part of a mean of ratios.
+        assert each.most_added is None or each.target is None
         assert each.counted == (each.target is not None), each.name
 
 

@@ -60,6 +60,11 @@ class Timing:
         by = measure or self.workload.measure
         return spread(each[of].seconds(by) / each[to].seconds(by) for each in self.rounds)
 
+    def difference(self, of: str, to: str) -> Spread:
+        """By how many seconds one side took longer than another, round by round."""
+        by = self.workload.measure
+        return spread(each[of].seconds(by) - each[to].seconds(by) for each in self.rounds)
+
     @property
     def met_peer(self) -> bool:
         """Whether its peer did it too."""
@@ -117,9 +122,15 @@ class Report:
         return timing.ratio(self.first, self.second)
 
     def meets_target(self, timing: Timing) -> bool:
-        """Whether a workload is as fast as it is to be."""
-        target = timing.workload.target
+        """Whether a workload is as fast as it is to be, and adds no more to stock's time than it may."""
+        target, most_added = timing.workload.target, timing.workload.most_added
+        if most_added is not None and self.added(timing).median > most_added:
+            return False
         return target is None or self.ratio(timing).median >= target
+
+    def added(self, timing: Timing) -> Spread:
+        """By how many seconds an operation takes longer on the second side than on the first."""
+        return timing.difference(self.second, self.first)
 
     def geometric_mean(self, results: Results) -> float | None:
         """Of the ratios of the workloads of a group that count, if there are any."""
@@ -165,6 +176,8 @@ class Report:
             "counted": workload.counted,
             "target": workload.target,
             "measured_by": workload.measure,
+            "added": self.added(timing)._asdict(),
+            "most_added": workload.most_added,
             "ratio": self.ratio(timing)._asdict(),
             "wall_ratio": timing.ratio(self.first, self.second, "wall")._asdict(),
             "cpu_ratio": timing.ratio(self.first, self.second, "cpu")._asdict(),

@@ -87,6 +87,7 @@ def _summary(report: Report, results: Results) -> list[Text]:
     lines += _by_the_clock(report, results)
     if results.memory:
         lines.append(_memory(report, results.memory))
+    lines += [_added(report, timing) for timing in results.timings if timing.workload.most_added is not None]
     lines += [_peer(report, timing) for timing in results.with_peer]
     return lines
 
@@ -96,7 +97,7 @@ def _missed(report: Report, results: Results) -> list[Text]:
     names = [
         f"{timing.workload.name} ({timing.workload.target}x)"
         for timing in results.timings
-        if not report.meets_target(timing)
+        if timing.workload.target is not None and not report.meets_target(timing)
     ]
     return [Text(f"below their targets: {', '.join(names)}", style=_MISSED)] if names else []
 
@@ -106,7 +107,7 @@ def _by_the_clock(report: Report, results: Results) -> list[Text]:
     ratios = [
         f"{timing.workload.name} {timing.ratio(report.first, report.second, 'wall').median:.2f}x"
         for timing in results.timings
-        if timing.workload.measure == "cpu"
+        if timing.workload.measure == "cpu" and timing.workload.counted
     ]
     return [Text(f"by the clock: {', '.join(ratios)}")] if ratios else []
 
@@ -118,6 +119,17 @@ def _memory(report: Report, memory: Memory) -> Text:
         f"({memory.cost(report.second):.0f} of {memory.cost(report.first):.0f} bytes each)"
     )
     return _judged(text, ratio <= memory.pending.target, f"at most {memory.pending.target}")
+
+
+def _added(report: Report, timing: Timing) -> Text:
+    """What comes on top of stock's time, where that counts and not the ratio."""
+    most = timing.workload.most_added
+    assert most is not None
+    text = (
+        f"{timing.workload.name}: {report.added(timing).median * 1e3:.1f} ms on top of "
+        f"{timing.cost(report.first) * 1e3:.1f} ms of {report.first}, in processor time"
+    )
+    return _judged(text, report.meets_target(timing), f"at most {most * 1e3:.0f} ms")
 
 
 def _peer(report: Report, timing: Timing) -> Text:

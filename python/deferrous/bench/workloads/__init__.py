@@ -17,6 +17,7 @@ from . import (
     ending_early,
     inline_callbacks,
     memory,
+    start,
     taking_turns,
     web_request,
 )
@@ -60,6 +61,16 @@ _WORKLOADS = (
     _also("execute", calling.executing),
     _also("cancel", ending_early.cancel),
     _also("timeout", ending_early.timeout),
+    Workload(
+        "start",
+        start.import_deferred,
+        times=1,
+        target=None,
+        counted=False,
+        measure="cpu",
+        in_children=True,
+        most_added=0.010,
+    ),
 )
 
 GROUP = Group(

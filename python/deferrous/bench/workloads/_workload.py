@@ -37,6 +37,10 @@ class Workload:
     #: Whether it is part of the geometric mean.
     counted: bool = True
     measure: Measure = "wall"
+    #: Whether processor time is that of the processes which it starts and waits for, and not its own.
+    in_children: bool = False
+    #: By how many seconds more than stock Twisted it may take at most, where that is what counts.
+    most_added: float | None = None
     peer: Peer | None = None
 
     @property
