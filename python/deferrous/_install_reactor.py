@@ -81,7 +81,7 @@ def _is_ours(reactor: object) -> bool:
 def install_reactor() -> None:
     """Install ours if there is none, and have the modules of Twisted that pick one pick ours from now on."""
     ours = importlib.import_module(OURS)
-    _replace_everywhere(ours.install)
+    _replace_everywhere()
     if INSTALLED in sys.modules:
         return
     from twisted.internet.error import ReactorAlreadyInstalledError
@@ -93,12 +93,8 @@ def install_reactor() -> None:
         require_no_other()
 
 
-def _replace_everywhere(install: Callable[[], None]) -> None:
-    """Replace the function in the modules that pick a reactor, and wherever somebody has taken it from them.
-
-    Args:
-        install: what takes its place.
-    """
+def _replace_everywhere() -> None:
+    """Replace the function in the modules that pick a reactor, and wherever somebody has taken it from it."""
     imported_before = [name for name in REPLACED if name in sys.modules]
     modules = [module for module in map(_module, REPLACED) if module is not None]
     stock = [module for module in modules if _has_stock(module)]
@@ -108,14 +104,21 @@ def _replace_everywhere(install: Callable[[], None]) -> None:
 
     from deferrous._repair import Repair, Swap, nothing_frozen
 
-    repair = Repair(Swap((module.install, install) for module in stock))
+    repair = Repair(Swap((module.install, _ours_for(module)) for module in stock))
     if imported_before:
         with nothing_frozen():
             repair.search(gc.get_objects(), vars(stock[0]))
     for module in stock:
         _stock[module.__name__] = module.install
-        repair.set_name(vars(module), "install", install)
+        repair.set_name(vars(module), "install", _ours_for(module))
     repair.apply()
+
+
+def _ours_for(module: ModuleType) -> Callable[[], None]:
+    """Return the function that takes the place of a module's `install`."""
+    ours = importlib.import_module(OURS)
+    function: Callable[[], None] = ours.install_as_epoll if module.__name__ == EPOLL else ours.install
+    return function
 
 
 def _module(name: str) -> ModuleType | None:
@@ -129,7 +132,13 @@ def _module(name: str) -> ModuleType | None:
 def _has_stock(module: ModuleType) -> bool:
     """Say whether a module picks a reactor of Twisted, and not ours or what a program has put there."""
     picked = getattr(module.install, "__module__", None)
-    return isinstance(picked, str) and picked.startswith("twisted.internet.")
+    return isinstance(picked, str) and picked.startswith("twisted.internet.") and not _is_own(module.install)
+
+
+def _is_own(install: Callable[[], object]) -> bool:
+    """Say whether a function is one of those that install ours."""
+    ours = sys.modules.get(OURS)
+    return ours is not None and getattr(install, "__globals__", None) is vars(ours)
 
 
 def choose_in(module: ModuleType) -> None:
@@ -141,7 +150,7 @@ def choose_in(module: ModuleType) -> None:
     name = os.environ.get(VARIABLE) or OUR_NAME
     _stock[module.__name__] = module.install
     if name == OUR_NAME:
-        module.install = importlib.import_module(OURS).install  # type: ignore[attr-defined]
+        module.install = _ours_for(module)  # type: ignore[attr-defined]
     elif module.__name__ == DEFAULT and name != TWISTEDS:
         module.install = _named(name)  # type: ignore[attr-defined]
 
@@ -207,12 +216,8 @@ def default_reactor(active: bool) -> str:
     # stands for it.
     from twisted.internet.default import install
 
-    stock = next((_stock[name] for name in REPLACED if _picks_twisteds(_stock.get(name))), install)
+    stock = next((_stock[name] for name in REPLACED if name in _stock and not _is_own(_stock[name])), install)
     return stock.__module__.rpartition(".")[2].removesuffix("reactor")
-
-
-def _picks_twisteds(install: Callable[[], object] | None) -> bool:
-    return install is not None and install.__module__ != OURS
 
 
 def reactor_problem(name: str) -> str | None:

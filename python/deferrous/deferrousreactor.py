@@ -66,6 +66,18 @@ def install() -> None:
         )
 
 
+def install_as_epoll() -> None:
+    """Install the epoll() reactor, for which that of deferrous stands.
+
+    It is what a program finds as `twisted.internet.epollreactor.install`, and says that it is from there.
+    """
+    install()
+
+
+install_as_epoll.__module__ = "twisted.internet.epollreactor"
+install_as_epoll.__name__ = install_as_epoll.__qualname__ = "install"
+
+
 def install_ahead() -> None:
     """Install it before the program picks a reactor, which `deferrous.install()` does.
 

@@ -82,6 +82,22 @@ def test_it_is_found_under_run(tmp_path: Path) -> None:
         assert outcome == (0, f"{kind}\n", "")
 
 
+@ways
+def test_what_twisted_would_pick_is_said_to_be_of_its_own_module(way: Way) -> None:
+    out = started(
+        way,
+        """
+        import inspect
+        from twisted.internet import default, epollreactor
+        from twisted.python.runtime import Platform
+        install = default._getInstallFunction(Platform("posix", "linux"))
+        assert install is epollreactor.install and inspect.getmodule(install) is epollreactor
+        print(install.__module__, install.__name__, install.__qualname__)
+        """,
+    )
+    assert out == "twisted.internet.epollreactor install install"
+
+
 def test_the_module_has_the_class_without_importing_it() -> None:
     passes(
         """
@@ -106,7 +122,10 @@ def test_names_of_install_that_were_taken_before_are_repaired() -> None:
         import deferrous
         deferrous.install()
         from deferrous import deferrousreactor
-        assert by_default is epoll is default.install is epollreactor.install is deferrousreactor.install
+        assert default.install is deferrousreactor.install
+        assert epoll is by_default is epollreactor.install is deferrousreactor.install_as_epoll
+        deferrous.install()
+        assert epollreactor.install is deferrousreactor.install_as_epoll
         """
     )
 
