@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -153,3 +154,19 @@ def test_debug_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.undo()
     assert face.getDebugging() is False
     assert face.Deferred()._debugInfo is None
+
+
+def test_mock_with_the_signature_of_a_function(face: ModuleType) -> None:
+    """A function as `autospec` gives the mock `self`, and has it check arguments."""
+
+    def signature(self: Any, result: Any) -> None:
+        """Have the parameters of `callback`."""
+
+    original = face.Deferred.callback
+    with mock.patch.object(face.Deferred, "callback", autospec=signature, side_effect=original) as callback:
+        deferred = face.Deferred()
+        with pytest.raises(TypeError, match="result"):
+            deferred.callback()
+        deferred.callback(1)
+    assert callback.call_args.args == (deferred, 1)
+    assert outcome(deferred) == 1
