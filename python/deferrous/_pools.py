@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from twisted.internet import defer
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.threadpool import ThreadPool as _Stock
 
 from deferrous import _core
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 _T = TypeVar("_T")
 
@@ -72,8 +74,10 @@ def defer_otherwise(
     /,
     *args: object,
     **kwargs: object,
-) -> defer.Deferred[_T]:
-    """Do what `deferToThreadPool` does, with a reactor or a pool that is not of this package.
+) -> Deferred[_T]:
+    """Do what Twisted's `deferToThreadPool` does, by the names that it looks up.
+
+    It is called where the reactor or the pool is not of this package, or where a program has replaced a name.
 
     A pool whose class has a method `deferTo` makes the Deferred itself, since only then can it see to it that
     cancelling has an effect.
@@ -82,13 +86,18 @@ def defer_otherwise(
     # it has any attribute whatever.
     defer_to = getattr(type(threadpool), "deferTo", None)
     if defer_to is not None:
-        made: defer.Deferred[_T] = defer_to(threadpool, reactor, function, args, kwargs)
+        made: Deferred[_T] = defer_to(threadpool, reactor, function, args, kwargs)
         return made
-    # Looked up now, as Twisted does: this module may have been imported before deferrous was installed.
-    deferred: defer.Deferred[_T] = defer.Deferred()
+    # Imported here, since importing that module is what imports this one.
+    from twisted.internet import threads
 
-    def fire(success: bool, result: Any) -> None:
-        reactor.callFromThread(deferred.callback if success else deferred.errback, result)
+    deferred: Deferred[_T] = vars(threads)["defer"].Deferred()
 
-    threadpool.callInThreadWithCallback(fire, function, *args, **kwargs)
+    def onResult(success: bool, result: Any) -> None:
+        if success:
+            reactor.callFromThread(deferred.callback, result)
+        else:
+            reactor.callFromThread(deferred.errback, result)
+
+    threadpool.callInThreadWithCallback(onResult, function, *args, **kwargs)
     return deferred

@@ -38,11 +38,9 @@ pub fn from_exception(exception: &Obj, owner: Option<Obj>, place: Place) -> Obj 
     caught(exception, capture)
 }
 
-/// As [`from_raised`], of an exception that has come through more than one function of Twisted.
-pub fn from_raised_through(raised: Raised, trail: &Trail) -> Obj {
-    let exception = take_raised(raised);
-    trail.lead_to(&exception);
-    caught(&exception, false)
+/// As [`from_exception`], where no function of Twisted is added to the traceback.
+pub fn from_exception_here(exception: &Obj) -> Obj {
+    caught(exception, false)
 }
 
 /// The failure of an exception that is being handled.

@@ -5,35 +5,53 @@
 
 #[cfg(not(Py_3_12))]
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::cell::RefCell;
 
 use pyo3::ffi;
 
-#[cfg(not(Py_3_12))]
-use super::Attached;
 #[cfg(Py_3_12)]
 use super::Raised;
-use super::{Maybe, Obj};
+use super::{Attached, Maybe, Obj};
 
 /// How many dicts there may be.
 #[cfg(not(Py_3_12))]
-const MOST_DICTS: usize = 4;
+const MOST_DICTS: usize = 8;
 
-/// What is called after a change, or before it: nothing of Python may run in there.
-static CHANGED: OnceLock<fn()> = OnceLock::new();
+/// Is called after a change, or before it. Nothing of Python may run in there.
+type Listener = fn();
+
+static LISTENERS: Attached<RefCell<Vec<Listener>>> = Attached(RefCell::new(Vec::new()));
 
 fn changed() {
-    if let Some(changed) = CHANGED.get() {
-        changed();
+    for listener in LISTENERS.0.borrow().iter() {
+        listener();
     }
 }
 
-/// Has `on_change` called whenever one of `dicts` changes. It may be called once in a process.
+/// Has `on_change` called when one of `dicts` changes, and perhaps when another watched dict does. The dicts are
+/// kept alive for ever, since another dict at the same place in memory would not be watched.
 ///
 /// Returns whether that works: an interpreter has a small number of watchers, which may be used up.
 #[cfg(Py_3_12)]
-pub fn watch(dicts: &[Obj], on_change: fn()) -> Maybe<bool> {
-    use std::ffi::c_int;
+pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
+    let Some(watcher) = watcher() else {
+        return Ok(false);
+    };
+    for dict in dicts {
+        // SAFETY: the watcher is there, and the dict is alive.
+        if unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } < 0 {
+            return Err(Raised);
+        }
+        std::mem::forget(dict.clone());
+    }
+    LISTENERS.0.borrow_mut().push(on_change);
+    Ok(true)
+}
+
+/// The watcher of the interpreter, made the first time; `None` if it has no more.
+#[cfg(Py_3_12)]
+fn watcher() -> Option<std::ffi::c_int> {
+    use std::{ffi::c_int, sync::OnceLock};
 
     use super::Raw;
 
@@ -43,43 +61,49 @@ pub fn watch(dicts: &[Obj], on_change: fn()) -> Maybe<bool> {
         ) -> c_int;
     }
 
+    /// # Safety
+    /// The thread is attached.
     unsafe extern "C" fn on_event(_: c_int, _: Raw, _: Raw, _: Raw) -> c_int {
         changed();
         0
     }
 
-    let _ = CHANGED.set(on_change);
-    // SAFETY: the function lives for ever, and neither runs code of Python nor changes a dict.
-    let watcher = unsafe { PyDict_AddWatcher(on_event) };
-    if watcher < 0 {
-        // SAFETY: the thread is attached.
-        unsafe { ffi::PyErr_Clear() };
-        return Ok(false);
-    }
-    for dict in dicts {
-        // SAFETY: the dict is alive, and the watcher has just been made.
-        if unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } < 0 {
-            return Err(Raised);
+    static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
+    *WATCHER.get_or_init(|| {
+        // SAFETY: the function lives for ever, and neither runs code of Python nor changes a dict.
+        let watcher = unsafe { PyDict_AddWatcher(on_event) };
+        if watcher < 0 {
+            // SAFETY: the thread is attached.
+            unsafe { ffi::PyErr_Clear() };
         }
-    }
-    Ok(true)
+        (watcher >= 0).then_some(watcher)
+    })
 }
 
-/// The dicts, and the number of the last change of each that was noticed.
+/// The dicts, from the first place on, and the number of the last change of each that was noticed.
 #[cfg(not(Py_3_12))]
 static VERSIONS: Attached<[Cell<(*mut ffi::PyDictObject, u64)>; MOST_DICTS]> =
     Attached([const { Cell::new((std::ptr::null_mut(), 0)) }; MOST_DICTS]);
 
-/// Has `on_change` called by [`notice_changes`] when one of `dicts` has changed. It may be called once in a
-/// process.
+/// Has `on_change` called by [`notice_changes`] when one of `dicts` has changed, and perhaps when another watched
+/// dict has. The dicts are kept alive for ever.
+///
+/// Returns whether that works, which it does not if there are too many.
 #[cfg(not(Py_3_12))]
-pub fn watch(dicts: &[Obj], on_change: fn()) -> Maybe<bool> {
-    let _ = CHANGED.set(on_change);
-    for (place, dict) in VERSIONS.0.iter().zip(dicts) {
-        let raw: *mut ffi::PyDictObject = dict.clone().into_ptr().cast();
-        // SAFETY: the dict is alive for ever, since this reference to it is never given back.
-        place.set((raw, unsafe { (*raw).ma_version_tag }));
+pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
+    for dict in dicts {
+        let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
+        let free = |place: &&Cell<_>| place.get().0.is_null() || place.get().0 == raw;
+        let Some(place) = VERSIONS.0.iter().find(free) else {
+            return Ok(false);
+        };
+        if place.get().0.is_null() {
+            std::mem::forget(dict.clone());
+            // SAFETY: the dict is alive.
+            place.set((raw, unsafe { (*raw).ma_version_tag }));
+        }
     }
+    LISTENERS.0.borrow_mut().push(on_change);
     Ok(true)
 }
 
@@ -89,8 +113,11 @@ pub fn watch(dicts: &[Obj], on_change: fn()) -> Maybe<bool> {
 pub fn notice_changes() {
     for place in &VERSIONS.0 {
         let (dict, version) = place.get();
+        if dict.is_null() {
+            break;
+        }
         // SAFETY: what is there is a dict that is kept alive for ever.
-        if !dict.is_null() && unsafe { (*dict).ma_version_tag } != version {
+        if unsafe { (*dict).ma_version_tag } != version {
             note_versions();
         }
     }

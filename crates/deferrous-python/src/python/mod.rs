@@ -6,6 +6,7 @@ mod context;
 mod depth;
 mod descriptor;
 mod detached;
+mod dict_changes;
 mod dict_watch;
 mod dispose;
 mod fork;
@@ -26,6 +27,7 @@ pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
+pub use dict_changes::UntilChanged;
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;

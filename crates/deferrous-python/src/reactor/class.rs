@@ -20,6 +20,8 @@ struct Facts {
     tag: u32,
     /// The parts of a turn are those of this module.
     turns_are_ours: bool,
+    /// `callFromThread` is that of this module.
+    call_from_thread_is_ours: bool,
     /// It tells the time of the system.
     has_system_time: bool,
     /// `wakeUp` is that of this module.
@@ -32,6 +34,7 @@ struct Facts {
 static FACTS: Attached<Cell<Facts>> = Attached(Cell::new(Facts {
     tag: 0,
     turns_are_ours: false,
+    call_from_thread_is_ours: false,
     has_system_time: false,
     wakes_by_itself: false,
     waker: 0,
@@ -60,6 +63,8 @@ fn look_up(reactor: &Obj) -> Facts {
         .iter()
         .zip(&support.parts_of_a_turn)
         .all(|(name, own)| reactor.class_has(name, own));
+    let call_from_thread_is_ours =
+        reactor.class_has(&names.call_from_thread, &support.call_from_thread);
     let has_system_time = reactor.class_has(&names.seconds, &support.system_time);
     let wakes_by_itself = reactor.class_has(&names.wake_up, &support.wake_up);
     let waker = waker_tag().unwrap_or_default();
@@ -69,6 +74,7 @@ fn look_up(reactor: &Obj) -> Facts {
     let facts = Facts {
         tag,
         turns_are_ours,
+        call_from_thread_is_ours,
         has_system_time,
         wakes_by_itself,
         waker,
@@ -166,4 +172,12 @@ pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
     let own = facts(reactor).waker;
     // SAFETY: the class is alive.
     own != 0 && own == unsafe { version_tag(waker.class()) }
+}
+
+/// Whether results of jobs may go into the mailbox of a reactor of ours, past its `callFromThread`: nobody has
+/// replaced that.
+pub fn takes_results(reactor: &Obj) -> Maybe<bool> {
+    let attributes = Attributes::of(reactor)?;
+    let is_replaced = attributes.find(&names().call_from_thread).is_some();
+    Ok(facts(reactor).call_from_thread_is_ours && !is_replaced)
 }

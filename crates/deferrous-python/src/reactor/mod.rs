@@ -22,6 +22,7 @@ mod turn;
 
 use crate::python::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
+pub use class::takes_results;
 pub use event_loop::Loop;
 pub use messages::{Mailbox, Message, Notice, send_result};
 

@@ -33,6 +33,8 @@ pub struct Support {
     pub frames: Frames,
     /// `runUntilCurrent`, `timeout` and `doIteration`.
     pub parts_of_a_turn: [Obj; 3],
+    /// `callFromThread` and `wakeUp`, which it calls.
+    pub call_from_thread: Obj,
     report: [Obj; 4],
 }
 
@@ -129,6 +131,7 @@ pub fn load() -> Maybe<()> {
             method("timeout")?,
             method("doIteration")?,
         ],
+        call_from_thread: method("callFromThread")?,
         report: [
             reporting.get("main_loop")?,
             reporting.get("thread_call")?,

@@ -3,7 +3,7 @@
 use pyo3::ffi;
 
 use super::{
-    job::{Recipient, has_own_method, submit},
+    job::{DeferredOfReactor, Recipient, submit, takes_jobs},
     support::support,
 };
 use crate::{
@@ -52,11 +52,15 @@ pub unsafe extern "C" fn defer_to_thread(
     enter(|| unsafe {
         let ([_], task) = bind_leading("deferToThread", ["f"], arguments, count, names)?;
         let reactor = current_reactor()?;
+        let other = support()?.modules.other_defer_to_thread_pool()?;
         let pool = reactor.call_method(
             &crate::twisted::names().get_thread_pool,
             [std::ptr::null_mut()],
         )?;
-        defer(&reactor, &pool, task)
+        match other {
+            None => defer(&reactor, &pool, task),
+            Some(defer_to_thread_pool) => task.hand_over(&defer_to_thread_pool, [reactor, pool]),
+        }
     })
 }
 
@@ -73,21 +77,23 @@ fn current_reactor() -> Maybe {
     }
 }
 
-/// Where the reactor and the pool are ours, the result goes from the worker to the Deferred with nothing
-/// of Python in between. Otherwise by the methods that all reactors and pools have.
+/// Where the reactor, the pool and the class of Deferreds are ours, the result goes from the worker to the
+/// Deferred with nothing of Python in between. Otherwise by the names that Twisted's function looks up.
 fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     let support = support()?;
-    let calls_directly = reactor.class_has(&names().call_from_thread, &support.call_from_thread);
-    if !has_own_method(pool)? || !calls_directly {
+    // Whether the reactor itself has another method is asked when there is a result for it.
+    let is_our_reactor = support.call_from_thread.is_in_class_of(reactor);
+    if !is_our_reactor || !takes_jobs(pool)? || !support.modules.has_own_deferred()? {
         return task.hand_over(&support.defer_otherwise, [reactor.clone(), pool.clone()]);
     }
     let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
     mailbox.expect();
-    submit(
-        pool,
-        task,
-        Recipient::Deferred(deferred.clone(), mailbox, reactor.clone()),
-    )?;
+    let recipient = DeferredOfReactor {
+        deferred: deferred.clone(),
+        reactor: reactor.clone(),
+        mailbox,
+    };
+    submit(pool, task, Recipient::Deferred(recipient))?;
     Ok(deferred.into_object())
 }

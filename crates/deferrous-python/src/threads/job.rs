@@ -1,6 +1,6 @@
 //! What workers do, and how it is asked for: `callInThread` and `callInThreadWithCallback`.
 
-use std::sync::Arc;
+use std::{ptr, sync::Arc};
 
 use pyo3::ffi;
 
@@ -10,9 +10,8 @@ use super::{
 };
 use crate::{
     deferred::Deferred,
-    failure,
     python::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
-    reactor::{Mailbox, Message, Notice, send_result},
+    reactor::{Mailbox, Message, Notice, send_result, takes_results},
     twisted::{names, none},
 };
 
@@ -34,8 +33,15 @@ pub enum Recipient {
     Nobody,
     /// A function that is called with whether it succeeded, and the result or the failure.
     Function(Obj),
-    /// A Deferred of the reactor's thread, by the mailbox of that.
-    Deferred(Deferred, Arc<Mailbox>, Obj),
+    /// A Deferred of the thread that runs this reactor of ours.
+    Deferred(DeferredOfReactor),
+}
+
+/// What a result of `deferToThreadPool` goes to.
+pub struct DeferredOfReactor {
+    pub deferred: Deferred,
+    pub reactor: Obj,
+    pub mailbox: Arc<Mailbox>,
 }
 
 impl Job {
@@ -53,9 +59,9 @@ impl Job {
                 match result {
                     Recipient::Nobody => {}
                     Recipient::Function(function) => see(function),
-                    Recipient::Deferred(deferred, _, reactor) => {
-                        see(deferred.object());
-                        see(reactor);
+                    Recipient::Deferred(to) => {
+                        see(to.deferred.object());
+                        see(&to.reactor);
                     }
                 }
             }
@@ -75,7 +81,7 @@ impl Job {
                     task,
                     result,
                 } => {
-                    let outcome = guarded(|| support.in_context(&context, || task.call()));
+                    let outcome = guarded(|| support.in_context(&context, &task));
                     drop((context, task));
                     result.tell(outcome, support)
                 }
@@ -92,29 +98,49 @@ impl Job {
 
 impl Recipient {
     fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<Notice>> {
-        let outcome =
-            outcome.map_err(|raised| failure::from_raised_through(raised, &support.frames.job));
-        match (self, outcome) {
-            (Recipient::Nobody, Ok(_)) => Ok(None),
-            (Recipient::Nobody, Err(failure)) => {
-                support.log_error(Some(&failure))?;
-                Ok(None)
+        let (success, result) = match outcome {
+            Ok(result) => (true, result),
+            Err(raised) => {
+                let failure = support.modules.failure(raised, &support.frames.job)?;
+                (false, failure)
             }
-            (Recipient::Function(function), outcome) => {
-                let success = Obj::bool(outcome.is_ok());
-                let (Ok(result) | Err(result)) = outcome;
+        };
+        match self {
+            Recipient::Nobody if success => Ok(None),
+            Recipient::Nobody => support.log_failure(&result).map(|()| None),
+            Recipient::Function(function) => {
                 function
-                    .call(&[success.as_ptr(), result.as_ptr()])
+                    .call(&[Obj::bool(success).as_ptr(), result.as_ptr()])
                     .map_err(|raised| support.frames.on_result.through(raised))?;
                 Ok(None)
             }
-            (Recipient::Deferred(deferred, mailbox, reactor), Ok(result)) => {
-                send_result(&reactor, &mailbox, Message::Callback(deferred, result))
-            }
-            (Recipient::Deferred(deferred, mailbox, reactor), Err(failure)) => {
-                send_result(&reactor, &mailbox, Message::Errback(deferred, failure))
-            }
+            Recipient::Deferred(to) => to.tell(success, result),
         }
+    }
+}
+
+impl DeferredOfReactor {
+    fn tell(self, success: bool, result: Obj) -> Maybe<Option<Notice>> {
+        let DeferredOfReactor {
+            deferred,
+            reactor,
+            mailbox,
+        } = self;
+        if takes_results(&reactor)? {
+            let message = match success {
+                true => Message::Callback(deferred, result),
+                false => Message::Errback(deferred, result),
+            };
+            return send_result(&reactor, &mailbox, message);
+        }
+        let name = match success {
+            true => &names().callback,
+            false => &names().errback,
+        };
+        let method = deferred.object().getattr(name)?;
+        let arguments = [ptr::null_mut(), method.as_ptr(), result.as_ptr()];
+        reactor.call_method(&names().call_from_thread, arguments)?;
+        Ok(None)
     }
 }
 
@@ -159,7 +185,7 @@ pub unsafe extern "C" fn call_in_thread(
     enter(|| unsafe {
         let pool = Obj::borrowed(raw);
         let ([_], task) = bind_leading("callInThread", ["func"], arguments, count, names)?;
-        if !has_own_method(&pool)? {
+        if !takes_jobs(&pool)? {
             let method = pool.getattr(&crate::twisted::names().call_in_thread_with_callback)?;
             return task.hand_over(&method, [Obj::none()]);
         }
@@ -168,10 +194,10 @@ pub unsafe extern "C" fn call_in_thread(
     })
 }
 
-/// Whether the pool's `callInThreadWithCallback` is the one here: a subclass may replace it.
-pub fn has_own_method(pool: &Obj) -> Maybe<bool> {
-    let own = &support()?.call_in_thread_with_callback;
-    Ok(pool.class_has(&names().call_in_thread_with_callback, own))
+/// Whether the pool's `callInThreadWithCallback` is the one here: a subclass may replace it, and so may
+/// whoever has the pool.
+pub fn takes_jobs(pool: &Obj) -> Maybe<bool> {
+    Ok(support()?.call_in_thread_with_callback.belongs_to(pool))
 }
 
 /// `callInThreadWithCallback(onResult, func, *args, **kw)`.

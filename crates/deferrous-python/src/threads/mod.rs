@@ -5,6 +5,8 @@ mod call;
 mod defer;
 mod docs;
 mod job;
+mod names;
+mod own_method;
 mod starting;
 mod support;
 mod team;
