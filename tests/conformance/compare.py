@@ -154,13 +154,63 @@ def _bench(options: argparse.Namespace, environment: Environment, console: Conso
 
 
 def _compare(bench: Bench, options: argparse.Namespace) -> int:
-    """Run, compare, run again what differs, and print it all."""
+    """Compare, record the result if that was asked for, and return the status to exit with."""
     quick = QUICK_REACTOR if options.reactor else QUICK
     tests = options.tests or (quick if options.quick else ["twisted"])
-    shutil.rmtree(bench.results, ignore_errors=True)
     environment = bench.environment
     versions = f"Twisted {environment.twisted}, CPython {environment.python_version}"
     bench.console.print(f"{versions}: {' and '.join(map(str, bench.sides))}")
+    verdict = compare_tests(bench, tests, options.again)
+    if options.record and tests == ["twisted"] and verdict.is_whole:
+        results_table.record(options.record, _result(bench, verdict))
+    return verdict.status
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one comparison found."""
+
+    runs: tuple[Ended, Ended]
+    judged: Sequence[Judged]
+    #: How many differences have a reason.
+    explained: int
+    #: What to exit with: SAME, DIFFERENT or NO_VERDICT.
+    status: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was compared: both runs came to their end, and ran on what they should."""
+        return self.status != NO_VERDICT and self.runs[1].whole
+
+    @property
+    def chance(self) -> int:
+        """How many tests differed once, and not when they were run again."""
+        return sum(each.ruling is Ruling.CHANCE for each in self.judged)
+
+    @property
+    def differences(self) -> int:
+        """How many differences stand."""
+        return len(self.judged) - self.chance
+
+    @property
+    def failing_in_both(self) -> int:
+        """How many tests fail in the same way in both runs."""
+        first, second = self.runs
+        return len(report.failing_in_both(first.records, second.records))
+
+
+def compare_tests(bench: Bench, tests: Sequence[str], again: int) -> Verdict:
+    """Run tests on both sides, compare, run again what differs, and print it all.
+
+    Args:
+        bench: all that running takes.
+        tests: what to run, as arguments of the runner.
+        again: how often to repeat a test that differs.
+
+    Raises:
+        CannotCompare: stock Twisted cannot load these tests, or there are none.
+    """
+    shutil.rmtree(bench.results, ignore_errors=True)
     runs = bench.run(tests, bench.results, together=bench.together)
     report.print_summary(bench.console, runs)
     for run in runs:
@@ -173,7 +223,7 @@ def _compare(bench: Bench, options: argparse.Namespace) -> int:
 
     comparison = compare(runs[0].records, runs[1].records, whole=(runs[0].whole, runs[1].whole))
     explained, differences = explain(comparison.differences, bench.explained)
-    judged = judge(differences, bench.run_again, 0 if problems else options.again)
+    judged = judge(differences, bench.run_again, 0 if problems else again)
     _print_differences(bench, judged)
     old = outdated(bench.explained, runs[0].records, runs[1].records)
     for text in report.describe_explained(explained, old):
@@ -185,12 +235,9 @@ def _compare(bench: Bench, options: argparse.Namespace) -> int:
         bench.console.print(f"{len(both)} fail in the same way in both: {path}")
     counts = report.Counts(len(problems), len(explained), len(old))
     bench.console.print(report.last_line(comparison, judged, runs, counts))
-    if problems or not runs[0].whole:
-        return NO_VERDICT
     same = runs[1].whole and not old and all(each.ruling is Ruling.CHANCE for each in judged)
-    if options.record and tests == ["twisted"] and runs[1].whole:
-        results_table.record(options.record, _result(bench, runs, judged, len(explained)))
-    return SAME if same else DIFFERENT
+    status = NO_VERDICT if problems or not runs[0].whole else SAME if same else DIFFERENT
+    return Verdict(runs, judged, len(explained), status)
 
 
 def _require_tests(stock: Ended, tests: Sequence[str]) -> None:
@@ -205,8 +252,9 @@ def _require_tests(stock: Ended, tests: Sequence[str]) -> None:
     ]
     if missing:
         raise CannotCompare(f"stock Twisted cannot load {', '.join(missing)}: see {stock.log}")
-    if stock.whole and not outcomes:
-        raise CannotCompare(f"there is no test in {', '.join(tests)}")
+    loaded = any(outcome.kind != "not loaded" for found in outcomes.values() for outcome in found)
+    if stock.whole and not loaded:
+        raise CannotCompare(f"there is no test in {', '.join(tests)}: see {stock.log}")
 
 
 def _problems(bench: Bench, runs: Sequence[Ended]) -> list[str]:
@@ -220,6 +268,7 @@ def _problems(bench: Bench, runs: Sequence[Ended]) -> list[str]:
             reactor=side.reactor.qualified_name if side.reactor else None,
             twisted=bench.environment.twisted,
             whole=run.whole,
+            any_reactor=side.any_reactor,
         )
     ]
 
@@ -233,12 +282,9 @@ def _print_differences(bench: Bench, judged: Sequence[Judged]) -> None:
         bench.console.print(f"all of this, with all reasons: {path}")
 
 
-def _result(
-    bench: Bench, runs: tuple[Ended, Ended], judged: Sequence[Judged], explained: int
-) -> dict[str, str]:
+def _result(bench: Bench, verdict: Verdict) -> dict[str, str]:
     """Return a row of the table of results."""
-    first, second = (run.records for run in runs)
-    chance = sum(each.ruling is Ruling.CHANCE for each in judged)
+    first = verdict.runs[0].records
     return {
         "Twisted": bench.environment.twisted,
         "CPython": bench.environment.python_version,
@@ -246,9 +292,9 @@ def _result(
         "test ids": f"{len(first.outcomes):,}",
         "success": f"{first.kinds()['success']:,}",
         "skip": f"{first.kinds()['skip']:,}",
-        "fails in both": f"{len(report.failing_in_both(first, second)):,}",
-        "differed once": f"{chance:,}",
-        "explained": f"{explained:,}",
-        "differences": f"{len(judged) - chance:,}",
-        "minutes": ", ".join(report.minutes(run.seconds) for run in runs),
+        "fails in both": f"{verdict.failing_in_both:,}",
+        "differed once": f"{verdict.chance:,}",
+        "explained": f"{verdict.explained:,}",
+        "differences": f"{verdict.differences:,}",
+        "minutes": ", ".join(report.minutes(run.seconds) for run in verdict.runs),
     }

@@ -1,11 +1,11 @@
-"""The virtual environment that both runs use: Twisted, what its test suite wants, and deferrous."""
+"""The virtual environment that both runs use: Twisted, what the tests want, and deferrous."""
 
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +52,26 @@ def environment_for(python: str, twisted: str, cache: Path) -> Environment:
     Raises:
         CannotCompare: that Python cannot be run.
     """
-    version = _output([python, "-c", "import platform; print(platform.python_version())"]).strip()
-    return Environment(cache / f"python-{version}-twisted-{twisted}" / "environment", twisted, version)
+    version = python_version(python)
+    return Environment(folder_of(cache, version, twisted), twisted, version)
+
+
+def python_version(python: str) -> str:
+    """Return the version of an interpreter.
+
+    Raises:
+        CannotCompare: it cannot be run.
+    """
+    return _output([python, "-c", "import platform; print(platform.python_version())"]).strip()
+
+
+def folder_of(cache: Path, version: str, twisted: str) -> Path:
+    """Return where the environment for a version of Python and of Twisted is."""
+    return cache / f"python-{version}-twisted-{twisted}" / "environment"
 
 
 def make(environment: Environment, python: str) -> None:
-    """Make an environment where there is none.
-
-    It is made again when the pins have changed. One that was not finished counts as none.
+    """Make an environment for Twisted's own tests where there is none.
 
     Raises:
         CannotCompare: it cannot be made, with what the failing command said; or the release has no pins.
@@ -68,14 +80,31 @@ def make(environment: Environment, python: str) -> None:
         known = ", ".join(sorted(pins.stem for pins in PINS.glob("[0-9]*.txt")))
         raise CannotCompare(f"{PINS} has pins for Twisted {known}, and not for {environment.twisted}")
     requirements = [f"Twisted[all-non-platform]=={environment.twisted}", *BESIDES]
-    stamp = environment.folder / "made-from.txt"
     made_from = "\n".join([*requirements, environment.pins.read_text(), (PINS / "common.txt").read_text()])
+    make_from(environment, python, requirements, made_from)
+
+
+def make_from(environment: Environment, python: str, arguments: Sequence[str], made_from: str) -> None:
+    """Make an environment where there is none.
+
+    It is made again when what it is made from has changed. One that was not finished counts as none.
+
+    Args:
+        environment: which to make.
+        python: the interpreter to make it with.
+        arguments: what to install, as arguments of pip.
+        made_from: all that decides what is installed.
+
+    Raises:
+        CannotCompare: it cannot be made, with what the failing command said.
+    """
+    stamp = environment.folder / "made-from.txt"
     if stamp.exists() and stamp.read_text() == made_from:
         return
     print(f"making {environment.folder}", flush=True)
     shutil.rmtree(environment.folder, ignore_errors=True)
     _output([python, "-m", "venv", str(environment.folder)])
-    _pip(environment, "install", *requirements)
+    _pip(environment, "install", *arguments)
     # Trial writes a list of its plugins into Twisted's folder if there is none: not while tests run.
     _output([str(environment.python), "-m", "twisted.trial", "--help-reporters"])
     stamp.write_text(made_from)
@@ -96,6 +125,21 @@ def put_deferrous(environment: Environment, source: Path) -> None:
 def remove_deferrous(environment: Environment) -> None:
     """Take deferrous out, for comparing stock with stock."""
     _pip(environment, "uninstall", "--yes", "deferrous")
+
+
+def download_sources(environment: Environment, requirement: str, folder: Path) -> None:
+    """Download the source distribution of a project into a folder.
+
+    Args:
+        environment: whose pip does it.
+        requirement: the project with its release.
+        folder: where to put it.
+
+    Raises:
+        CannotCompare: it cannot be downloaded, with what pip said.
+    """
+    options = ["--no-binary", ":all:", "--no-deps", "--dest", str(folder)]
+    _pip(environment, "download", *options, requirement)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tests.conformance.verdict import (
     compare,
     judge,
     problems_of_identity,
+    selections,
 )
 
 TEST = "package.test_module.Tests.test_it"
@@ -155,6 +156,17 @@ class TestJudge:
         assert judged(again).ruling is Ruling.CHANCE
         assert again.asked == [TEST, "package.test_module"]
 
+    @pytest.mark.parametrize(
+        ("test", "module"),
+        [
+            ("package.test_module.Tests.test_it", "package.test_module"),
+            ("package.test_module.Tests.test_it(v1.0)", "package.test_module"),
+            ("tests/test_module.py::Tests::test_it[1.0]", "tests/test_module.py"),
+        ],
+    )
+    def test_each_runner_has_names_of_its_own(self, test: str, module: str) -> None:
+        assert selections(test) == [test, module]
+
     def test_what_differs_again_alone_stands_at_once(self) -> None:
         again = Again([SUCCESS], [FAILURE])
         assert judged(again).ruling is Ruling.DIFFERS
@@ -227,6 +239,15 @@ class TestIdentity:
         imported = STOCK_FACTS | {"deferrous_imported": True}
         assert self.problems(STOCK_FACTS, imported, installed=False) == []
         assert len(self.problems(imported, imported, installed=False)) == 1
+
+    def test_a_program_may_have_picked_the_reactor_of_deferrous(self) -> None:
+        facts = INSTALLED_FACTS | {"reactor": "deferrous.reactor.DeferrousReactor"}
+        run = records({"what": "run", **facts}, {"what": "end", **facts})
+        for may, count in ((True, 0), (False, 2)):
+            problems = problems_of_identity(
+                run, installed=True, reactor=None, twisted="26.10.0", whole=True, any_reactor=may
+            )
+            assert len(problems) == count
 
     def test_a_whole_run_has_to_say(self) -> None:
         assert len(self.problems(None, None, installed=True)) == 2

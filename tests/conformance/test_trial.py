@@ -126,6 +126,15 @@ def test_processes_that_a_run_leaves_are_ended(tmp_path: Path) -> None:
     os.close(reader)
 
 
+def test_processor_time_is_counted_with_that_of_child_processes(tmp_path: Path) -> None:
+    busy = "import time\nwhile time.process_time() < 1: pass"
+    seconds = run(
+        tmp_path, f"import subprocess; subprocess.run([sys.executable, '-c', {busy!r}])"
+    ).processor_seconds
+    assert seconds is not None
+    assert seconds > 1
+
+
 def test_what_cannot_be_loaded_is_no_test(tmp_path: Path) -> None:
     environment = Environment(Path(sys.prefix), "", "")
     running = Running(Side("stock", Mode.STOCK), environment, ["no.such.test"], tmp_path / "run", tmp_path)

@@ -1,4 +1,4 @@
-"""Running trial and watching it: to its end, to its crash, or until it has been silent for too long."""
+"""Running tests and watching them: to their end, to a crash, or until they have been silent for too long."""
 
 import os
 import shutil
@@ -24,8 +24,8 @@ PROGRESS = 15
 #: How long a process that is told to abort has for writing its stacks, in seconds.
 LAST_WORDS = 10
 
-#: What trial exits with: 0 if all tests passed, 1 if not.
-TRIALS_STATUSES = (0, 1)
+#: What the runners exit with: 0 if all tests passed, 1 if not.
+STATUSES = (0, 1)
 
 
 class Mode(Enum):
@@ -49,8 +49,22 @@ class Side:
     def __str__(self) -> str:
         return f"{self.mode.value} on {self.reactor.name}" if self.reactor else self.mode.value
 
+    @property
+    def runner(self) -> str:
+        """The file of the recorder that runs the tests."""
+        return "run_trial.py"
+
+    @property
+    def any_reactor(self) -> bool:
+        """Whether it may end on the reactor of deferrous though `reactor` does not name it."""
+        return False
+
+    def working_folder(self, empty: Path) -> Path:
+        """Put what the tests need into an empty folder, and return where to run them: there, or below."""
+        return empty
+
     def arguments(self, tests: Sequence[str]) -> list[str]:
-        """Return the arguments of `run_trial.py`.
+        """Return the arguments of `runner`.
 
         Args:
             tests: what to run, as arguments of trial on Twisted's own reactor.
@@ -95,6 +109,8 @@ class Ended:
     broke_off: str | None
     seconds: float
     log: Path
+    #: Processor time of the process and of those that it started and waited for, or None if it was killed.
+    processor_seconds: float | None = None
 
     @property
     def whole(self) -> bool:
@@ -103,7 +119,7 @@ class Ended:
 
 
 class Running:
-    """A process that runs trial.
+    """A process that runs tests.
 
     Every run has a folder of its own for working, for temporary files and as home. The folders of two runs
     have names of the same length, and short ones, because paths end up in the names of sockets, whose length
@@ -143,10 +159,12 @@ class Running:
         self._killed = False
         #: How many tests have ended.
         self.count = 0
+        self._processor_seconds: float | None = None
+        working_folder = side.working_folder(folder / "work")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [environment.python, recorder / "run_trial.py", *side.arguments(tests)],
-                cwd=folder / "work",
+                [environment.python, recorder / side.runner, *side.arguments(tests)],
+                cwd=working_folder,
                 env=_variables(environment, folder) | side.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -166,14 +184,23 @@ class Running:
                 self._last_word = now
                 self._seen += len(new)
                 self.count += new.count(b'{"what": "stop"')
-        if self._process.poll() is None and self._limit_passed is None:
+        if not self._is_over() and self._limit_passed is None:
             if now - self._last_word > limits.silence:
                 self._limit_passed = f"was killed: no test started or ended for {limits.silence:.0f} s"
             elif now - self._started > limits.run:
                 self._limit_passed = f"was killed: it took more than {limits.run:.0f} s"
             if self._limit_passed:
                 self._abort()
-        return self._process.poll() is not None
+        return self._process.returncode is not None
+
+    def _is_over(self) -> bool:
+        """Say whether the process is over, and keep its status and its processor time when it is."""
+        if self._process.returncode is None:
+            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+            if pid:
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+                self._processor_seconds = usage.ru_utime + usage.ru_stime
+        return self._process.returncode is not None
 
     def end(self) -> Ended:
         """Return what came of it, and end what it left running."""
@@ -182,7 +209,8 @@ class Running:
         records = self._side.read(self._records)
         if self._records.exists():
             shutil.copy(self._records, self._results)
-        return Ended(self.label, records, self._why_it_broke_off(records), seconds, self._log)
+        why = self._why_it_broke_off(records)
+        return Ended(self.label, records, why, seconds, self._log, self._processor_seconds)
 
     def kill(self) -> None:
         """End the process and those that it started. Later calls do nothing: the number may be another's."""
@@ -206,7 +234,7 @@ class Running:
             return self._limit_passed
         if status < 0:
             return f"was ended by {signal.Signals(-status).name}"
-        if status not in TRIALS_STATUSES or records.last_facts is None:
+        if status not in STATUSES or records.last_facts is None:
             return f"ended with status {status}, without a result"
         return None
 

@@ -139,8 +139,16 @@ def _judge_one(difference: Difference, run_again: RunAgain, times: int) -> Judge
 
 
 def selections(test: str) -> list[str]:
-    """Return what to run to see a test again, as arguments of trial: the test, and the module it is in."""
-    module = ".".join(test.split(".")[:-2])
+    """Return what to run to see a test again, as arguments of its runner: the test, and the module it is in.
+
+    Args:
+        test: the name that the runner has for it. Trial's and unittest's is `package.module.Class.test`, to
+            which testtools may add `(scenario)`; pytest's is `folder/module.py::Class::test[parameters]`.
+    """
+    path, colons, _ = test.partition("::")
+    if colons:
+        return [test, path]
+    module = ".".join(test.partition("(")[0].split(".")[:-2])
     return [test, module] if module else [test]
 
 
@@ -161,7 +169,13 @@ def _ran(outcomes: Outcomes | None) -> bool:
 
 
 def problems_of_identity(
-    records: Records, *, installed: bool, reactor: str | None, twisted: str, whole: bool
+    records: Records,
+    *,
+    installed: bool,
+    reactor: str | None,
+    twisted: str,
+    whole: bool,
+    any_reactor: bool = False,
 ) -> list[str]:
     """Check that a run tested what it was to test.
 
@@ -172,6 +186,7 @@ def problems_of_identity(
             of its own, which need not be there from the start, nor at all.
         twisted: the version of Twisted that was to be tested.
         whole: whether the run came to its end, so that it has to have said what it ended on.
+        any_reactor: whether the reactor may be that of deferrous though none was named.
 
     Returns:
         what is wrong, one line each.
@@ -200,7 +215,7 @@ def problems_of_identity(
         # Tests of Twisted's list its reactors, which imports the module of every one.
         if facts.get("deferrous_imported") is not installed and (installed or stage == "start"):
             problems.append(f"at the {stage}: deferrous_imported should be {installed}")
-        if reactor is None and str(facts.get("reactor")).startswith("deferrous."):
+        if reactor is None and not any_reactor and str(facts.get("reactor")).startswith("deferrous."):
             problems.append(f"at the {stage}: reactor is {facts['reactor']!r}, and should be Twisted's own")
     return problems
 
