@@ -9,7 +9,7 @@ SOAK_RUNS ?= 20
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance matrix pythons bench lint docs soak venv venv-release wheel lock
+.PHONY: help demo test conformance programs matrix pythons bench lint docs soak venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -23,6 +23,8 @@ COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.wh
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
 TWISTED ?= 26.10.0
 RECORD ?=
+# Which of the programs in tests/programs/programs.py `make programs` tests; without a name, all.
+PROGRAMS ?=
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -55,6 +57,9 @@ test: venv ## pass the tests
 conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWISTED=25.5.0 for another release
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD)) --reactor deferrous
+
+programs: venv-release ## compare the tests of programs made of Twisted, stock and on deferrous; PROGRAMS="klein treq" for some
+	$(VENV)/python -m tests.programs --deferrous target/venv/wheel/*.whl --record docs/programs.md $(PROGRAMS)
 
 bench: venv-release ## measure against the peers, and print the ratios: the crate first, then the Python face
 	$(CARGO) bench --quiet -p deferrous --bench ratios
@@ -114,9 +119,14 @@ matrix: ## pass the Python tests with every Python of this machine
 pythons: ## make a Debian in target/debian-sid, whose newer Pythons make matrix tests, too
 	@scripts/debian-sid --make > /dev/null
 
-# Pins anew what pyproject.toml asks for, for all supported Pythons at once.
+# Pins anew what pyproject.toml and the programs of tests/programs ask for, for all supported Pythons at once.
 lock: venv
 	$(VENV)/python -m venv target/venv-lock
 	target/venv-lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.10 --group dev --no-annotate \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-dev.txt pyproject.toml
+	$(VENV)/python -m tests.programs --requirements > target/programs.in
+	@# txaio needs Python 3.11.
+	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --no-annotate \
+	    --no-emit-index-url --custom-compile-command "make lock" --output-file tests/programs/requirements.txt \
+	    target/programs.in
