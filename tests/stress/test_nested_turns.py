@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import time
 from typing import Any
 
@@ -181,3 +182,55 @@ def removed(reactor: Any) -> list[str]:
 
 def test_reader_that_was_removed_in_a_nested_turn_is_not_called(loop: Loop) -> None:
     assert loop.run(removed) == ["read"]
+
+
+def handled_once(reactor: Any) -> list[int]:
+    """Have two readers be ready at once, of which the first runs a turn, and count the calls of each."""
+    ends = [pair() for _ in range(2)]
+    counts = [0, 0]
+
+    def read(number: int) -> None:
+        counts[number] += 1
+        with contextlib.suppress(BlockingIOError):
+            ends[number][0].recv(100)
+        reactor.iterate(0)
+
+    for number, (near, far) in enumerate(ends):
+        reactor.addReader(Descriptor(near.fileno(), functools.partial(read, number)))
+        far.send(b"x")
+    reactor.iterate(0)
+    return counts
+
+
+def test_event_that_a_nested_turn_has_handled_is_not_handled_again() -> None:
+    # Twisted's reactors call the second reader twice: docs/python.md says so.
+    assert Loop("deferrous").run(handled_once) == [1, 1]
+
+
+def reused(reactor: Any) -> list[str]:
+    """Have two readers be ready at once, of which the first gives the other one's number to a new reader."""
+    ends = [pair() for _ in range(2)]
+    quiet, _ = kept = pair()
+    new = Descriptor(-1)
+
+    def read(number: int) -> None:
+        other = 1 - number
+        reactor.removeAll()
+        fd = ends[other][0].fileno()
+        os.dup2(quiet.fileno(), fd)
+        new.number = fd
+        reactor.addReader(new)
+
+    for number, (near, far) in enumerate(ends):
+        reactor.addReader(Descriptor(near.fileno(), functools.partial(read, number)))
+        far.send(b"x")
+    reactor.iterate(0)
+    notes = list(new.notes)
+    kept[1].send(b"x")
+    reactor.iterate(0)
+    return [*notes, "then", *new.notes]
+
+
+def test_event_of_an_earlier_descriptor_is_not_told_to_a_new_one_with_its_number() -> None:
+    # Twisted's reactors tell it: docs/python.md says so.
+    assert Loop("deferrous").run(reused) == ["then", "read"]
