@@ -101,15 +101,3 @@ class Pending(MutableSequence[Any]):
 
     def __repr__(self) -> str:
         return repr(self._now())
-
-
-def pending(name: str) -> Any:
-    """Make the attribute of a reactor's class that is one of its queues."""
-
-    def get(reactor: Any) -> Pending:
-        return Pending(reactor._loop, name)
-
-    def put(reactor: Any, entries: Iterable[Any]) -> None:
-        reactor._loop.splice(name, 0, sys.maxsize, tuple(entries))
-
-    return property(get, put, doc="What is pending, as Twisted's reactors have it.")

@@ -10,7 +10,8 @@ on it as they are. What is done in each turn of the loop is in Rust.
 from __future__ import annotations
 
 import select
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from zope.interface import classImplements, implementer  # type: ignore[import-u
 
 from deferrous import _core
 from deferrous._core import reactor_methods
-from deferrous._pending import pending
 from deferrous._pools import StockThreadPool, ThreadPool
 from deferrous._waker import Waker
 
@@ -38,6 +38,21 @@ __all__ = ["DeferrousReactor", "install"]
 classImplements(_core.DelayedCall, IDelayedCall)
 
 _STOCK_WAKER_FACTORY = PosixReactorBase._wakerFactory
+
+
+def _queue(name: str) -> Any:
+    """Make the attribute by which programs see what is pending in one queue of a reactor, and change it."""
+
+    def look(reactor: DeferrousReactor) -> Any:
+        # Only programs that look need the class.
+        from deferrous._pending import Pending
+
+        return Pending(reactor._loop, name)
+
+    def replace(reactor: DeferrousReactor, entries: Iterable[Any]) -> None:
+        reactor._loop.splice(name, 0, sys.maxsize, entries)
+
+    return property(look, replace, doc="What is pending, as Twisted's reactors have it.")
 
 
 @implementer(IReactorFDSet)
@@ -76,9 +91,9 @@ class DeferrousReactor(_Base):
 
     doPoll = doIteration
 
-    threadCallQueue = pending("threadCallQueue")
-    _newTimedCalls = pending("_newTimedCalls")
-    _pendingTimedCalls = pending("_pendingTimedCalls")
+    threadCallQueue = _queue("threadCallQueue")
+    _newTimedCalls = _queue("_newTimedCalls")
+    _pendingTimedCalls = _queue("_pendingTimedCalls")
 
     def __init__(self) -> None:
         self._loop = _core.new_event_loop()
