@@ -94,14 +94,19 @@ def _looked_up(code: CodeType) -> Iterator[str]:
             yield from _looked_up(constant)
 
 
-def begin(watch: Callable[..., None], replacements: dict[str, Any], failure_methods: dict[str, Any]) -> None:
+def begin(core: Any, replacements: dict[str, Any]) -> None:
     """Have the extension notice from now on when a program replaces something.
 
     Args:
-        watch: the function of the extension.
+        core: the extension module.
         replacements: what takes the place of what in `twisted.internet.defer`.
-        failure_methods: the same for Twisted's Failure.
     """
+
+    def warn(offender: Any, text: str) -> None:
+        warn_about_function(core._blamed(offender), text)
+
+    warn_about_function: Callable[[Any, str], None] = vars(defer)["warnAboutFunction"]
+    NAMES.put("warnAboutFunction", warn)
     functions: dict[str, Callable[..., Any]] = {}
     looked_up: set[str] = set()
     for name, function in _functions():
@@ -124,7 +129,7 @@ def begin(watch: Callable[..., None], replacements: dict[str, Any], failure_meth
     for owner, names in owners:
         for name in names:
             own = [vars(owner)[name]] if name in vars(owner) else []
-            if owner is Failure and name in failure_methods:
-                own.append(failure_methods[name])
+            if owner is Failure and name in core.failure_methods:
+                own.append(core.failure_methods[name])
             watched.append((owner, name, tuple(own)))
-    watch(functions, NAMES, watched)
+    core._watch(functions, NAMES, watched)

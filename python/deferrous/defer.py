@@ -92,7 +92,7 @@ REPLACEMENTS: dict[str, object] = {
     "_parseDeferredListResult": _core._parseDeferredListResult,
 }
 
-_by_name.begin(_core._watch, REPLACEMENTS, _core.failure_methods)
+_by_name.begin(_core, REPLACEMENTS)
 
 
 def patch_failure() -> None:

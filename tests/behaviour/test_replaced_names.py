@@ -82,8 +82,25 @@ def names_in(code: CodeType) -> Iterator[str]:
 def test_the_same_where_deferrous_is_installed() -> None:
     """Names count in the same way after an installation."""
     done = children.python(
-        *("-m", "pytest", "-q", __file__, METHODS, "-k", "not installed and not every"),
+        *("-m", "pytest", "-q", __file__, METHODS, "-k", "not installed and not every and not other_tests"),
         env=children.environment(DEFERROUS="1", DEFERROUS_FACES="ours"),
+    )
+    assert done.status == 0, done.out + done.err
+
+
+#: Groups of tests that see most of what a Deferred does, and need no stack of any depth.
+OTHERS = (
+    *("attributes", "cancelling", "context", "copying", "debugging", "failures", "generators"),
+    *("letting_go", "lists", "primitives", "subclassing", "unhandled", "warnings"),
+)
+
+
+def test_other_tests_pass_while_a_name_is_replaced() -> None:
+    """Twisted's functions do with our Deferreds what they do with their own."""
+    files = [str(Path(__file__).with_name(f"test_{name}.py")) for name in OTHERS]
+    done = children.python(
+        *("-m", "pytest", "-q", "-p", "tests.replaced.always", "-k", "ours", *files),
+        env=children.environment(),
     )
     assert done.status == 0, done.out + done.err
 

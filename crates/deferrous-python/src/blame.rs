@@ -2,13 +2,13 @@
 
 use std::ptr;
 
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*};
 
 use crate::{
     classes::classes,
     failure,
     link::Link,
-    python::{Maybe, Obj, Raised, set_aside},
+    python::{Maybe, Obj, Raised, enter_py, set_aside},
     replaced, sync,
     twisted::{names, twisted},
 };
@@ -32,6 +32,14 @@ pub fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
 }
 
 /// Twisted's function in the place of one of ours, which has no lines that a warning could name.
+#[pyfunction(name = "_blamed")]
+pub fn blamed_function<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    enter_py(callable.py(), || {
+        // SAFETY: the object is alive.
+        blamed(unsafe { Obj::borrowed(callable.as_ptr()) })
+    })
+}
+
 fn blamed(callable: Obj) -> Maybe {
     if sync::is_execute(&callable) {
         return Ok(failure::execute_of_run());

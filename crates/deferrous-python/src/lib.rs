@@ -39,6 +39,8 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
+    use super::blame::blamed_function;
+    #[pymodule_export]
     use super::race::race;
     #[pymodule_export]
     use super::replaced::watch;

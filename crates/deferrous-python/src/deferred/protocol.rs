@@ -99,12 +99,32 @@ impl Deferred {
     #[inline(always)]
     fn fire(&self, outcome: Obj) -> Maybe<()> {
         if self.overrides(Method::StartRunCallbacks) {
-            let arguments = [ptr::null_mut(), outcome.as_ptr()];
-            self.object()
-                .call_method(&names().start_run_callbacks, arguments)?;
-            return Ok(());
+            return self.callback_by_method(&outcome);
         }
         self.start(outcome, 0)
+    }
+
+    #[cold]
+    fn callback_by_method(&self, outcome: &Obj) -> Maybe<()> {
+        let object = self.object();
+        if replaced::any() {
+            let (own, arguments) = (object.as_ptr(), [outcome.as_ptr()]);
+            // In debug mode, the frame of Twisted's function is one of those that it leaves out.
+            // SAFETY: there is one argument, which is alive.
+            unsafe {
+                replaced::call(
+                    "Deferred.callback",
+                    own,
+                    arguments.as_ptr(),
+                    1,
+                    ptr::null_mut(),
+                )
+            }?;
+            return Ok(());
+        }
+        let arguments = [ptr::null_mut(), outcome.as_ptr()];
+        object.call_method(&names().start_run_callbacks, arguments)?;
+        Ok(())
     }
 
     /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.

@@ -135,7 +135,7 @@ unsafe extern "C" fn trap(
         let is_plain = ptr::eq((*failure).ob_type, twisted().failure.as_ptr().cast())
             && !replaced::any()
             && !dict.is_null()
-            && ffi::PyDict_Contains(dict, crate::twisted::names().check.as_ptr()) == 0;
+            && !super::has_own(dict, &crate::twisted::names().check);
         match first_base(failure, arguments, count) {
             Some(found) if is_plain && names.is_null() => Ok(found),
             _ => call_original(|original| &original.trap, failure, arguments, count, names),

@@ -11,7 +11,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj, Raised, take_raised, write_unraisable},
+    python::{Maybe, Obj, Raised, Raw, take_raised, write_unraisable},
     replaced,
     twisted::{names, twisted},
 };
@@ -175,6 +175,20 @@ pub fn handling<T>(exception: &Obj, body: impl FnOnce() -> Maybe<T>) -> Maybe<T>
     }
 }
 
+/// How many attributes [`build`] sets.
+const ATTRIBUTES: ffi::Py_ssize_t = 5;
+
+/// Whether a program has set an attribute of this name on a failure, which has `dict`.
+///
+/// # Safety
+///
+/// `dict` is a dict and alive.
+#[inline]
+unsafe fn has_own(dict: Raw, name: &Obj) -> bool {
+    // SAFETY: as the caller says. There are no more attributes in most of them, which is seen at once.
+    unsafe { ffi::PyDict_Size(dict) > ATTRIBUTES && ffi::PyDict_Contains(dict, name.as_ptr()) != 0 }
+}
+
 /// The exception of a failure, with the failure's traceback in place, if it is a failure whose
 /// class has not been tampered with; Twisted's `failure.value.with_traceback(failure.tb)`. `method` is the name of
 /// the method that does this, which a program may have replaced.
@@ -188,7 +202,7 @@ pub fn exception_of(failure: &Obj, method: &Obj) -> Option<Obj> {
     // runs. A traceback is set only where the value is an exception.
     unsafe {
         let dict = (*failure.as_ptr().cast::<ffi::PyBaseExceptionObject>()).dict;
-        if dict.is_null() || ffi::PyDict_Contains(dict, method.as_ptr()) != 0 {
+        if dict.is_null() || has_own(dict, method) {
             return None;
         }
         let find = |name: &Obj| {
