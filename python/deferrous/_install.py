@@ -122,8 +122,6 @@ def _replace_unseen(stock: ModuleType, ours: _Replacing) -> None:
     debugging = stock.getDebugging()
     names = {name: new for name, new in ours.REPLACEMENTS.items() if name in vars(stock)}
     vars(stock).update(names)
-    # The methods that are Twisted's functions have globals of their own.
-    ours.REPLACEMENTS["Deferred"].addTimeout.__globals__.update(names)
     ours.patch_failure()
     if debugging:
         stock.setDebugging(True)
