@@ -778,9 +778,6 @@ class EventLoop:
     def wake(self, /) -> None:
         """Have the reactor return from its wait. Any thread may call it."""
 
-def after_fork() -> None:
-    """Give up what this process shares with the one that it was forked off from."""
-
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait for events for up to timeout seconds, and return a list of (fd, event mask).
 
@@ -810,6 +807,9 @@ def after_fork() -> None:
         """Put entries in the place of those of a queue from start to stop.
 
         Returns those that were there, as a list."""
+
+def after_fork() -> None:
+    """Give up what this process shares with the one that it was forked off from."""
 
 def new_event_loop() -> EventLoop:
     """What the loop of a reactor is made of. It is the attribute _loop of the reactor."""
