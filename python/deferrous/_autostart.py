@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import _local
 
 from deferrous._errors import InstallError
 
@@ -64,6 +65,17 @@ def wanted(value: str) -> bool:
     )
 
 
+class _Loading(_local):
+    """What this thread is loading. Another thread that imports Twisted meanwhile does not wait for it."""
+
+    def __init__(self) -> None:
+        #: How many of ours are being loaded.
+        self.ours = 0
+        #: Whether Twisted's has been executed meanwhile, or others.
+        self.postponed = False
+        self.waiting: list[ModuleType] = []
+
+
 class Finder:
     """A finder of the import system: it finds what the others find, and then has deferrous installed."""
 
@@ -75,10 +87,7 @@ class Finder:
                 raise.
         """
         self.problem = problem
-        # How many of ours are being loaded, and whether Twisted's has been executed meanwhile, or others.
-        self.loading = 0
-        self.postponed = False
-        self.waiting: list[ModuleType] = []
+        self.loading = _Loading()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
@@ -106,20 +115,21 @@ class Finder:
         Args:
             unseen: whether nobody else has had the module in hand.
         """
-        if self.loading:
-            self.postponed = True
+        if self.loading.ours:
+            self.loading.postponed = True
         else:
             self.install(unseen)
 
     def loaded_ours(self) -> None:
         """Install now that ours are complete, if that has been waited for."""
-        if self.loading:
+        loading = self.loading
+        if loading.ours:
             return
-        if self.postponed:
-            self.postponed = False
+        if loading.postponed:
+            loading.postponed = False
             self.install()
-        while self.waiting:
-            self.loaded_other(self.waiting.pop())
+        while loading.waiting:
+            self.loaded_other(loading.waiting.pop())
 
     def install(self, unseen: bool = False) -> None:
         """Install.
@@ -149,11 +159,15 @@ class Finder:
             from deferrous._install_reactor import choose_in
 
             choose_in(module)
-        elif self.loading:
-            self.waiting.append(module)
+        elif self.loading.ours:
+            self.loading.waiting.append(module)
         else:
+            from importlib import import_module
+
             from deferrous._install_threads import replace_in
 
+            # Ours need it. All threads import it before ours, so that no two wait for each other.
+            import_module(STOCK)
             replace_in(module)
 
 
@@ -170,12 +184,12 @@ class _Loader:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Let the wrapped loader make the module, which an extension module may use to import others."""
-        self._finder.loading += spec.name in OURS
+        self._finder.loading.ours += spec.name in OURS
         try:
             module: ModuleType | None = self._inner.create_module(spec)
             return module
         finally:
-            self._finder.loading -= spec.name in OURS
+            self._finder.loading.ours -= spec.name in OURS
 
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module, and leave it as it would be without the finder, but for what is installed.
@@ -204,11 +218,11 @@ class _Loader:
             self._inner.exec_module(module)
             self._finder.loaded_other(module)
             return
-        self._finder.loading += 1
+        self._finder.loading.ours += 1
         try:
             self._inner.exec_module(module)
         finally:
-            self._finder.loading -= 1
+            self._finder.loading.ours -= 1
         self._finder.loaded_ours()
 
 

@@ -298,3 +298,49 @@ def test_what_the_values_mean() -> None:
     assert [wanted(value) for value in ("", "0", "1")] == [False, False, True]
     with pytest.raises(ValueError, match="DEFERROUS=on means nothing"):
         wanted("on")
+
+
+@pytest.mark.parametrize(
+    ("first", "slow", "second"),
+    [
+        ("twisted.internet.defer", "deferrous.defer", "twisted.python.threadpool"),
+        ("twisted.python.threadpool", "deferrous._guard", "twisted.internet.defer"),
+        ("twisted.internet.threads", "deferrous._core", "twisted.python.threadpool"),
+    ],
+)
+def test_threads_may_import_twisted_at_the_same_time(first: str, slow: str, second: str) -> None:
+    """The second thread begins while the first one is in the middle of an import of ours."""
+    passes(
+        f"""
+        import sys, threading, time
+
+        begun = threading.Event()
+
+        class Slow:
+            def find_spec(self, name, path, target=None):
+                if name == {slow!r}:
+                    begun.set()
+                    time.sleep(0.3)
+
+        def run(name):
+            try:
+                __import__(name)
+            except BaseException as error:
+                errors.append((name, error))
+
+        sys.meta_path.insert(0, Slow())
+        errors = []
+        threads = [threading.Thread(target=run, args=[name]) for name in ({first!r}, {second!r})]
+        threads[0].start()
+        begun.wait()
+        threads[1].start()
+        for thread in threads:
+            thread.join()
+        assert not errors, errors
+        from twisted.internet import defer, threads
+        from deferrous import threads as ours
+        assert threads.deferToThread is ours.deferToThread
+        """
+        + IS_OURS.replace("\n", "\n        "),
+        DEFERROUS="1",
+    )
