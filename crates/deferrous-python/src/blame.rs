@@ -40,6 +40,7 @@ pub fn blamed_function<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     })
 }
 
+/// As [`blamed_function`], for callers in Rust.
 fn blamed(callable: Obj) -> Maybe {
     if sync::is_execute(&callable) {
         return Ok(failure::execute_of_run());

@@ -112,7 +112,8 @@ unsafe extern "C" fn start_run_callbacks(
     })
 }
 
-/// A method without arguments; with the name of the function of Twisted, if that looks names up. It complains of arguments as Python's functions do.
+/// A method without arguments, which refuses arguments as Python's functions do. `$by_name` is the function of Twisted
+/// that is called while a name is replaced, or `None` if that function looks no names up.
 macro_rules! without_arguments {
     ($name:ident, $function:literal, $by_name:expr, $body:expr) => {
         /// # Safety

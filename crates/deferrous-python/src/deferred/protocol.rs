@@ -293,7 +293,7 @@ impl Deferred {
         self.call_errback(Some(&failure))
     }
 
-    /// `_callbacks`: the links as a list, which they stay ever after.
+    /// `_callbacks`: the links as a list. They stay a list from then on.
     pub fn callbacks(&self) -> Maybe {
         if !self.layout().is_made.get() {
             return Err(attributes::no_attribute(self, "_callbacks"));

@@ -1,4 +1,4 @@
-//! What was found out about a few dicts, such as the names of a module, for as long as none of them changes.
+//! An answer about a few dicts, such as the names of a module, that is cached until one of them changes.
 
 use std::cell::Cell;
 
@@ -13,11 +13,11 @@ fn count() {
     CHANGES.0.set(CHANGES.0.get() + 1);
 }
 
-/// Something that was found out about watched dicts, until one of them changes.
+/// The cached answer to a question about watched dicts. It is asked again after one of them has changed.
 pub struct UntilChanged {
     /// Whether the interpreter tells of changes.
     is_watched: bool,
-    /// The number of changes when it was found out.
+    /// The number of changes when the question was last asked.
     known_at: Cell<Option<u64>>,
     known: Cell<bool>,
 }
@@ -32,7 +32,7 @@ impl UntilChanged {
         })
     }
 
-    /// What `find_out` returned after the last change. It must not change the dicts.
+    /// The answer of `find_out`, which is called again after a change. It must not change the dicts.
     #[inline(always)]
     pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {
         #[cfg(not(Py_3_12))]

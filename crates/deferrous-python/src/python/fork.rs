@@ -1,4 +1,4 @@
-//! Forks: how what belongs to threads learns that they are gone.
+//! Counts forks, so that whatever depends on threads notices that a child does not have them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,8 +10,8 @@ pub fn count_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// How many forks have led to this process. Threads that were there when it was another number are gone, and
-/// may have left locks locked.
+/// How many forks have led to this process. When the number has changed, all threads but this one are gone, and
+/// locks that they held stay locked.
 #[inline]
 pub fn forks() -> usize {
     FORKS.load(Ordering::Relaxed)

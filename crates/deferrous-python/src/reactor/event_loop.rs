@@ -44,9 +44,7 @@ impl EventLoop {
     pub fn has_no_events(&self) -> bool {
         self.ready.is_empty() && !self.descriptors.some_always_ready()
     }
-}
 
-impl EventLoop {
     /// What the reactor waits with. A process that was forked off gets its own here, which waits for the
     /// descriptors that the parent's reactor had at the fork, and for what was added since.
     ///
@@ -119,7 +117,7 @@ pub fn constructor() -> Maybe {
     ))
 }
 
-/// The function that a process calls which was forked off.
+/// The function that each forked child calls first.
 pub fn after_fork() -> Maybe {
     function(method(
         c"after_fork",

@@ -103,7 +103,7 @@ pub struct Mailbox {
 pub struct Notice(Option<Arc<Inbox<()>>>);
 
 impl Notice {
-    /// Has nobody woken.
+    /// Drops the notice without waking the reactor.
     fn cancel(mut self) {
         drop(self.0.take());
     }
@@ -303,7 +303,8 @@ fn not_callable(function: &Obj) -> Raised {
     }
 }
 
-/// Calls `reactor.wakeUp` if a program has replaced that, or the waker. Otherwise the notice is what is left to do.
+/// Calls `reactor.wakeUp` if a program has replaced that, or the waker. Otherwise returns the notice, which wakes the
+/// reactor when the caller drops it.
 fn notify(reactor: &Obj, attributes: &Attributes, notice: Notice) -> Maybe<Option<Notice>> {
     if attributes.wakes_by_itself(reactor) {
         return Ok(Some(notice));

@@ -28,7 +28,8 @@ pub use messages::{Mailbox, Message, Notice, send_result};
 
 /// Makes the classes, and the methods that a reactor's class takes over, by name.
 ///
-/// Returns the classes, what forked processes call, the function that makes event loops, and a dict of methods.
+/// Returns the classes, the function that forked children call, the function that makes event loops, and a dict of
+/// methods.
 pub fn load() -> Maybe<[(&'static str, Obj); 5]> {
     let event_loop = event_loop::make_class()?;
     let delayed_call = delayed::make_class()?;

@@ -165,7 +165,7 @@ impl Wait {
             inbox.wait(events, delay)
         } else {
             detached(|| {
-                // One that is out for longer gains nothing by a moment, and so has one at most.
+                // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
                 let delay = if self.expects_one {
                     inbox.linger(delay)
                 } else {
@@ -216,7 +216,7 @@ fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
         .map_err(|raised| frames.run_until_current.through(raised))?;
     let next = time::next(reactor, attributes, &event_loop)
         .map_err(|raised| frames.timeout.through(raised))?;
-    // One that has been stopped comes to its end without waiting.
+    // A reactor that was stopped does not wait any more.
     let delay = if attributes.get(reactor, &names().running)?.is_true()? {
         // A clock that says nothing sensible keeps nobody waiting.
         next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())

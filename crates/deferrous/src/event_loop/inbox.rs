@@ -140,7 +140,7 @@ impl<M> Inbox<M> {
     /// to [wait](Self::wait) for `timeout`. Returns what is left of that.
     ///
     /// It keeps the processor busy meanwhile: a short job of another thread is done in less time than
-    /// it takes to sleep and to be woken. Where moments have been in vain, only some waits have one,
+    /// it takes to sleep and to be woken. Where no message came in earlier moments, only some waits have one,
     /// and there is none if the timeout is shorter than that.
     pub fn linger(&self, timeout: Option<Duration>) -> Option<Duration> {
         if timeout.is_some_and(|timeout| timeout < MOMENT) || !self.linger.is_due() {
@@ -186,7 +186,7 @@ impl<M> Inbox<M> {
     ///
     /// The child shares the poller's descriptors with its parent. It needs an inbox of its own, to whose
     /// poller it adds what it waits for. To drop an inherited inbox is not enough: some pollers delete
-    /// descriptors when they are dropped, and the parent would wait for these in vain.
+    /// descriptors when they are dropped, which the parent would then no longer hear of.
     pub fn abandon(self) {
         self.poller.abandon();
     }
