@@ -22,6 +22,10 @@ class Pending(MutableSequence[Any]):
         self._loop = loop
         self._name = name
 
+    def shows(self, loop: EventLoop, name: str) -> bool:
+        """Say whether this is the queue with a name of an event loop."""
+        return self._loop is loop and self._name == name
+
     def _now(self) -> list[Any]:
         return self._loop.pending(self._name)
 
@@ -45,9 +49,14 @@ class Pending(MutableSequence[Any]):
             if step == 1:
                 self._loop.splice(self._name, start, max(start, stop), value)
                 return
-            values = self._now()
-            values[index] = value
-            self._loop.splice(self._name, 0, sys.maxsize, values)
+            places, values = range(start, stop, step), list(value)
+            if len(places) != len(values):
+                raise ValueError(
+                    f"attempt to assign sequence of size {len(values)} "
+                    f"to extended slice of size {len(places)}"
+                )
+            for at, entry in zip(places, values, strict=True):
+                self._loop.splice(self._name, at, at + 1, (entry,))
             return
         at = self._at(index)
         self._loop.splice(self._name, at, at + 1, (value,))

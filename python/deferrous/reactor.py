@@ -50,6 +50,12 @@ def _queue(name: str) -> Any:
         return Pending(reactor._loop, name)
 
     def replace(reactor: DeferrousReactor, entries: Iterable[Any]) -> None:
+        if not isinstance(entries, list):
+            from deferrous._pending import Pending
+
+            # `reactor.threadCallQueue += more` has added them already, and sets what it has read.
+            if isinstance(entries, Pending) and entries.shows(reactor._loop, name):
+                return
         reactor._loop.splice(name, 0, sys.maxsize, entries)
 
     return property(look, replace, doc="What is pending, as Twisted's reactors have it.")

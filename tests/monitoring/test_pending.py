@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from twisted.internet.defer import Deferred
+
 from tests.reactors import Loop
 
 
@@ -164,3 +167,49 @@ def without_timers(reactor: Any) -> list[Any]:
 
 def test_setting_the_lists_of_delayed_calls_replaces_what_is_pending(loop: Loop) -> None:
     assert loop.run(without_timers) == [1, True, True, ["kept"], ["kept"], None]
+
+
+def added_in_place(reactor: Any) -> list[Any]:
+    """Have the attribute set to the queue that it shows, and calls that are a slice with a step."""
+    calls: list[str] = []
+    d: Deferred[str] = Deferred()
+    d.addCallback(calls.append)
+    reactor.callFromThread(d.callback, "first")
+    reactor.threadCallQueue += [(calls.append, ("second",), {})]
+    reactor.threadCallQueue += [(calls.append, (name,), {}) for name in ("third", "fourth")]
+    reactor.threadCallQueue[1::2] = [(calls.append, (name,), {}) for name in ("2", "4")]
+    refused = ""
+    try:
+        reactor.threadCallQueue[::2] = []
+    except ValueError as error:
+        refused = str(error)
+    reactor.runUntilCurrent()
+    return [calls, refused]
+
+
+def test_calls_can_be_added_to_the_queue_in_place(loop: Loop) -> None:
+    assert loop.run(added_in_place) == [
+        ["first", "2", "third", "4"],
+        "attempt to assign sequence of size 0 to extended slice of size 2",
+    ]
+
+
+def of_another(reactor: Any) -> list[Any]:
+    """Put a delayed call of one reactor into a list of another one."""
+    other, calls = type(reactor)(), list[str]()
+    call = other.callLater(0, calls.append, "other")
+    reactor.callLater(0, calls.append, "own")
+    refused = ""
+    try:
+        reactor._pendingTimedCalls = [call]
+    except TypeError as error:
+        refused = str(error)
+    reactor.runUntilCurrent()
+    other.runUntilCurrent()
+    return [refused, calls]
+
+
+def test_delayed_calls_of_another_reactor_are_refused(loop: Loop) -> None:
+    if loop.name == "epoll":
+        pytest.skip("Twisted's reactors do not know whose a delayed call is")
+    assert loop.run(of_another) == ["what waits in a reactor was returned by its callLater", ["own", "other"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from types import ModuleType
 from typing import Any
 
@@ -138,6 +139,10 @@ def _already(face: ModuleType, replace: Replacer) -> None:
     for again in (deferred.callback, deferred.errback, deferred._startRunCallbacks):
         with pytest.raises(Oops):
             again(KeyError())
+    with pytest.raises(Oops) as raised:
+        deferred.callback(1)
+    entries = [entry.name for entry in traceback.extract_tb(raised.value.__traceback__)]
+    assert entries[1:] == ["callback", "_startRunCallbacks"]
 
 
 @case("Deferred._startRunCallbacks", "DebugInfo", "traceback")

@@ -7,6 +7,7 @@
 use std::{cell::Cell, sync::OnceLock};
 
 use pyo3::{
+    exceptions::PyTypeError,
     ffi,
     prelude::*,
     types::{PyAny, PyDict, PyList, PyTuple},
@@ -171,6 +172,12 @@ pub fn watch(
         let accepted: Vec<Obj> = accepted.iter().map(|object| obj(&object)).collect();
         // SAFETY: the object is alive.
         let is_class = unsafe { ffi::PyType_Check(owner.as_ptr()) } != 0;
+        // SAFETY: the object is alive.
+        if !is_class && unsafe { ffi::PyDict_Check(owner.as_ptr()) } == 0 {
+            return Err(PyTypeError::new_err(
+                "the owner of a name is a dict or a class",
+            ));
+        }
         let dict = if is_class {
             dict_of(&owner)
         } else {

@@ -91,8 +91,13 @@ impl Deferred {
     /// `callback(outcome)`.
     #[inline(always)]
     pub fn callback(&self, outcome: Obj) -> Maybe<()> {
-        self.fire(outcome)
-            .map_err(|raised| failure::pass_raised(raised, Place::Callback))
+        self.fire(outcome).map_err(|raised| {
+            if replaced::any() {
+                // Twisted's own function has been called, and is in the traceback.
+                return raised;
+            }
+            failure::pass_raised(raised, Place::Callback)
+        })
     }
 
     /// What `callback` and `errback` end in.

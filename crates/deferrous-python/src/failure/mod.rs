@@ -186,7 +186,16 @@ const ATTRIBUTES: ffi::Py_ssize_t = 5;
 #[inline]
 unsafe fn has_own(dict: Raw, name: &Obj) -> bool {
     // SAFETY: as the caller says. There are no more attributes in most of them, which is seen at once.
-    unsafe { ffi::PyDict_Size(dict) > ATTRIBUTES && ffi::PyDict_Contains(dict, name.as_ptr()) != 0 }
+    unsafe {
+        if ffi::PyDict_Size(dict) <= ATTRIBUTES {
+            return false;
+        }
+        let found = ffi::PyDict_Contains(dict, name.as_ptr());
+        if found < 0 {
+            ffi::PyErr_Clear();
+        }
+        found != 0
+    }
 }
 
 /// The exception of a failure, with the failure's traceback in place, if it is a failure whose

@@ -3,7 +3,7 @@
 //! A turn of the loop asks for a dozen attributes. Most are in the reactor's `__dict__`, and whether the
 //! class has its say is known for as long as the class stays as it is.
 
-use std::cell::Cell;
+use std::{cell::Cell, ptr};
 
 use pyo3::ffi;
 
@@ -15,8 +15,10 @@ use crate::{
 };
 
 /// What is known of a class.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Facts {
+    class: *mut ffi::PyTypeObject,
+    /// The version tag that the class had. Another class may have the same one later.
     tag: u32,
     /// The parts of a turn are those of this module.
     turns_are_ours: bool,
@@ -32,6 +34,7 @@ struct Facts {
 
 /// Of the last class that was asked for: a program has one reactor.
 static FACTS: Attached<Cell<Facts>> = Attached(Cell::new(Facts {
+    class: ptr::null_mut(),
     tag: 0,
     turns_are_ours: false,
     call_from_thread_is_ours: false,
@@ -45,7 +48,7 @@ fn facts(reactor: &Obj) -> Facts {
     // SAFETY: the class is alive.
     let tag = unsafe { version_tag(reactor.class()) };
     let known = FACTS.0.get();
-    if known.tag == tag && tag != 0 {
+    if known.tag == tag && tag != 0 && ptr::eq(known.class, reactor.class()) {
         return known;
     }
     look_up(reactor)
@@ -72,6 +75,7 @@ fn look_up(reactor: &Obj) -> Facts {
     // SAFETY: the class is alive.
     let tag = unsafe { version_tag(reactor.class()) };
     let facts = Facts {
+        class: reactor.class(),
         tag,
         turns_are_ours,
         call_from_thread_is_ours,
@@ -171,7 +175,9 @@ impl Attributes {
 pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
     let own = facts(reactor).waker;
     // SAFETY: the class is alive.
-    own != 0 && own == unsafe { version_tag(waker.class()) }
+    own != 0
+        && support().waker_class.is(waker.class().cast())
+        && own == unsafe { version_tag(waker.class()) }
 }
 
 /// Whether results of jobs may go into the mailbox of a reactor of ours, past its `callFromThread`: nobody has

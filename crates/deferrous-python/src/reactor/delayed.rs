@@ -141,6 +141,11 @@ impl DelayedCall {
         object.map(DelayedCall)
     }
 
+    /// Whether this call was set on `event_loop`.
+    pub fn is_of(&self, event_loop: &Loop) -> Maybe<bool> {
+        self.with(|parts| parts.event_loop.0.is(event_loop.0.as_ptr()))
+    }
+
     /// The delayed call that an object is, if it is one.
     pub fn try_from_object(object: Obj) -> Option<Self> {
         CLASS.is_one(&object).then_some(DelayedCall(object))

@@ -330,9 +330,9 @@ pub unsafe extern "C" fn wake_up(raw: Raw, _: Raw) -> Raw {
     enter(|| unsafe {
         let reactor = Obj::borrowed(raw);
         let attributes = Attributes::of(&reactor)?;
+        let event_loop = Loop::among(&attributes, &reactor)?;
         let waker = attributes.get(&reactor, &names().waker)?;
         if is_own_waker(&reactor, &waker) {
-            let event_loop = Loop::among(&attributes, &reactor)?;
             event_loop.with(|parts| parts.mailbox.wake())?;
         } else if waker.is_true()? {
             waker.call_method(&names().wake_up, [ptr::null_mut()])?;

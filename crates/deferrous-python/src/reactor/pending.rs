@@ -220,7 +220,9 @@ unsafe extern "C" fn splice(raw: Raw, arguments: *const Raw, count: Count, names
             })?;
             return entries(replaced.iter().map(Shown::of).collect());
         }
-        let given = given.into_iter().map(delayed_call);
+        let given = given
+            .into_iter()
+            .map(|object| delayed_call(object, &event_loop));
         let given = given.collect::<Maybe<Vec<_>>>()?;
         let replaced = event_loop.with(|parts| match queue {
             Queue::Timed => splice_timed(parts, start, stop, given),
@@ -246,9 +248,14 @@ fn index(object: Raw) -> Maybe<usize> {
     Ok(usize::try_from(value).unwrap_or_default())
 }
 
-fn delayed_call(object: Obj) -> Maybe<DelayedCall> {
-    DelayedCall::try_from_object(object)
-        .ok_or_else(|| type_error("what waits in a reactor was returned by its callLater"))
+/// The delayed call that an object is. One of another reactor has its place among that reactor's calls.
+fn delayed_call(object: Obj, event_loop: &Loop) -> Maybe<DelayedCall> {
+    match DelayedCall::try_from_object(object) {
+        Some(call) if call.is_of(event_loop)? => Ok(call),
+        _ => Err(type_error(
+            "what waits in a reactor was returned by its callLater",
+        )),
+    }
 }
 
 /// Puts delayed calls in the place of some of those that wait. The others keep their places.

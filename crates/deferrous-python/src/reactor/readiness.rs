@@ -179,7 +179,11 @@ pub unsafe extern "C" fn do_read_or_write(
         }
         let (why, in_read) = if event & FAILED != 0 && event & IN == 0 {
             // Whoever reads has read all there was, and sees a clean end.
-            let fd = RawFd::try_from(ffi::PyLong_AsLong(fd)).unwrap_or(-1);
+            let fd = ffi::PyLong_AsLong(fd);
+            if fd == -1 && !ffi::PyErr_Occurred().is_null() {
+                return Err(Raised);
+            }
+            let fd = RawFd::try_from(fd).unwrap_or(-1);
             let event_loop = Loop::of(&reactor)?;
             let reads = event_loop.with(|parts| parts.descriptors.is_reading(fd))?;
             let support = support();

@@ -15,7 +15,7 @@ use crate::python::Obj;
 pub struct SystemClock {
     /// Null if it is not known to be the interpreter's.
     code: *const c_void,
-    function: *const ffi::PyObject,
+    function: Obj,
 }
 
 impl SystemClock {
@@ -24,15 +24,15 @@ impl SystemClock {
         let code = code(function).filter(|&code| is_of_interpreter(code));
         SystemClock {
             code: code.unwrap_or(ptr::null()),
-            function: function.as_ptr(),
+            function: function.clone(),
         }
     }
 
     /// Whether a function is this one, and nobody has replaced what it does.
     #[inline]
     pub fn is(&self, function: &Obj) -> bool {
-        // SAFETY: a function whose code is known is a builtin without arguments.
-        ptr::eq(self.function, function.as_ptr())
+        // SAFETY: it is the function that is kept here, and one whose code is known is a builtin without arguments.
+        self.function.is(function.as_ptr())
             && !self.code.is_null()
             && ptr::eq(unsafe { code_of_builtin(function) }, self.code)
     }

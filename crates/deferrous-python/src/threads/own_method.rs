@@ -63,15 +63,16 @@ impl OwnMethod {
 /// Whether the object's `__dict__`, if it has one, has a name.
 #[inline]
 fn is_in_dict_of(object: &Obj, name: &Obj) -> bool {
-    // SAFETY: the object and the name are alive; a `str` is compared without running Python code.
+    // SAFETY: the object and the name are alive, and the dict is kept. Keys that are no `str` may run Python code.
     unsafe {
         let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), ptr::null_mut());
-        match Obj::owned(dict) {
-            Ok(dict) => ffi::PyDict_Contains(dict.as_ptr(), name.as_ptr()) > 0,
-            Err(Raised) => {
-                ffi::PyErr_Clear();
-                false
-            }
+        let found = match Obj::owned(dict) {
+            Ok(dict) => ffi::PyDict_Contains(dict.as_ptr(), name.as_ptr()),
+            Err(Raised) => -1,
+        };
+        if found < 0 {
+            ffi::PyErr_Clear();
         }
+        found > 0
     }
 }

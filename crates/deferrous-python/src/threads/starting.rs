@@ -10,7 +10,7 @@ use std::{
 
 use pyo3::ffi;
 
-use super::team::TEAMS;
+use super::team::with_crew;
 use crate::python::{Maybe, Obj, Raised, detached};
 
 /// How long to wait before looking again.
@@ -22,7 +22,7 @@ pub struct Start<'a>(&'a Obj);
 impl<'a> Start<'a> {
     /// Begins to start workers of `team`.
     pub fn begin(team: &'a Obj) -> Maybe<Self> {
-        TEAMS.with(team, |crew| crew.starting.push(thread::current().id()))?;
+        with_crew(team, |crew| crew.starting.push(thread::current().id()))?;
         Ok(Start(team))
     }
 }
@@ -30,7 +30,7 @@ impl<'a> Start<'a> {
 impl Drop for Start<'_> {
     fn drop(&mut self) {
         let own = thread::current().id();
-        let _ = TEAMS.with(self.0, |crew| {
+        let _ = with_crew(self.0, |crew| {
             let place = crew.starting.iter().position(|&thread| thread == own);
             place.map(|place| crew.starting.swap_remove(place))
         });
@@ -38,14 +38,14 @@ impl Drop for Start<'_> {
 }
 
 /// Waits until no other thread starts a worker of `team`, unless this one does itself. Signals are handled
-/// meanwhile, and what their handlers raise ends the wait: it may be for ever, in a process that was forked.
+/// meanwhile, and what their handlers raise ends the wait.
 ///
 /// It looks again and again, since that needs no lock that a fork could leave locked, and is for once in a
 /// pool's life.
 pub fn wait_for_others(team: &Obj) -> Maybe<()> {
     let own: ThreadId = thread::current().id();
     loop {
-        let waits = TEAMS.with(team, |crew| {
+        let waits = with_crew(team, |crew| {
             !crew.starting.is_empty() && !crew.starting.contains(&own)
         })?;
         if !waits {

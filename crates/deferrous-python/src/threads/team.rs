@@ -67,7 +67,7 @@ impl Crew {
 }
 
 /// Looks at what a team holds. `body` must run no Python code.
-fn with_crew<R>(team: &Obj, body: impl FnOnce(&mut Crew) -> R) -> Maybe<R> {
+pub fn with_crew<R>(team: &Obj, body: impl FnOnce(&mut Crew) -> R) -> Maybe<R> {
     TEAMS.with(team, |crew| {
         let forks = forks();
         if crew.forks != forks {
@@ -170,7 +170,7 @@ pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
 
 /// Takes a job out that no worker has begun.
 fn withdraw(team: &Obj, number: u64) {
-    let job = TEAMS.with(team, |crew| {
+    let job = with_crew(team, |crew| {
         let place = crew.jobs.iter().position(|&(queued, _)| queued == number)?;
         // The team only counts them.
         crew.team.withdraw()?;
