@@ -93,7 +93,9 @@ static VERSIONS: Attached<[Cell<(*mut ffi::PyDictObject, u64)>; MOST_DICTS]> =
 pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
     for dict in dicts {
         let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
-        let free = |place: &&Cell<_>| place.get().0.is_null() || place.get().0 == raw;
+        let free = |place: &&Cell<(*mut ffi::PyDictObject, u64)>| {
+            place.get().0.is_null() || place.get().0 == raw
+        };
         let Some(place) = VERSIONS.0.iter().find(free) else {
             return Ok(false);
         };
