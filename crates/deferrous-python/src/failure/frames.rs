@@ -122,7 +122,24 @@ fn frame(code: &Obj, globals: &Obj, variables: Option<&Obj>) -> Maybe {
     unsafe {
         let thread = ffi::PyThreadState_Get();
         let code = code.as_ptr().cast();
-        Obj::owned(ffi::PyFrame_New(thread, code, globals.as_ptr(), variables).cast())
+        let frame = Obj::owned(ffi::PyFrame_New(thread, code, globals.as_ptr(), variables).cast())?;
+        #[cfg(not(Py_3_11))]
+        forget_caller(&frame);
+        Ok(frame)
+    }
+}
+
+/// Lets go of the frame that made this one. It would otherwise be kept, with its variables, as long as this one is.
+/// CPython 3.11 and later do not note it for a frame that does not run.
+#[cfg(not(Py_3_11))]
+fn forget_caller(frame: &Obj) {
+    // SAFETY: in CPython 3.10, `f_back` is the first field of a frame after the head that all objects of variable
+    // size have. It may be null, and is null before what was there is let go of.
+    unsafe {
+        let back = frame.as_ptr().cast::<ffi::PyVarObject>().add(1);
+        let back = back.cast::<*mut ffi::PyObject>();
+        let caller = std::mem::replace(&mut *back, ptr::null_mut());
+        ffi::Py_XDECREF(caller);
     }
 }
 
