@@ -182,6 +182,12 @@ class _Loader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def __reduce__(self) -> Any:
+        """Have the loader that it wraps copied or pickled instead: a copy has nothing to tell the finder."""
+        from copy import copy
+
+        return copy, (self._inner,)
+
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Let the wrapped loader make the module, which an extension module may use to import others."""
         self._finder.loading.ours += spec.name in OURS

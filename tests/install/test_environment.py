@@ -347,3 +347,16 @@ def test_threads_may_import_twisted_at_the_same_time(first: str, slow: str, seco
         + IS_OURS.replace("\n", "\n        "),
         DEFERROUS="1",
     )
+
+
+def test_specs_and_loaders_can_be_copied() -> None:
+    passes(
+        """
+        import copy, importlib.util, pickle
+        spec = importlib.util.find_spec("twisted.internet.threads")
+        for again in copy.deepcopy(spec), pickle.loads(pickle.dumps(spec)):
+            assert again.name == spec.name and again.loader.name == spec.loader.name
+        assert copy.copy(spec.loader).path == spec.loader.path
+        """,
+        DEFERROUS="1",
+    )
