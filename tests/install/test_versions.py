@@ -149,7 +149,7 @@ def test_twistd_with_the_reactor_says_what_is_not_supported() -> None:
         run()
         """
     )
-    assert outcome.status == 1
+    # Twisted 24.11 says so, and then ends as if all were well.
     assert "Twisted 27.1.0 is not supported" in " ".join(outcome.out.split() + outcome.err.split())
 
 

@@ -148,10 +148,14 @@ def _race(face: ModuleType, replace: Replacer) -> None:
 def _race_lost(face: ModuleType, replace: Replacer) -> None:
     runner = face.Deferred()
     begun = face.race([runner])
-    mine = replace.subclass("FailureGroup")
+
+    class Mine(Exception):
+        """No subclass: that of Twisted 24.11 looks for its own name to find what it is derived from."""
+
+    replace.put("FailureGroup", Mine)
     runner.errback(Oops())
-    assert type(outcome(begun)) is mine
-    assert type(outcome(face.race([face.fail(Oops())]))) is mine
+    assert type(outcome(begun)) is Mine
+    assert type(outcome(face.race([face.fail(Oops())]))) is Mine
 
 
 @case("DeferredList.__init__", "Deferred")
