@@ -23,22 +23,23 @@ FOLLOWED = {
 }
 
 
-def travelled(reactor: Any) -> dict[str, Any]:
-    """Set a timer while time-machine has stopped the clock, and move that on."""
+def followed(reactor: Any, stopped: Any, move: str) -> dict[str, Any]:
+    """Set a timer while a library has stopped the clock, and move that on by a method of the library's."""
     called: list[str] = []
-    with time_machine.travel(THEN, tick=False) as clock:
+    with stopped as clock:
+        move_on = getattr(clock, move)
         call = reactor.callLater(5, called.append, "timer")
         waits = [reactor.timeout()]
         due = [reactor.seconds(), call.getTime()]
-        clock.shift(4)
+        move_on(4)
         reactor.runUntilCurrent()
         waits.append(reactor.timeout())
         early = list(called)
         call.reset(3)
-        clock.shift(2)
+        move_on(2)
         reactor.runUntilCurrent()
         put_off = list(called)
-        clock.shift(1)
+        move_on(1)
         reactor.runUntilCurrent()
     return {
         "due": due,
@@ -46,6 +47,11 @@ def travelled(reactor: Any) -> dict[str, Any]:
         "called": [early, put_off, called],
         "back": reactor.seconds() > THEN * 1.5,
     }
+
+
+def travelled(reactor: Any) -> dict[str, Any]:
+    """Set a timer while time-machine has stopped the clock, and move that on."""
+    return followed(reactor, time_machine.travel(THEN, tick=False), "shift")
 
 
 def test_delayed_calls_follow_a_clock_of_time_machine(loop: Loop) -> None:
@@ -91,27 +97,8 @@ def frozen(reactor: Any) -> dict[str, Any]:
 
     It replaces names of whatever is in `sys.modules`, and so `reactor.seconds`.
     """
-    called: list[str] = []
-    with freezegun.freeze_time(datetime.datetime.fromtimestamp(THEN, datetime.timezone.utc)) as clock:
-        call = reactor.callLater(5, called.append, "timer")
-        waits = [reactor.timeout()]
-        due = [reactor.seconds(), call.getTime()]
-        clock.tick(4)
-        reactor.runUntilCurrent()
-        waits.append(reactor.timeout())
-        early = list(called)
-        call.reset(3)
-        clock.tick(2)
-        reactor.runUntilCurrent()
-        put_off = list(called)
-        clock.tick(1)
-        reactor.runUntilCurrent()
-    return {
-        "due": due,
-        "waits": waits,
-        "called": [early, put_off, called],
-        "back": reactor.seconds() > THEN * 1.5,
-    }
+    then = datetime.datetime.fromtimestamp(THEN, datetime.timezone.utc)
+    return followed(reactor, freezegun.freeze_time(then), "tick")
 
 
 def test_delayed_calls_follow_a_clock_of_freezegun(loop: Loop) -> None:

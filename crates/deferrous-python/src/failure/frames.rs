@@ -33,7 +33,7 @@ pub enum Place {
     Callback,
     /// `errback`.
     Errback,
-    /// What these end in, where it raises that the Deferred was fired before.
+    /// `_startRunCallbacks`, called by `callback` and `errback`, where it raises `AlreadyCalledError`.
     StartRunCallbacks,
     /// `cancel`, where it calls the canceller.
     Cancel,

@@ -258,7 +258,7 @@ impl Descriptors {
         ready.map(|(fd, watched)| (*fd, &watched.selectable, watched.interest()))
     }
 
-    /// What a selectable waits for that is always ready.
+    /// The interest of a selectable that is always ready.
     pub fn always_ready_for(&self, selectable: &Obj) -> Interest {
         self.always_ready()
             .find(|(_, found, _)| found.is(selectable.as_ptr()))

@@ -31,11 +31,11 @@ pub struct EventLoop {
     /// next turn.
     pub new_timed: Vec<Obj>,
     pub descriptors: Descriptors,
-    /// What has happened to descriptors and is still to be handled.
+    /// Events of descriptors that are still to be handled.
     pub ready: Ready,
     /// The room for what a wait tells. Absent during a wait.
     pub events: Option<Events>,
-    /// What a program has put in the place of `reactor._poller`, which is this object.
+    /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     pub poller: Option<Obj>,
 }
 
