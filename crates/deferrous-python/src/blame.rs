@@ -7,8 +7,8 @@ use pyo3::{ffi, prelude::*};
 use crate::{
     classes::classes,
     failure,
+    interp::{Maybe, Obj, Raised, enter_py, set_aside},
     link::Link,
-    python::{Maybe, Obj, Raised, enter_py, set_aside},
     replaced, sync,
     twisted::{names, twisted},
 };

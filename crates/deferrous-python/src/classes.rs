@@ -13,7 +13,7 @@ use std::{
 use pyo3::ffi;
 
 use crate::{
-    python::{Attached, Maybe, Obj, Raised, Raw},
+    interp::{Attached, Maybe, Obj, Raised, Raw},
     replaced,
     twisted::{is_failure_class, names, twisted},
 };
@@ -209,9 +209,9 @@ pub unsafe fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
 #[inline(never)]
 fn look_up(class: *mut ffi::PyTypeObject) -> Facts {
     // An exception on its way has nothing to do with this.
-    let pending = crate::python::set_aside();
+    let pending = crate::interp::set_aside();
     let facts = find(class).unwrap_or_else(|Raised| {
-        crate::python::write_unraisable(Raised, class.cast());
+        crate::interp::write_unraisable(Raised, class.cast());
         Facts {
             tag: 0,
             overridden: u16::MAX,
@@ -219,7 +219,7 @@ fn look_up(class: *mut ffi::PyTypeObject) -> Facts {
             debug: false,
         }
     });
-    crate::python::put_back(pending);
+    crate::interp::put_back(pending);
     // SAFETY: as in `facts`. The tag is read after the attributes were, which is when a class gets
     // one.
     unsafe {

@@ -8,9 +8,9 @@ use crate::{
     coroutine,
     deferred::Deferred,
     host::Python,
+    interp::{Maybe, Obj, Raised, write_unraisable},
     link::{Link, Shape, Side},
     list,
-    python::{Maybe, Obj, Raised, write_unraisable},
     twisted::twisted,
 };
 

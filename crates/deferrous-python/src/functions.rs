@@ -10,12 +10,11 @@ use crate::{
     deferred::Deferred,
     docs,
     failure::{self, Place},
-    list,
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, method, raise,
         reraise, take_raised, type_error,
     },
-    replaced,
+    list, replaced,
     twisted::{none, twisted},
 };
 

@@ -9,9 +9,9 @@ use crate::{
     deferred::{Deferred, debug, forwarded, no_attribute},
     entries::Entries,
     failure::{self, Place},
+    interp::{Maybe, Obj, Raised, deeper_as_python, take_raised, write_unraisable},
     link::{Link, Shape},
     list,
-    python::{Maybe, Obj, Raised, deeper_as_python, take_raised, write_unraisable},
     twisted::names,
 };
 

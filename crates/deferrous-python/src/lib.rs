@@ -14,9 +14,9 @@ mod entries;
 mod failure;
 mod functions;
 mod host;
+mod interp;
 mod link;
 mod list;
-mod python;
 mod race;
 mod reactor;
 mod replaced;
@@ -27,7 +27,7 @@ mod twisted;
 
 use pyo3::{PyErr, prelude::*};
 
-use python::{Maybe, Obj, Raised};
+use interp::{Maybe, Obj, Raised};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
@@ -90,7 +90,7 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         .setattr(&Obj::name("__module__")?, &module_name)?;
     for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
         // SAFETY: PyO3 keeps its classes, and their names, for ever.
-        unsafe { python::shorten_name(module.get(name)?.as_ptr().cast()) };
+        unsafe { interp::shorten_name(module.get(name)?.as_ptr().cast()) };
     }
     let reactor = reactor::load()?.into_iter().chain(threads::load()?);
     for (name, object) in classes.into_iter().chain(functions).chain(reactor) {

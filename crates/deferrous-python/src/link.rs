@@ -3,7 +3,7 @@
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, type_error},
+    interp::{Maybe, Obj, Raised, Raw, type_error},
     twisted::{names, twisted},
 };
 

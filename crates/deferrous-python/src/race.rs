@@ -9,40 +9,35 @@ use pyo3::{
 use crate::{
     deferred::Deferred,
     failure,
-    python::{Maybe, Obj, enter_py},
+    interp::{Field, Maybe, Obj, enter_py},
     replaced,
     twisted::twisted,
 };
 
 /// One race: the callbacks of its Deferreds, and the canceller of the Deferred that it fires.
-#[pyclass(weakref, module = "twisted.internet.defer", name = "_Race")]
+#[pyclass(frozen, weakref, module = "twisted.internet.defer", name = "_Race")]
 struct Race {
-    result: Option<Py<PyAny>>,
+    result: Field<Option<Py<PyAny>>>,
     runners: Py<PyList>,
-    winner: Option<usize>,
-    failures: Vec<(usize, Py<PyAny>)>,
+    has_winner: Field<bool>,
+    /// Pairs of (index, failure).
+    failures: Py<PyList>,
 }
 
 #[pymethods]
 impl Race {
     /// One has a result: the first ends the race, and the others are cancelled.
-    fn succeeded(slf: &Bound<'_, Self>, output: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
-        let py = slf.py();
-        if slf.borrow().winner.is_some() {
+    fn succeeded(&self, output: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+        let py = output.py();
+        if self.has_winner.replace(py, true) {
             return Ok(());
         }
-        slf.borrow_mut().winner = Some(index);
-        let runners = slf.borrow().runners.bind(py).clone();
+        let runners = self.runners.bind(py);
         let winner = runners.get_item(index)?;
         for runner in runners.iter().filter(|runner| !runner.is(&winner)) {
             runner.call_method0("cancel")?;
         }
-        let result = slf
-            .borrow()
-            .result
-            .as_ref()
-            .map(|result| result.clone_ref(py));
-        match result {
+        match self.result.clone_out(py) {
             Some(result) => result
                 .call_method1(py, "callback", ((index, output),))
                 .map(drop),
@@ -51,48 +46,39 @@ impl Race {
     }
 
     /// One has failed: if all have, so has the race.
-    fn failed(slf: &Bound<'_, Self>, failure: Py<PyAny>, index: usize) -> PyResult<()> {
-        let py = slf.py();
-        let count = slf.borrow().runners.bind(py).len();
-        slf.borrow_mut().failures.push((index, failure));
-        if slf.borrow().failures.len() != count {
+    fn failed(&self, failure: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+        let py = failure.py();
+        let failures = self.failures.bind(py);
+        failures.append((index, failure))?;
+        if failures.len() != self.runners.bind(py).len() {
             return Ok(());
         }
-        let mut failures = std::mem::take(&mut slf.borrow_mut().failures);
-        failures.sort_by_key(|(index, _)| *index);
-        let failures = PyList::new(py, failures.into_iter().map(|(_, failure)| failure))?;
-        let group = enter_py(py, || failure_group(&failures))?;
-        let result = slf
-            .borrow()
-            .result
-            .as_ref()
-            .map(|result| result.clone_ref(py));
-        match result {
+        let mut in_order: Vec<(usize, Bound<'_, PyAny>)> = failures.extract()?;
+        in_order.sort_by_key(|(index, _)| *index);
+        let in_order = PyList::new(py, in_order.into_iter().map(|(_, failure)| failure))?;
+        let group = enter_py(py, || failure_group(&in_order))?;
+        match self.result.clone_out(py) {
             Some(result) => result.call_method1(py, "errback", (group,)).map(drop),
             None => Ok(()),
         }
     }
 
     /// The race is called off.
-    fn cancel(slf: &Bound<'_, Self>, _result: &Bound<'_, PyAny>) -> PyResult<()> {
-        let runners = slf.borrow().runners.bind(slf.py()).clone();
-        for runner in runners.iter() {
+    fn cancel(&self, result: &Bound<'_, PyAny>) -> PyResult<()> {
+        for runner in self.runners.bind(result.py()).iter() {
             runner.call_method0("cancel")?;
         }
         Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.result)?;
+        self.result.traverse(&visit)?;
         visit.call(&self.runners)?;
-        self.failures
-            .iter()
-            .try_for_each(|(_, failure)| visit.call(failure))
+        visit.call(&self.failures)
     }
 
-    fn __clear__(&mut self) {
-        self.result = None;
-        self.failures.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.result.set(py, None);
     }
 }
 
@@ -123,10 +109,10 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     }
     let runners: Vec<Bound<'py, PyAny>> = ds.try_iter()?.collect::<PyResult<_>>()?;
     let race = Race {
-        result: None,
+        result: Field::new(None),
         runners: PyList::new(py, &runners)?.unbind(),
-        winner: None,
-        failures: Vec::new(),
+        has_winner: Field::new(false),
+        failures: PyList::empty(py).unbind(),
     };
     let race = Bound::new(py, race)?;
     let canceller = race.getattr("cancel")?;
@@ -135,7 +121,7 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
         let canceller = unsafe { Obj::borrowed(canceller.as_ptr()) };
         Deferred::unfired(Some(canceller)).map(Deferred::into_object)
     })?;
-    race.borrow_mut().result = Some(result.clone().unbind());
+    race.get().result.set(py, Some(result.clone().unbind()));
     let (succeeded, failed) = (race.getattr("succeeded")?, race.getattr("failed")?);
     // What can be iterated over once has nothing left here, as in Twisted.
     for (index, runner) in ds.try_iter()?.enumerate() {

@@ -14,8 +14,8 @@ use pyo3::{
 };
 
 #[cfg(not(Py_3_12))]
-use crate::python::notice_changes;
-use crate::python::{
+use crate::interp::notice_changes;
+use crate::interp::{
     Attached, Maybe, Obj, Raised, Raw, put_back, set_aside, type_error, watch_dicts,
 };
 

@@ -6,7 +6,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj, Raised, assertion_failed, reraise, take_raised},
+    interp::{Maybe, Obj, Raised, assertion_failed, reraise, take_raised},
     twisted::{names, none},
 };
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use pyo3::ffi;
 
-use crate::python::{Attached, Maybe, Obj, Raised, Raw, raise};
+use crate::interp::{Attached, Maybe, Obj, Raised, Raw, raise};
 
 macro_rules! names {
     ($($field:ident = $text:literal),* $(,)?) => {

@@ -16,11 +16,11 @@ use crate::{
     deferred::Deferred,
     failure::{self, Place},
     host::Python,
-    link::{Link, Shape},
-    python::{
+    interp::{
         Context, Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raised, Raw, enter, held, method, raise,
         reraise, take_raised,
     },
+    link::{Link, Shape},
     replaced, return_value,
     twisted::{names, twisted},
 };

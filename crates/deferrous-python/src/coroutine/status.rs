@@ -14,11 +14,11 @@ use crate::{
     classes::Method,
     deferred::Deferred,
     entries::Entries,
-    link::Link,
-    python::{
+    interp::{
         Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, assertion_failed, deeper, enter, enter_status,
         getset, held, method, sealed, slot, type_error,
     },
+    link::Link,
     replaced,
     twisted::{names, twisted},
 };

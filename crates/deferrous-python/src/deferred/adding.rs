@@ -6,8 +6,8 @@ use pyo3::ffi;
 
 use super::Deferred;
 use crate::{
+    interp::{Maybe, Obj, Raw, Signature, enter, keyword_dict, type_error},
     link::{Link, Side},
-    python::{Maybe, Obj, Raw, Signature, enter, keyword_dict, type_error},
     replaced,
     twisted::twisted,
 };

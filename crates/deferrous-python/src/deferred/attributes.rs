@@ -11,7 +11,7 @@ use super::{Deferred, debug};
 use crate::{
     classes::Kind,
     coroutine,
-    python::{
+    interp::{
         Maybe, Obj, Raised, Raw, dict_attribute, enter, enter_status, getset, raise, type_error,
     },
 };

@@ -9,7 +9,7 @@ use super::Deferred;
 use crate::{
     classes::{Kind, kind},
     failure::{self, Place},
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
         assertion_failed, enter, guarded, held, method, raise, reraise, slot, take_raised,
         type_error,

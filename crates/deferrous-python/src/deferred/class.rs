@@ -7,7 +7,7 @@ use pyo3::ffi;
 use super::{attributes, making, methods, object};
 use crate::{
     docs,
-    python::{Maybe, Obj, doc, members, sealed, slot, subclass_spec},
+    interp::{Maybe, Obj, doc, members, sealed, slot, subclass_spec},
 };
 
 /// Makes the class `Deferred`.

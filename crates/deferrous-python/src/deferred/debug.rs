@@ -5,7 +5,7 @@ use std::ptr;
 use crate::{
     deferred::{Deferred, object::reports_itself},
     failure::{Place, pass_raised},
-    python::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
+    interp::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
     replaced,
     twisted::{names, twisted},
 };

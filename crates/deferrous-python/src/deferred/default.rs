@@ -10,7 +10,7 @@ use std::{
 
 use pyo3::ffi;
 
-use crate::python::{
+use crate::interp::{
     Attached, Maybe, Obj, Raw, enter, enter_status, getset, raise, sealed, slot, subclass_spec,
     type_error,
 };
@@ -109,7 +109,7 @@ unsafe extern "C" fn set(raw: Raw, object: Raw, value: Raw) -> c_int {
         });
         match set {
             Some((set, descriptor)) if set(descriptor.as_ptr(), object, value) == 0 => Ok(()),
-            Some(_) => Err(crate::python::Raised),
+            Some(_) => Err(crate::interp::Raised),
             None => Err(type_error("the attribute cannot be set")),
         }
     })

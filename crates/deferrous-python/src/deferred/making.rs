@@ -8,7 +8,7 @@ use pyo3::ffi;
 use super::{Deferred, debug};
 use crate::{
     classes::classes,
-    python::{
+    interp::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
     },
     replaced,

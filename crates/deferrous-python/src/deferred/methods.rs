@@ -12,11 +12,11 @@ use super::{
 use crate::{
     classes::{Method, classes},
     coroutine, docs, entries,
-    link::Link,
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, CLASS_METHOD, Maybe, ONE_ARGUMENT, Obj, Raw, Signature, enter, method,
         type_error,
     },
+    link::Link,
     replaced,
     twisted::names,
 };

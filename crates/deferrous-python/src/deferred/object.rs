@@ -16,7 +16,7 @@ use crate::{
     classes::{Kind, Method, classes, facts, kind, overrides},
     entries::Entries,
     host::Python,
-    python::{Maybe, Obj, Raw, Room, Visitor, end, guarded},
+    interp::{Maybe, Obj, Raw, Room, Visitor, end, guarded},
 };
 
 /// What a Deferred is in memory.
@@ -277,11 +277,11 @@ fn report(failure: Option<Obj>) {
     let Some(failure) = failure else {
         return;
     };
-    let pending = crate::python::set_aside();
+    let pending = crate::interp::set_aside();
     if let Err(raised) = guarded(|| debug::report(&failure)) {
-        crate::python::write_unraisable(raised, failure.as_ptr());
+        crate::interp::write_unraisable(raised, failure.as_ptr());
     }
-    crate::python::put_back(pending);
+    crate::interp::put_back(pending);
 }
 
 /// `tp_dealloc`.

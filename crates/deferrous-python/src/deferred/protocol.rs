@@ -12,8 +12,8 @@ use crate::{
     entries::{self, Entries},
     failure::{self, Place},
     host::Python,
+    interp::{Maybe, Obj, Raised, too_deep, type_error},
     link::{Link, Side},
-    python::{Maybe, Obj, Raised, too_deep, type_error},
     replaced,
     twisted::{names, twisted},
 };

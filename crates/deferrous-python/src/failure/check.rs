@@ -9,7 +9,7 @@ use std::{ptr, sync::OnceLock};
 use pyo3::ffi;
 
 use crate::{
-    python::{Attached, CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
+    interp::{Attached, CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
     replaced,
     twisted::{names, twisted},
 };
@@ -85,7 +85,7 @@ unsafe fn call_original(
     names: Raw,
 ) -> Maybe {
     let Some(original) = ORIGINAL.get() else {
-        return Err(crate::python::type_error("the module was not loaded"));
+        return Err(crate::interp::type_error("the module was not loaded"));
     };
     let keywords = if names.is_null() {
         0

@@ -8,7 +8,7 @@ use std::{ffi::CString, ptr, sync::OnceLock};
 use pyo3::ffi;
 
 use crate::{
-    python::{Attached, Maybe, Obj, Raised, reraise, set_aside, take_raised},
+    interp::{Attached, Maybe, Obj, Raised, reraise, set_aside, take_raised},
     twisted::import,
 };
 

@@ -11,7 +11,7 @@ use std::ptr;
 use pyo3::ffi;
 
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, take_raised, write_unraisable},
+    interp::{Maybe, Obj, Raised, Raw, take_raised, write_unraisable},
     replaced,
     twisted::{names, twisted},
 };

@@ -15,11 +15,11 @@ use crate::{
     classes::{Kind, Method, classes, kind},
     deferred::{self, Deferred},
     docs, failure,
-    link::Link,
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, assertion_failed, bind_tuple,
         deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec, type_error,
     },
+    link::Link,
     replaced,
     twisted::{names, twisted},
 };

@@ -7,7 +7,7 @@ use pyo3::ffi;
 use super::{Layout, with};
 use crate::{
     deferred,
-    python::{Obj, Raised, Raw, enter, enter_status, getset, type_error},
+    interp::{Obj, Raised, Raw, enter, enter_status, getset, type_error},
 };
 
 /// The attributes of the class.

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use super::support::support;
 use crate::{
     classes::version_tag,
-    python::{Attached, Maybe, Obj, Raised},
+    interp::{Attached, Maybe, Obj, Raised},
     twisted::names,
 };
 

@@ -11,7 +11,7 @@ use deferrous::event_loop::Key;
 use pyo3::ffi;
 
 use super::{delayed_attributes, docs, event_loop::Loop, support::support, time};
-use crate::python::{
+use crate::interp::{
     CALL_WITH_KEYWORDS, Life, Maybe, NO_ARGUMENTS, Obj, OwnClass, Raised, Raw, Signature, Task,
     Visitor, collected, doc, end, enter, members, method, sealed, slot,
 };

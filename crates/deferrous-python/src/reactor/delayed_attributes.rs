@@ -9,7 +9,7 @@ use super::{
     time,
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Task, dict_attribute, enter, enter_status, getset, raise},
+    interp::{Maybe, Obj, Raised, Raw, Task, dict_attribute, enter, enter_status, getset, raise},
     twisted::none,
 };
 

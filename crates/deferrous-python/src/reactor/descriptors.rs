@@ -12,7 +12,7 @@ use pyo3::ffi;
 
 use super::{event_loop::Loop, time::list};
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, enter, raise},
+    interp::{Maybe, Obj, Raised, Raw, Signature, enter, raise},
     twisted::names,
 };
 
@@ -286,7 +286,7 @@ pub fn raise_io(error: &io::Error) -> Raised {
     // SAFETY: reading a static of the interpreter; the class is alive for ever.
     let class = unsafe { Obj::borrowed(ffi::PyExc_OSError) };
     match class.call(&[number.as_ptr(), text.as_ptr()]) {
-        Ok(exception) => crate::python::reraise(exception),
+        Ok(exception) => crate::interp::reraise(exception),
         Err(raised) => raised,
     }
 }

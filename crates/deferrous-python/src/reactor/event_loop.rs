@@ -14,7 +14,7 @@ use super::{
     support,
 };
 use crate::{
-    python::{
+    interp::{
         Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, count_fork, doc, enter, method, raise, sealed,
         slot,
     },

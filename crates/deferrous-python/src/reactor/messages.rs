@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     deferred::Deferred,
-    python::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
+    interp::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
     twisted::names,
 };
 

@@ -20,7 +20,7 @@ mod system_clock;
 mod time;
 mod turn;
 
-use crate::python::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
+use crate::interp::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
 pub use class::takes_results;
 pub use event_loop::Loop;
@@ -61,5 +61,5 @@ fn methods() -> Maybe {
         ("_doReadOrWrite", method(c"_doReadOrWrite", CALL_WITH_KEYWORDS(readiness::do_read_or_write), c"_doReadOrWrite($self, selectable, fd, event)\n--\n\nHave a selectable read or write, and disconnect it if that fails.")),
         ("_turnUntilStopped", method(c"_turnUntilStopped", NO_ARGUMENTS(turn::until_stopped), c"_turnUntilStopped($self, /)\n--\n\nThe main loop.")),
     ];
-    crate::python::methods_of_any_class(table)
+    crate::interp::methods_of_any_class(table)
 }

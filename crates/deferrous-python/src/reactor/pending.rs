@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     deferred::Deferred,
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, Raised, Raw, Signature, Task, enter, method,
         type_error,
     },

@@ -20,7 +20,7 @@ use super::{
     turn::Wait,
 };
 use crate::{
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, Raised, Raw, Signature, enter, enter_status,
         getset, method, raise, reraise, take_raised,
     },

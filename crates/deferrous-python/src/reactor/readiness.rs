@@ -11,7 +11,7 @@ use super::{
     support::{Occasion, report, support},
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, enter, reraise, take_raised},
+    interp::{Maybe, Obj, Raised, Raw, Signature, enter, reraise, take_raised},
     twisted::{names, none},
 };
 

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::system_clock::SystemClock;
 use crate::{
     failure::{Trail, handling},
-    python::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
+    interp::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
     twisted::import,
 };
 

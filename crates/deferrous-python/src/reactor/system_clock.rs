@@ -4,7 +4,7 @@ use std::{ffi::c_void, mem::MaybeUninit, ptr};
 
 use pyo3::ffi;
 
-use crate::python::Obj;
+use crate::interp::Obj;
 
 /// `time.time`, if it is the interpreter's own.
 ///

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     classes::version_tag,
-    python::{Attached, Maybe, Obj, Raised, Raw, bind_leading, enter, raise},
+    interp::{Attached, Maybe, Obj, Raised, Raw, bind_leading, enter, raise},
     twisted::names,
 };
 

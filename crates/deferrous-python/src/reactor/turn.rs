@@ -14,7 +14,7 @@ use super::{
     time,
 };
 use crate::{
-    python::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_alone},
+    interp::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_alone},
     twisted::{names, none},
 };
 

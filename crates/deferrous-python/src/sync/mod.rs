@@ -21,7 +21,7 @@ use pyo3::{
 
 use crate::{
     deferred::Deferred,
-    python::{Maybe, Obj, Raised},
+    interp::{Maybe, Obj, Raised},
     replaced,
 };
 

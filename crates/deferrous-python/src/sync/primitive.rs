@@ -14,8 +14,8 @@ use super::{bound, by_name, obj, pop_first, raised, wait};
 use crate::{
     deferred::Deferred,
     functions,
+    interp::{CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
     link::{Link, Side},
-    python::{CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
     replaced,
 };
 

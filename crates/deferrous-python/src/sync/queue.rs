@@ -8,7 +8,7 @@ use pyo3::{
 };
 
 use super::{by_name, fire, fired, pop_first, raised, wait};
-use crate::{python::Obj, replaced};
+use crate::{interp::Obj, replaced};
 
 /// A queue for programs that wait by Deferreds.
 ///

@@ -1,7 +1,7 @@
 //! A job as a function without arguments, for teams of another kind.
 
 use super::job::Job;
-use crate::python::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method};
+use crate::interp::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method};
 
 /// The job, until it is done.
 struct Once(Option<Job>);

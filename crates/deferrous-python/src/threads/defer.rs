@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     deferred::Deferred,
-    python::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter},
+    interp::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter},
     reactor::Loop,
     twisted::names,
 };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     deferred::Deferred,
-    python::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
+    interp::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
     reactor::{Mailbox, Message, Notice, send_result, takes_results},
     twisted::{names, none},
 };

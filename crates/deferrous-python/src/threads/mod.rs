@@ -15,7 +15,7 @@ use std::ptr;
 
 use pyo3::ffi;
 
-use crate::python::{CALL_WITH_KEYWORDS, Maybe, Obj, method};
+use crate::interp::{CALL_WITH_KEYWORDS, Maybe, Obj, method};
 
 /// Makes the classes.
 ///
@@ -85,5 +85,5 @@ fn pool_methods() -> Maybe {
             ),
         ),
     ];
-    crate::python::methods_of_any_class(table)
+    crate::interp::methods_of_any_class(table)
 }

@@ -6,7 +6,7 @@ use pyo3::ffi;
 use crate::{
     classes::classes,
     failure::{self, Trail},
-    python::{Maybe, Obj, Raised, UntilChanged, raise, take_raised},
+    interp::{Maybe, Obj, Raised, UntilChanged, raise, take_raised},
     twisted::{import, names, twisted},
 };
 

@@ -7,7 +7,7 @@ use pyo3::ffi;
 
 use crate::{
     classes::version_tag,
-    python::{Obj, Raised},
+    interp::{Obj, Raised},
 };
 
 /// Such a method.

@@ -11,7 +11,7 @@ use std::{
 use pyo3::ffi;
 
 use super::team::with_crew;
-use crate::python::{Maybe, Obj, Raised, detached};
+use crate::interp::{Maybe, Obj, Raised, detached};
 
 /// How long to wait before looking again.
 const PATIENCE: Duration = Duration::from_millis(1);

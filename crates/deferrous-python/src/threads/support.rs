@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{Trail, handling},
-    python::{Attached, Maybe, Obj, Raised, Task, take_raised, write_unraisable},
+    interp::{Attached, Maybe, Obj, Raised, Task, take_raised, write_unraisable},
     twisted::{import, names},
 };
 
@@ -132,14 +132,14 @@ fn call_with_context(tracker: &Obj, context: &Obj, task: &Task) -> Maybe {
             return Err(Raised);
         }
         let result = task.call();
-        let pending = crate::python::set_aside();
+        let pending = crate::interp::set_aside();
         let length = ffi::PyList_GET_SIZE(contexts.as_ptr());
         let popped =
             ffi::PyList_SetSlice(contexts.as_ptr(), length - 1, length, std::ptr::null_mut());
         if popped < 0 {
             ffi::PyErr_Clear();
         }
-        crate::python::put_back(pending);
+        crate::interp::put_back(pending);
         result
     }
 }

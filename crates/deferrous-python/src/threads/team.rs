@@ -16,7 +16,7 @@ use super::{
     support::support,
 };
 use crate::{
-    python::{
+    interp::{
         CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
         Signature, detached, doc, enter, forks, give_way, is_free, is_time_to_give_way, method,
         write_unraisable,

@@ -1,6 +1,8 @@
-//! What is Python: objects, calls, exceptions, classes. Nothing here knows what a Deferred is.
+//! The interpreter: objects, calls, exceptions, classes, fields. Nothing here knows what a Deferred is.
 
 mod arguments;
+#[allow(dead_code, reason = "modules move to it one by one")]
+mod bridge;
 mod class;
 mod context;
 mod depth;
@@ -9,6 +11,8 @@ mod detached;
 mod dict_changes;
 mod dict_watch;
 mod dispose;
+#[allow(dead_code, reason = "modules move to it one by one")]
+mod field;
 mod fork;
 mod holder;
 mod obj;
@@ -19,6 +23,8 @@ mod task;
 mod visitor;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
+#[allow(unused_imports, reason = "modules move to it one by one")]
+pub use bridge::{from_result, to_result};
 pub use class::{
     CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
     members, method, sealed, shorten_name, slot, subclass_spec,
@@ -32,6 +38,8 @@ pub use dict_changes::UntilChanged;
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
 pub use dispose::end;
+#[allow(unused_imports, reason = "modules move to it one by one")]
+pub use field::{CloneRef, Field};
 pub use fork::{count_fork, forks};
 pub use holder::{Held, Holder, collected, held};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};

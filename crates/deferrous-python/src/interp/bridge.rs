@@ -1,0 +1,36 @@
+//! From PyO3's types to [`Obj`] and back, while some modules still use the latter.
+
+use pyo3::{Bound, PyAny, PyErr, PyResult, Python};
+
+use super::{Maybe, Obj, Raised, reraise};
+
+impl Obj {
+    /// A new reference to the object.
+    #[inline]
+    pub fn from_bound(object: &Bound<'_, PyAny>) -> Self {
+        // SAFETY: a `Bound` refers to an object that is alive.
+        unsafe { Self::borrowed(object.as_ptr()) }
+    }
+
+    /// The same reference, as PyO3 has it.
+    #[inline]
+    pub fn into_bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        // SAFETY: `into_ptr` hands over a reference, which nobody else counts on.
+        unsafe { Bound::from_owned_ptr(py, self.into_ptr()) }
+    }
+}
+
+/// The exception that was raised, as PyO3 has it.
+#[inline]
+pub fn to_result<T>(py: Python<'_>, result: Maybe<T>) -> PyResult<T> {
+    result.map_err(|Raised| PyErr::fetch(py))
+}
+
+/// The exception that PyO3 has, raised in the interpreter.
+#[inline]
+pub fn from_result<T>(py: Python<'_>, result: PyResult<T>) -> Maybe<T> {
+    result.map_err(|error| {
+        // SAFETY: a `Bound` refers to an object that is alive.
+        reraise(unsafe { Obj::borrowed(error.value(py).as_ptr()) })
+    })
+}
