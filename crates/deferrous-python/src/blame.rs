@@ -5,26 +5,21 @@ use std::ptr;
 use pyo3::{ffi, prelude::*};
 
 use crate::{
-    classes::classes,
+    defer::classes,
     failure,
     interp::{Maybe, Obj, Raised, enter_py, set_aside},
-    link::Link,
     replaced, sync,
     twisted::{names, twisted},
 };
 
-/// Warns that the side of `link` that was called with a failure, or with a value, has returned the
-/// Deferred it was added to. Without a link it is what passes outcomes on.
+/// Warns that `callable`, a callback, has returned the Deferred it was added to.
 #[cold]
-pub fn warn_of_itself(link: Option<(&Link, bool)>) -> Maybe<()> {
+pub fn warn_of_itself(callable: &Obj) -> Maybe<()> {
     let text = Obj::name(
         "Callback returned the Deferred it was attached to; this breaks the callback chain and \
          will raise an exception in the future.",
     )?;
-    let callable = match link {
-        Some((link, failed)) => blamed(link.callable(failed)?)?,
-        None => twisted().passthru.clone(),
-    };
+    let callable = blamed(callable.clone())?;
     let arguments = [ptr::null_mut(), callable.as_ptr(), text.as_ptr()];
     replaced::named("warnAboutFunction", &twisted().warn_about_function)?
         .call_with_room(arguments)?;

@@ -1,22 +1,13 @@
-//! The extension module `deferrous._core`: Twisted's Deferreds on the engine of the crate
-//! `deferrous`.
+//! The extension module `deferrous._core`: Twisted's Deferreds, reactor and thread pool in Rust.
 //!
-//! Python objects are a host of that engine: `host` says how a callback is called and what a
-//! result is, `deferred` is the class, `coroutine` runs generators over it. Everything that
-//! programs can see is as in `twisted.internet.defer`.
+//! `interp` is the interpreter, `defer` has the Deferreds. Everything that programs can see is as in
+//! `twisted.internet.defer`.
 
 mod blame;
-mod classes;
-mod coroutine;
-mod deferred;
+mod defer;
 mod docs;
-mod entries;
 mod failure;
-mod functions;
-mod host;
 mod interp;
-mod link;
-mod list;
 mod race;
 mod reactor;
 mod replaced;
@@ -59,28 +50,11 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
     twisted::import("deferrous._guard")?;
     twisted::load()?;
     failure::load()?;
-    deferred::make_awaiter()?;
-    deferred::make_defaults()?;
-    coroutine::make_class()?;
-    let deferred = deferred::make_class()?;
-    twisted::import("deferrous._methods")?
-        .get("add_methods")?
-        .call(&[deferred.as_ptr()])?;
-    let deferred_list = list::make_class(&deferred)?;
-    let functions = functions::all()?;
-    let parse_results = functions
-        .iter()
-        .find(|(name, _)| *name == "_parseDeferredListResult")
-        .map_or_else(Obj::none, |(_, function)| function.clone());
-    let subclasses = classes::register(deferred.clone(), deferred_list.clone(), parse_results)?;
+    let add_methods = twisted::import("deferrous._methods")?.get("add_methods")?;
+    let defer = defer::load(|deferred| add_methods.call(&[deferred.as_ptr()]).map(drop))?;
     // SAFETY: the module is alive.
     let module = unsafe { Obj::borrowed(module.as_ptr()) };
-    let classes = [
-        ("Deferred", deferred),
-        ("DeferredList", deferred_list),
-        ("_DEFERRED_SUBCLASSES", subclasses),
-    ];
-    deferred::set_defaults(
+    defer::set_defaults(
         &module.get("DeferredLock")?,
         &[("locked", Some(Obj::bool(false)))],
     )?;
@@ -93,7 +67,7 @@ fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
         unsafe { interp::shorten_name(module.get(name)?.as_ptr().cast()) };
     }
     let reactor = reactor::load()?.into_iter().chain(threads::load()?);
-    for (name, object) in classes.into_iter().chain(functions).chain(reactor) {
+    for (name, object) in defer.into_iter().chain(reactor) {
         module.setattr(&Obj::name(name)?, &object)?;
     }
     // SAFETY: the thread is attached.

@@ -7,7 +7,7 @@ use pyo3::{
 };
 
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     failure,
     interp::{Field, Maybe, Obj, enter_py},
     replaced,

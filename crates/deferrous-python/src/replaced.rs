@@ -74,6 +74,11 @@ pub fn notice() {
     notice_changes();
 }
 
+/// Whether changes are noticed, and so what was found out stays right until [`on_change`] says otherwise.
+pub fn is_watched() -> bool {
+    TABLE.get().is_some_and(|table| table.0.is_watched)
+}
+
 /// Who is told that something has changed.
 static ON_CHANGE: OnceLock<fn()> = OnceLock::new();
 

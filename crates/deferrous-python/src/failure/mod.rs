@@ -88,14 +88,6 @@ pub fn from_value(value: &Obj) -> Maybe {
     replaced::named("Failure", &twisted().failure)?.call(&[value.as_ptr()])
 }
 
-/// The failure of a Deferred that was cancelled.
-pub fn cancelled() -> Obj {
-    replaced::named("CancelledError", &twisted().cancelled_error)
-        .and_then(|class| class.call(&[]))
-        .and_then(|error| from_value(&error))
-        .unwrap_or_else(|raised| from_raised(raised, None, Place::RunCallbacks))
-}
-
 fn is_failure(exception: &Obj) -> bool {
     // SAFETY: both are classes and alive.
     unsafe { ffi::PyType_IsSubtype(exception.class(), twisted().failure.as_ptr().cast()) != 0 }

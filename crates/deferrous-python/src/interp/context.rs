@@ -2,11 +2,19 @@
 
 use pyo3::ffi;
 
-use super::{Maybe, Obj, Raised};
+use super::{Counted, Maybe, Obj, Raised, Traverse, Visitor};
 
 /// A `contextvars.Context`.
 #[derive(Clone)]
 pub struct Context(Obj);
+
+impl Counted for Context {}
+
+impl Traverse for Context {
+    fn traverse(&self, visitor: &mut Visitor) {
+        visitor.see(&self.0);
+    }
+}
 
 impl Context {
     /// A copy of the current one.

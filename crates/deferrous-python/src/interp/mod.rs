@@ -3,6 +3,7 @@
 mod arguments;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod bridge;
+mod cells;
 mod class;
 mod context;
 mod depth;
@@ -15,8 +16,10 @@ mod dispose;
 mod field;
 mod fork;
 mod holder;
+mod native_class;
 mod obj;
 mod own_class;
+mod queue;
 mod raise;
 mod room;
 mod task;
@@ -25,6 +28,7 @@ mod visitor;
 pub use arguments::{Signature, bind_tuple, keyword_dict};
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use bridge::{from_result, to_result};
+pub use cells::{Counted, copied, is_some};
 pub use class::{
     CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
     members, method, sealed, shorten_name, slot, subclass_spec,
@@ -41,9 +45,11 @@ pub use dispose::end;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use field::{CloneRef, Field};
 pub use fork::{count_fork, forks};
-pub use holder::{Held, Holder, collected, held};
-pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer};
+pub use holder::{Held, Holder, collected};
+pub use native_class::{Native, NativeClass};
+pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
 pub use own_class::{Life, OwnClass};
+pub use queue::{Queue, Traverse};
 pub use raise::{
     assertion_failed, enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside,
     take_raised, type_error, write_unraisable,

@@ -8,6 +8,11 @@ use std::{fmt, marker::PhantomData, ptr, ptr::NonNull};
 
 use pyo3::ffi;
 
+unsafe extern "C" {
+    /// Finds an attribute of a class by the interpreter's cache, and runs no code.
+    fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: Raw) -> Raw;
+}
+
 /// A reference to an object that somebody else keeps alive, or null.
 pub type Raw = *mut ffi::PyObject;
 
@@ -87,13 +92,6 @@ impl Obj {
         raw
     }
 
-    /// How many references to the object there are.
-    #[inline(always)]
-    pub fn count(&self) -> isize {
-        // SAFETY: it is alive.
-        unsafe { ffi::Py_REFCNT(self.as_ptr()) }
-    }
-
     /// Whether both are the same object.
     #[inline(always)]
     pub fn is(&self, other: Raw) -> bool {
@@ -160,6 +158,72 @@ impl Obj {
                 ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.into_ptr());
             }
             Ok(tuple)
+        }
+    }
+
+    /// A `tuple` of new references to what is given.
+    pub fn tuple_of(items: &[Raw]) -> Maybe {
+        // SAFETY: the thread is attached and the items are alive; the tuple takes over one reference for each place.
+        unsafe {
+            let tuple = Self::owned(ffi::PyTuple_New(items.len().cast_signed()))?;
+            for (at, &item) in (0..).zip(items) {
+                ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, Obj::borrowed(item).into_ptr());
+            }
+            Ok(tuple)
+        }
+    }
+
+    /// The C function of a method that is not written in Python, and the object that it is bound to.
+    #[inline(always)]
+    pub fn builtin_method(&self) -> Option<(usize, Obj)> {
+        // SAFETY: the object is alive, and is looked at as a builtin only where it is one.
+        unsafe {
+            if !ptr::eq(self.class(), &raw mut ffi::PyCFunction_Type) {
+                return None;
+            }
+            let function = ffi::PyCFunction_GetFunction(self.as_ptr())?;
+            let owner = ffi::PyCFunction_GetSelf(self.as_ptr());
+            (!owner.is_null()).then(|| (function as usize, Obj::borrowed(owner)))
+        }
+    }
+
+    /// `self(first, *rest)`, where `rest` is a tuple.
+    pub fn call_with_tuple(&self, first: &Obj, rest: &Obj) -> Maybe {
+        const MOST: usize = 6;
+        // SAFETY: all are alive during the call; `rest` is looked at as a tuple only where it is one, and as many
+        // arguments are counted as have been written.
+        unsafe {
+            let count = match ffi::PyTuple_CheckExact(rest.as_ptr()) {
+                0 => MOST,
+                _ => ffi::PyTuple_GET_SIZE(rest.as_ptr()).unsigned_abs(),
+            };
+            if count >= MOST {
+                let first = Self::tuple([first.clone()])?;
+                let rest = Self::owned(ffi::PySequence_Tuple(rest.as_ptr()))?;
+                let all = Self::owned(ffi::PySequence_Concat(first.as_ptr(), rest.as_ptr()))?;
+                return Self::owned(ffi::PyObject_CallObject(self.as_ptr(), all.as_ptr()));
+            }
+            let mut all: [Raw; MOST + 1] = [ptr::null_mut(); MOST + 1];
+            all[1] = first.as_ptr();
+            for (at, place) in (0..).zip(&mut all[2..2 + count]) {
+                *place = ffi::PyTuple_GET_ITEM(rest.as_ptr(), at);
+            }
+            Self::owned(ffi::PyObject_Vectorcall(
+                self.as_ptr(),
+                all.as_ptr().add(1),
+                (count + 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+                ptr::null_mut(),
+            ))
+        }
+    }
+
+    /// What a class or a base of it has by this name, as instances find it: no descriptor is asked.
+    #[inline]
+    pub fn class_attribute(class: *mut ffi::PyTypeObject, name: &Obj) -> Option<Obj> {
+        // SAFETY: the class and the name are alive; what is found is alive until code runs, and counted at once.
+        unsafe {
+            let found = _PyType_Lookup(class, name.as_ptr());
+            (!found.is_null()).then(|| Obj::borrowed(found))
         }
     }
 
@@ -290,3 +354,20 @@ pub struct Attached<T>(pub T);
 unsafe impl<T> Sync for Attached<T> {}
 // SAFETY: as above: it does not matter which attached thread made it.
 unsafe impl<T> Send for Attached<T> {}
+
+/// The version tag of `class`; 0 if it has none.
+///
+/// # Safety
+///
+/// `class` is alive.
+#[inline(always)]
+pub unsafe fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
+    // Later versions set the tag to 0 where it is not valid, and do not keep the flag.
+    #[cfg(not(Py_3_12))]
+    // SAFETY: as the caller says.
+    if unsafe { (*class).tp_flags } & ffi::Py_TPFLAGS_VALID_VERSION_TAG == 0 {
+        return 0;
+    }
+    // SAFETY: as the caller says.
+    unsafe { (*class).tp_version_tag }
+}

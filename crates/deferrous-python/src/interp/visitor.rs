@@ -4,7 +4,9 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
-use super::{Obj, Raw};
+use std::cell::Cell;
+
+use super::{Counted, Obj, Raw, Traverse};
 
 /// The collector, while it looks at an object: what `tp_traverse` is given.
 pub struct Visitor {
@@ -31,6 +33,15 @@ impl Visitor {
         }
     }
 
+    /// One that goes on in the same object, where the traversal of the base class has ended well.
+    pub const fn continued(visit: ffi::visitproc, argument: *mut c_void) -> Self {
+        Visitor {
+            visit,
+            argument,
+            status: 0,
+        }
+    }
+
     /// Shows one object that this one has a reference to. Each reference is shown, and once.
     #[inline(always)]
     pub fn see(&mut self, object: &Obj) {
@@ -46,9 +57,25 @@ impl Visitor {
         }
     }
 
+    /// Shows what is in a cell.
+    #[inline(always)]
+    pub fn see_cell<T: Counted + Traverse>(&mut self, cell: &Cell<Option<T>>) {
+        // SAFETY: the collector looks at objects while nothing else runs, and what it calls writes to no cell.
+        if let Some(value) = unsafe { &*cell.as_ptr() } {
+            value.traverse(self);
+        }
+    }
+
     /// What `tp_traverse` answers.
     #[inline(always)]
     pub const fn status(self) -> c_int {
         self.status
+    }
+}
+
+impl Traverse for Obj {
+    #[inline(always)]
+    fn traverse(&self, visitor: &mut Visitor) {
+        visitor.see(self);
     }
 }

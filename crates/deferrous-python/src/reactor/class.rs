@@ -9,8 +9,7 @@ use pyo3::ffi;
 
 use super::support::support;
 use crate::{
-    classes::version_tag,
-    interp::{Attached, Maybe, Obj, Raised},
+    interp::{Attached, Maybe, Obj, Raised, version_tag},
     twisted::names,
 };
 

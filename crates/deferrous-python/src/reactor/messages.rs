@@ -16,7 +16,7 @@ use super::{
     support::{Occasion, report},
 };
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     interp::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
     twisted::names,
 };

@@ -13,7 +13,7 @@ use super::{
     time::{key, list},
 };
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     interp::{
         CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, Raised, Raw, Signature, Task, enter, method,
         type_error,

@@ -11,8 +11,7 @@ use super::{
     support::{Occasion, report, support},
 };
 use crate::{
-    classes::version_tag,
-    interp::{Attached, Maybe, Obj, Raised, Raw, bind_leading, enter, raise},
+    interp::{Attached, Maybe, Obj, Raised, Raw, bind_leading, enter, raise, version_tag},
     twisted::names,
 };
 

@@ -20,7 +20,7 @@ use pyo3::{
 };
 
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     interp::{Maybe, Obj, Raised},
     replaced,
 };

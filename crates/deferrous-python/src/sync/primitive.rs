@@ -12,10 +12,8 @@ use pyo3::{
 
 use super::{bound, by_name, obj, pop_first, raised, wait};
 use crate::{
-    deferred::Deferred,
-    functions,
+    defer::{self, Callback, Deferred, Side},
     interp::{CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
-    link::{Link, Side},
     replaced,
 };
 
@@ -220,11 +218,14 @@ unsafe extern "C" fn execute(call: Raw, _: *const Raw, _: ffi::Py_ssize_t, _: Ra
             rest.as_ptr(),
             keywords,
         ));
-        let deferred = functions::maybe(result)?;
+        let deferred = defer::maybe(result)?;
         let release = lock.get("_releaseAndReturn")?;
         match Deferred::of(&deferred) {
-            Some(ours) if !ours.overrides(crate::classes::Method::AddBoth) => {
-                ours.add(Link::plain(release, Side::Both))?;
+            Some(ours) if !ours.overrides(crate::defer::Method::AddBoth) => {
+                ours.add(Callback::Plain {
+                    side: Side::Both,
+                    callable: release,
+                })?;
                 Ok(deferred)
             }
             _ => deferred.call_method(

@@ -7,7 +7,7 @@ use super::{
     support::support,
 };
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     interp::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter},
     reactor::Loop,
     twisted::names,

@@ -9,7 +9,7 @@ use super::{
     team::queue,
 };
 use crate::{
-    deferred::Deferred,
+    defer::Deferred,
     interp::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
     reactor::{Mailbox, Message, Notice, send_result, takes_results},
     twisted::{names, none},

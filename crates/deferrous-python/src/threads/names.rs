@@ -4,7 +4,7 @@
 use pyo3::ffi;
 
 use crate::{
-    classes::classes,
+    defer::classes,
     failure::{self, Trail},
     interp::{Maybe, Obj, Raised, UntilChanged, raise, take_raised},
     twisted::{import, names, twisted},

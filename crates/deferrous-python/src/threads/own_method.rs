@@ -5,10 +5,7 @@ use std::{cell::Cell, ptr};
 
 use pyo3::ffi;
 
-use crate::{
-    classes::version_tag,
-    interp::{Obj, Raised},
-};
+use crate::interp::{Obj, Raised, version_tag};
 
 /// Such a method.
 pub struct OwnMethod {

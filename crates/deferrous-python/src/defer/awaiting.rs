@@ -1,34 +1,43 @@
 //! What `await deferred` and `yield from deferred` iterate over: the Deferred itself, until it has a
 //! result.
 
-use std::{ffi::c_void, ptr};
+use std::{cell::Cell, ffi::c_void, ptr};
 
 use pyo3::ffi;
 
-use super::Deferred;
+use super::{
+    debug_info,
+    deferred::{Deferred, no_attribute},
+    kinds::{Kind, kind},
+};
 use crate::{
-    classes::{Kind, kind},
     failure::{self, Place},
     interp::{
-        CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        assertion_failed, enter, guarded, held, method, raise, reraise, slot, take_raised,
-        type_error,
+        CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Native, NativeClass, ONE_ARGUMENT, Obj, Raised,
+        Raw, Traverse, Visitor, assertion_failed, copied, enter, guarded, method, raise, reraise,
+        slot, take_raised, type_error,
     },
     twisted::{names, twisted},
 };
 
 /// What is waited for. It is gone when the result has been handed over.
-struct Awaited(Deferred);
+struct Awaited(Cell<Option<Deferred>>);
 
-static CLASS: Holder<Awaited> = Holder::new();
+static CLASS: NativeClass<Awaited> = NativeClass::new();
 
-impl Held for Awaited {
-    fn holder() -> &'static Holder<Self> {
+impl Traverse for Awaited {
+    fn traverse(&self, visitor: &mut Visitor) {
+        visitor.see_cell(&self.0);
+    }
+}
+
+impl Native for Awaited {
+    fn class() -> &'static NativeClass<Self> {
         &CLASS
     }
 
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        see(self.0.object());
+    fn clear(&self) {
+        drop(self.0.take());
     }
 }
 
@@ -62,7 +71,7 @@ pub fn make() -> Maybe<()> {
 
 /// An iterator over `deferred`.
 pub fn new(deferred: &Deferred) -> Maybe {
-    CLASS.make(Awaited(deferred.clone()))
+    CLASS.make(Awaited(Cell::new(Some(deferred.clone()))))
 }
 
 /// The Deferred, unless the end was reached.
@@ -71,21 +80,20 @@ pub fn new(deferred: &Deferred) -> Maybe {
 ///
 /// `raw` is one of these iterators.
 unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
-    // SAFETY: as the caller says; the reference is copied, and nothing runs meanwhile.
-    unsafe {
-        held::<Awaited>(raw)
-            .as_ref()
-            .map(|awaited| awaited.0.clone())
-    }
+    // SAFETY: as the caller says.
+    let iterator = unsafe { Obj::borrowed(raw) };
+    CLASS.get(&iterator).and_then(|awaited| copied(&awaited.0))
 }
 
 /// # Safety
 ///
 /// `raw` is one of these iterators.
 unsafe fn finish(raw: Raw) {
-    // SAFETY: as the caller says; what is taken is dropped when nothing is borrowed any more.
-    let taken = unsafe { held::<Awaited>(raw).take() };
-    drop(taken);
+    // SAFETY: as the caller says.
+    let iterator = unsafe { Obj::borrowed(raw) };
+    if let Some(awaited) = CLASS.get(&iterator) {
+        drop(awaited.0.take());
+    }
 }
 
 /// What the next step comes to.
@@ -102,30 +110,28 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
     let Some(deferred) = (unsafe { waited_for(raw) }) else {
         return Ok(Next::Return(Obj::none()));
     };
-    let (waits, result) = deferred.with(|state| {
-        let ready = if twisted().awaits_called {
-            state.is_called()
-        } else {
-            state.outcome().is_some()
-        };
-        let waits = !ready || state.holds() != 0;
-        (waits, state.outcome().cloned())
-    });
-    if waits {
+    let parts = deferred.parts();
+    let result = deferred.result();
+    let is_ready = if twisted().awaits_called {
+        parts.called.get()
+    } else {
+        result.is_some()
+    };
+    if !is_ready || parts.paused.get() != 0 {
         return Ok(Next::Yield(deferred.into_object()));
     }
     // SAFETY: as the caller says.
     unsafe { finish(raw) };
     let Some(result) = result else {
-        return Err(super::attributes::no_attribute(&deferred, "result"));
+        return Err(no_attribute(&deferred, "result"));
     };
     if kind(&result) != Kind::Failure {
         return Ok(Next::Return(result));
     }
-    if !deferred.layout().had_failure.get() && super::debug::existing(&deferred).is_none() {
+    if !deferred.parts().had_failure.get() && debug_info::existing(&deferred).is_none() {
         return Err(assertion_failed());
     }
-    super::debug::note(&deferred, false);
+    debug_info::note(&deferred, false);
     match failure::exception_of(&result, &names().raise_exception) {
         Some(exception) => {
             failure::pass(&exception, Place::Await);

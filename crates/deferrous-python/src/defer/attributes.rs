@@ -7,13 +7,14 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{Deferred, debug};
-use crate::{
-    classes::Kind,
-    coroutine,
-    interp::{
-        Maybe, Obj, Raised, Raw, dict_attribute, enter, enter_status, getset, raise, type_error,
-    },
+use super::{
+    callback::Canceller,
+    callback_queue, debug_info,
+    deferred::{Deferred, no_attribute},
+    kinds::{Kind, kind},
+};
+use crate::interp::{
+    Maybe, Obj, Raised, Raw, copied, dict_attribute, enter, enter_status, getset, raise, type_error,
 };
 
 /// The attributes of the class.
@@ -114,21 +115,17 @@ fn not_none(value: Option<Obj>) -> Option<Obj> {
     value.filter(|value| !value.is(crate::twisted::none()))
 }
 
-getter!(get_called, |d| Ok(Obj::bool(
-    d.with(|state| state.is_called())
-)));
+getter!(get_called, |d| Ok(Obj::bool(d.parts().called.get())));
 setter!(set_called, |d, value| {
     let on = truth(value)?;
-    d.with(|state| state.set_called(on));
+    d.parts().called.set(on);
     Ok(())
 });
 
-getter!(get_paused, |d| Obj::int(
-    d.with(|state| state.holds()) as isize
-));
+getter!(get_paused, |d| Obj::int(d.parts().paused.get() as isize));
 setter!(set_paused, |d, value| {
     let Some(value) = value else {
-        d.with(|state| state.set_holds(0));
+        d.parts().paused.set(0);
         return Ok(());
     };
     // SAFETY: the object is alive.
@@ -138,40 +135,19 @@ setter!(set_paused, |d, value| {
         return Err(Raised);
     }
     let count = i32::try_from(count).map_err(|_| type_error("Deferred.paused is out of range"))?;
-    d.with(|state| state.set_holds(count));
+    d.parts().paused.set(count);
     Ok(())
 });
 
-getter!(
-    get_result,
-    |d| match d.with(|state| state.outcome().cloned()) {
-        Some(result) => Ok(result),
-        None => Err(no_attribute(d, "result")),
-    }
-);
+getter!(get_result, |d| d.required_result());
 setter!(set_result, |d, value| {
     let deleted = value.is_none();
-    let before = d.with(|state| state.replace_outcome(value));
+    let before = d.parts().result.replace(value);
     if deleted && before.is_none() {
         return Err(nothing_to_delete(d, "result"));
     }
     Ok(())
 });
-
-/// Raises that there is no such attribute.
-#[cold]
-pub fn no_attribute(deferred: &Deferred, name: &str) -> Raised {
-    // SAFETY: the class is alive and its name ends with a zero.
-    let class = unsafe { std::ffi::CStr::from_ptr((*deferred.object().class()).tp_name) };
-    let class = class.to_string_lossy();
-    let class = class.rsplit('.').next().unwrap_or("Deferred");
-    // SAFETY: reading a static of the interpreter.
-    let error = unsafe { ffi::PyExc_AttributeError };
-    raise(
-        error,
-        &format!("'{class}' object has no attribute '{name}'"),
-    )
-}
 
 /// Raises that there is no such attribute to be deleted, in the words of this Python.
 #[cold]
@@ -183,7 +159,7 @@ fn nothing_to_delete(deferred: &Deferred, name: &str) -> Raised {
     raise(unsafe { ffi::PyExc_AttributeError }, name)
 }
 
-getter!(get_callbacks, |d| d.callbacks());
+getter!(get_callbacks, callback_queue::as_list);
 setter!(set_callbacks, |d, value| {
     let Some(list) = value else {
         return Err(type_error("Deferred._callbacks cannot be deleted"));
@@ -192,57 +168,58 @@ setter!(set_callbacks, |d, value| {
     if unsafe { ffi::PyList_Check(list.as_ptr()) } == 0 {
         return Err(type_error("Deferred._callbacks must be a list"));
     }
-    d.set_callbacks(list);
+    callback_queue::set_list(d, list);
     Ok(())
 });
 
-getter!(
-    get_canceller,
-    |d| match d.with(|state| state.canceller().cloned()) {
-        Some(canceller) if coroutine::is_status(&canceller) => coroutine::bound_cancel(&canceller),
-        Some(canceller) => Ok(canceller),
-        None => Ok(Obj::none()),
-    }
-);
+getter!(get_canceller, |d| match copied(&d.parts().canceller) {
+    Some(Canceller {
+        target,
+        native: Some(native),
+    }) => (native.show)(&target),
+    Some(Canceller { target, .. }) => Ok(target),
+    None => Ok(Obj::none()),
+});
 setter!(set_canceller, |d, value| {
-    drop(d.with(|state| state.replace_canceller(not_none(value))));
+    let canceller = not_none(value).map(Canceller::callable);
+    drop(d.parts().canceller.replace(canceller));
     Ok(())
 });
 
-getter!(get_chained_to, |d| Ok(d
-    .with(|state| state.waiting_on().cloned())
-    .map_or_else(Obj::none, Deferred::into_object)));
+getter!(get_chained_to, |d| Ok(
+    copied(&d.parts().chained_to).map_or_else(Obj::none, Deferred::into_object)
+));
 setter!(set_chained_to, |d, value| {
     let upstream = match not_none(value) {
         None => None,
-        Some(value) if crate::classes::kind(&value) == Kind::Deferred => Deferred::of(&value),
+        Some(value) if kind(&value) == Kind::Deferred => Deferred::of(&value),
         Some(_) => return Err(type_error("Deferred._chainedTo must be a Deferred or None")),
     };
-    drop(d.with(|state| state.replace_upstream(upstream)));
+    drop(d.parts().chained_to.replace(upstream));
     Ok(())
 });
 
-getter!(get_debug_info, debug::show);
-setter!(set_debug_info, |d, value| debug::replace(
+getter!(get_debug_info, debug_info::show);
+setter!(set_debug_info, |d, value| debug_info::replace(
     d,
     not_none(value)
 ));
 
 getter!(get_running, |d| Ok(Obj::bool(
-    d.with(|state| state.is_running())
+    d.parts().running_callbacks.get()
 )));
 setter!(set_running, |d, value| {
     let on = truth(value)?;
-    d.with(|state| state.set_running(on));
+    d.parts().running_callbacks.set(on);
     Ok(())
 });
 
 getter!(get_suppress, |d| Ok(Obj::bool(
-    d.with(|state| state.swallows_next())
+    d.parts().suppress_already_called.get()
 )));
 setter!(set_suppress, |d, value| {
     let on = truth(value)?;
-    d.with(|state| state.set_swallows_next(on));
+    d.parts().suppress_already_called.set(on);
     Ok(())
 });
 
@@ -302,12 +279,8 @@ pub unsafe extern "C" fn repr(raw: Raw) -> Raw {
     enter(|| {
         let class = deferred.object().getattr(&crate::twisted::names().class)?;
         let class = class.getattr(&crate::twisted::names().name)?.to_text()?;
-        let (waits, outcome) = deferred.with(|state| {
-            (
-                state.waiting_on().map(|inner| inner.object().as_ptr()),
-                state.outcome().cloned(),
-            )
-        });
+        let waits = copied(&deferred.parts().chained_to).map(|inner| inner.object().as_ptr());
+        let outcome = deferred.result();
         let rest = match (waits, outcome) {
             (Some(inner), _) => format!(" waiting on Deferred at 0x{:x}", inner.addr()),
             (None, None) => String::new(),

@@ -4,44 +4,66 @@
 //! generator. That is kept by the Deferred which is waited for, and ends with it.
 
 use std::{
+    cell::Cell,
     ffi::{c_int, c_void},
     ptr,
 };
 
 use pyo3::ffi;
 
-use crate::{
-    classes::Method,
+use super::super::{
+    callback::{Callback, Called, Canceller, Native as NativeCallback, NativeCanceller, Side},
+    callback_queue,
     deferred::Deferred,
-    entries::Entries,
+    kinds::Method,
+};
+use crate::{
     interp::{
-        Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raw, assertion_failed, deeper, enter, enter_status,
-        getset, held, method, sealed, slot, type_error,
+        Maybe, Native, NativeClass, ONE_ARGUMENT, Obj, Raw, Traverse, Visitor, assertion_failed,
+        copied, deeper, enter, enter_status, getset, method, sealed, slot, type_error,
     },
-    link::Link,
     replaced,
     twisted::{names, twisted},
 };
 
-/// What a status keeps.
-pub struct Parts {
+/// What cancelling needs to know; Twisted's `_CancellationStatus`.
+struct Status {
     /// What the generator's result goes to; another one after each cancellation.
-    pub deferred: Deferred,
-    pub waiting_on: Option<Deferred>,
+    deferred: Cell<Option<Deferred>>,
+    waiting_on: Cell<Option<Deferred>>,
 }
 
-static CLASS: Holder<Parts> = Holder::new();
+static CLASS: NativeClass<Status> = NativeClass::new();
 
-impl Held for Parts {
-    fn holder() -> &'static Holder<Self> {
+/// The status as the canceller of a Deferred.
+pub static CANCELLER: NativeCanceller = NativeCanceller {
+    cancel,
+    show: |status| status.getattr(&names().cancel),
+};
+
+/// The callback that [`cancel`] adds.
+static CANCELLED: NativeCallback = NativeCallback {
+    call: |status, _, failure, _| Called::Returned(cancelled(status, failure)),
+    show: |status, _| {
+        let both = (status.get("cancelled")?, twisted().empty.clone());
+        Ok([both.clone(), both])
+    },
+};
+
+impl Traverse for Status {
+    fn traverse(&self, visitor: &mut Visitor) {
+        visitor.see_cell(&self.deferred);
+        visitor.see_cell(&self.waiting_on);
+    }
+}
+
+impl Native for Status {
+    fn class() -> &'static NativeClass<Self> {
         &CLASS
     }
 
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        see(self.deferred.object());
-        if let Some(deferred) = &self.waiting_on {
-            see(deferred.object());
-        }
+    fn clear(&self) {
+        drop([&self.deferred, &self.waiting_on].map(Cell::take));
     }
 }
 
@@ -69,7 +91,7 @@ pub fn make_class() -> Maybe<()> {
         getset(
             c"waitingOn",
             get_waiting_on,
-            Some(set_waiting_on),
+            Some(set_waiting_on_attribute),
             c"The Deferred that is waited for.",
         ),
     ];
@@ -78,97 +100,95 @@ pub fn make_class() -> Maybe<()> {
     Ok(())
 }
 
-/// Whether the object is the canceller of a coroutine.
-#[inline(always)]
-pub fn is_status(object: &Obj) -> bool {
-    CLASS.is_one(object)
-}
-
 /// The status of a coroutine whose result goes to `deferred`.
 pub fn new(deferred: &Deferred) -> Maybe {
-    CLASS.make(Parts {
-        deferred: deferred.clone(),
-        waiting_on: None,
+    CLASS.make(Status {
+        deferred: Cell::new(Some(deferred.clone())),
+        waiting_on: Cell::new(None),
     })
 }
 
-/// Looks at the parts. `body` must run no Python code.
 #[inline(always)]
-pub fn with<R>(status: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
-    // SAFETY: it is a status, and `body` does not get here again.
-    match unsafe { held::<Parts>(status.as_ptr()) } {
-        Some(parts) => Ok(body(parts)),
-        None => Err(super::ended()),
-    }
+fn parts(status: &Obj) -> Maybe<&Status> {
+    CLASS.get(status).ok_or_else(super::ended)
+}
+
+/// The Deferred that the generator's result goes to.
+#[inline(always)]
+pub fn deferred_of(status: &Obj) -> Maybe<Deferred> {
+    super::part(copied(&parts(status)?.deferred))
+}
+
+/// Notes the Deferred that the generator waits for.
+#[inline(always)]
+pub fn set_waiting_on(status: &Obj, deferred: Deferred) -> Maybe<()> {
+    drop(parts(status)?.waiting_on.replace(Some(deferred)));
+    Ok(())
 }
 
 /// The canceller of the Deferred that stands for the whole.
 ///
 /// The Deferred fails with an error that only its first link sees, which is put before all others.
-pub fn cancel(status: &Obj, deferred: &Deferred) -> Maybe<()> {
+fn cancel(status: &Obj, deferred: &Obj) -> Maybe<()> {
     if replaced::any() {
-        let arguments = [deferred.object().as_ptr(), status.as_ptr()];
+        let arguments = [deferred.as_ptr(), status.as_ptr()];
         replaced::value("_addCancelCallbackToDeferred")?.call(&arguments)?;
         return Ok(());
     }
+    // SAFETY: only a Deferred has this canceller.
+    let deferred = unsafe { Deferred::from_object(deferred.clone()) };
     if deferred.overrides(Method::AddErrback) {
-        add_first_by_method(status, deferred)?;
+        add_first_by_method(status, &deferred)?;
     } else {
-        own_list(deferred)?;
-        let link = Link::cancelling(status.clone());
-        deferred.with(|state| state.links_mut().push_front(link));
+        let callback = Callback::Native {
+            side: Side::Errback,
+            index: 0,
+            native: &CANCELLED,
+            target: status.clone(),
+        };
+        callback_queue::push_front(&deferred, callback)?;
     }
     deferred.call_errback(Some(&twisted().internal_cancelled.call(&[])?))
 }
 
-/// If the links are a list that programs have seen, and may have put elsewhere, too, gives the Deferred
-/// another one with the same links: Twisted leaves that list as it was.
-fn own_list(deferred: &Deferred) -> Maybe<()> {
-    if deferred.with(|state| matches!(state.links(), Entries::Listed(_))) {
-        let seen = deferred.callbacks()?;
-        // SAFETY: the list is alive.
-        deferred.set_callbacks(unsafe { Obj::owned(ffi::PySequence_List(seen.as_ptr())) }?);
-    }
-    Ok(())
-}
-
-/// Adds the link before all others by a method that a program has replaced.
+/// Adds the callback before all others by a method that a program has replaced.
 #[cold]
 fn add_first_by_method(status: &Obj, deferred: &Deferred) -> Maybe<()> {
-    let others = deferred.callbacks()?;
+    let others = callback_queue::as_list(deferred)?;
     // SAFETY: the thread is attached.
-    deferred.set_callbacks(unsafe { Obj::owned(ffi::PyList_New(0)) }?);
+    callback_queue::set_list(deferred, unsafe { Obj::owned(ffi::PyList_New(0)) }?);
     let cancelled = status.get("cancelled")?;
     let arguments = [ptr::null_mut(), cancelled.as_ptr()];
     deferred
         .object()
         .call_method(&names().add_errback, arguments)?;
-    let all = deferred.callbacks()?;
+    let all = callback_queue::as_list(deferred)?;
     all.call_method(&Obj::name("extend")?, [ptr::null_mut(), others.as_ptr()])?;
     Ok(())
 }
 
-/// The link that [`cancel`] adds: cancels what is waited for, and lets the Deferred wait for what
+/// What the callback that [`cancel`] adds does: cancels what is waited for, and lets the Deferred wait for what
 /// the generator makes of that.
 #[cold]
-pub fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
+fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
     if replaced::any() {
         let arguments = [failure.as_ptr(), status.as_ptr()];
         return replaced::value("_handleCancelInlineCallbacks")?.call(&arguments);
     }
     let internal = twisted().internal_cancelled.as_ptr();
     failure.call_method(&names().trap, [ptr::null_mut(), internal])?;
-    let deferred = Deferred::unfired(Some(status.clone()))?;
-    let (before, awaited) = with(status, |parts| {
-        let before = std::mem::replace(&mut parts.deferred, deferred.clone());
-        (before, parts.waiting_on.clone())
-    })?;
-    drop(before);
-    match awaited {
+    let deferred = Deferred::unfired(None)?;
+    drop(deferred.parts().canceller.replace(Some(Canceller {
+        target: status.clone(),
+        native: Some(&CANCELLER),
+    })));
+    let parts = parts(status)?;
+    drop(parts.deferred.replace(Some(deferred)));
+    match copied(&parts.waiting_on) {
         Some(awaited) => deeper(|| awaited.call_cancel())?,
         None => return Err(assertion_failed()),
     }
-    with(status, |parts| parts.deferred.clone()).map(Deferred::into_object)
+    deferred_of(status).map(Deferred::into_object)
 }
 
 /// # Safety
@@ -186,7 +206,7 @@ unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
         let Some(deferred) = Deferred::of(&Obj::borrowed(deferred)) else {
             return Err(type_error("cancel() needs the Deferred that is cancelled"));
         };
-        cancel(&Obj::borrowed(raw), &deferred)?;
+        cancel(&Obj::borrowed(raw), deferred.object())?;
         Ok(Obj::none())
     })
 }
@@ -196,7 +216,7 @@ unsafe extern "C" fn cancel_method(raw: Raw, deferred: Raw) -> Raw {
 unsafe extern "C" fn get_deferred(raw: Raw, _: *mut c_void) -> Raw {
     // SAFETY: called by the interpreter with a status.
     let status = unsafe { Obj::borrowed(raw) };
-    enter(|| with(&status, |parts| parts.deferred.clone()).map(Deferred::into_object))
+    enter(|| deferred_of(&status).map(Deferred::into_object))
 }
 
 /// # Safety
@@ -205,9 +225,7 @@ unsafe extern "C" fn set_deferred(raw: Raw, value: Raw, _: *mut c_void) -> c_int
     // SAFETY: called by the interpreter with a status, and with an object or null.
     enter_status(|| unsafe {
         let deferred = require_deferred(value)?;
-        drop(with(&Obj::borrowed(raw), |parts| {
-            std::mem::replace(&mut parts.deferred, deferred)
-        })?);
+        drop(parts(&Obj::borrowed(raw))?.deferred.replace(Some(deferred)));
         Ok(())
     })
 }
@@ -218,22 +236,16 @@ unsafe extern "C" fn get_waiting_on(raw: Raw, _: *mut c_void) -> Raw {
     // SAFETY: called by the interpreter with a status.
     let status = unsafe { Obj::borrowed(raw) };
     enter(|| {
-        let awaited = with(&status, |parts| parts.waiting_on.clone())?;
+        let awaited = copied(&parts(&status)?.waiting_on);
         Ok(awaited.map_or_else(Obj::none, Deferred::into_object))
     })
 }
 
 /// # Safety
 /// `raw` is an object of this class; `value` is alive, or null to delete the attribute.
-unsafe extern "C" fn set_waiting_on(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
+unsafe extern "C" fn set_waiting_on_attribute(raw: Raw, value: Raw, _: *mut c_void) -> c_int {
     // SAFETY: called by the interpreter with a status, and with an object or null.
-    enter_status(|| unsafe {
-        let awaited = require_deferred(value)?;
-        drop(with(&Obj::borrowed(raw), |parts| {
-            parts.waiting_on.replace(awaited)
-        })?);
-        Ok(())
-    })
+    enter_status(|| unsafe { set_waiting_on(&Obj::borrowed(raw), require_deferred(value)?) })
 }
 
 /// The Deferred that an attribute is set to.

@@ -4,11 +4,11 @@ use std::ffi::{c_int, c_void};
 
 use pyo3::ffi;
 
-use super::{Layout, with};
-use crate::{
-    deferred,
-    interp::{Obj, Raised, Raw, enter, enter_status, getset, type_error},
+use super::{
+    super::{deferred::Deferred, life},
+    members,
 };
+use crate::interp::{Obj, Raised, Raw, Visitor, copied, enter, enter_status, getset, type_error};
 
 /// The attributes of the class.
 pub fn attributes() -> Vec<ffi::PyGetSetDef> {
@@ -60,10 +60,8 @@ macro_rules! attribute {
             // SAFETY: called by the interpreter with a list of this class. Before `__init__`, there
             // is what Twisted's class has.
             enter(|| unsafe {
-                let members = &*(*raw.cast::<Layout>()).members.get();
-                Ok(members
-                    .as_ref()
-                    .map_or_else(|| Obj::bool(false), |members| members.$field.clone()))
+                let found = copied(&members(Deferred::from_self(&raw)).$field);
+                Ok(found.unwrap_or_else(|| Obj::bool(false)))
             })
         }
 
@@ -77,10 +75,9 @@ macro_rules! attribute {
                         "an attribute of a DeferredList cannot be deleted",
                     ));
                 }
-                let value = Obj::borrowed(value);
-                drop(with(&Obj::borrowed(raw), |members| {
-                    std::mem::replace(&mut members.$field, value)
-                })?);
+                let list = Deferred::from_self(&raw);
+                super::required(&members(list).$field)?;
+                drop(members(list).$field.replace(Some(Obj::borrowed(value))));
                 Ok(())
             })
         }
@@ -97,7 +94,7 @@ attribute!(get_consume, set_consume, consume_errors);
 /// `raw` is an object of this class.
 unsafe extern "C" fn get_finished(raw: Raw, _: *mut c_void) -> Raw {
     // SAFETY: called by the interpreter with a list of this class.
-    enter(|| unsafe { Obj::int(with(&Obj::borrowed(raw), |members| members.finished)?) })
+    enter(|| unsafe { Obj::int(members(Deferred::from_self(&raw)).finished.get()) })
 }
 
 /// # Safety
@@ -113,7 +110,8 @@ unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int
         if count == -1 && !ffi::PyErr_Occurred().is_null() {
             return Err(Raised);
         }
-        with(&Obj::borrowed(raw), |members| members.finished = count)
+        members(Deferred::from_self(&raw)).finished.set(count);
+        Ok(())
     })
 }
 
@@ -125,21 +123,15 @@ unsafe extern "C" fn set_finished(raw: Raw, value: Raw, _: *mut c_void) -> c_int
 pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
     // SAFETY: called by the collector; nothing is changed and nothing else runs.
     unsafe {
-        let status = deferred::traverse(raw, visit, argument);
-        let Some(members) = &*(*raw.cast::<Layout>()).members.get() else {
+        let status = life::traverse(raw, visit, argument);
+        if status != 0 {
             return status;
-        };
-        let all = [
-            &members.deferreds,
-            &members.results,
-            &members.fire_on_one_callback,
-            &members.fire_on_one_errback,
-            &members.consume_errors,
-        ];
-        all.into_iter().fold(status, |status, object| match status {
-            0 => visit(object.as_ptr(), argument),
-            stopped => stopped,
-        })
+        }
+        let mut visitor = Visitor::continued(visit, argument);
+        for member in members(Deferred::from_self(&raw)).all() {
+            visitor.see_cell(member);
+        }
+        visitor.status()
     }
 }
 
@@ -151,8 +143,8 @@ pub unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mu
 pub unsafe extern "C" fn clear(raw: Raw) -> c_int {
     // SAFETY: called by the collector; what is taken is dropped after.
     unsafe {
-        drop((*(*raw.cast::<Layout>()).members.get()).take());
-        deferred::clear(raw)
+        members(Deferred::from_self(&raw)).take();
+        life::clear(raw)
     }
 }
 
@@ -165,11 +157,11 @@ pub unsafe extern "C" fn dealloc(raw: Raw) {
     // SAFETY: called by the interpreter when nothing refers to the object any more; the rest of it
     // is ended as every Deferred is, which also takes it out of the collector's sight.
     unsafe {
-        if deferred::is_revived(raw) {
+        if life::is_revived(raw) {
             return;
         }
         ffi::PyObject_GC_UnTrack(raw.cast());
-        drop((*(*raw.cast::<Layout>()).members.get()).take());
-        deferred::dealloc(raw);
+        members(Deferred::from_self(&raw)).take();
+        life::dealloc(raw);
     }
 }

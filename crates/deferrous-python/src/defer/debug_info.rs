@@ -2,17 +2,31 @@
 
 use std::ptr;
 
+use super::{
+    deferred::Deferred,
+    kinds::{class_debug, classes},
+};
 use crate::{
-    deferred::{Deferred, object::reports_itself},
     failure::{Place, pass_raised},
-    interp::{Maybe, Obj, Raised, put_back, raise, set_aside, write_unraisable},
+    interp::{Maybe, Obj, Raised, copied, is_some, put_back, raise, set_aside, write_unraisable},
     replaced,
     twisted::{names, twisted},
 };
 
+impl Deferred {
+    /// `self.debug`.
+    #[inline(always)]
+    pub fn debug(&self) -> bool {
+        if self.attributes().is_null() {
+            return class_debug(self.object().class());
+        }
+        is_on(self.object())
+    }
+}
+
 /// `deferred.debug`, of one that has attributes of its own.
 #[cold]
-pub fn is_on(deferred: &Obj) -> bool {
+fn is_on(deferred: &Obj) -> bool {
     // A callback may just have raised: looking for an attribute is not to be taken for that.
     let pending = set_aside();
     let on = deferred
@@ -26,11 +40,18 @@ pub fn is_on(deferred: &Obj) -> bool {
     on
 }
 
-/// The chain has come to its end, with a failure or without.
-#[cold]
+/// The chain has come to its end, with a failure or without; what Twisted does with `failResult`.
+#[inline(always)]
 pub fn note(deferred: &Deferred, failed: bool) {
+    if failed || is_some(&deferred.parts().unhandled) {
+        note_change(deferred, failed);
+    }
+}
+
+#[cold]
+fn note_change(deferred: &Deferred, failed: bool) {
     let failure = match failed {
-        true => deferred.with(|state| state.outcome().cloned()),
+        true => deferred.result(),
         false => None,
     };
     let info = match existing(deferred) {
@@ -41,7 +62,7 @@ pub fn note(deferred: &Deferred, failed: bool) {
         }
         info => Ok(info),
     };
-    deferred.layout().had_failure.set(true);
+    deferred.parts().had_failure.set(true);
     let done = match info {
         Ok(None) => {
             drop(replace_unhandled(deferred, failure));
@@ -58,24 +79,22 @@ pub fn note(deferred: &Deferred, failed: bool) {
 /// Puts another failure, or none, in the place of the one that nobody has handled. Python's `None` says that a
 /// `DebugInfo` knows of one or not: programs set it there, and take it away.
 fn replace_unhandled(deferred: &Deferred, failure: Option<Obj>) -> Option<Obj> {
-    // SAFETY: the reference is exchanged, and nothing runs meanwhile.
-    unsafe { std::mem::replace(&mut *deferred.layout().unhandled.get(), failure) }
+    deferred.parts().unhandled.replace(failure)
 }
 
 /// `DebugInfo`, if it was made.
 pub fn existing(deferred: &Deferred) -> Option<Obj> {
-    // SAFETY: the reference is copied, and nothing runs meanwhile.
-    unsafe { (*deferred.layout().debug_info.get()).clone() }
+    copied(&deferred.parts().debug_info)
 }
 
 /// Puts another `DebugInfo`, or none, in place. The one that was there reports at its end what
 /// nobody has handled.
 pub fn replace(deferred: &Deferred, info: Option<Obj>) -> Maybe<()> {
-    let before = match deferred.layout().had_failure.get() {
+    let before = match deferred.parts().had_failure.get() {
         true => Some(make(deferred)?),
         false => existing(deferred),
     };
-    deferred.layout().had_failure.set(false);
+    deferred.parts().had_failure.set(false);
     put(deferred, info);
     drop(before);
     Ok(())
@@ -86,9 +105,7 @@ fn put(deferred: &Deferred, info: Option<Obj>) {
         deferred,
         info.as_ref().map(|_| Obj::none()),
     ));
-    // SAFETY: the reference is exchanged, and nothing runs meanwhile; the old one is dropped after.
-    let before = unsafe { std::mem::replace(&mut *deferred.layout().debug_info.get(), info) };
-    drop(before);
+    drop(deferred.parts().debug_info.replace(info));
 }
 
 /// `DebugInfo`, made if there is none, with the failure that nobody has handled.
@@ -97,9 +114,8 @@ fn make(deferred: &Deferred) -> Maybe {
         return Ok(info);
     }
     let info = replaced::named("DebugInfo", &twisted().debug_info)?.call(&[])?;
-    if deferred.layout().had_failure.get() {
-        // SAFETY: the reference is copied, and nothing runs meanwhile.
-        let failure = unsafe { (*deferred.layout().unhandled.get()).clone() };
+    if deferred.parts().had_failure.get() {
+        let failure = copied(&deferred.parts().unhandled);
         set_fail_result(&info, &failure.unwrap_or_else(Obj::none))?;
     }
     put(deferred, Some(info.clone()));
@@ -108,7 +124,7 @@ fn make(deferred: &Deferred) -> Maybe {
 
 /// `deferred._debugInfo`: made when somebody looks, if Twisted's would be there.
 pub fn show(deferred: &Deferred) -> Maybe {
-    if existing(deferred).is_none() && !deferred.layout().had_failure.get() {
+    if existing(deferred).is_none() && !deferred.parts().had_failure.get() {
         return Ok(Obj::none());
     }
     make(deferred)
@@ -170,4 +186,11 @@ pub fn already_called(deferred: &Deferred) -> Raised {
         Ok(text) => pass_raised(raise(class, &format!("\n{text}")), Place::StartRunCallbacks),
         Err(raised) => raised,
     }
+}
+
+/// Whether the collector has a Deferred of this class report its failure: a class may have a `__del__`.
+pub fn reports_itself(deferred: &Deferred) -> bool {
+    let own = classes().finalizer;
+    // SAFETY: the class is alive.
+    unsafe { (*deferred.object().class()).tp_finalize }.is_some_and(|found| found as usize == own)
 }

@@ -2,12 +2,15 @@
 
 use std::{ffi::c_int, ptr};
 
-use deferrous::chain::State;
 use pyo3::ffi;
 
-use super::{Deferred, debug};
+use super::{
+    callback::Canceller,
+    callback_queue, debug_info,
+    deferred::{Deferred, Parts},
+    kinds::classes,
+};
 use crate::{
-    classes::classes,
     interp::{
         Maybe, Obj, Raw, Signature, bind_tuple, enter, enter_status, keyword_dict, type_error,
     },
@@ -31,8 +34,8 @@ pub unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> R
         {
             return Obj::owned(new(class, twisted().empty.as_ptr(), ptr::null_mut()));
         }
-        let deferred = Deferred::allocate(class, State::new(None))?;
-        deferred.layout().is_made.set(false);
+        let deferred = Deferred::allocate(class, Parts::new(None))?;
+        deferred.parts().is_initialised.set(false);
         Ok(deferred.into_object())
     })
 }
@@ -70,14 +73,12 @@ pub unsafe fn initialise(deferred: &Deferred, canceller: Raw) -> Maybe<()> {
     let given = !canceller.is_null() && !ptr::eq(canceller, crate::twisted::none());
     // SAFETY: as the caller says.
     let canceller = given.then(|| unsafe { Obj::borrowed(canceller) });
-    deferred.layout().is_made.set(true);
-    let before = deferred.with(|state| {
-        let links = std::mem::take(state.links_mut());
-        (links, state.replace_canceller(canceller))
-    });
-    drop(before);
+    deferred.parts().is_initialised.set(true);
+    callback_queue::clear(deferred);
+    let canceller = canceller.map(Canceller::callable);
+    drop(deferred.parts().canceller.replace(canceller));
     if deferred.debug() {
-        debug::note_creator(deferred)?;
+        debug_info::note_creator(deferred)?;
     }
     Ok(())
 }

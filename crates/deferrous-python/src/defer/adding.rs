@@ -1,13 +1,15 @@
 //! `addCallback`, `addErrback`, `addBoth` and `addCallbacks`, as the interpreter calls them.
 
-use std::ptr;
+use std::{ptr, slice};
 
 use pyo3::ffi;
 
-use super::Deferred;
+use super::{
+    callback::{Callback, Side},
+    deferred::Deferred,
+};
 use crate::{
     interp::{Maybe, Obj, Raw, Signature, enter, keyword_dict, type_error},
-    link::{Link, Side},
     replaced,
     twisted::twisted,
 };
@@ -28,14 +30,8 @@ unsafe fn add_side(raw: Raw, arguments: *const Raw, count: Count, names: Raw, si
             return add_with_keywords(deferred, arguments, count, names, side);
         }
         let callable = Obj::borrowed(*arguments);
-        let rest = count.unsigned_abs() - 1;
-        deferred.add(Link::with_arguments(
-            callable,
-            arguments.add(1),
-            rest,
-            None,
-            side,
-        )?)?;
+        let rest = slice::from_raw_parts(arguments.add(1), count.unsigned_abs() - 1);
+        deferred.add(Callback::with_arguments(side, callable, rest, None)?)?;
         Ok(deferred.object().clone())
     }
 }
@@ -92,8 +88,8 @@ unsafe fn add_with_keywords(
             (_, None) => (Obj::borrowed(*arguments), count.unsigned_abs() - 1),
         };
         let keywords = keywords.filter(|dict| ffi::PyDict_Size(dict.as_ptr()) > 0);
-        let first = arguments.add(usize::from(count > 0));
-        deferred.add(Link::with_arguments(callable, first, rest, keywords, side)?)?;
+        let rest = slice::from_raw_parts(arguments.add(usize::from(count > 0)), rest);
+        deferred.add(Callback::with_arguments(side, callable, rest, keywords)?)?;
         Ok(deferred.object().clone())
     }
 }
@@ -194,12 +190,12 @@ pub unsafe extern "C" fn add_callbacks(
     })
 }
 
-/// The link of `addCallbacks`.
+/// The callback of `addCallbacks`.
 ///
 /// # Safety
 ///
 /// The arguments are null or alive.
-unsafe fn pair(bound: [Raw; 6]) -> Maybe<Link> {
+unsafe fn pair(bound: [Raw; 6]) -> Maybe<Callback> {
     // SAFETY: as the caller says.
     unsafe {
         let given = |raw: Raw| !raw.is_null() && !ptr::eq(raw, ffi::Py_None());
@@ -209,9 +205,14 @@ unsafe fn pair(bound: [Raw; 6]) -> Maybe<Link> {
         let failthru = || twisted().failthru.clone();
         if !rest.iter().any(|&raw| given(raw)) {
             return Ok(if has_errback {
-                Link::pair(callback, Obj::borrowed(errback))
+                let errback = Obj::borrowed(errback);
+                Callback::Pair { callback, errback }
             } else {
-                Link::plain(callback, Side::Callback)
+                let side = Side::Callback;
+                Callback::Plain {
+                    side,
+                    callable: callback,
+                }
             });
         }
         let errback = if has_errback {
@@ -235,6 +236,7 @@ unsafe fn pair(bound: [Raw; 6]) -> Maybe<Link> {
         };
         let callback = Obj::tuple([callback, arguments(rest[0]), keywords(rest[1])?])?;
         let errback = Obj::tuple([errback, arguments(rest[2]), keywords(rest[3])?])?;
-        Ok(Link::listed(Obj::tuple([callback, errback])?))
+        let entry = Obj::tuple([callback, errback])?;
+        Ok(Callback::Entry { entry })
     }
 }

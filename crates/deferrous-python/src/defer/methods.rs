@@ -5,18 +5,20 @@ use std::ptr;
 use pyo3::ffi;
 
 use super::{
-    Deferred,
     adding::{add_both, add_callback, add_callbacks, add_errback},
-    awaiting,
+    attributes, awaiting,
+    callback::Callback,
+    callback_queue,
+    deferred::Deferred,
+    kinds::{Method, classes},
+    run_callbacks,
 };
 use crate::{
-    classes::{Method, classes},
-    coroutine, docs, entries,
+    docs,
     interp::{
         CALL_WITH_KEYWORDS, CLASS_METHOD, Maybe, ONE_ARGUMENT, Obj, Raw, Signature, enter, method,
         type_error,
     },
-    link::Link,
     replaced,
     twisted::names,
 };
@@ -36,7 +38,6 @@ pub fn all() -> Vec<ffi::PyMethodDef> {
         method(c"unpause", CALL_WITH_KEYWORDS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
         method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::CANCEL),
         method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
-        method(c"fromCoroutine", CLASS_METHOD(from_coroutine), docs::FROM_COROUTINE),
         method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
         method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nThe class with the type of its result, for annotations."),
         method(c"__reduce_ex__", ONE_ARGUMENT(reduce_ex), c"__reduce_ex__($self, protocol, /)\n--\n\nFor pickle."),
@@ -145,7 +146,8 @@ macro_rules! without_arguments {
 }
 
 without_arguments!(pause, "Deferred.pause", None, |deferred| {
-    deferred.with(|state| state.set_holds(state.holds() + 1));
+    let paused = &deferred.parts().paused;
+    paused.set(paused.get() + 1);
     Ok(Obj::none())
 });
 without_arguments!(unpause, "Deferred.unpause", None, |deferred| {
@@ -161,20 +163,15 @@ without_arguments!(
     run_callbacks,
     "Deferred._runCallbacks",
     Some("Deferred._runCallbacks"),
-    |deferred| { deferred.run().map(|()| Obj::none()) }
+    |deferred| { run_callbacks::run_callbacks(deferred).map(|()| Obj::none()) }
 );
 without_arguments!(
     continuation,
     "Deferred._continuation",
     Some("Deferred._continuation"),
-    entries::continuation
+    |deferred| { callback_queue::continuation(deferred.object()) }
 );
-without_arguments!(
-    getstate,
-    "Deferred.__getstate__",
-    None,
-    super::attributes::as_dict
-);
+without_arguments!(getstate, "Deferred.__getstate__", None, attributes::as_dict);
 
 const CHAIN: Signature<1> = Signature {
     function: "Deferred.chainDeferred",
@@ -202,32 +199,8 @@ unsafe extern "C" fn chain_deferred(
             let arguments = [ptr::null_mut(), callback.as_ptr(), errback.as_ptr()];
             return object.call_method(&names().add_callbacks, arguments);
         }
-        deferred.add(Link::pair(callback, errback))?;
+        deferred.add(Callback::Pair { callback, errback })?;
         Ok(object.clone())
-    })
-}
-
-const FROM_COROUTINE: Signature<1> = Signature {
-    function: "Deferred.fromCoroutine",
-    names: ["coro"],
-    required: 1,
-};
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn from_coroutine(
-    class: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("Deferred.fromCoroutine", class, arguments, count, names);
-        }
-        let [coro] = FROM_COROUTINE.bind(arguments, count, names)?;
-        coroutine::from_coroutine(&Obj::borrowed(coro)).map(Deferred::into_object)
     })
 }
 
@@ -310,21 +283,10 @@ unsafe extern "C" fn setstate(raw: Raw, arguments: *const Raw, count: Count, nam
     })
 }
 
-/// Which Deferred is fired by calling `callable`, if it is the method `callback` or `errback` of
-/// one: a row of Deferreds that fire each other needs no stack then.
-#[inline(always)]
-pub fn forwarded(callable: &Obj, failed: bool) -> Option<Deferred> {
-    // SAFETY: the object is alive; it is looked at as a builtin only where it is one, and its `self`
-    // is a Deferred where the function is a method of Deferreds.
-    unsafe {
-        if !ptr::eq(callable.class(), &raw mut ffi::PyCFunction_Type) {
-            return None;
-        }
-        let function = ffi::PyCFunction_GetFunction(callable.as_ptr())? as *const ();
-        let fires = ptr::eq(function, callback as *const ())
-            || (failed && ptr::eq(function, errback as *const ()));
-        fires.then(|| {
-            Deferred::from_object(Obj::borrowed(ffi::PyCFunction_GetSelf(callable.as_ptr())))
-        })
-    }
+/// The C functions of `callback` and `errback`.
+pub fn firing() -> [usize; 2] {
+    [
+        callback as *const () as usize,
+        errback as *const () as usize,
+    ]
 }

@@ -4,17 +4,19 @@ use std::{ffi::CStr, ptr};
 
 use pyo3::ffi;
 
-use crate::{
-    classes::{Kind, classes, facts, kind},
-    coroutine,
+use super::{
     deferred::Deferred,
+    deferred_list, inline_callbacks,
+    kinds::{Kind, class_debug, classes, kind},
+};
+use crate::{
     docs,
     failure::{self, Place},
     interp::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, method, raise,
         reraise, take_raised, type_error,
     },
-    list, replaced,
+    replaced,
     twisted::{none, twisted},
 };
 
@@ -30,8 +32,8 @@ pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
         ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), docs::ENSURE_DEFERRED)),
         ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
         ("_start", method(c"_start", CALL_WITH_KEYWORDS(start_by_name), c"_start(gen)\n--\n\nWhat `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place.")),
-        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(list::gather_results), docs::GATHER_RESULTS)),
-        ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
+        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(deferred_list::gather_results), docs::GATHER_RESULTS)),
+        ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(deferred_list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
     ];
     let module = Obj::name("twisted.internet.defer")?;
     table
@@ -160,7 +162,7 @@ unsafe fn call_first(
 }
 
 fn debug() -> bool {
-    facts(classes().deferred.as_ptr().cast()).debug
+    class_debug(classes().deferred.as_ptr().cast())
 }
 
 /// # Safety
@@ -214,7 +216,9 @@ pub fn maybe(result: Maybe) -> Maybe {
         Kind::Deferred => return Ok(result),
         Kind::Failure => Deferred::failed(Some(&result)),
         // SAFETY: the object is alive.
-        _ if unsafe { ffi::PyCoro_CheckExact(result.as_ptr()) } != 0 => coroutine::start(result),
+        _ if unsafe { ffi::PyCoro_CheckExact(result.as_ptr()) } != 0 => {
+            inline_callbacks::start(result)
+        }
         _ => Deferred::fired(result),
     };
     deferred.map(Deferred::into_object)
@@ -244,7 +248,7 @@ unsafe extern "C" fn ensure_deferred(
         if kind(&coro) == Kind::Deferred {
             return Ok(coro);
         }
-        match coroutine::from_coroutine(&coro) {
+        match inline_callbacks::from_coroutine(&coro) {
             Ok(deferred) => Ok(deferred.into_object()),
             Err(raised) => Err(not_even_a_deferred(&coro, raised)),
         }
@@ -293,7 +297,7 @@ unsafe extern "C" fn start(_: Raw, arguments: *const Raw, count: Count, names: R
             );
         }
         let [generator] = START.bind(arguments, count, names)?;
-        coroutine::start(Obj::borrowed(generator)).map(Deferred::into_object)
+        inline_callbacks::start(Obj::borrowed(generator)).map(Deferred::into_object)
     })
 }
 

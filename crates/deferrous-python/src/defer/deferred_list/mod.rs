@@ -3,23 +3,27 @@
 mod parts;
 
 use std::{
-    cell::UnsafeCell,
+    cell::Cell,
     ffi::{c_int, c_void},
     ptr,
 };
 
-use deferrous::chain::State;
 use pyo3::ffi;
 
+use super::{
+    callback::{Callback, Called, Native, Side},
+    class_attributes::set_defaults,
+    deferred::{self, Deferred, Parts},
+    kinds::{Kind, Method, classes, kind},
+    making,
+};
 use crate::{
-    classes::{Kind, Method, classes, kind},
-    deferred::{self, Deferred},
     docs, failure,
     interp::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, assertion_failed, bind_tuple,
-        deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec, type_error,
+        copied, deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec,
+        type_error,
     },
-    link::Link,
     replaced,
     twisted::{names, twisted},
 };
@@ -30,18 +34,33 @@ type Count = ffi::Py_ssize_t;
 #[repr(C)]
 struct Layout {
     deferred: deferred::Layout,
-    members: UnsafeCell<Option<Members>>,
+    members: Members,
 }
 
 /// What `__init__` sets.
+#[derive(Default)]
 struct Members {
-    deferreds: Obj,
-    results: Obj,
-    fire_on_one_callback: Obj,
-    fire_on_one_errback: Obj,
-    consume_errors: Obj,
-    finished: isize,
+    deferreds: Cell<Option<Obj>>,
+    results: Cell<Option<Obj>>,
+    fire_on_one_callback: Cell<Option<Obj>>,
+    fire_on_one_errback: Cell<Option<Obj>>,
+    consume_errors: Cell<Option<Obj>>,
+    finished: Cell<isize>,
 }
+
+/// A member of a list as a callback of that member.
+static MEMBER: Native = Native {
+    call: |list, index, result, failed| {
+        // SAFETY: the target of these callbacks is a `DeferredList`.
+        let list = unsafe { Deferred::from_object(list.clone()) };
+        Called::Returned(deeper(|| fired(&list, result, index as isize, !failed)))
+    },
+    show: |list, index| {
+        let cb = list.getattr(&names().cb_deferred)?;
+        let [callback, errback] = arguments(index as isize)?;
+        Ok([(cb.clone(), callback), (cb, errback)])
+    },
+};
 
 /// Makes the class, a subclass of `deferred`.
 pub fn make_class(deferred: &Obj) -> Maybe {
@@ -73,17 +92,21 @@ pub fn make_class(deferred: &Obj) -> Maybe {
     let class = subclass_spec(name, size_of::<Layout>(), flags, slots, bases.as_ptr())?;
     let off = || Some(Obj::bool(false));
     let defaults = [("fireOnOneCallback", off()), ("fireOnOneErrback", off())];
-    deferred::set_defaults(&class, &defaults)?;
+    set_defaults(&class, &defaults)?;
     Ok(class)
 }
 
-/// Looks at what `__init__` sets. `body` must run no Python code.
-fn with<R>(list: &Obj, body: impl FnOnce(&mut Members) -> R) -> Maybe<R> {
-    // SAFETY: it is a `DeferredList`, and `body` does not get here again.
-    match unsafe { &mut *(*list.as_ptr().cast::<Layout>()).members.get() } {
-        Some(members) => Ok(body(members)),
-        None => Err(type_error("DeferredList.__init__() has not been called")),
-    }
+/// What `__init__` has set.
+#[inline(always)]
+const fn members(list: &Deferred) -> &Members {
+    // SAFETY: it is a `DeferredList`: only its methods and the callbacks that it adds get here. The members are
+    // cells, and nothing has a mutable reference to them before the object's end.
+    unsafe { &(*list.object().as_ptr().cast::<Layout>()).members }
+}
+
+/// One of the members that `__init__` sets.
+fn required(member: &Cell<Option<Obj>>) -> Maybe {
+    copied(member).ok_or_else(|| type_error("DeferredList.__init__() has not been called"))
 }
 
 /// # Safety
@@ -99,8 +122,8 @@ unsafe extern "C" fn new(class: *mut ffi::PyTypeObject, _: Raw, _: Raw) -> Raw {
 unsafe fn allocate(class: *mut ffi::PyTypeObject) -> Maybe<Deferred> {
     // SAFETY: as the caller says; the place is written before anything can look at it.
     unsafe {
-        let list = Deferred::allocate(class, State::new(None))?;
-        (&raw mut (*list.object().as_ptr().cast::<Layout>()).members).write(UnsafeCell::new(None));
+        let list = Deferred::allocate(class, Parts::new(None))?;
+        (&raw mut (*list.object().as_ptr().cast::<Layout>()).members).write(Members::default());
         Ok(list)
     }
 }
@@ -123,7 +146,7 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
     enter_status(|| unsafe {
         if replaced::any() {
             // Twisted's function sets these one by one.
-            drop(put_members(&Obj::borrowed(raw), Members::none()?));
+            members(Deferred::from_self(&raw)).set_nothing()?;
             replaced::call_tuple("DeferredList.__init__", raw, arguments, keywords)?;
             return Ok(());
         }
@@ -142,26 +165,43 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
     })
 }
 
-/// Puts the members in place, and returns those that were there.
-fn put_members(list: &Obj, members: Members) -> Option<Members> {
-    // SAFETY: it is a list of this class, and nothing runs while the place is written.
-    unsafe { (*(*list.as_ptr().cast::<Layout>()).members.get()).replace(members) }
-}
-
 impl Members {
-    /// What there is before `__init__` sets anything.
-    fn none() -> Maybe<Self> {
+    /// Sets what there is before `__init__` sets anything.
+    fn set_nothing(&self) -> Maybe<()> {
         // SAFETY: the thread is attached.
         let list = || unsafe { Obj::owned(ffi::PyList_New(0)) };
         let off = || Obj::bool(false);
-        Ok(Members {
-            deferreds: list()?,
-            results: list()?,
-            fire_on_one_callback: off(),
-            fire_on_one_errback: off(),
-            consume_errors: off(),
-            finished: 0,
-        })
+        self.set(list()?, list()?, [off(), off(), off()]);
+        Ok(())
+    }
+
+    fn set(&self, deferreds: Obj, results: Obj, flags: [Obj; 3]) {
+        let [on_callback, on_errback, consume] = flags;
+        self.finished.set(0);
+        let before = (
+            self.deferreds.replace(Some(deferreds)),
+            self.results.replace(Some(results)),
+            self.fire_on_one_callback.replace(Some(on_callback)),
+            self.fire_on_one_errback.replace(Some(on_errback)),
+            self.consume_errors.replace(Some(consume)),
+        );
+        drop(before);
+    }
+
+    /// Takes everything away.
+    fn take(&self) {
+        let before = self.all().map(Cell::take);
+        drop(before);
+    }
+
+    const fn all(&self) -> [&Cell<Option<Obj>>; 5] {
+        [
+            &self.deferreds,
+            &self.results,
+            &self.fire_on_one_callback,
+            &self.fire_on_one_errback,
+            &self.consume_errors,
+        ]
     }
 }
 
@@ -181,20 +221,11 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         }
         (deferreds, results, count)
     };
-    let [fire_on_one_callback, fire_on_one_errback, consume_errors] = flags;
-    let on_callback = fire_on_one_callback.is_true()?;
-    let members = Members {
-        deferreds: deferreds.clone(),
-        results,
-        fire_on_one_callback,
-        fire_on_one_errback,
-        consume_errors,
-        finished: 0,
-    };
-    drop(put_members(list.object(), members));
-    if deferred::is_original() {
+    let on_callback = flags[0].is_true()?;
+    members(list).set(deferreds.clone(), results, flags);
+    if making::is_original() {
         // SAFETY: a null canceller means none.
-        unsafe { deferred::initialise(list, ptr::null_mut()) }?;
+        unsafe { making::initialise(list, ptr::null_mut()) }?;
     } else {
         let init = classes().deferred.getattr(&names().init)?;
         init.call(&[list.object().as_ptr()])?;
@@ -224,12 +255,18 @@ fn item(list: &Obj, at: isize) -> Option<Obj> {
 
 fn add_member(list: &Deferred, member: &Obj, at: isize, by_method: bool) -> Maybe<()> {
     if !by_method
+        && let Ok(index) = u32::try_from(at)
         && let Some(deferred) = Deferred::of(member)
         && !deferred.overrides(Method::AddCallbacks)
     {
-        return deferred.add(Link::member(list.object().clone(), at.unsigned_abs()));
+        return deferred.add(Callback::Native {
+            side: Side::Both,
+            index,
+            native: &MEMBER,
+            target: list.object().clone(),
+        });
     }
-    let (callback, errback) = entry(list.object(), at)?;
+    let [callback, errback] = arguments(at)?;
     let names = names();
     let add = member.getattr(&names.add_callbacks)?;
     let keys = Obj::tuple([names.callback_args.clone(), names.errback_args.clone()])?;
@@ -253,48 +290,27 @@ fn add_member(list: &Deferred, member: &Obj, at: isize, by_method: bool) -> Mayb
 }
 
 /// The arguments of the two sides.
-fn entry(_: &Obj, at: isize) -> Maybe<(Obj, Obj)> {
+fn arguments(at: isize) -> Maybe<[Obj; 2]> {
     let index = Obj::int(at)?;
     let callback = Obj::tuple([index.clone(), Obj::bool(true)])?;
-    Ok((callback, Obj::tuple([index, Obj::bool(false)])?))
-}
-
-/// A link of this module's as programs see it.
-pub fn show_member(link: &Link) -> Maybe {
-    let list = link.first();
-    let cb = list.getattr(&names().cb_deferred)?;
-    let (callback, errback) = entry(list, link.place().cast_signed())?;
-    // SAFETY: the thread is attached.
-    let dict = || unsafe { Obj::owned(ffi::PyDict_New()) };
-    let callback = Obj::tuple([cb.clone(), callback, dict()?])?;
-    Obj::tuple([callback, Obj::tuple([cb, errback, dict()?])?])
+    Ok([callback, Obj::tuple([index, Obj::bool(false)])?])
 }
 
 /// One of the Deferreds has fired: returns what it is left with.
-#[inline]
-pub fn member_fired(link: &Link, outcome: &Obj, failed: bool) -> Maybe {
-    // SAFETY: this shape of link starts with a `DeferredList`.
-    let list = unsafe { Deferred::from_object(link.first().clone()) };
-    deeper(|| fired(&list, outcome, link.place().cast_signed(), !failed))
-}
-
 fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {
     let pair = Obj::tuple([Obj::bool(succeeded), result.clone()])?;
-    let (results, on_callback, on_errback, consume, finished) = with(list.object(), |members| {
-        members.finished += 1;
-        (
-            members.results.clone(),
-            members.fire_on_one_callback.clone(),
-            members.fire_on_one_errback.clone(),
-            members.consume_errors.clone(),
-            members.finished,
-        )
-    })?;
+    let members = members(list);
+    let results = required(&members.results)?;
+    let on_callback = required(&members.fire_on_one_callback)?;
+    let on_errback = required(&members.fire_on_one_errback)?;
+    let consume = required(&members.consume_errors)?;
+    let finished = members.finished.get() + 1;
+    members.finished.set(finished);
     // SAFETY: the sequence and the pair are alive.
     if unsafe { ffi::PySequence_SetItem(results.as_ptr(), at, pair.as_ptr()) } < 0 {
         return Err(Raised);
     }
-    if !list.with(|state| state.is_called()) {
+    if !list.parts().called.get() {
         if succeeded && on_callback.is_true()? {
             list.call_callback(Obj::tuple([result.clone(), Obj::int(at)?])?)?;
         } else if !succeeded && on_errback.is_true()? {
@@ -369,10 +385,10 @@ unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywo
         }
         // SAFETY: as above.
         let [] = unsafe { CANCEL.bind(arguments, count, keywords) }?;
-        if list.with(|state| state.is_called()) {
+        if list.parts().called.get() {
             return Ok(Obj::none());
         }
-        let deferreds = with(list.object(), |members| members.deferreds.clone())?;
+        let deferreds = required(&members(list).deferreds)?;
         let mut at = 0;
         while let Some(member) = item(&deferreds, at) {
             if member

@@ -6,54 +6,74 @@
 
 mod status;
 
-use std::ptr;
+use std::{cell::Cell, ptr};
 
-use deferrous::chain::Host;
 use pyo3::ffi;
 
-use crate::{
-    classes::{Kind, Method, kind},
+use super::{
+    callback::{Callback, Called, Canceller, Native as NativeCallback, Side},
+    debug_info,
     deferred::Deferred,
+    kinds::{Kind, Method, kind},
+    run_callbacks::{is_fired_plainly, is_idle},
+};
+use crate::{
+    docs,
     failure::{self, Place},
-    host::Python,
     interp::{
-        Context, Held, Holder, Maybe, ONE_ARGUMENT, Obj, Raised, Raw, enter, held, method, raise,
-        reraise, take_raised,
+        CLASS_METHOD, Context, Maybe, Native, NativeClass, ONE_ARGUMENT, Obj, Raised, Raw,
+        Signature, Traverse, Visitor, copied, deeper_as_python, enter, method, raise, reraise,
+        take_raised,
     },
-    link::{Link, Shape},
     replaced, return_value,
     twisted::{names, twisted},
 };
 
-/// What a driver keeps.
-struct Parts {
-    generator: Obj,
-    context: Context,
+/// What drives a generator.
+struct Driver {
+    generator: Cell<Option<Obj>>,
+    context: Cell<Option<Context>>,
     /// What is needed to cancel it.
-    status: Obj,
-    /// A link is being added: a result that comes before that has returned is put into `early`.
-    is_adding: bool,
-    early: Option<Obj>,
+    status: Cell<Option<Obj>>,
+    /// A callback is being added: a result that comes before that has returned is put into `early`.
+    is_adding: Cell<bool>,
+    early: Cell<Option<Obj>>,
 }
 
-static CLASS: Holder<Parts> = Holder::new();
+static CLASS: NativeClass<Driver> = NativeClass::new();
 
-impl Held for Parts {
-    fn holder() -> &'static Holder<Self> {
+/// The driver as a callback of the Deferred that is waited for.
+static RESUME: NativeCallback = NativeCallback {
+    call: |driver, _, result, _| match resume(driver, result) {
+        Ok(Some(end)) => end.fire_as_callback(),
+        Ok(None) => Called::Returned(Ok(Obj::none())),
+        Err(raised) => Called::Returned(Err(raised)),
+    },
+    show: |driver, _| {
+        let both = (driver.get("resume")?, twisted().empty.clone());
+        Ok([both.clone(), both])
+    },
+};
+
+impl Traverse for Driver {
+    fn traverse(&self, visitor: &mut Visitor) {
+        for part in [&self.generator, &self.status, &self.early] {
+            visitor.see_cell(part);
+        }
+        visitor.see_cell(&self.context);
+    }
+}
+
+impl Native for Driver {
+    fn class() -> &'static NativeClass<Self> {
         &CLASS
     }
 
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        see(&self.generator);
-        see(self.context.object());
-        see(&self.status);
-        if let Some(early) = &self.early {
-            see(early);
-        }
+    fn clear(&self) {
+        let parts = [&self.generator, &self.status, &self.early].map(Cell::take);
+        drop((parts, self.context.take()));
     }
 }
-
-pub use status::{cancel, cancelled, is_status};
 
 /// Makes the classes.
 pub fn make_class() -> Maybe<()> {
@@ -67,14 +87,25 @@ pub fn make_class() -> Maybe<()> {
     Ok(())
 }
 
-/// Looks at the parts of a driver. `body` must run no Python code.
+/// The methods of the class `Deferred` that are about coroutines.
+pub fn methods_of_deferred() -> Vec<ffi::PyMethodDef> {
+    vec![method(
+        c"fromCoroutine",
+        CLASS_METHOD(from_coroutine_method),
+        docs::FROM_COROUTINE,
+    )]
+}
+
+/// The driver's parts.
 #[inline(always)]
-fn with<R>(driver: &Obj, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
-    // SAFETY: it is a driver, and `body` does not get here again.
-    match unsafe { held::<Parts>(driver.as_ptr()) } {
-        Some(parts) => Ok(body(parts)),
-        None => Err(ended()),
-    }
+fn parts(driver: &Obj) -> Maybe<&Driver> {
+    CLASS.get(driver).ok_or_else(ended)
+}
+
+/// One part of a driver, which the collector takes from one that it ends.
+#[inline(always)]
+fn part<T>(part: Option<T>) -> Maybe<T> {
+    part.ok_or_else(ended)
 }
 
 #[cold]
@@ -91,13 +122,16 @@ fn ended() -> Raised {
 pub fn start(generator: Obj) -> Maybe<Deferred> {
     let deferred = Deferred::unfired(None)?;
     let status = status::new(&deferred)?;
-    deferred.with(|state| state.replace_canceller(Some(status.clone())));
-    let driver = CLASS.make(Parts {
-        generator,
-        context: Context::copy_current()?,
-        status,
-        is_adding: false,
-        early: None,
+    drop(deferred.parts().canceller.replace(Some(Canceller {
+        target: status.clone(),
+        native: Some(&status::CANCELLER),
+    })));
+    let driver = CLASS.make(Driver {
+        generator: Cell::new(Some(generator)),
+        context: Cell::new(Some(Context::copy_current()?)),
+        status: Cell::new(Some(status)),
+        is_adding: Cell::new(false),
+        early: Cell::new(None),
     })?;
     if let Some(end) = drive(&driver, Obj::none())? {
         end.fire()?;
@@ -194,8 +228,7 @@ fn throw(generator: &Obj, failure: &Obj) -> Maybe<Sent> {
 
 /// The Deferred that the generator's result goes to.
 fn result_of(driver: &Obj) -> Maybe<Deferred> {
-    let status = with(driver, |parts| parts.status.clone())?;
-    status::with(&status, |parts| parts.deferred.clone())
+    status::deferred_of(&part(copied(&parts(driver)?.status))?)
 }
 
 /// What a generator has come to.
@@ -209,6 +242,31 @@ pub struct End {
 }
 
 impl End {
+    /// Fires the Deferred, where that is all that a callback does.
+    ///
+    /// While Twisted fires the Deferred of a generator that an exception has ended, that exception is being
+    /// handled, and what is raised meanwhile says so. So it is here, as deep as Twisted's would come; a
+    /// longer row of generators that fail needs no stack.
+    fn fire_as_callback(self) -> Called {
+        if !is_fired_plainly(&self.deferred) {
+            return Called::Returned(self.fire().map(|()| Obj::none()));
+        }
+        if self.exception.is_some()
+            && let Some(fired) = deeper_as_python(|| {
+                End {
+                    deferred: self.deferred.clone(),
+                    outcome: self.outcome.clone(),
+                    exception: self.exception.clone(),
+                }
+                .fire()
+            })
+        {
+            return Called::Returned(fired.map(|()| Obj::none()));
+        }
+        self.deferred.set_called_with(self.outcome);
+        Called::Fired(self.deferred.into_object())
+    }
+
     /// Fires the Deferred.
     pub fn fire(self) -> Maybe<()> {
         match &self.exception {
@@ -222,9 +280,9 @@ impl End {
 
 /// Runs the generator on from `result`, until it waits or ends.
 fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<End>> {
-    let (generator, context) = with(driver, |parts| {
-        (parts.generator.clone(), parts.context.clone())
-    })?;
+    let parts = parts(driver)?;
+    let generator = part(copied(&parts.generator))?;
+    let context = part(copied(&parts.context))?;
     loop {
         if replaced::any() {
             go_on_by_name(driver, &generator, &context, &result)?;
@@ -264,7 +322,7 @@ fn drive(driver: &Obj, mut result: Obj) -> Maybe<Option<End>> {
 /// Leaves the generator to Twisted's function, which looks up what a program has replaced.
 #[cold]
 fn go_on_by_name(driver: &Obj, generator: &Obj, context: &Context, result: &Obj) -> Maybe<()> {
-    let status = with(driver, |parts| parts.status.clone())?;
+    let status = part(copied(&parts(driver)?.status))?;
     let arguments = [result, generator, &status, context.object()].map(Obj::as_ptr);
     replaced::value("_inlineCallbacks")?.call(&arguments)?;
     Ok(())
@@ -303,24 +361,28 @@ fn wait_for_deferred(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
     if deferred.overrides(Method::AddBoth) || deferred.overrides(Method::RunCallbacks) {
         return wait_by_method(driver, deferred);
     }
-    let taken = deferred.with(|state| {
-        (state.is_called() && state.is_settled())
-            .then(|| state.replace_outcome(Some(Obj::none())))
-            .flatten()
-    });
-    if let Some(result) = taken {
-        deferred.begin();
-        Python.settled(&deferred);
+    // The common case: it has a result already, and nothing left to do with it.
+    if deferred.parts().called.get()
+        && is_idle(&deferred)
+        && let Some(result) = deferred.parts().result.replace(Some(Obj::none()))
+    {
+        drop(deferred.parts().chained_to.take());
+        debug_info::note(&deferred, false);
         return Ok(Some(result));
     }
-    with(driver, |parts| parts.is_adding = true)?;
-    deferred.add(Link::driver(driver.clone()))?;
+    parts(driver)?.is_adding.set(true);
+    deferred.add(Callback::Native {
+        side: Side::Both,
+        index: 0,
+        native: &RESUME,
+        target: driver.clone(),
+    })?;
     added(driver, deferred)
 }
 
 #[cold]
 fn wait_by_method(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
-    with(driver, |parts| parts.is_adding = true)?;
+    parts(driver)?.is_adding.set(true);
     let resume = driver.get("resume")?;
     let arguments = [ptr::null_mut(), resume.as_ptr()];
     deferred
@@ -329,49 +391,51 @@ fn wait_by_method(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
     added(driver, deferred)
 }
 
-/// The link has been added: either it has run already, or the generator waits.
+/// The callback has been added: either it has run already, or the generator waits.
 #[inline(always)]
 fn added(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
-    let (early, status) = with(driver, |parts| {
-        parts.is_adding = false;
-        (parts.early.take(), parts.status.clone())
-    })?;
+    let parts = parts(driver)?;
+    parts.is_adding.set(false);
+    let early = parts.early.take();
     if early.is_none() {
-        drop(status::with(&status, |parts| {
-            parts.waiting_on.replace(deferred)
-        })?);
+        status::set_waiting_on(&part(copied(&parts.status))?, deferred)?;
     }
     Ok(early)
 }
 
-/// What was waited for has an outcome.
+/// What was waited for has a result.
 #[inline(always)]
-pub fn resume(driver: &Obj, outcome: &Obj) -> Maybe<Option<End>> {
-    let is_early = with(driver, |parts| {
-        if parts.is_adding {
-            parts.is_adding = false;
-            parts.early = Some(outcome.clone());
-            return true;
-        }
-        false
-    })?;
-    if is_early {
+fn resume(driver: &Obj, result: &Obj) -> Maybe<Option<End>> {
+    let parts = parts(driver)?;
+    if parts.is_adding.replace(false) {
+        drop(parts.early.replace(Some(result.clone())));
         return Ok(None);
     }
-    drive(driver, outcome.clone())
+    drive(driver, result.clone())
 }
 
-/// A link of this module's as programs see it.
-pub fn show(link: &Link) -> Maybe {
-    link.first().get(match link.shape {
-        Shape::Cancelling => "cancelled",
-        _ => "resume",
+const FROM_COROUTINE: Signature<1> = Signature {
+    function: "Deferred.fromCoroutine",
+    names: ["coro"],
+    required: 1,
+};
+
+/// # Safety
+/// There are `count` arguments, and as many more as `names`.
+unsafe extern "C" fn from_coroutine_method(
+    class: Raw,
+    arguments: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    enter(|| unsafe {
+        if replaced::any() {
+            return replaced::call("Deferred.fromCoroutine", class, arguments, count, names);
+        }
+        let [coro] = FROM_COROUTINE.bind(arguments, count, names)?;
+        from_coroutine(&Obj::borrowed(coro)).map(Deferred::into_object)
     })
-}
-
-/// The canceller as programs see it.
-pub fn bound_cancel(status: &Obj) -> Maybe {
-    status.getattr(&names().cancel)
 }
 
 /// # Safety

@@ -1,0 +1,340 @@
+//! Running callbacks: Twisted's `Deferred._runCallbacks`.
+//!
+//! The loop has the structure of Twisted's, and local variables that live as long: what a callback was given ends
+//! when it ends there. Two things are different. The loop does not call itself: where a callback does nothing but
+//! fire another Deferred, that one's callbacks run in a [`Call`] of their own, on a stack on the heap. And a callback
+//! that is added to a Deferred that has its result is called without being put into the queue first.
+
+use super::{
+    callback::{Callback, Called},
+    callback_queue, debug_info,
+    deferred::Deferred,
+    kinds::{Kind, Method, kind},
+};
+use crate::{
+    blame,
+    failure::{self, Place},
+    interp::{Maybe, Obj, is_some, take_raised},
+    twisted::names,
+};
+
+/// Runs the callbacks of a Deferred that has a result.
+#[inline(always)]
+pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
+    if deferred.parts().running_callbacks.get() {
+        // The loop is already running above us on the call stack.
+        return Ok(());
+    }
+    run(Call::new(deferred.clone(), None))
+}
+
+/// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
+/// them: see [`is_idle`].
+#[inline(always)]
+pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
+    run(Call::new(deferred.clone(), Some(callback)))
+}
+
+/// Whether a callback that is added would be called at once, and is the only one.
+#[inline(always)]
+pub fn is_idle(deferred: &Deferred) -> bool {
+    let parts = deferred.parts();
+    parts.paused.get() == 0
+        && !parts.running_callbacks.get()
+        && parts.callbacks.is_empty()
+        && !is_some(&parts.listed)
+}
+
+/// Whether firing this Deferred is to note the result and to run its callbacks, and nothing else.
+#[inline(always)]
+pub fn is_fired_plainly(deferred: &Deferred) -> bool {
+    let parts = deferred.parts();
+    !parts.called.get()
+        && !parts.running_callbacks.get()
+        && !deferred.debug()
+        && !deferred.overrides(Method::StartRunCallbacks)
+        && !deferred.overrides(Method::Callback)
+        && !deferred.overrides(Method::Errback)
+        && !deferred.overrides(Method::RunCallbacks)
+}
+
+/// Runs one call, and those that its callbacks make.
+fn run(first: Call) -> Maybe<()> {
+    let mut call = first;
+    let mut callers = Vec::new();
+    let mut returned = None;
+    loop {
+        let ended = match call.run(returned.take()) {
+            Ok(Ended::Done) => Ok(Obj::none()),
+            Ok(Ended::Fires(deferred)) => {
+                callers.push(std::mem::replace(&mut call, Call::new(deferred, None)));
+                continue;
+            }
+            Err(raised) => Err(raised),
+        };
+        let Some(caller) = callers.pop() else {
+            return ended.map(drop);
+        };
+        // The local variables of the call that has ended end here, before its caller goes on.
+        drop(std::mem::replace(&mut call, caller));
+        returned = Some(ended);
+    }
+}
+
+/// One call of `_runCallbacks`: its local variables, in the order in which they end.
+struct Call {
+    /// The Deferred whose callbacks are run.
+    this: Deferred,
+    /// Those that waited for it, and for each other. Each was put here because the one before it had its result.
+    chain: Vec<Deferred>,
+    is_done: bool,
+    /// What is called first, without having been in the queue.
+    added: Option<Callback>,
+    /// The callback that is called, or was called last.
+    item: Option<Callback>,
+    /// Whether that was called with a failure.
+    failed: bool,
+    chainee: Option<Deferred>,
+    current_result: Option<Deferred>,
+    result_result: Option<Obj>,
+}
+
+/// Why a call does not go on.
+enum Ended {
+    Done,
+    /// The callbacks of another Deferred, which a callback has fired, come first.
+    Fires(Deferred),
+}
+
+/// What the next callback came to.
+enum Next {
+    /// There is none.
+    Empty,
+    /// The result is as it was.
+    Passed,
+    /// The result went to a Deferred that waited for it.
+    Continued,
+    Fires(Deferred),
+    Returned(Maybe),
+}
+
+impl Call {
+    #[inline(always)]
+    const fn new(this: Deferred, added: Option<Callback>) -> Self {
+        Call {
+            this,
+            chain: Vec::new(),
+            is_done: false,
+            added,
+            item: None,
+            failed: false,
+            chainee: None,
+            current_result: None,
+            result_result: None,
+        }
+    }
+
+    /// The Deferred whose callbacks are run now: the last of the chain.
+    #[inline(always)]
+    fn current(&self) -> Option<Deferred> {
+        match self.chain.last() {
+            Some(last) => Some(last.clone()),
+            None if self.is_done => None,
+            None => Some(self.this.clone()),
+        }
+    }
+
+    /// The loop. If a callback has fired another Deferred, whose callbacks have run meanwhile, `returned` is what
+    /// it came to.
+    #[inline]
+    fn run(&mut self, mut returned: Option<Maybe>) -> Maybe<Ended> {
+        while let Some(current) = self.current() {
+            if returned.is_none() {
+                if current.parts().paused.get() != 0 {
+                    // This Deferred isn't going to have a result now. All those that are left in the chain have
+                    // to wait, too.
+                    return Ok(Ended::Done);
+                }
+                drop(current.parts().chained_to.take());
+            }
+            let mut finished = true;
+            loop {
+                let next = match returned.take() {
+                    Some(returned) => Next::Returned(returned),
+                    None => self.call_next(&current)?,
+                };
+                match next {
+                    Next::Passed => {}
+                    Next::Returned(returned) => {
+                        if !self.keep(&current, returned)? {
+                            break;
+                        }
+                    }
+                    Next::Empty => break,
+                    Next::Continued => {
+                        // Only after the chainee is it this one's turn again.
+                        finished = false;
+                        break;
+                    }
+                    Next::Fires(deferred) => return Ok(Ended::Fires(deferred)),
+                }
+            }
+            if finished {
+                let failed = current.result_kind()? == Kind::Failure;
+                debug_info::note(&current, failed);
+                if self.chain.pop().is_none() {
+                    self.is_done = true;
+                }
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Takes the next callback off the queue and calls it.
+    #[inline(always)]
+    fn call_next(&mut self, current: &Deferred) -> Maybe<Next> {
+        let next = match self.added.take() {
+            Some(added) => added,
+            None => match callback_queue::pop(current)? {
+                Some(next) => next,
+                None => return Ok(Next::Empty),
+            },
+        };
+        let found = current.result_kind()?;
+        self.failed = found == Kind::Failure;
+        // The callback before this one ends here.
+        self.item = None;
+        if let Callback::Continuation { waiting } = &next {
+            // SAFETY: a continuation is made of a Deferred.
+            let waiting = unsafe { Deferred::from_object(waiting.clone()) };
+            self.item = Some(next);
+            self.hand_over(current, waiting)?;
+            return Ok(Next::Continued);
+        }
+        if next.passes(self.failed) {
+            self.item = Some(next);
+            return Ok(match found {
+                // What passes a Deferred on returns it, and it is waited for.
+                Kind::Deferred => Next::Returned(current.required_result()),
+                _ => Next::Passed,
+            });
+        }
+        let result = match current.required_result() {
+            Ok(result) => result,
+            // The end of the callback before this one has taken it away: this one fails.
+            Err(raised) => return Ok(Next::Returned(Err(raised))),
+        };
+        if let Some(fired) = next.fires(self.failed) {
+            // SAFETY: the methods that fire belong to Deferreds.
+            let fired = unsafe { Deferred::from_object(fired) };
+            if is_fired_plainly(&fired) {
+                current.parts().running_callbacks.set(true);
+                self.item = Some(next);
+                fired.set_called_with(result);
+                return Ok(Next::Fires(fired));
+            }
+        }
+        current.parts().running_callbacks.set(true);
+        let called = self.item.insert(next).call(&result, self.failed);
+        drop(result);
+        Ok(match called {
+            Called::Returned(returned) => Next::Returned(returned),
+            // SAFETY: what has been fired is a Deferred.
+            Called::Fired(deferred) => Next::Fires(unsafe { Deferred::from_object(deferred) }),
+        })
+    }
+
+    /// Gives the waiting Deferred the current result, and forgets that here.
+    fn hand_over(&mut self, current: &Deferred, chainee: Deferred) -> Maybe<()> {
+        self.chainee = Some(chainee.clone());
+        chainee.set_result(current.required_result()?);
+        current.set_result(Obj::none());
+        debug_info::note(current, false);
+        let paused = &chainee.parts().paused;
+        paused.set(paused.get() - 1);
+        self.chain.push(chainee);
+        Ok(())
+    }
+
+    /// A callback has returned or raised: that is the next result. Returns whether the loop goes on, and does not
+    /// wait for another Deferred.
+    #[inline(always)]
+    fn keep(&mut self, current: &Deferred, returned: Maybe) -> Maybe<bool> {
+        let result = returned.and_then(|result| self.store(current, result));
+        current.parts().running_callbacks.set(false);
+        match result {
+            Ok(result) if kind(&result) == Kind::Deferred => {
+                // SAFETY: its kind has just been looked at.
+                self.chain_to(current, unsafe { Deferred::from_object(result) })
+            }
+            Ok(_) => Ok(true),
+            Err(raised) => {
+                // The variables of all frames are expensive, and so captured in debug mode only.
+                let owner = self.this.debug().then(|| self.this.object().clone());
+                let exception = take_raised(raised);
+                let failure = failure::from_exception(&exception, owner, Place::RunCallbacks);
+                drop(exception);
+                current.set_result(failure);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Makes what a callback has returned the current result. Returns what is there afterwards: the result before it
+    /// ends meanwhile, which may run user code.
+    #[inline(always)]
+    fn store(&self, current: &Deferred, result: Obj) -> Maybe {
+        current.set_result(result);
+        let result = current.required_result()?;
+        if result.is(current.object().as_ptr())
+            && let Some(item) = &self.item
+        {
+            blame::warn_of_itself(&item.callable(self.failed)?)?;
+        }
+        Ok(result)
+    }
+
+    /// The result is another Deferred. If that has a result, it is taken, and the loop goes on.
+    fn chain_to(&mut self, current: &Deferred, inner: Deferred) -> Maybe<bool> {
+        self.current_result = Some(inner.clone());
+        self.result_result = inner.result();
+        match &self.result_result {
+            Some(result) if kind(result) != Kind::Deferred && inner.parts().paused.get() == 0 => {
+                let result = result.clone();
+                inner.set_result(Obj::none());
+                debug_info::note(&inner, false);
+                current.set_result(result);
+                Ok(true)
+            }
+            _ => {
+                wait_for(current, inner)?;
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Pauses `current` until `inner` has a result.
+///
+/// `inner` has none, and so is not running its callbacks: the continuation goes right into its queue.
+fn wait_for(current: &Deferred, inner: Deferred) -> Maybe<()> {
+    if current.overrides(Method::Pause) {
+        current
+            .object()
+            .call_method(&names().pause, [std::ptr::null_mut()])?;
+    } else {
+        let paused = &current.parts().paused;
+        paused.set(paused.get() + 1);
+    }
+    drop(current.parts().chained_to.replace(Some(inner.clone())));
+    if current.overrides(Method::Continuation) {
+        let entry = current
+            .object()
+            .call_method(&names().continuation, [std::ptr::null_mut()])?;
+        let list = callback_queue::as_list(&inner)?;
+        list.call_method(&names().append, [std::ptr::null_mut(), entry.as_ptr()])?;
+        return Ok(());
+    }
+    let waiting = current.object().clone();
+    callback_queue::push(&inner, Callback::Continuation { waiting })
+}
