@@ -13,9 +13,11 @@ use pyo3::ffi;
 
 use super::{
     callback::{Callback, Canceller},
-    kinds::{self, Kind, Method, classes, kind},
+    kinds::{self, Kind, Method, classes, kind, kind_of_class},
 };
-use crate::interp::{Counted, Maybe, Obj, Queue, Raw, Room, Traverse, Visitor, copied, raise};
+use crate::interp::{
+    Counted, Maybe, Obj, Queue, Raw, Room, Traverse, Visitor, copied, peek, raise,
+};
 
 /// What follows the header of a Deferred.
 #[repr(C)]
@@ -226,7 +228,16 @@ impl Deferred {
     /// What `self.result` is to a chain.
     #[inline(always)]
     pub fn result_kind(&self) -> Maybe<Kind> {
-        self.required_result().map(|result| kind(&result))
+        match peek(&self.parts().result).and_then(|(_, class)| kind_of_class(class)) {
+            Some(kind) => Ok(kind),
+            None => self.required_result().map(|result| kind(&result)),
+        }
+    }
+
+    /// Whether `self.result` is the Deferred itself.
+    #[inline(always)]
+    pub fn is_own_result(&self) -> bool {
+        peek(&self.parts().result).is_some_and(|(result, _)| self.0.is(result))
     }
 
     /// Notes the result of a Deferred that is fired. Its callbacks have not run.

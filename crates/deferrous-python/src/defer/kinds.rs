@@ -275,22 +275,27 @@ fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
     unsafe { (*class).tp_getattro }.is_some_and(|own| ptr::fn_addr_eq(own, plain))
 }
 
-/// What `object` is to a chain.
+/// What objects of the class are to a chain, where the class alone says so.
 #[inline(always)]
-pub fn kind(object: &Obj) -> Kind {
-    let class = object.class();
+pub fn kind_of_class(class: *mut ffi::PyTypeObject) -> Option<Kind> {
     if is_failure_class(class) {
-        return Kind::Failure;
+        return Some(Kind::Failure);
     }
     if classes().deferred.is(class.cast()) {
-        return Kind::Deferred;
+        return Some(Kind::Deferred);
     }
     // SAFETY: the class is alive.
     let is_builtin = unsafe { (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 };
-    if is_builtin && has_plain_attributes(class) {
-        return Kind::Value;
+    (is_builtin && has_plain_attributes(class)).then_some(Kind::Value)
+}
+
+/// What `object` is to a chain.
+#[inline(always)]
+pub fn kind(object: &Obj) -> Kind {
+    match kind_of_class(object.class()) {
+        Some(kind) => kind,
+        None => kind_of_other(object),
     }
-    kind_of_other(object)
 }
 
 /// As [`kind`], for objects of classes that a program has made.

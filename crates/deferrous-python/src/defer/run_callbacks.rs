@@ -32,6 +32,17 @@ pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
 /// them: see [`is_idle`].
 #[inline(always)]
 pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
+    // The common case: the result passes by, and there is nothing else to do.
+    let found = deferred.result_kind()?;
+    if found != Kind::Deferred && callback.passes(found == Kind::Failure) {
+        drop(deferred.parts().chained_to.take());
+        drop(callback);
+        if is_idle(deferred) {
+            debug_info::note(deferred, deferred.result_kind()? == Kind::Failure);
+            return Ok(());
+        }
+        return run_callbacks(deferred);
+    }
     run(Call::new(deferred.clone(), Some(callback)))
 }
 
@@ -59,9 +70,20 @@ pub fn is_fired_plainly(deferred: &Deferred) -> bool {
 }
 
 /// Runs one call, and those that its callbacks make.
-fn run(first: Call) -> Maybe<()> {
-    let mut call = first;
-    let mut callers = Vec::new();
+#[inline(always)]
+fn run(mut call: Call) -> Maybe<()> {
+    match call.run(None)? {
+        Ended::Done => Ok(()),
+        Ended::Fires(deferred) => run_fired(call, deferred),
+    }
+}
+
+/// Runs the callbacks of a Deferred that a callback of `caller` has fired, and then goes on with the caller. A separate
+/// function, so that the common case needs no stack.
+#[inline(never)]
+fn run_fired(caller: Call, fired: Deferred) -> Maybe<()> {
+    let mut callers = vec![caller];
+    let mut call = Call::new(fired, None);
     let mut returned = None;
     loop {
         let ended = match call.run(returned.take()) {
@@ -260,10 +282,11 @@ impl Call {
     /// wait for another Deferred.
     #[inline(always)]
     fn keep(&mut self, current: &Deferred, returned: Maybe) -> Maybe<bool> {
-        let result = returned.and_then(|result| self.store(current, result));
+        let kept = returned.and_then(|result| self.store(current, result));
         current.parts().running_callbacks.set(false);
-        match result {
-            Ok(result) if kind(&result) == Kind::Deferred => {
+        match kept {
+            Ok(Kind::Deferred) => {
+                let result = current.required_result()?;
                 // SAFETY: its kind has just been looked at.
                 self.chain_to(current, unsafe { Deferred::from_object(result) })
             }
@@ -283,15 +306,16 @@ impl Call {
     /// Makes what a callback has returned the current result. Returns what is there afterwards: the result before it
     /// ends meanwhile, which may run user code.
     #[inline(always)]
-    fn store(&self, current: &Deferred, result: Obj) -> Maybe {
+    fn store(&self, current: &Deferred, result: Obj) -> Maybe<Kind> {
         current.set_result(result);
-        let result = current.required_result()?;
-        if result.is(current.object().as_ptr())
+        let kind = current.result_kind()?;
+        if kind == Kind::Deferred
+            && current.is_own_result()
             && let Some(item) = &self.item
         {
             blame::warn_of_itself(&item.callable(self.failed)?)?;
         }
-        Ok(result)
+        Ok(kind)
     }
 
     /// The result is another Deferred. If that has a result, it is taken, and the loop goes on.

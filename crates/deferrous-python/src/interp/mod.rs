@@ -28,7 +28,7 @@ mod visitor;
 pub use arguments::{Signature, bind_tuple, keyword_dict};
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use bridge::{from_result, to_result};
-pub use cells::{Counted, copied, is_some};
+pub use cells::{Counted, copied, is_some, peek};
 pub use class::{
     CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
     members, method, sealed, shorten_name, slot, subclass_spec,
