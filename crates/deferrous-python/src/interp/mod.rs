@@ -49,11 +49,11 @@ pub use holder::{Held, Holder, collected};
 pub use native_class::{Native, NativeClass};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
 pub use own_class::{Life, OwnClass};
-pub use queue::{Queue, Traverse};
+pub use queue::Queue;
 pub use raise::{
     assertion_failed, enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside,
     take_raised, type_error, write_unraisable,
 };
 pub use room::Room;
 pub use task::{Task, bind_leading};
-pub use visitor::Visitor;
+pub use visitor::{Traverse, Visitor};

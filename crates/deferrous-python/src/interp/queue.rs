@@ -6,18 +6,12 @@ use std::{cell::UnsafeCell, collections::VecDeque, mem};
 
 use arrayvec::ArrayVec;
 
-use super::Visitor;
+use super::{Traverse, Visitor};
 
 /// How many items need no allocation.
 const INLINE: usize = 4;
 /// The size of the first allocation.
 const FIRST_CAPACITY: usize = 12;
-
-/// What holds references to Python objects that the collector has to see.
-pub trait Traverse {
-    /// Shows `visitor` each reference, once.
-    fn traverse(&self, visitor: &mut Visitor);
-}
 
 enum Items<T> {
     Few(ArrayVec<T, INLINE>),

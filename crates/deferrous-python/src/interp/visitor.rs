@@ -6,7 +6,13 @@ use pyo3::ffi;
 
 use std::cell::Cell;
 
-use super::{Counted, Obj, Raw, Traverse};
+use super::{Counted, Obj, Raw};
+
+/// What holds references to Python objects that the collector has to see.
+pub trait Traverse {
+    /// Shows `visitor` each reference, once.
+    fn traverse(&self, visitor: &mut Visitor);
+}
 
 /// The collector, while it looks at an object: what `tp_traverse` is given.
 pub struct Visitor {

@@ -1,19 +1,20 @@
 //! `DeferredList` and `gatherResults`: many Deferreds into one.
 
+mod members;
 mod parts;
 
 use std::{
-    cell::Cell,
     ffi::{c_int, c_void},
     ptr,
 };
 
 use pyo3::ffi;
 
+use self::members::{Layout, Members, members, required};
 use super::{
     callback::{Callback, Called, Native, Side},
     class_attributes::set_defaults,
-    deferred::{self, Deferred, Parts},
+    deferred::{Deferred, Parts},
     kinds::{Kind, Method, classes, kind},
     making,
 };
@@ -21,32 +22,13 @@ use crate::{
     docs, failure,
     interp::{
         CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, assertion_failed, bind_tuple,
-        copied, deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec,
-        type_error,
+        deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec,
     },
     replaced,
     twisted::{names, twisted},
 };
 
 type Count = ffi::Py_ssize_t;
-
-/// What a `DeferredList` is in memory.
-#[repr(C)]
-struct Layout {
-    deferred: deferred::Layout,
-    members: Members,
-}
-
-/// What `__init__` sets.
-#[derive(Default)]
-struct Members {
-    deferreds: Cell<Option<Obj>>,
-    results: Cell<Option<Obj>>,
-    fire_on_one_callback: Cell<Option<Obj>>,
-    fire_on_one_errback: Cell<Option<Obj>>,
-    consume_errors: Cell<Option<Obj>>,
-    finished: Cell<isize>,
-}
 
 /// A member of a list as a callback of that member.
 static MEMBER: Native = Native {
@@ -94,19 +76,6 @@ pub fn make_class(deferred: &Obj) -> Maybe {
     let defaults = [("fireOnOneCallback", off()), ("fireOnOneErrback", off())];
     set_defaults(&class, &defaults)?;
     Ok(class)
-}
-
-/// What `__init__` has set.
-#[inline(always)]
-const fn members(list: &Deferred) -> &Members {
-    // SAFETY: it is a `DeferredList`: only its methods and the callbacks that it adds get here. The members are
-    // cells, and nothing has a mutable reference to them before the object's end.
-    unsafe { &(*list.object().as_ptr().cast::<Layout>()).members }
-}
-
-/// One of the members that `__init__` sets.
-fn required(member: &Cell<Option<Obj>>) -> Maybe {
-    copied(member).ok_or_else(|| type_error("DeferredList.__init__() has not been called"))
 }
 
 /// # Safety
@@ -163,46 +132,6 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
         let flags = [flag(on_callback), flag(on_errback), flag(consume)];
         initialise(list, deferreds, flags)
     })
-}
-
-impl Members {
-    /// Sets what there is before `__init__` sets anything.
-    fn set_nothing(&self) -> Maybe<()> {
-        // SAFETY: the thread is attached.
-        let list = || unsafe { Obj::owned(ffi::PyList_New(0)) };
-        let off = || Obj::bool(false);
-        self.set(list()?, list()?, [off(), off(), off()]);
-        Ok(())
-    }
-
-    fn set(&self, deferreds: Obj, results: Obj, flags: [Obj; 3]) {
-        let [on_callback, on_errback, consume] = flags;
-        self.finished.set(0);
-        let before = (
-            self.deferreds.replace(Some(deferreds)),
-            self.results.replace(Some(results)),
-            self.fire_on_one_callback.replace(Some(on_callback)),
-            self.fire_on_one_errback.replace(Some(on_errback)),
-            self.consume_errors.replace(Some(consume)),
-        );
-        drop(before);
-    }
-
-    /// Takes everything away.
-    fn take(&self) {
-        let before = self.all().map(Cell::take);
-        drop(before);
-    }
-
-    const fn all(&self) -> [&Cell<Option<Obj>>; 5] {
-        [
-            &self.deferreds,
-            &self.results,
-            &self.fire_on_one_callback,
-            &self.fire_on_one_errback,
-            &self.consume_errors,
-        ]
-    }
 }
 
 /// What `__init__` does.

@@ -6,7 +6,7 @@ use pyo3::ffi;
 
 use super::{
     super::{deferred::Deferred, life},
-    members,
+    members::{members, required},
 };
 use crate::interp::{Obj, Raised, Raw, Visitor, copied, enter, enter_status, getset, type_error};
 
@@ -76,7 +76,7 @@ macro_rules! attribute {
                     ));
                 }
                 let list = Deferred::from_self(&raw);
-                super::required(&members(list).$field)?;
+                required(&members(list).$field)?;
                 drop(members(list).$field.replace(Some(Obj::borrowed(value))));
                 Ok(())
             })

@@ -10,6 +10,7 @@ use std::{cell::Cell, ptr};
 
 use pyo3::ffi;
 
+use self::status::{ended, part};
 use super::{
     callback::{Callback, Called, Canceller, Native as NativeCallback, Side},
     debug_info,
@@ -100,22 +101,6 @@ pub fn methods_of_deferred() -> Vec<ffi::PyMethodDef> {
 #[inline(always)]
 fn parts(driver: &Obj) -> Maybe<&Driver> {
     CLASS.get(driver).ok_or_else(ended)
-}
-
-/// One part of a driver, which the collector takes from one that it ends.
-#[inline(always)]
-fn part<T>(part: Option<T>) -> Maybe<T> {
-    part.ok_or_else(ended)
-}
-
-#[cold]
-fn ended() -> Raised {
-    // SAFETY: reading a static of the interpreter.
-    let class = unsafe { ffi::PyExc_RuntimeError };
-    raise(
-        class,
-        "the coroutine was collected as garbage and cannot go on",
-    )
 }
 
 /// Runs `generator` until it waits or ends; Twisted's `_cancellableInlineCallbacks`.

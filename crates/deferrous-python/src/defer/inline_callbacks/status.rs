@@ -19,8 +19,9 @@ use super::super::{
 };
 use crate::{
     interp::{
-        Maybe, Native, NativeClass, ONE_ARGUMENT, Obj, Raw, Traverse, Visitor, assertion_failed,
-        copied, deeper, enter, enter_status, getset, method, sealed, slot, type_error,
+        Maybe, Native, NativeClass, ONE_ARGUMENT, Obj, Raised, Raw, Traverse, Visitor,
+        assertion_failed, copied, deeper, enter, enter_status, getset, method, raise, sealed, slot,
+        type_error,
     },
     replaced,
     twisted::{names, twisted},
@@ -110,13 +111,29 @@ pub fn new(deferred: &Deferred) -> Maybe {
 
 #[inline(always)]
 fn parts(status: &Obj) -> Maybe<&Status> {
-    CLASS.get(status).ok_or_else(super::ended)
+    CLASS.get(status).ok_or_else(ended)
+}
+
+/// A part of a coroutine, which the collector takes from one that it ends.
+#[inline(always)]
+pub fn part<T>(part: Option<T>) -> Maybe<T> {
+    part.ok_or_else(ended)
+}
+
+#[cold]
+pub fn ended() -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    let class = unsafe { ffi::PyExc_RuntimeError };
+    raise(
+        class,
+        "the coroutine was collected as garbage and cannot go on",
+    )
 }
 
 /// The Deferred that the generator's result goes to.
 #[inline(always)]
 pub fn deferred_of(status: &Obj) -> Maybe<Deferred> {
-    super::part(copied(&parts(status)?.deferred))
+    part(copied(&parts(status)?.deferred))
 }
 
 /// Notes the Deferred that the generator waits for.
