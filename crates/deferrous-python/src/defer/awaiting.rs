@@ -14,8 +14,8 @@ use crate::{
     failure::{self, Place},
     interp::{
         CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Native, NativeClass, ONE_ARGUMENT, Obj, Raised,
-        Raw, Traverse, Visitor, assertion_failed, copied, enter, guarded, method, raise, reraise,
-        slot, take_raised, type_error,
+        Raw, Traverse, Visitor, assertion_failed, enter, guarded, method, raise, reraise, slot,
+        take_raised, type_error,
     },
     twisted::{names, twisted},
 };
@@ -74,25 +74,17 @@ pub fn new(deferred: &Deferred) -> Maybe {
     CLASS.make(Awaited(Cell::new(Some(deferred.clone()))))
 }
 
-/// The Deferred, unless the end was reached.
+/// The Deferred that is waited for, in its cell.
 ///
 /// # Safety
 ///
-/// `raw` is one of these iterators.
-unsafe fn waited_for(raw: Raw) -> Option<Deferred> {
-    // SAFETY: as the caller says.
-    let iterator = unsafe { Obj::borrowed(raw) };
-    CLASS.get(&iterator).and_then(|awaited| copied(&awaited.0))
-}
-
-/// # Safety
-///
-/// `raw` is one of these iterators.
-unsafe fn finish(raw: Raw) {
-    // SAFETY: as the caller says.
-    let iterator = unsafe { Obj::borrowed(raw) };
-    if let Some(awaited) = CLASS.get(&iterator) {
-        drop(awaited.0.take());
+/// `raw` is one of these iterators, and alive for as long as the result is used.
+unsafe fn awaited(raw: &Raw) -> Maybe<&Cell<Option<Deferred>>> {
+    // SAFETY: an `Obj` is one pointer to an object, and as the caller promises, this one is alive.
+    let iterator = unsafe { &*ptr::from_ref(raw).cast::<Obj>() };
+    match CLASS.get(iterator) {
+        Some(awaited) => Ok(&awaited.0),
+        None => Err(type_error("this object is of another class")),
     }
 }
 
@@ -106,8 +98,9 @@ enum Next {
 ///
 /// `raw` is one of these iterators.
 unsafe fn step(raw: Raw) -> Maybe<Next> {
-    // SAFETY: as the caller says.
-    let Some(deferred) = (unsafe { waited_for(raw) }) else {
+    // SAFETY: as the caller promises, it is one of these iterators.
+    let cell = unsafe { awaited(&raw) }?;
+    let Some(deferred) = cell.take() else {
         return Ok(Next::Return(Obj::none()));
     };
     let parts = deferred.parts();
@@ -118,10 +111,10 @@ unsafe fn step(raw: Raw) -> Maybe<Next> {
         result.is_some()
     };
     if !is_ready || parts.paused.get() != 0 {
-        return Ok(Next::Yield(deferred.into_object()));
+        let waits_for = deferred.object().clone();
+        cell.set(Some(deferred));
+        return Ok(Next::Yield(waits_for));
     }
-    // SAFETY: as the caller says.
-    unsafe { finish(raw) };
     let Some(result) = result else {
         return Err(no_attribute(&deferred, "result"));
     };
@@ -245,7 +238,7 @@ unsafe extern "C" fn am_send(raw: Raw, _: Raw, result: *mut Raw) -> ffi::PySendR
 unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize_t, _: Raw) -> Raw {
     // SAFETY: called by the interpreter, with `count` arguments that are alive.
     enter(|| unsafe {
-        finish(raw);
+        drop(awaited(&raw)?.take());
         if count == 0 {
             return Err(type_error("throw expected at least 1 argument, got 0"));
         }
@@ -269,7 +262,7 @@ unsafe extern "C" fn throw(raw: Raw, arguments: *const Raw, count: ffi::Py_ssize
 unsafe extern "C" fn close(raw: Raw, _: Raw) -> Raw {
     // SAFETY: as the caller says.
     enter(|| unsafe {
-        finish(raw);
+        drop(awaited(&raw)?.take());
         Ok(Obj::none())
     })
 }

@@ -9,7 +9,7 @@ use super::{
     callback::{Callback, Called},
     callback_queue, debug_info,
     deferred::Deferred,
-    kinds::{Kind, Method, kind},
+    kinds::{Kind, Method, kind, kind_of_class},
 };
 use crate::{
     blame,
@@ -25,25 +25,58 @@ pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
         // The loop is already running above us on the call stack.
         return Ok(());
     }
-    run(Call::new(deferred.clone(), None))
+    run(Call::new(deferred.clone(), None), From::Top)
 }
 
 /// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
 /// them: see [`is_idle`].
+///
+/// This is the fast path for the common case: the callback is called with a value or passed by, returns a value, and
+/// nothing else is to be done. It does what [`Call::run`] does, which goes on where the case is another.
 #[inline(always)]
 pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
-    // The common case: the result passes by, and there is nothing else to do.
+    let parts = deferred.parts();
+    drop(parts.chained_to.take());
     let found = deferred.result_kind()?;
-    if found != Kind::Deferred && callback.passes(found == Kind::Failure) {
-        drop(deferred.parts().chained_to.take());
-        drop(callback);
-        if is_idle(deferred) {
-            debug_info::note(deferred, deferred.result_kind()? == Kind::Failure);
-            return Ok(());
-        }
-        return run_callbacks(deferred);
+    let failed = found == Kind::Failure;
+    if found == Kind::Deferred || callback.fires(failed).is_some() {
+        return run(Call::new(deferred.clone(), Some(callback)), From::Top);
     }
-    run(Call::new(deferred.clone(), Some(callback)))
+    if !callback.passes(failed) {
+        let result = deferred.required_result()?;
+        parts.running_callbacks.set(true);
+        let called = callback.call(&result, failed);
+        drop(result);
+        return match called {
+            Called::Returned(Ok(value)) if kind_of_class(value.class()) == Some(Kind::Value) => {
+                deferred.set_result(value);
+                parts.running_callbacks.set(false);
+                finish_added(deferred, callback)
+            }
+            Called::Returned(returned) => {
+                let call = Call::after(deferred.clone(), callback, failed);
+                run(call, From::Returned(returned))
+            }
+            Called::Fired(fired) => {
+                // SAFETY: what has been fired is a Deferred.
+                let fired = unsafe { Deferred::from_object(fired) };
+                run_fired(Call::after(deferred.clone(), callback, failed), fired)
+            }
+        };
+    }
+    finish_added(deferred, callback)
+}
+
+/// The end of [`run_added`], unless callbacks have been added meanwhile.
+#[inline(always)]
+fn finish_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
+    let parts = deferred.parts();
+    if !parts.callbacks.is_empty() || is_some(&parts.listed) {
+        return run(Call::after(deferred.clone(), callback, false), From::Next);
+    }
+    let failed = deferred.result_kind()? == Kind::Failure;
+    debug_info::note(deferred, failed);
+    Ok(())
 }
 
 /// Whether a callback that is added would be called at once, and is the only one.
@@ -71,8 +104,8 @@ pub fn is_fired_plainly(deferred: &Deferred) -> bool {
 
 /// Runs one call, and those that its callbacks make.
 #[inline(always)]
-fn run(mut call: Call) -> Maybe<()> {
-    match call.run(None)? {
+fn run(mut call: Call, from: From) -> Maybe<()> {
+    match call.run(from)? {
         Ended::Done => Ok(()),
         Ended::Fires(deferred) => run_fired(call, deferred),
     }
@@ -84,12 +117,13 @@ fn run(mut call: Call) -> Maybe<()> {
 fn run_fired(caller: Call, fired: Deferred) -> Maybe<()> {
     let mut callers = vec![caller];
     let mut call = Call::new(fired, None);
-    let mut returned = None;
+    let mut from = From::Top;
     loop {
-        let ended = match call.run(returned.take()) {
+        let ended = match call.run(from) {
             Ok(Ended::Done) => Ok(Obj::none()),
             Ok(Ended::Fires(deferred)) => {
                 callers.push(std::mem::replace(&mut call, Call::new(deferred, None)));
+                from = From::Top;
                 continue;
             }
             Err(raised) => Err(raised),
@@ -99,7 +133,7 @@ fn run_fired(caller: Call, fired: Deferred) -> Maybe<()> {
         };
         // The local variables of the call that has ended end here, before its caller goes on.
         drop(std::mem::replace(&mut call, caller));
-        returned = Some(ended);
+        from = From::Returned(ended);
     }
 }
 
@@ -119,6 +153,16 @@ struct Call {
     chainee: Option<Deferred>,
     current_result: Option<Deferred>,
     result_result: Option<Obj>,
+}
+
+/// Where a call goes on.
+enum From {
+    /// At the beginning.
+    Top,
+    /// After a callback, with what that came to.
+    Returned(Maybe),
+    /// With the next callback.
+    Next,
 }
 
 /// Why a call does not go on.
@@ -156,6 +200,14 @@ impl Call {
         }
     }
 
+    /// A call that has called `item`.
+    fn after(this: Deferred, item: Callback, failed: bool) -> Self {
+        let mut call = Self::new(this, None);
+        call.item = Some(item);
+        call.failed = failed;
+        call
+    }
+
     /// The Deferred whose callbacks are run now: the last of the chain.
     #[inline(always)]
     fn current(&self) -> Option<Deferred> {
@@ -166,12 +218,11 @@ impl Call {
         }
     }
 
-    /// The loop. If a callback has fired another Deferred, whose callbacks have run meanwhile, `returned` is what
-    /// it came to.
+    /// The loop.
     #[inline]
-    fn run(&mut self, mut returned: Option<Maybe>) -> Maybe<Ended> {
+    fn run(&mut self, mut from: From) -> Maybe<Ended> {
         while let Some(current) = self.current() {
-            if returned.is_none() {
+            if matches!(from, From::Top) {
                 if current.parts().paused.get() != 0 {
                     // This Deferred isn't going to have a result now. All those that are left in the chain have
                     // to wait, too.
@@ -181,9 +232,9 @@ impl Call {
             }
             let mut finished = true;
             loop {
-                let next = match returned.take() {
-                    Some(returned) => Next::Returned(returned),
-                    None => self.call_next(&current)?,
+                let next = match std::mem::replace(&mut from, From::Next) {
+                    From::Returned(returned) => Next::Returned(returned),
+                    From::Top | From::Next => self.call_next(&current)?,
                 };
                 match next {
                     Next::Passed => {}
@@ -201,6 +252,7 @@ impl Call {
                     Next::Fires(deferred) => return Ok(Ended::Fires(deferred)),
                 }
             }
+            from = From::Top;
             if finished {
                 let failed = current.result_kind()? == Kind::Failure;
                 debug_info::note(&current, failed);
