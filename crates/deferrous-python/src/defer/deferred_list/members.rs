@@ -44,16 +44,25 @@ impl Members {
         // SAFETY: the thread is attached.
         let list = || unsafe { Obj::owned(ffi::PyList_New(0)) };
         let off = || Obj::bool(false);
-        self.set(list()?, list()?, [off(), off(), off()]);
+        self.set_lists(list()?, list()?);
+        self.set_flags([off(), off(), off()]);
         Ok(())
     }
 
-    pub fn set(&self, deferreds: Obj, results: Obj, flags: [Obj; 3]) {
-        let [on_callback, on_errback, consume] = flags;
-        self.finished.set(0);
+    /// Sets the Deferreds, and the list of their results.
+    pub fn set_lists(&self, deferreds: Obj, results: Obj) {
         let before = (
             self.deferreds.replace(Some(deferreds)),
             self.results.replace(Some(results)),
+        );
+        drop(before);
+    }
+
+    /// Sets `fireOnOneCallback`, `fireOnOneErrback` and `consumeErrors`: nothing has fired yet.
+    pub fn set_flags(&self, flags: [Obj; 3]) {
+        let [on_callback, on_errback, consume] = flags;
+        self.finished.set(0);
+        let before = (
             self.fire_on_one_callback.replace(Some(on_callback)),
             self.fire_on_one_errback.replace(Some(on_errback)),
             self.consume_errors.replace(Some(consume)),

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     docs, failure,
     interp::{
-        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, assertion_failed, bind_tuple,
-        deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec,
+        CALL_WITH_KEYWORDS, Items, Maybe, Obj, Raised, Raw, Signature, assertion_failed,
+        bind_tuple, deeper, enter, enter_status, method, sealed, set_aside, slot, subclass_spec,
     },
     replaced,
     twisted::{names, twisted},
@@ -150,8 +150,8 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         }
         (deferreds, results, count)
     };
-    let on_callback = flags[0].is_true()?;
-    members(list).set(deferreds.clone(), results, flags);
+    // In the order of Twisted's function: what is let go of or called on the way may look at the list.
+    members(list).set_lists(deferreds, results);
     if making::is_original() {
         // SAFETY: a null canceller means none.
         unsafe { making::initialise(list, ptr::null_mut()) }?;
@@ -159,27 +159,20 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         let init = classes().deferred.getattr(&names().init)?;
         init.call(&[list.object().as_ptr()])?;
     }
-    if count == 0 && !on_callback {
+    if count == 0 && !flags[0].is_true()? {
         // SAFETY: the thread is attached.
         let empty = unsafe { Obj::owned(ffi::PyList_New(0)) }?;
         list.call_callback(empty)?;
     }
+    members(list).set_flags(flags);
     let by_method = list.overrides(Method::CbDeferred);
-    let mut at = 0;
-    while let Some(member) = item(&deferreds, at) {
+    // Programs may have put anything in the place of the list.
+    let (deferreds, mut at) = (Items::of(&required(&members(list).deferreds)?)?, 0);
+    while let Some(member) = deferreds.next()? {
         add_member(list, &member, at, by_method)?;
         at += 1;
     }
     Ok(())
-}
-
-/// The entry of a `list` that may have become shorter.
-fn item(list: &Obj, at: isize) -> Option<Obj> {
-    // SAFETY: it is a list, whose length is looked at.
-    unsafe {
-        (at < ffi::PyList_GET_SIZE(list.as_ptr()))
-            .then(|| Obj::borrowed(ffi::PyList_GET_ITEM(list.as_ptr(), at)))
-    }
 }
 
 fn add_member(list: &Deferred, member: &Obj, at: isize, by_method: bool) -> Maybe<()> {
@@ -230,29 +223,30 @@ fn fired(list: &Deferred, result: &Obj, at: isize, succeeded: bool) -> Maybe {
     let pair = Obj::tuple([Obj::bool(succeeded), result.clone()])?;
     let members = members(list);
     let results = required(&members.results)?;
-    let on_callback = required(&members.fire_on_one_callback)?;
-    let on_errback = required(&members.fire_on_one_errback)?;
-    let consume = required(&members.consume_errors)?;
-    let finished = members.finished.get() + 1;
-    members.finished.set(finished);
     // SAFETY: the sequence and the pair are alive.
     if unsafe { ffi::PySequence_SetItem(results.as_ptr(), at, pair.as_ptr()) } < 0 {
         return Err(Raised);
     }
+    // Each of the members is read when it counts, as what runs before that may change it.
+    members.finished.set(members.finished.get() + 1);
     if !list.parts().called.get() {
-        if succeeded && on_callback.is_true()? {
+        if succeeded && required(&members.fire_on_one_callback)?.is_true()? {
             list.call_callback(Obj::tuple([result.clone(), Obj::int(at)?])?)?;
-        } else if !succeeded && on_errback.is_true()? {
+        } else if !succeeded && required(&members.fire_on_one_errback)?.is_true()? {
             fail_first(list, result, at)?;
         } else {
+            let (finished, results) = (members.finished.get(), required(&members.results)?);
             // SAFETY: the sequence is alive.
             let count = unsafe { ffi::PySequence_Size(results.as_ptr()) };
+            if count < 0 {
+                return Err(Raised);
+            }
             if finished == count {
-                list.call_callback(results)?;
+                list.call_callback(required(&members.results)?)?;
             }
         }
     }
-    if !succeeded && consume.is_true()? {
+    if !succeeded && required(&members.consume_errors)?.is_true()? {
         return Ok(Obj::none());
     }
     Ok(result.clone())
@@ -317,16 +311,14 @@ unsafe extern "C" fn cancel(raw: Raw, arguments: *const Raw, count: Count, keywo
         if list.parts().called.get() {
             return Ok(Obj::none());
         }
-        let deferreds = required(&members(list).deferreds)?;
-        let mut at = 0;
-        while let Some(member) = item(&deferreds, at) {
+        let deferreds = Items::of(&required(&members(list).deferreds)?)?;
+        while let Some(member) = deferreds.next()? {
             if member
                 .call_method(&names().cancel, [ptr::null_mut()])
                 .is_err()
             {
                 report_canceller()?;
             }
-            at += 1;
         }
         Ok(Obj::none())
     })
@@ -411,6 +403,10 @@ pub unsafe extern "C" fn parse_results(
         }
         let count = ffi::PyList_GET_SIZE(results);
         let values = Obj::owned(ffi::PyList_New(count))?;
+        if ffi::PyList_GET_SIZE(results) != count {
+            // Up to CPython 3.11, making a list may have run the collector, and that any code of a program.
+            return twisted().parse_results.call(&[results]);
+        }
         for at in 0..count {
             let pair = ffi::PyList_GET_ITEM(results, at);
             if ffi::PyTuple_CheckExact(pair) == 0
