@@ -2,14 +2,15 @@
 
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
+    intern,
     prelude::*,
-    types::{PyList, PyTuple},
+    types::PyList,
 };
 
 use crate::{
     defer::Deferred,
     failure,
-    interp::{Field, Maybe, Obj, enter_py},
+    interp::{Field, Maybe, Obj, enter_py, fallible},
     replaced,
     twisted::twisted,
 };
@@ -35,11 +36,12 @@ impl Race {
         let runners = self.runners.bind(py);
         let winner = runners.get_item(index)?;
         for runner in runners.iter().filter(|runner| !runner.is(&winner)) {
-            runner.call_method0("cancel")?;
+            runner.call_method0(intern!(py, "cancel"))?;
         }
+        let pair = fallible::tuple(py, [fallible::int(py, index)?, output.clone()])?;
         match self.result.clone_out(py) {
             Some(result) => result
-                .call_method1(py, "callback", ((index, output),))
+                .call_method1(py, intern!(py, "callback"), (pair,))
                 .map(drop),
             None => Ok(()),
         }
@@ -49,24 +51,33 @@ impl Race {
     fn failed(&self, failure: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
         let py = failure.py();
         let failures = self.failures.bind(py);
-        failures.append((index, failure))?;
+        failures.append(fallible::tuple(
+            py,
+            [fallible::int(py, index)?, failure.clone()],
+        )?)?;
         if failures.len() != self.runners.bind(py).len() {
             return Ok(());
         }
         let mut in_order: Vec<(usize, Bound<'_, PyAny>)> = failures.extract()?;
         in_order.sort_by_key(|(index, _)| *index);
-        let in_order = PyList::new(py, in_order.into_iter().map(|(_, failure)| failure))?;
-        let group = enter_py(py, || failure_group(&in_order))?;
+        let ordered = fallible::list(py)?;
+        for (_, failure) in in_order {
+            ordered.append(failure)?;
+        }
+        let group = enter_py(py, || failure_group(&ordered))?;
         match self.result.clone_out(py) {
-            Some(result) => result.call_method1(py, "errback", (group,)).map(drop),
+            Some(result) => result
+                .call_method1(py, intern!(py, "errback"), (group,))
+                .map(drop),
             None => Ok(()),
         }
     }
 
     /// The race is called off.
     fn cancel(&self, result: &Bound<'_, PyAny>) -> PyResult<()> {
-        for runner in self.runners.bind(result.py()).iter() {
-            runner.call_method0("cancel")?;
+        let py = result.py();
+        for runner in self.runners.bind(py).iter() {
+            runner.call_method0(intern!(py, "cancel"))?;
         }
         Ok(())
     }
@@ -107,29 +118,33 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
             unsafe { replaced::call("race", own, arguments.as_ptr(), 1, std::ptr::null_mut()) }
         });
     }
-    let runners: Vec<Bound<'py, PyAny>> = ds.try_iter()?.collect::<PyResult<_>>()?;
+    let runners = fallible::list(py)?;
+    for runner in ds.try_iter()? {
+        runners.append(runner?)?;
+    }
     let race = Race {
         result: Field::new(None),
-        runners: PyList::new(py, &runners)?.unbind(),
+        runners: runners.unbind(),
         has_winner: Field::new(false),
-        failures: PyList::empty(py).unbind(),
+        failures: fallible::list(py)?.unbind(),
     };
     let race = Bound::new(py, race)?;
-    let canceller = race.getattr("cancel")?;
+    let canceller = race.getattr(intern!(py, "cancel"))?;
     let result = enter_py(py, || {
         // SAFETY: the canceller is alive.
         let canceller = unsafe { Obj::borrowed(canceller.as_ptr()) };
         Deferred::unfired(Some(canceller)).map(Deferred::into_object)
     })?;
     race.get().result.set(py, Some(result.clone().unbind()));
-    let (succeeded, failed) = (race.getattr("succeeded")?, race.getattr("failed")?);
+    let succeeded = race.getattr(intern!(py, "succeeded"))?;
+    let failed = race.getattr(intern!(py, "failed"))?;
     // What can be iterated over once has nothing left here, as in Twisted.
     for (index, runner) in ds.try_iter()?.enumerate() {
         let runner = runner?;
-        let place = PyTuple::new(py, [index])?;
+        let place = fallible::tuple(py, [fallible::int(py, index)?])?;
         let none = py.None();
         runner.call_method1(
-            "addCallbacks",
+            intern!(py, "addCallbacks"),
             (&succeeded, &failed, &place, &none, &place, &none),
         )?;
     }

@@ -12,6 +12,7 @@ mod detached;
 mod dict_changes;
 mod dict_watch;
 mod dispose;
+pub mod fallible;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod field;
 mod fork;
