@@ -33,7 +33,11 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 
 def python(
-    *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, stdin: str = ""
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+    patience: float = PATIENCE,
 ) -> Outcome:
     """Run this Python, and return what it left behind."""
     done = subprocess.run(
@@ -43,7 +47,7 @@ def python(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -1,0 +1,16 @@
+"""At every place where an operation of a delayed call runs the code of a program, that code may use it.
+
+The places, each a function in `call_places`, are of the kinds that `test_reentering_deferreds` lists.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.safety import call_places, hostile
+
+
+@pytest.mark.parametrize("place", call_places.PLACES)
+def test_one_used_there_does_as_on_stock_twisted(place: str) -> None:
+    """Every operation of it, done there once, comes to the same."""
+    assert hostile.different("call", place) == {}

@@ -1,0 +1,16 @@
+"""Wherever an operation of a lock, semaphore or queue runs the code of a program, that code may use it.
+
+The places, each a function in `lock_places`, are of the kinds that `test_reentering_deferreds` lists.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.safety import hostile, lock_places
+
+
+@pytest.mark.parametrize("place", lock_places.PLACES)
+def test_one_used_there_does_as_on_stock_twisted(place: str) -> None:
+    """Every operation of it, done there once, comes to the same."""
+    assert hostile.different("lock", place) == {}
