@@ -1,0 +1,123 @@
+"""Cases: an operation is done again and again, and each time another of its allocations fails.
+
+Only those of the interpreter fail: where Rust's own do, the process ends, as in every Rust program.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests import faces, logs
+from tests.safety import describing
+
+Say = Callable[[Any], None]
+#: More allocations than any operation makes.
+ENOUGH = 2000
+
+
+class Given:
+    """An object that an operation is given, and a callable that passes its argument on."""
+
+    def __call__(self, result: Any = None, *_: Any, **__: Any) -> Any:
+        return result
+
+
+def cases(kind: str, name: str) -> Iterator[tuple[str, Callable[[Say], object]]]:
+    """Give the cases: an operation each, in which all allocations from one on fail, or only that one."""
+    logs.begin()
+    warnings.simplefilter("ignore")
+    face = faces.load(name)
+    operations = importlib.import_module(f"tests.safety.{kind}_operations").OPERATIONS
+    for operation, make in operations.items():
+        yield operation, functools.partial(_case, face, make)
+
+
+def _case(face: Any, make: Any, say: Say) -> None:
+    _testcapi: Any = importlib.import_module("_testcapi")
+    kept: list[Any] = []
+    # What is made once, as caches and imports, is made before.
+    for _ in range(3):
+        Trial(face, make, kept).run(None)
+    for stop in (0, 1):
+        for number in range(ENOUGH):
+            trial = Trial(face, make, kept)
+            trial.run(lambda: _testcapi.set_nomemory(number, number + stop if stop else 0))  # noqa: B023
+            say([stop, number, *trial.report()])
+            if stop == 0 and trial.succeeded:
+                total = number
+                break
+            if stop == 1 and number > total + 3:
+                break
+    say("done")
+
+
+class Trial:
+    """One time that the operation is done."""
+
+    def __init__(self, face: Any, make: Any, kept: list[Any]) -> None:
+        self.face = face
+        self.make = make
+        # Memory that is there to be used again would make an allocation needless.
+        kept.extend(face.Deferred() for _ in range(4))
+        self.outcome: Any = None
+        self.succeeded = False
+        self.after: Any = None
+        self.counts: list[int] = []
+
+    def run(self, begin: Callable[[], object] | None) -> None:
+        """Do it, with the allocations failing that are to fail."""
+        _testcapi: Any = importlib.import_module("_testcapi")
+        given = [Given() for _ in range(3)]
+        before = _counts(given)
+        operation, target, *rest = self.make(self.face, *given)
+        result = None
+        error: Any = None
+        # This also empties the interpreter's lists of objects to be used again.
+        gc.collect()
+        gc.disable()
+        if begin is not None:
+            begin()
+        try:
+            result = operation()
+        except BaseException as raised:
+            error = raised
+        try:
+            object()
+            self.succeeded = True
+        except MemoryError:
+            self.succeeded = False
+        _testcapi.remove_mem_hooks()
+        gc.enable()
+        self.outcome = "returned" if error is None else type(error).__name__
+        self.detail = "" if error is None else str(error)
+        try:
+            check = rest[0] if rest else _check
+            self.after = check(target if target is not None else result)
+        except BaseException as raised:
+            self.after = f"raises {raised!r}"
+        del operation, target, rest, result, error
+        if sys.exc_info()[0] is not None:
+            self.after = "an exception is still being handled"
+        gc.collect()
+        self.counts = [after - count for after, count in zip(_counts(given), before, strict=True)]
+
+    def report(self) -> list[Any]:
+        """Give what has come of it."""
+        return [self.outcome, self.detail[:200], self.after, self.counts]
+
+
+def _counts(given: list[Given]) -> list[int]:
+    return [sys.getrefcount(item) for item in given]
+
+
+def _check(target: Any) -> Any:
+    """Say what can be seen of a Deferred, if it is one, and take it through the rest of its life."""
+    if target is None or not hasattr(target, "addCallbacks"):
+        return None
+    return [describing.deferred(target), describing.use_up(target)]
