@@ -9,7 +9,7 @@ SOAK_RUNS ?= 20
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance programs matrix pythons bench lint docs soak venv venv-release wheel lock
+.PHONY: help demo test conformance programs matrix pythons bench lint docs soak collector venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -96,12 +96,17 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	DEFERROUS_REACTORS=epoll,deferrous "$$(scripts/venv --portable $(PYTHON))" -m pytest $(PARALLEL) tests/servers tests/stress \
 	    tests/threads --deselect tests/stress/test_forked_children.py::test_the_poller_of_the_parent_is_closed_in_the_child
 	scripts/memcheck
+	scripts/memcheck-python
+	scripts/collector
 	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=4 $(VENV)/python -m pytest tests/differential
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \
 	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
+
+collector: ## pass the tests of behaviour with the collector running in every allocation, on CPython 3.10 or 3.11
+	scripts/collector
 
 venv:
 	@scripts/venv $(PYTHON) > /dev/null
