@@ -30,9 +30,7 @@ def main() -> int:
 
         return check(arguments)
     if command == "bench":
-        from deferrous.bench import main as bench
-
-        return bench(arguments)
+        return _bench(arguments)
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0
@@ -45,6 +43,18 @@ def main() -> int:
     if command:
         print(f"deferrous: there is no command {command!r}", file=sys.stderr)
     return 2
+
+
+def _bench(arguments: list[str]) -> int:
+    """Run `deferrous bench`, whose tables need the optional dependency `rich`."""
+    try:
+        from deferrous.bench import main as bench
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "rich":
+            raise
+        print("deferrous bench needs rich: pip install 'deferrous[bench]'", file=sys.stderr)
+        return 1
+    return bench(arguments)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from enum import Enum
 #: The release of Twisted that all of them run on.
 TWISTED = "26.10.0"
 
-#: What is installed besides the programs: what runs their tests, and what deferrous needs.
-BESIDES = (f"Twisted[tls]=={TWISTED}", "pytest", "rich")
+#: Installed besides the programs: Twisted, and what runs their tests.
+BESIDES = (f"Twisted[tls]=={TWISTED}", "pytest")
 
 
 class Runner(Enum):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from importlib import metadata
+
 import deferrous
 import pytest
 
-from tests.children import python
+from tests.children import code, python
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -31,3 +34,27 @@ def test_an_unknown_command_is_named() -> None:
     outcome = python("-m", "deferrous", "runn")
     assert (outcome.status, outcome.out) == (2, "")
     assert "there is no command 'runn'" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--list"], ["--help"]])
+def test_bench_without_rich_says_in_one_line_what_to_install(arguments: list[str]) -> None:
+    outcome = code(
+        f"""
+import sys
+sys.modules["rich"] = None
+sys.argv[1:] = ["bench", *{arguments!r}]
+from deferrous.__main__ import main
+sys.exit(main())
+"""
+    )
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err == "deferrous bench needs rich: pip install 'deferrous[bench]'\n"
+
+
+def test_deferrous_depends_on_twisted_alone() -> None:
+    always: list[str] = []
+    extras: list[str] = []
+    for requirement in metadata.requires("deferrous") or []:
+        name = re.split(r"\W", requirement, maxsplit=1)[0].casefold()
+        (extras if "extra ==" in requirement else always).append(name)
+    assert (always, extras) == (["twisted"], ["rich"])
