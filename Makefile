@@ -32,7 +32,7 @@ help: ## list the targets
 # The Python programs of the document that the project starts from. The demo also says which reactor each ran on.
 FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
 
-demo: venv-release ## build, run the example programs of both faces, and measure a little
+demo: venv-release ## build, run the example programs of both APIs, and measure a little
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
@@ -61,9 +61,10 @@ conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWI
 programs: venv-release ## compare the tests of programs made of Twisted, stock and on deferrous; PROGRAMS="klein treq" for some
 	$(VENV)/python -m tests.programs --deferrous target/venv/wheel/*.whl --record docs/programs.md $(PROGRAMS)
 
-bench: venv-release ## measure against the peers, and print the ratios: the crate first, then the Python face
+bench: venv-release ## measure the crate and then the Python API, print the ratios, and check the bounds of the latter
 	$(CARGO) bench --quiet -p deferrous --bench ratios
-	$(VENV)/deferrous bench
+	$(VENV)/deferrous bench --json target/figures.json
+	$(VENV)/python -m tests.bench.bounds target/figures.json
 
 lint: venv ## check the format, the lints, the types and the documentation
 	$(CARGO) fmt --all --check

@@ -5,9 +5,7 @@ from __future__ import annotations
 from deferrous.bench._figures import Memory, Report, Results, Sample, Timing
 from deferrous.bench.workloads import Group, Measure, Peer, Pending, Workload
 
-PENDING = Pending(
-    "memory", lambda _: None, count=1000, what="pending Deferreds", one="one of them", target=0.35
-)
+PENDING = Pending("memory", lambda _: None, count=1000, what="pending Deferreds", one="one of them")
 PEER = Peer("asyncio", lambda _: None, "asyncio's tasks")
 
 
@@ -15,7 +13,6 @@ def timing(
     name: str,
     *rounds: tuple[float, float],
     counted: bool = True,
-    target: float | None = 2.5,
     measure: Measure = "wall",
     peer: Peer | None = None,
 ) -> Timing:
@@ -24,17 +21,15 @@ def timing(
     def run(_times: int) -> None:
         """what it does"""
 
-    workload = Workload(name, run, target=target, counted=counted, measure=measure, peer=peer)
+    workload = Workload(name, run, counted=counted, measure=measure, peer=peer)
     taken = [{"deferrous": Sample(ours, ours), "stock": Sample(stock, stock)} for stock, ours in rounds]
     return Timing(workload, times={"deferrous": 10, "stock": 5}, rounds=taken)
 
 
-def results_of(
-    *timings: Timing, name: str = "deferreds", target: float | None = 5.0, memory: Memory | None = None
-) -> Results:
+def results_of(*timings: Timing, name: str = "deferreds", memory: Memory | None = None) -> Results:
     """A group of which these timings were measured."""
     workloads = tuple(each.workload for each in timings)
-    return Results(Group(name, name.capitalize(), workloads, PENDING, target), timings, memory)
+    return Results(Group(name, name.capitalize(), workloads, PENDING), timings, memory)
 
 
 def report_of(*groups: Results) -> Report:

@@ -76,6 +76,15 @@ def test_peers_are_measured_where_there_is_one(row: str, peer: str, tmp_path: Pa
         assert (each["peer"] is not None) == bool(with_peer)
 
 
+def test_floor_is_measured_for_the_rows_that_have_one(tmp_path: Path) -> None:
+    (read,) = figures_of(tmp_path, "--only", "construct", "fires-at-end")
+    construct, fires = read["workloads"]
+    assert set(construct["rounds"][0]) == {"stock", "stock again"}
+    assert set(fires["rounds"][0]) == {"stock", "stock again", "floor"}
+    assert construct["floor"] is None
+    assert fires["floor"] > 0
+
+
 def test_a_peer_that_is_not_installed_is_left_out_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

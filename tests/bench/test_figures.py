@@ -34,7 +34,7 @@ def test_the_geometric_mean_is_of_those_that_count() -> None:
     results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
-        timing("other", (100.0, 1.0), counted=False, target=None),
+        timing("other", (100.0, 1.0), counted=False),
     )
     assert report_of(results).geometric_mean(results) == pytest.approx(4.0)
     assert [each.workload.name for each in results.counted] == ["two", "eight"]
@@ -51,7 +51,7 @@ def test_the_least_is_of_those_that_count() -> None:
     results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
-        timing("other", (1.0, 1.0), counted=False, target=None),
+        timing("other", (1.0, 1.0), counted=False),
     )
     least = report_of(results).least(results)
     assert least is not None
@@ -62,12 +62,6 @@ def test_without_workloads_there_is_no_mean() -> None:
     results = results_of()
     assert report_of(results).geometric_mean(results) is None
     assert report_of(results).least(results) is None
-
-
-@pytest.mark.parametrize(("stock", "meets"), [(2.4, False), (2.5, True), (2.6, True)])
-def test_a_target_is_a_least_ratio(stock: float, meets: bool) -> None:
-    row = timing("any", (stock, 1.0), target=2.5)
-    assert report_of(results_of(row)).meets_target(row) == meets
 
 
 def test_what_is_added_is_the_difference_within_rounds() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from deferrous.bench import GROUPS
-from deferrous.bench._process import STOCK, Process, Side
+from deferrous.bench._process import FLOOR, STOCK, Process, Side
 from deferrous.bench.workloads import GROUP as DEFERREDS
 from deferrous.bench.workloads import Group, Workload, WrongResult, memory, start
 from deferrous.bench.workloads._check import expect_result
@@ -72,11 +72,19 @@ def test_names_tell_them_apart() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-def test_those_without_a_target_do_not_count() -> None:
+def test_rows_that_show_a_difference_are_not_in_the_mean_of_ratios() -> None:
     for each in (each for group in GROUPS for each in group.workloads):
-        # What it may add is no ratio, and so no part of a mean of ratios.
-        assert each.most_added is None or each.target is None
-        assert each.counted == (each.target is not None), each.name
+        assert not (each.shows_difference and each.counted), each.name
+
+
+def test_the_four_chain_rows_have_floors_that_come_out_right() -> None:
+    with_floor = [each for group in GROUPS for each in group.workloads if each.floor]
+    names = ["fires-at-start", "fires-at-end", "chained-fired", "chained-unfired"]
+    assert [each.name for each in with_floor] == names
+    with Process(FLOOR) as process:
+        for each in with_floor:
+            process.ask("warm", name=each.name, times=1)
+            process.ask("time", name=each.name, times=3)
 
 
 @pytest.mark.parametrize(

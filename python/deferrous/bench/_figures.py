@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from deferrous.bench._process import FLOOR
 from deferrous.bench.workloads import Group, Measure, Pending, Workload
 
-FORMAT = 2
-#: How many times as fast as its peer a workload is to be.
-PEER_TARGET = 1.0
+FORMAT = 3
 
 
 class Sample(NamedTuple):
@@ -64,6 +63,11 @@ class Timing:
         """By how many seconds one side took longer than another, round by round."""
         by = self.workload.measure
         return spread(each[of].seconds(by) - each[to].seconds(by) for each in self.rounds)
+
+    @property
+    def floor(self) -> float | None:
+        """The median of the seconds that the Python calls of an operation take alone."""
+        return self.cost(FLOOR.name) if FLOOR.name in self.times else None
 
     @property
     def met_peer(self) -> bool:
@@ -121,13 +125,6 @@ class Report:
         """How many times as fast the second side is as the first."""
         return timing.ratio(self.first, self.second)
 
-    def meets_target(self, timing: Timing) -> bool:
-        """Whether a workload is as fast as it is to be, and adds no more to stock's time than it may."""
-        target, most_added = timing.workload.target, timing.workload.most_added
-        if most_added is not None and self.added(timing).median > most_added:
-            return False
-        return target is None or self.ratio(timing).median >= target
-
     def added(self, timing: Timing) -> Spread:
         """By how many seconds an operation takes longer on the second side than on the first."""
         return timing.difference(self.second, self.first)
@@ -161,7 +158,7 @@ class Report:
         least = self.least(results)
         return {
             "name": results.group.name,
-            "geometric_mean": {"ratio": self.geometric_mean(results), "target": results.group.target},
+            "geometric_mean": self.geometric_mean(results),
             "least": least and {"workload": least.workload.name, "ratio": self.ratio(least).median},
             "workloads": [self._timing_as_json(timing) for timing in results.timings],
             "memory": results.memory and self._memory_as_json(results.memory),
@@ -174,15 +171,13 @@ class Report:
             "name": workload.name,
             "operation": workload.operation,
             "counted": workload.counted,
-            "target": workload.target,
             "measured_by": workload.measure,
             "added": self.added(timing)._asdict(),
-            "most_added": workload.most_added,
+            "floor": timing.floor,
             "ratio": self.ratio(timing)._asdict(),
             "wall_ratio": timing.ratio(self.first, self.second, "wall")._asdict(),
             "cpu_ratio": timing.ratio(self.first, self.second, "cpu")._asdict(),
-            "peer": workload.peer
-            and {"name": workload.peer.name, "ratio": over and over._asdict(), "target": PEER_TARGET},
+            "peer": workload.peer and {"name": workload.peer.name, "ratio": over and over._asdict()},
             "times_per_round": timing.times,
             "rounds": [{side: sample._asdict() for side, sample in each.items()} for each in timing.rounds],
             "unit": "seconds for an operation",
@@ -194,6 +189,5 @@ class Report:
             "count": memory.pending.count,
             "unit": f"bytes of resident memory for {memory.pending.one}",
             "ratio": memory.ratio(self.second, self.first)._asdict(),
-            "target": memory.pending.target,
             "rounds": memory.rounds,
         }

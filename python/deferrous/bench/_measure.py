@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from deferrous.bench._figures import Memory, Results, Sample, Timing
-from deferrous.bench._process import Process, Side
+from deferrous.bench._process import FLOOR, Process, Side
 from deferrous.bench.workloads import Group, Pending, Workload
 
 Told = Callable[[str], None]
@@ -61,23 +61,23 @@ def measure(chosen: Chosen, sides: Sequence[Side], pace: Pace, told: Told) -> Re
 def _time_workloads(
     group: Group, timings: Sequence[Timing], sides: Sequence[Side], pace: Pace, told: Told
 ) -> None:
-    """Time each workload on each side, and with its peer where it has one that is installed."""
-    peers = _peers(timings)
+    """Time each workload on each side, with its peer if that is installed, and its floor."""
+    others = sorted({side for each in timings for side in _others(each.workload)}, key=lambda side: side.name)
     for _ in range(pace.processes):
         with ExitStack() as stack:
-            processes = [stack.enter_context(Process(side, group.name)) for side in [*sides, *peers]]
+            processes = [stack.enter_context(Process(side, group.name)) for side in [*sides, *others]]
             for timing in timings:
                 told(timing.workload.name)
-                peer = timing.workload.peer
-                able = [
-                    each for each in processes if each.side in sides or (peer and each.side.name == peer.name)
-                ]
-                _time_workload(timing, able, pace)
+                wanted = [*sides, *_others(timing.workload)]
+                _time_workload(timing, [each for each in processes if each.side in wanted], pace)
 
 
-def _peers(timings: Sequence[Timing]) -> list[Side]:
-    names = sorted({each.workload.peer.name for each in timings if each.workload.peer})
-    return [Side(name, name) for name in names if find_spec(name)]
+def _others(workload: Workload) -> list[Side]:
+    """The sides beside stock Twisted and deferrous that a workload is timed on."""
+    sides = [FLOOR] if workload.floor else []
+    if workload.peer and find_spec(workload.peer.name):
+        sides.append(Side(workload.peer.name, workload.peer.name))
+    return sides
 
 
 def _time_workload(timing: Timing, processes: list[Process], pace: Pace) -> None:

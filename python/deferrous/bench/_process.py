@@ -30,6 +30,8 @@ class Side:
 STOCK = Side("stock", "stock")
 DEFERROUS = Side("deferrous", "deferrous")
 STOCK_AGAIN = Side("stock again", "stock")
+#: Measures the floors of the workloads that have one, in plain Python.
+FLOOR = Side("floor", "floor")
 
 
 class Process(AbstractContextManager["Process"]):

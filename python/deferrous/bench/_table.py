@@ -7,11 +7,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from deferrous.bench._figures import PEER_TARGET, Memory, Report, Results, Timing
+from deferrous.bench._figures import Memory, Report, Results, Timing
 from deferrous.bench._machine import describe
 
-_GOOD = "cyan"
-_MISSED = "red"
+_FASTER = "cyan"
+_SLOWER = "red"
 _ASCII_BAR = 16
 
 
@@ -59,7 +59,7 @@ def _sections(results: Results) -> list[tuple[str, list[Timing]]]:
 
 def _row(report: Report, timing: Timing, longest: float, ascii_only: bool) -> tuple[RenderableType, ...]:
     low, median, high = report.ratio(timing)
-    style = _GOOD if report.meets_target(timing) else _MISSED
+    style = _FASTER if median >= 1.0 else _SLOWER
     blocks = Text("#" * round(_ASCII_BAR * median / longest), style=style)
     return (
         timing.workload.name,
@@ -79,27 +79,23 @@ def _summary(report: Report, results: Results) -> list[Text]:
     lines = []
     mean, least = report.geometric_mean(results), report.least(results)
     if mean is not None and least is not None:
-        target = results.group.target
-        text = f"geometric mean of {len(results.counted)}: {mean:.2f}x"
-        lines.append(_judged(text, target is None or mean >= target, f"{target}x"))
+        lines.append(Text(f"geometric mean of {len(results.counted)}: {mean:.2f}x", style="bold"))
         lines.append(Text(f"least: {report.ratio(least).median:.2f}x, {least.workload.name}"))
-    lines += _missed(report, results)
+    lines += [_floor(report, timing) for timing in results.timings if timing.floor is not None]
     lines += _by_the_clock(report, results)
     if results.memory:
         lines.append(_memory(report, results.memory))
-    lines += [_added(report, timing) for timing in results.timings if timing.workload.most_added is not None]
+    lines += [_added(report, timing) for timing in results.timings if timing.workload.shows_difference]
     lines += [_peer(report, timing) for timing in results.with_peer]
     return lines
 
 
-def _missed(report: Report, results: Results) -> list[Text]:
-    """In words too, since there may be no colours."""
-    names = [
-        f"{timing.workload.name} ({timing.workload.target}x)"
-        for timing in results.timings
-        if timing.workload.target is not None and not report.meets_target(timing)
-    ]
-    return [Text(f"below their targets: {', '.join(names)}", style=_MISSED)] if names else []
+def _floor(report: Report, timing: Timing) -> Text:
+    """The time that no implementation of Deferreds can save, beside the time of this one."""
+    floor, cost = timing.floor, timing.cost(report.second)
+    assert floor is not None
+    part = f"{_microseconds(floor)} of {_microseconds(cost)} us"
+    return Text(f"{timing.workload.name}: {part} are the Python calls alone")
 
 
 def _by_the_clock(report: Report, results: Results) -> list[Text]:
@@ -118,18 +114,16 @@ def _memory(report: Report, memory: Memory) -> Text:
         f"memory of {memory.pending.count:,} {memory.pending.what}: {ratio:.3f} of {report.first}'s "
         f"({memory.cost(report.second):.0f} of {memory.cost(report.first):.0f} bytes each)"
     )
-    return _judged(text, ratio <= memory.pending.target, f"at most {memory.pending.target}")
+    return Text(text, style="bold")
 
 
 def _added(report: Report, timing: Timing) -> Text:
-    """What comes on top of stock's time, where that counts and not the ratio."""
-    most = timing.workload.most_added
-    assert most is not None
+    """The difference to stock's time, for rows where it matters more than the ratio."""
     text = (
         f"{timing.workload.name}: {report.added(timing).median * 1e3:.1f} ms on top of "
         f"{timing.cost(report.first) * 1e3:.1f} ms of {report.first}, in processor time"
     )
-    return _judged(text, report.meets_target(timing), f"at most {most * 1e3:.0f} ms")
+    return Text(text, style="bold")
 
 
 def _peer(report: Report, timing: Timing) -> Text:
@@ -137,12 +131,6 @@ def _peer(report: Report, timing: Timing) -> Text:
     assert peer is not None
     if over is None:
         text = f"{name}: not compared with {peer.what}, which needs {peer.name}: pip install {peer.name}"
-        return Text(text, style=_MISSED)
+        return Text(text, style=_SLOWER)
     text = f"{name}: {over.median:.2f}x as fast as {peer.what} ({_microseconds(timing.cost(peer.name))} us)"
-    return _judged(text, over.median > PEER_TARGET, f"{PEER_TARGET}x")
-
-
-def _judged(text: str, good: bool, target: str) -> Text:
-    if good:
-        return Text(text, style="bold")
-    return Text(f"{text}; the target is {target}", style=f"bold {_MISSED}")
+    return Text(text, style="bold")

@@ -59,7 +59,7 @@ class Worker:
         }
         if self.in_reactor:
             self.versions["reactor"] = _check_reactor(expect_stock=side != "deferrous")
-        if self._peer:
+        if self._peer and self._peer != "floor":
             self.versions[self._peer] = getattr(importlib.import_module(self._peer), "__version__", None)
 
     async def warm(self, name: str, times: int) -> dict[str, float]:
@@ -89,6 +89,9 @@ class Worker:
         workload = self._workloads[name]
         if self._peer is None:
             return workload.run
+        if self._peer == "floor":
+            assert workload.floor is not None, name
+            return workload.floor
         assert workload.peer is not None and workload.peer.name == self._peer, name
         return workload.peer.run
 

@@ -32,16 +32,16 @@ class Workload:
     operations: int = 1
     #: How many times a round has, where that is part of what is measured. Else as many as fill it.
     times: int | None = None
-    #: How many times as fast as stock Twisted it is to be.
-    target: float | None = 2.5
     #: Whether it is part of the geometric mean.
     counted: bool = True
     measure: Measure = "wall"
     #: Whether processor time is that of the processes which it starts and waits for, and not its own.
     in_children: bool = False
-    #: By how many seconds more than stock Twisted it may take at most, where that is what counts.
-    most_added: float | None = None
+    #: Whether the difference to stock Twisted is shown too, because it matters more than the ratio.
+    shows_difference: bool = False
     peer: Peer | None = None
+    #: The Python calls of the row alone, with nothing behind them; see `_floor.py`.
+    floor: Run | None = None
 
     @property
     def operation(self) -> str:
@@ -59,8 +59,6 @@ class Pending:
     #: What there are so many of, and one of them, in words.
     what: str
     one: str
-    #: What part of stock Twisted's memory it is to need at most.
-    target: float
 
     @property
     def operation(self) -> str:
@@ -76,8 +74,6 @@ class Group:
     title: str
     workloads: tuple[Workload, ...]
     pending: Pending
-    #: What the geometric mean is to be.
-    target: float | None = None
     #: Whether they need a reactor that runs.
     in_reactor: bool = False
 

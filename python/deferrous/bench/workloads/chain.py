@@ -8,7 +8,8 @@ from typing import NoReturn
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ._check import expect_result
+from ._check import expect, expect_result
+from ._floor import StandIn
 
 
 def _add(value: int, extra: int) -> int:
@@ -58,6 +59,35 @@ def fires_at_end(times: int) -> None:
         deferred.addCallback(_add, 5)
         deferred.callback(1)
     expect_result(deferred, 15)
+
+
+def fires_at_start_floor(times: int) -> None:
+    """the calls of fires_at_start"""
+    for _ in repeat(None, times):
+        stand_in: dict[object, object] = StandIn()
+        stand_in.get(1)
+        stand_in.get(_add, 2)
+        value = _add(1, 2)
+        stand_in.get(_add, 3)
+        value = _add(value, 3)
+        stand_in.get(_add, 4)
+        value = _add(value, 4)
+        stand_in.get(_add, 5)
+        value = _add(value, 5)
+    expect(value, 15)
+
+
+def fires_at_end_floor(times: int) -> None:
+    """the calls of fires_at_end"""
+    for _ in repeat(None, times):
+        stand_in: dict[object, object] = StandIn()
+        stand_in.get(_add, 2)
+        stand_in.get(_add, 3)
+        stand_in.get(_add, 4)
+        stand_in.get(_add, 5)
+        stand_in.get(1)
+        value = _add(_add(_add(_add(1, 2), 3), 4), 5)
+    expect(value, 15)
 
 
 def errbacks(times: int) -> None:
