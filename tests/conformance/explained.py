@@ -37,9 +37,9 @@ EXPLAINED = (
         epoll="skip",
         deferrous="error (twisted.internet.error.ReactorNotRunning) and "
         "error (twisted.internet.test.reactormixins.TestTimeoutError)",
-        reason="The test closes a descriptor that the reactor waits for, and epoll does not tell that. "
-        "Twisted skips it for those of its reactors that cannot notice, by their names, and does not know "
-        "ours. Under another name, `EPollReactor` waits in vain, too",
+        reason="The test closes a descriptor that the reactor waits for, and epoll does not report that. "
+        "Twisted skips the test for those of its reactors that cannot notice, by their names, and does not "
+        "know ours. Under another name, the test fails with `EPollReactor` too",
     ),
 )
 

@@ -184,8 +184,8 @@ def result(program: Program, verdicts: Sequence[Verdict], on: str) -> dict[str, 
         "skip": f"{kinds['skip']:,}",
         "fails in both": f"{verdicts[0].failing_in_both:,}",
         "differed once": f"{len(chance):,}",
-        "differences": " and ".join(
-            [f"{len(standing):,}", *(f"it {how}" for how in sorted(map(str, broke_off)))]
+        "differences": "; ".join(
+            [f"{len(standing):,}", *(f"the run {how}" for how in sorted(map(str, broke_off)))]
         ),
         "reactor with `DEFERROUS=1`": str(last_facts.get("reactor") or "none").rpartition(".")[2],
         "seconds, stock": _least_seconds(verdicts, 0),

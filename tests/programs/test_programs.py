@@ -155,7 +155,7 @@ class TestResult:
 
     def test_a_run_that_broke_off_is_in_the_row(self) -> None:
         row = result(FAKES[Runner.TRIAL], [self.verdict(broke_off="was ended by SIGSEGV")], "here")
-        assert row["differences"] == "0 and it was ended by SIGSEGV"
+        assert row["differences"] == "0; the run was ended by SIGSEGV"
         assert row["seconds, deferrous"] == "killed"
 
     def test_a_row_replaces_that_of_the_same_program(self, tmp_path: Path) -> None:
