@@ -1,15 +1,15 @@
-"""Twisted's Deferred, reactor and thread pool rebuilt in Rust, put underneath Twisted.
+"""Twisted's Deferred, reactor and thread pool, rewritten in Rust and put underneath Twisted.
 
-`install()` makes Twisted's modules hold the classes of this package, as uvloop does for asyncio.
-Without touching a program, `python -m deferrous run` and the environment variable `DEFERROUS=1` do the same.
+`install()` puts the classes of this package into Twisted's modules. `python -m deferrous run` and the
+environment variable `DEFERROUS=1` do the same without changing a program.
 
-It is Python because it only starts things. It imports neither Twisted nor the extension module: with
-`DEFERROUS=1` it is imported in every Python process, also in those that never use Twisted.
+It is Python because it only starts other modules. It imports neither Twisted nor the extension module: with
+`DEFERROUS=1`, every Python process imports it, even if it never uses Twisted.
 """
 
 from deferrous._errors import InstallError
 
-# Type checkers take it for typing's, whose import would take longer than all else here.
+# Type checkers treat it like typing.TYPE_CHECKING. Importing typing would take longer than all else here.
 TYPE_CHECKING = False
 
 __all__ = ["InstallError", "__version__", "install", "installed"]
@@ -20,9 +20,9 @@ __version__: str
 def install(*, reactor: bool = True) -> None:
     """Put deferrous underneath Twisted, for the rest of the life of this process.
 
-    Call it before anything makes or subclasses a Deferred: at the top of the program. A call after Twisted
-    has been imported repairs the names that modules, classes, default arguments and closures hold. A second
-    call does nothing.
+    Call it before anything makes or subclasses a Deferred: at the top of the program. If Twisted has been
+    imported already, it also replaces the references in modules, classes, default arguments and closures. A
+    second call does nothing.
 
         >>> import deferrous
         >>> deferrous.install()
@@ -30,11 +30,11 @@ def install(*, reactor: bool = True) -> None:
         True
 
     Args:
-        reactor: whether to install the reactor, too. Without it, programs keep the one they have or pick.
+        reactor: whether to install the reactor too. If not, programs keep the one they have or pick.
 
     Raises:
-        InstallError: this Python or this Twisted is not supported, or subclasses or instances of the stock
-            classes, or another reactor, were there first. The message lists them and says what to do.
+        InstallError: this Python or this Twisted is not supported; or there are already subclasses or
+            instances of the stock classes, or another reactor. The message lists them and says what to do.
             Nothing was changed.
 
     Call it from the thread that imports the program.
@@ -45,12 +45,12 @@ def install(*, reactor: bool = True) -> None:
 
 
 def installed() -> bool:
-    """Say whether `twisted.internet.defer` holds the classes of this package.
+    """Say whether `twisted.internet.defer` has the classes of this package.
 
     Returns:
-        True if it does. False also if it has not been imported yet, which the question does not do.
+        True if it has. False if it has not, or has not been imported; this function does not import it.
 
-    Any thread may ask.
+    Any thread may call it.
     """
     from deferrous._install import installed
 
@@ -58,12 +58,12 @@ def installed() -> bool:
 
 
 if not TYPE_CHECKING:
-    # A type checker that saw this would take every name of the package for a text.
+    # A type checker would conclude from this that the package has every name, as a str.
 
     def __getattr__(name: str) -> str:
-        """Read the version of the installed package when somebody asks for it, and not before.
+        """Return the version of the installed package. It is only read if it is used.
 
-        The extension module has it as well, but imports Twisted.
+        The extension module has it too, but importing that imports Twisted.
         """
         if name == "__version__":
             from importlib.metadata import version

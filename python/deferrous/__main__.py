@@ -1,6 +1,6 @@
 """The command line: `deferrous`, or `python -m deferrous`.
 
-It is Python because it only picks what to start. Nothing is imported before it is needed.
+It is Python because it only picks a command. Nothing is imported before it is needed.
 """
 
 import sys
@@ -15,10 +15,10 @@ usage: deferrous run [--reactor NAME] SCRIPT [ARG...]      run a program on defe
 
 
 def main() -> int:
-    """Run the command line that `sys.argv` holds.
+    """Run the command line in `sys.argv`.
 
     Returns:
-        the exit status. `run` does not return, if it finds something to run.
+        the exit status. `run` does not return if it starts a program.
     """
     command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if command == "run":

@@ -1,6 +1,6 @@
-"""`deferrous check`: what is installed here, whether it is active, and what would stop it.
+"""`deferrous check`: say what is installed here, whether it is active, and what would stop it.
 
-It is Python because it has to say something where the extension module cannot be loaded, too.
+It is Python because it also has to work if the extension module cannot be loaded.
 """
 
 import os
@@ -37,14 +37,14 @@ nothing would, and 1 otherwise.
 
 
 class Report:
-    """What is found, before it is printed."""
+    """The lines and the problems to print."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
         self.problems: list[str] = []
 
     def add(self, name: str, value: str, problem: str | None = None) -> None:
-        """Add a line, and what is wrong with it if something is."""
+        """Add a line, and a problem if there is one."""
         self.rows.append((name, value))
         if problem is not None and problem not in self.problems:
             self.problems.append(problem)
@@ -54,7 +54,7 @@ def check(arguments: Sequence[str]) -> int:
     """Print the report.
 
     Args:
-        arguments: what follows `check` on the command line.
+        arguments: the command line after `check`.
 
     Returns:
         the exit status.
@@ -76,10 +76,10 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def _look_at_permission(report: Report) -> bool:
-    """Say whether the environment allows what has not been tested, if it says anything of that.
+    """Report whether the environment allows untested versions, if it sets the variable.
 
     Returns:
-        whether it does.
+        whether untested versions are allowed.
     """
     try:
         allowed, problem = untested_allowed(), None
@@ -113,10 +113,10 @@ def _look_at_twisted(report: Report, allowed: bool) -> None:
 
 
 def _look_at_environment(report: Report) -> bool:
-    """Say what the environment asks for.
+    """Report what the environment asks for.
 
     Returns:
-        whether it is that programs run on deferrous, and they do.
+        whether programs that are started here run on deferrous.
     """
     path = start_up_file()
     value = os.environ.get(VARIABLE, "")
@@ -145,15 +145,14 @@ def _look_at_environment(report: Report) -> bool:
 
 
 def _try_it(report: Report) -> None:
-    """Install in this process, which ends soon: what stops it would stop a program."""
+    """Install in this process, which ends soon. An error here would also stop a program."""
     try:
         with warnings.catch_warnings():
-            # The lines above have said what has not been tested.
+            # The lines above name the untested versions.
             warnings.filterwarnings("ignore", message="deferrous has not been tested")
             deferrous.install()
     except InstallError as error:
-        # What has been found already is not said twice, and neither is how to switch off what is being looked
-        # at.
+        # Do not repeat a problem that was found already, nor how to switch deferrous off.
         message = str(error)
         if not any(message.startswith(problem) for problem in report.problems):
             report.add("test run", "failed", message)
@@ -164,13 +163,13 @@ def _try_it(report: Report) -> None:
 
 
 def _look_at_reactor(report: Report, active: bool) -> None:
-    """Say which reactor a program gets that picks none. It comes last, since it imports plugins of others."""
+    """Report which reactor a program gets if it picks none. It comes last because it imports plugins."""
     asked = os.environ.get(REACTOR, "")
     try:
         problem = reactor_problem(asked) if asked else None
         name = default_reactor(active)
     except Exception:
-        # Twisted cannot be imported, and why has been said.
+        # Twisted cannot be imported, which has been reported.
         return
     if problem is not None:
         report.add("reactor", "none", f"{REACTOR}={asked}: {problem}")
@@ -181,7 +180,7 @@ def _look_at_reactor(report: Report, active: bool) -> None:
 
 
 def _print(report: Report) -> None:
-    """Print the lines, and then what would stop it."""
+    """Print the lines, and then the problems."""
     width = max(len(name) for name, _ in report.rows)
     for name, value in report.rows:
         _print_line((f"{name:{width}}", "bold"), f"  {value}")
@@ -197,13 +196,13 @@ def _print_line(*parts: str | tuple[str, str]) -> None:
     """Print one line.
 
     Args:
-        parts: texts, and pairs of a text and its style, which a terminal shows.
+        parts: texts, and pairs of a text and its style for terminals.
     """
     try:
         from rich.console import Console
         from rich.text import Text
     except ImportError:
-        # Whoever asks what is wrong with an environment gets an answer, even if that is that rich is missing.
+        # rich is optional, and the check should work in any environment.
         print("".join(part if isinstance(part, str) else part[0] for part in parts))
     else:
         Console(soft_wrap=True, highlight=False).print(Text.assemble(*parts))

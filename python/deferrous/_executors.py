@@ -1,4 +1,4 @@
-"""Any executor as a pool for `deferToThreadPool`. It is Python because it only calls executors, which are."""
+"""Any executor as a pool for `deferToThreadPool`. It is Python because it only calls executors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-#: Of Twisted, and without types there.
+#: Twisted's class, which has no types.
 _Failure: Any = failure.Failure
 
 _OnResult = Callable[[bool, Any], object]
@@ -28,8 +28,8 @@ _OnResult = Callable[[bool, Any], object]
 class ExecutorPool:
     """Any `concurrent.futures.Executor` as a pool for `deferToThreadPool`.
 
-    It has the methods of `twisted.python.threadpool.ThreadPool` that hand work over, and the work is done
-    wherever the executor does it: in threads, in other processes, on a cluster.
+    It has the methods of `twisted.python.threadpool.ThreadPool` that hand over work. The executor does the
+    work in threads, in other processes, or on a cluster.
 
         >>> from concurrent.futures import ProcessPoolExecutor
         >>> from multiprocessing import get_context
@@ -43,16 +43,16 @@ class ExecutorPool:
         1024
         >>> pool.stop()
 
-    Only the function, its arguments and its result go to the executor and back. Callbacks stay here, and so
-    does the context of `twisted.python.context`. An exception comes back as the executor has it. If it brings
-    the traceback of another process as a text, as those of `ProcessPoolExecutor` do, its `__traceback__` has
-    the frames of that text, so that they are in what Twisted logs; its `__cause__` stays.
+    Only the function, its arguments and its result go to the executor and back. Callbacks run in this
+    process, and the context of `twisted.python.context` stays here. Exceptions come back as the executor
+    returns them. If one has the traceback of another process as a text, as with `ProcessPoolExecutor`, its
+    `__traceback__` gets the frames of that text, so that Twisted logs them. Its `__cause__` is unchanged.
 
-    A pool is ready at once, and needs no `start`. Jobs may be handed over from any thread, all else is for
-    the thread that runs the reactor.
+    A pool is ready at once and needs no `start`. Any thread may hand over jobs. All other methods are for the
+    thread that runs the reactor.
     """
 
-    #: Whether jobs are taken, and whether `stop` has been called: the attributes of Twisted's pool.
+    #: Whether the pool accepts jobs, and whether `stop` has been called. Twisted's pool has these attributes.
     started = True
     joined = False
 
@@ -60,12 +60,12 @@ class ExecutorPool:
         """Make a pool of an executor.
 
         Args:
-            executor: what does the work.
-            own: whether `stop` is to shut the executor down. What others use as well should go on.
-            name: what the pool is called in messages; the class of the executor if there is none.
+            executor: does the work.
+            own: whether `stop` shuts the executor down. Leave it False if others use the executor too.
+            name: the pool's name in messages; None for the class of the executor.
 
         Raises:
-            TypeError: an argument is of another type.
+            TypeError: an argument has the wrong type.
         """
         if not isinstance(executor, Executor):
             raise TypeError(
@@ -89,11 +89,11 @@ class ExecutorPool:
 
     @property
     def jobs(self) -> int:
-        """The number of jobs that have been taken and whose results have not been handed back."""
+        """The number of jobs whose results have not been delivered."""
         return self._jobs
 
     def start(self) -> None:
-        """Do nothing, since the executor runs already. Twisted's pool takes its threads here.
+        """Do nothing: the executor runs already. Twisted's pool starts its threads here.
 
         Raises:
             RuntimeError: the pool has been stopped.
@@ -102,13 +102,12 @@ class ExecutorPool:
             raise self._stopped()
 
     def stop(self) -> None:
-        """Take no more jobs, wait until those that have been taken are done, and release the executor.
+        """Accept no more jobs, wait for the pending ones, and shut the executor down if the pool owns it.
 
-        It blocks, as that of Twisted's pool does, and jobs that have not begun are done first. What is not
-        wanted any more can be cancelled before. Then the executor is shut down if the pool owns it, and goes
-        on otherwise. Deferreds fire when the reactor turns again. A second call does nothing more.
+        It blocks, as in Twisted's pool, until all jobs are done, including those that have not started.
+        Cancel unwanted jobs before. Deferreds fire when the reactor runs again. A second call does nothing.
 
-        A job must not call it, since it would wait for itself. To have it called in the end:
+        A job must not call it, because it would wait for itself. To call it when the reactor stops:
         `reactor.addSystemEventTrigger("during", "shutdown", pool.stop)`.
         """
         with self._changed:
@@ -119,18 +118,18 @@ class ExecutorPool:
             self.executor.shutdown(wait=True)
 
     def callInThread(self, func: Callable[_P, object], *args: _P.args, **kw: _P.kwargs) -> None:
-        """Have a function called by the executor. Its result is thrown away; what it raises is logged.
+        """Have the executor call a function. The result is dropped, and exceptions are logged.
 
         Args:
-            func: the function. For an executor with other processes it has to be one that can be pickled, as
-                functions of modules can.
-            args: its arguments, for which the same holds.
-            kw: its arguments by name.
+            func: the function. An executor with other processes needs a function that can be pickled, such as
+                those of modules.
+            args: its arguments. They must be picklable too.
+            kw: its keyword arguments.
 
         Raises:
-            TypeError: the function is none.
+            TypeError: `func` is not callable.
 
-        If the job cannot be taken, that is logged. Any thread may call it.
+        If the job is refused, that is logged. Any thread may call it.
         """
         self.callInThreadWithCallback(None, func, *args, **kw)
 
@@ -141,19 +140,19 @@ class ExecutorPool:
         *args: _P.args,
         **kw: _P.kwargs,
     ) -> None:
-        """Have a function called by the executor, and get what comes of it.
+        """Have the executor call a function, and pass the result to a callback.
 
         Args:
-            onResult: what is called in the end, with True and the result, or with False and a Failure; None
-                if there is nothing to call. That is in a thread of the executor; or in the calling thread,
-                before this method returns, if the job cannot be taken. It must not block.
-            func: the function. For an executor with other processes it has to be one that can be pickled, as
-                functions of modules can.
-            args: its arguments, for which the same holds.
-            kw: its arguments by name.
+            onResult: called at the end with True and the result, or with False and a Failure; or None. It is
+                called in a thread of the executor; or, if the job is refused, in the calling thread before
+                this method returns. It must not block.
+            func: the function. An executor with other processes needs a function that can be pickled, such as
+                those of modules.
+            args: its arguments. They must be picklable too.
+            kw: its keyword arguments.
 
         Raises:
-            TypeError: the function is none, or `onResult` is not.
+            TypeError: `func` or `onResult` is not callable.
 
         Any thread may call it.
         """
@@ -172,27 +171,26 @@ class ExecutorPool:
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> defer.Deferred[_R]:
-        """Have a function called by the executor, and get its result as a Deferred.
+        """Have the executor call a function, and return its result as a Deferred.
 
-        This is what the `deferToThreadPool` of deferrous calls with any pool whose class has it. Cancelling
-        the Deferred cancels the future of the executor, so that a job that has not begun never does. One that
-        runs cannot be stopped: the Deferred fails at once, and what comes of the job is dropped.
+        `deferToThreadPool` of deferrous calls this method if the class of the pool has it. Cancelling the
+        Deferred cancels the future of the executor, so that a job that has not started never starts. A
+        running job cannot be stopped: the Deferred fails at once, and the job's result is dropped.
 
         Args:
-            reactor: the one in whose thread the Deferred fires.
-            f: the function. For an executor with other processes it has to be one that can be pickled, as
-                functions of modules can.
-            args: its arguments, for which the same holds.
-            kwargs: its arguments by name.
+            reactor: the Deferred fires in the thread of this reactor.
+            f: the function. An executor with other processes needs a function that can be pickled, such as
+                those of modules.
+            args: its arguments. They must be picklable too.
+            kwargs: its keyword arguments.
 
         Returns:
-            a Deferred with the result of the function, or a failure: with what it raised; with
-            `twisted.internet.defer.CancelledError` if somebody has cancelled it; with the error of the
-            executor if that has lost the job. If the executor or the pool takes no jobs any more, it has
-            failed already.
+            a Deferred with the result of the function. It fails with the function's exception, with
+            `twisted.internet.defer.CancelledError` if it was cancelled, or with the executor's error if the
+            executor has lost the job. If the executor or the pool is closed, it has failed already.
 
         Raises:
-            TypeError: the function is none.
+            TypeError: `f` is not callable.
 
         Call it from the reactor's thread.
         """
@@ -222,14 +220,14 @@ class ExecutorPool:
         return deferred
 
     def adjustPoolsize(self, minthreads: int | None = None, maxthreads: int | None = None) -> None:
-        """Refuse to change the number of workers, which is up to the executor.
+        """Refuse to change the number of workers, which the executor determines.
 
         Args:
-            minthreads: what Twisted's pool takes for the smallest number of threads.
-            maxthreads: what it takes for the largest.
+            minthreads: the smallest number of threads of Twisted's pool.
+            maxthreads: the largest.
 
         Raises:
-            NotImplementedError: a number has been given.
+            NotImplementedError: one of them is given.
         """
         if minthreads is not None or maxthreads is not None:
             raise NotImplementedError(
@@ -238,7 +236,7 @@ class ExecutorPool:
             )
 
     def dumpStats(self) -> None:
-        """Write to Twisted's log how many jobs are not done."""
+        """Write the number of unfinished jobs to Twisted's log."""
         log.msg(repr(self))
 
     def _submit(
@@ -247,14 +245,14 @@ class ExecutorPool:
         """Hand a job to the executor.
 
         Args:
-            report: what is called with the outcome, once, if this function returns.
+            report: called once with the outcome, if this function returns.
             f: the function.
             args: its arguments.
             kwargs: its arguments by name.
 
         Raises:
-            TypeError: the function is none.
-            _Refused: the executor does not take it.
+            TypeError: `f` is not callable.
+            _Refused: the pool or the executor refuses the job.
         """
         if not callable(f):
             raise TypeError(f"what the pool is to call must be a function, not {f!r}")
@@ -263,7 +261,7 @@ class ExecutorPool:
                 raise _Refused(self._stopped())
             self._jobs += 1
         try:
-            # Executors have parameters of their own, which the function's would be taken for.
+            # Some executors have keyword parameters of their own, which would take the function's.
             future = self.executor.submit(partial(f, **kwargs) if kwargs else f, *args)
         except BaseException as error:
             self._one_less()
@@ -277,7 +275,7 @@ class ExecutorPool:
         try:
             report(*_outcome(future))
         except Exception:
-            # Executors have a log of their own, in which nobody who runs Twisted would look.
+            # Executors write to another log, which users of Twisted do not read.
             log.err(None, f"{self!r} could not report a result")  # type: ignore[no-untyped-call]
         finally:
             self._one_less()
@@ -292,14 +290,14 @@ class ExecutorPool:
 
 
 class _Refused(Exception):
-    """A job cannot be done, for this reason."""
+    """The pool or the executor refuses a job."""
 
     def __init__(self, error: Exception) -> None:
         self.failure = _Failure(error)
 
 
 def _outcome(future: Future[Any]) -> tuple[bool, Any]:
-    """Return True and the result of a future that is done, or False and a Failure."""
+    """Return True and the result of a finished future, or False and a Failure."""
     if future.cancelled():
         return False, _Failure(defer.CancelledError())
     error = future.exception()
@@ -310,13 +308,13 @@ def _outcome(future: Future[Any]) -> tuple[bool, Any]:
 
 
 def _log(success: bool, result: Any) -> None:
-    """Log a failure that nobody else is told of."""
+    """Log a failure for which there is no callback."""
     if not success:
         log.err(result)  # type: ignore[no-untyped-call]
 
 
 def _returned_deferred(f: Callable[..., object], result: object) -> TypeError:
-    """Make the error of a function that belongs into the reactor's thread."""
+    """Return the error for a function that returned a Deferred, which belongs to the reactor's thread."""
     return TypeError(
         f"{f!r} was called outside the reactor's thread and returned {result!r}, which can fire in that "
         "thread alone: call the function there, or have it return the result itself"

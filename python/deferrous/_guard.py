@@ -1,8 +1,7 @@
-"""The check that this Python and this Twisted are supported, made by importing this module.
+"""Importing this module checks that this Python and this Twisted are supported.
 
-Whatever of deferrous needs a supported Twisted imports it before Twisted, so that no way in goes around the
-check. An import that fails is not remembered: the next one checks again. It is Python because it has to run
-where the extension module cannot.
+Every module that needs a supported Twisted imports it before Twisted. A failed import is not cached: the next
+one checks again. It is Python because it has to run where the extension module cannot be loaded.
 """
 
 from deferrous._versions import require_supported

@@ -1,6 +1,6 @@
-"""Putting the classes of deferrous in the place of Twisted's.
+"""Replace Twisted's classes and functions by those of deferrous.
 
-It is Python because it runs once, and works on modules, functions and classes of Python.
+It is Python because it runs once and works on Python's modules, functions and classes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,23 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Protocol
 
-    from deferrous._firstcomers import Firstcomers
+    from deferrous._preexisting import Preexisting
 
     class _Replacing(Protocol):
-        """What this file uses of the module `deferrous.defer`."""
+        """The part of the module `deferrous.defer` that this file uses."""
 
         REPLACEMENTS: Mapping[str, Any]
 
         def patch_failure(self) -> None:
-            """Put the methods of deferrous on Twisted's Failure."""
+            """Set the methods of deferrous on Twisted's Failure."""
 
 
-#: The module of Twisted that is replaced, and the one that has what replaces it.
+#: The module of Twisted whose names are replaced, and the module with the replacements.
 STOCK = "twisted.internet.defer"
 OURS = "deferrous.defer"
 
-# It is never held while something is imported: a thread that imports holds the import system's lock and may
-# wait for this one. Finalizers may run while it is held, and be programs' code, so the thread that has it may
-# take it again.
+# Never import while holding it: a thread that imports holds the import system's lock and may wait for this
+# one. It is reentrant because finalizers, which are the program's code, may run while it is held.
 _lock = threading.RLock()
 
 
@@ -63,7 +62,7 @@ def install_deferreds(unseen: bool = False) -> None:
     """Put the Deferreds underneath Twisted.
 
     Args:
-        unseen: whether nobody else has had Twisted's module in hand. Then there is nothing to search for.
+        unseen: whether no other code has had access to Twisted's module. Then there is nothing to search.
 
     Raises:
         InstallError: it cannot be done here, and nothing was changed.
@@ -75,7 +74,7 @@ def install_deferreds(unseen: bool = False) -> None:
         _replace_unseen(stock, ours)
         return
     # Imported before the lock is taken.
-    from deferrous import _firstcomers as _firstcomers
+    from deferrous import _preexisting as _preexisting
     from deferrous import _repair as _repair
 
     with _lock:
@@ -91,15 +90,15 @@ def installed() -> bool:
 
 
 def _holds(stock: ModuleType, replacements: Mapping[str, object]) -> bool:
-    """Say whether `stock` has been replaced, to which Deferred testifies: a program may patch the others."""
+    """Say whether the names of `stock` are replaced. Only Deferred counts: a program may patch the others."""
     return getattr(stock, "Deferred", None) is replacements["Deferred"]
 
 
 def _import_ours() -> _Replacing:
-    """Import what is to be put underneath Twisted.
+    """Import the module with the replacements.
 
     Raises:
-        InstallError: the extension module is missing, or made for another Python.
+        InstallError: the extension module is missing, or was made for another Python.
     """
     try:
         ours: Any = importlib.import_module(OURS)
@@ -114,10 +113,10 @@ def _import_ours() -> _Replacing:
 
 
 def _replace_unseen(stock: ModuleType, ours: _Replacing) -> None:
-    """Put the names of ours into a module that is being imported, so that no other module has any of it.
+    """Replace the names of a module that is still being imported, so that no other module refers to them.
 
-    That is what each process does that is started with DEFERROUS=1. To search for references, as
-    `_replace` does, would take longer than importing Twisted's Deferred.
+    Every process with DEFERROUS=1 does this. Searching for references, as `_replace` does, would take longer
+    than importing Twisted's Deferred.
     """
     debugging = stock.getDebugging()
     names = {name: new for name, new in ours.REPLACEMENTS.items() if name in vars(stock)}
@@ -128,7 +127,7 @@ def _replace_unseen(stock: ModuleType, ours: _Replacing) -> None:
 
 
 def _replace(stock: ModuleType, ours: _Replacing) -> None:
-    """Do all of it, or raise and leave everything as it was."""
+    """Replace the names and all references to them, or raise and leave everything as it was."""
     import gc
 
     from deferrous._repair import Repair, Swap, nothing_frozen
@@ -138,7 +137,7 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     debugging = stock.getDebugging()
     repair = Repair(swap)
     with nothing_frozen():
-        for subclass in _require_first(swap.stock_classes()).rebuilt:
+        for subclass in _require_no_preexisting(swap.stock_classes()).rebuilt:
             swap.rebuild(subclass)
         for name, new in names.items():
             repair.set_name(vars(stock), name, new)
@@ -147,32 +146,32 @@ def _replace(stock: ModuleType, ours: _Replacing) -> None:
     try:
         ours.patch_failure()
         if debugging:
-            # It is an attribute of the class, which by now is ours.
+            # It is an attribute of the class, which is ours now.
             stock.setDebugging(True)
     except BaseException:
         repair.undo()
         raise
 
 
-def _require_first(stock_classes: frozenset[type]) -> Firstcomers:
-    """Check that nobody has subclassed or instantiated the stock classes.
+def _require_no_preexisting(stock_classes: frozenset[type]) -> Preexisting:
+    """Check that the stock classes have no subclasses and no instances.
 
     Returns:
-        what there is nevertheless, and can be changed.
+        the subclasses that exist nevertheless and can be rebuilt.
 
     Raises:
-        InstallError: somebody has.
+        InstallError: there are others.
     """
     import gc
 
-    from deferrous._firstcomers import describe, find_firstcomers
+    from deferrous._preexisting import describe, find_preexisting
 
-    firstcomers = find_firstcomers(stock_classes)
-    if firstcomers:
-        # Deferreds are often parts of circles: those that are only waiting for the collector stop nobody.
-        del firstcomers
+    preexisting = find_preexisting(stock_classes)
+    if preexisting:
+        # Deferreds are often parts of reference cycles. Garbage does not stop the installation.
+        del preexisting
         gc.collect()
-        firstcomers = find_firstcomers(stock_classes)
-    if firstcomers:
-        raise InstallError(describe(firstcomers))
-    return firstcomers
+        preexisting = find_preexisting(stock_classes)
+    if preexisting:
+        raise InstallError(describe(preexisting))
+    return preexisting

@@ -1,4 +1,4 @@
-"""Installing the reactor, unless there is one; and having it be the one that programs get by default.
+"""Install the reactor if there is none, and make it the default reactor.
 
 It is Python because it runs once. Twisted's reactors are installed the same way.
 """
@@ -12,40 +12,40 @@ from typing import Any
 
 from deferrous._errors import InstallError
 
-#: The module that a reactor takes the place of.
+#: The name under which a reactor is in `sys.modules`.
 INSTALLED = "twisted.internet.reactor"
 
-#: The module of Twisted that picks the reactor of a program which picks none.
+#: The module of Twisted that picks the reactor if the program picks none.
 DEFAULT = "twisted.internet.default"
 
-#: The module of Twisted's reactor that ours is a kind of, where the system has epoll. A program that names it
-#: wants what is best on Linux, which ours is.
+#: The module of Twisted's epoll reactor, from which ours is derived. A program that installs epoll by name
+#: wants the best reactor on Linux, so it gets ours.
 EPOLL = "twisted.internet.epollreactor"
 
-#: The modules of Twisted whose function `install` becomes that of ours.
+#: The modules of Twisted whose function `install` is replaced.
 REPLACED = (DEFAULT, EPOLL)
 
-#: The module that has ours.
+#: The module with the replacements.
 OURS = "deferrous.deferrousreactor"
 
-#: The environment variable that picks another one.
+#: The environment variable that picks another reactor.
 VARIABLE = "DEFERROUS_REACTOR"
 
-#: The values that mean ours, and Twisted's own choice.
+#: Its values for our reactor, and for Twisted's own choice.
 OUR_NAME, TWISTEDS = "deferrous", "default"
 
-#: How many modules that hold a reactor an error names.
+#: The most modules with a reactor that an error names.
 MOST_NAMED = 5
 
-#: What these modules had before, by their names.
+#: The original functions of these modules, by the names of the modules.
 _stock: dict[str, Callable[[], object]] = {}
 
 
 def require_no_other() -> None:
-    """Check that no reactor is installed, or that it is ours.
+    """Check that no reactor is installed, or only ours.
 
     Raises:
-        InstallError: there is another one. The message says which, and who has it.
+        InstallError: there is another one. The message names it, and the modules that refer to it.
     """
     present = sys.modules.get(INSTALLED)
     if present is None or _is_ours(present):
@@ -61,11 +61,11 @@ def require_no_other() -> None:
 
 
 def _holders(reactor: object) -> str:
-    """Name the modules that have imported a reactor, by whatever name; an empty string if none has."""
+    """Name the modules that refer to a reactor, under any name; an empty string if there are none."""
     holders = sorted(
         name
         for name, module in list(sys.modules.items())
-        # Asking for an attribute may import something, which looking into the namespace does not.
+        # Not getattr(), which may import something.
         if name not in (INSTALLED, "twisted.internet")
         and isinstance(module, ModuleType)
         and any(value is reactor for value in list(vars(module).values()))
@@ -79,7 +79,7 @@ def _is_ours(reactor: object) -> bool:
 
 
 def install_reactor() -> None:
-    """Install ours if there is none, and have the modules of Twisted that pick one pick ours from now on."""
+    """Install our reactor if there is none, and have the modules of Twisted that pick one pick ours."""
     ours = importlib.import_module(OURS)
     _replace_everywhere()
     if INSTALLED in sys.modules:
@@ -89,12 +89,12 @@ def install_reactor() -> None:
     try:
         ours.install_ahead()
     except ReactorAlreadyInstalledError:
-        # Another thread has installed one meanwhile.
+        # Another thread has installed one in the meantime.
         require_no_other()
 
 
 def _replace_everywhere() -> None:
-    """Replace the function in the modules that pick a reactor, and wherever somebody has taken it from it."""
+    """Replace `install` in the modules that pick a reactor, and all references to it."""
     imported_before = [name for name in REPLACED if name in sys.modules]
     modules = [module for module in map(_module, REPLACED) if module is not None]
     stock = [module for module in modules if _has_stock(module)]
@@ -115,14 +115,14 @@ def _replace_everywhere() -> None:
 
 
 def _ours_for(module: ModuleType) -> Callable[[], None]:
-    """Return the function that takes the place of a module's `install`."""
+    """Return the replacement of a module's `install`."""
     ours = importlib.import_module(OURS)
     function: Callable[[], None] = ours.install_as_epoll if module.__name__ == EPOLL else ours.install
     return function
 
 
 def _module(name: str) -> ModuleType | None:
-    """Import a module of a reactor; None where the system does not have what it waits by."""
+    """Import the module of a reactor; None if this system does not have its system call."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -130,22 +130,22 @@ def _module(name: str) -> ModuleType | None:
 
 
 def _has_stock(module: ModuleType) -> bool:
-    """Say whether a module picks a reactor of Twisted, and not ours or what a program has put there."""
+    """Say whether a module's `install` is Twisted's, and neither ours nor a replacement of the program."""
     picked = getattr(module.install, "__module__", None)
     return isinstance(picked, str) and picked.startswith("twisted.internet.") and not _is_own(module.install)
 
 
 def _is_own(install: Callable[[], object]) -> bool:
-    """Say whether a function is one of those that install ours."""
+    """Say whether a function installs our reactor."""
     ours = sys.modules.get(OURS)
     return ours is not None and getattr(install, "__globals__", None) is vars(ours)
 
 
 def choose_in(module: ModuleType) -> None:
-    """Have a program that picks no reactor, or epoll by name, get ours, or the one of the environment.
+    """Have a program that picks no reactor, or epoll by name, get our reactor, or that of the environment.
 
     Args:
-        module: one of the two modules of Twisted that pick it. Nobody has taken a name from it yet.
+        module: one of the two modules of Twisted that pick a reactor. No other code refers to its names yet.
     """
     name = os.environ.get(VARIABLE) or OUR_NAME
     _stock[module.__name__] = module.install
@@ -156,15 +156,15 @@ def choose_in(module: ModuleType) -> None:
 
 
 def _named(name: str) -> Callable[[], object]:
-    """Return the function that installs the reactor which twistd and trial know by a name.
+    """Return the function that installs the reactor of a name, as twistd and trial know it.
 
-    It is that of the reactor's own module, so that programs find the class of the default reactor by it. If
-    there is no such reactor, or this system lacks what it needs, calling it is an InstallError that says so.
+    It is `install` of the reactor's own module, because programs find the class of the default reactor by it.
+    If there is no such reactor, or it cannot work on this system, calling the function is an InstallError.
     """
     try:
         return _installer(name)
     except InstallError as error:
-        # A problem of whoever needs a reactor. Other programs import the module that picks one, too.
+        # Not raised now: programs that need no reactor may import this module too.
         problem = f"{VARIABLE}={name}: {error}"
         cause = error.__cause__
 
@@ -178,7 +178,8 @@ def _installer(name: str) -> Callable[[], object]:
     """Return the function that installs a reactor.
 
     Raises:
-        InstallError: there is none of that name, which lists the names; or its module cannot be imported.
+        InstallError: there is no reactor of that name; or its module cannot be imported. The message lists
+            the names.
     """
     from twisted.application.reactors import getReactorTypes
     from twisted.python import reflect
@@ -191,7 +192,7 @@ def _installer(name: str) -> Callable[[], object]:
         raise InstallError(f"there is no reactor {name!r}. Those of this environment are {known}.")
     module = getattr(kind, "moduleName", None)
     try:
-        # Any object with a method `install` may be a plugin.
+        # A plugin may be any object with a method `install`.
         install: Callable[[], object] = (named_any(module) if isinstance(module, str) else kind).install
     except InstallError:
         raise
@@ -204,16 +205,15 @@ def _installer(name: str) -> Callable[[], object]:
 
 
 def default_reactor(active: bool) -> str:
-    """Return the name of the reactor that a program gets here which picks none.
+    """Return the name of the reactor that a program gets if it picks none.
 
     Args:
-        active: whether it runs on deferrous.
+        active: whether the program runs on deferrous.
     """
     name = os.environ.get(VARIABLE) or OUR_NAME
     if active and name != TWISTEDS:
         return name
-    # Twisted's own choice: epollreactor, for example. Where that has been replaced before it was chosen, ours
-    # stands for it.
+    # Twisted's own choice, such as epollreactor. If its `install` was replaced, the original tells.
     from twisted.internet.default import install
 
     stock = next((_stock[name] for name in REPLACED if name in _stock and not _is_own(_stock[name])), install)
@@ -221,8 +221,7 @@ def default_reactor(active: bool) -> str:
 
 
 def reactor_problem(name: str) -> str | None:
-    """Say what is wrong with the name of a reactor, or None if it can be installed here, as far as that can
-    be told without doing it."""
+    """Say what is wrong with the name of a reactor. None if it seems right without trying it."""
     try:
         _installer(name)
     except InstallError as error:

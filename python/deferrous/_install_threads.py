@@ -1,7 +1,7 @@
-"""Putting the thread pool, and what hands work to it, in the place of Twisted's.
+"""Replace Twisted's thread pool, and the functions that hand work to it.
 
-It is Python because it runs once, and works on modules of Python. Unlike a Deferred, a pool of Twisted's that
-is there already goes on as it is: nothing has to be of one class with it.
+It is Python because it runs once and works on Python's modules. Existing pools of Twisted's class stay as
+they are: unlike Deferreds, pools of both classes work side by side.
 """
 
 import gc
@@ -11,7 +11,7 @@ from types import ModuleType
 
 from deferrous._repair import Repair, Swap, nothing_frozen
 
-#: What is replaced, by the modules of Twisted that have it.
+#: The replaced names, by the modules of Twisted that have them.
 REPLACED = {
     "twisted.python.threadpool": ("ThreadPool",),
     "twisted.internet.threads": ("deferToThread", "deferToThreadPool"),
@@ -21,7 +21,7 @@ OURS = "deferrous.threads"
 
 
 def install_threads() -> None:
-    """Replace what is in these modules, and the names of it that others have taken."""
+    """Replace the names in these modules, and all references to them."""
     there_before = any(name in sys.modules for name in REPLACED)
     modules = [importlib.import_module(name) for name in REPLACED]
     ours = importlib.import_module(OURS)
@@ -40,13 +40,13 @@ def install_threads() -> None:
 
 
 def replace_in(module: ModuleType) -> None:
-    """Replace what is in one of these modules, which nobody has taken a name from yet."""
+    """Replace the names in one of these modules. No other code refers to them yet."""
     ours = importlib.import_module(OURS)
     for name in REPLACED[module.__name__]:
         setattr(module, name, getattr(ours, name))
 
 
 def _is_stock(module: ModuleType, name: str, ours: ModuleType) -> bool:
-    """Say whether a name is still Twisted's, and not ours or what a program has put there."""
+    """Say whether a name is still Twisted's, and neither ours nor a replacement of the program."""
     value = getattr(module, name, None)
     return value is not getattr(ours, name) and getattr(value, "__module__", None) == module.__name__

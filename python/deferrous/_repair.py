@@ -1,6 +1,6 @@
-"""Finding and changing the references to stock objects that were taken before the installation.
+"""Find and change the references to stock objects that exist before the installation.
 
-It is Python because it runs once, and works on modules, functions and classes of Python.
+It is Python because it runs once and works on Python's modules, functions and classes.
 """
 
 import gc
@@ -14,16 +14,16 @@ Namespace = MutableMapping[str, Any]
 
 
 class Swap:
-    """Which object takes the place of which."""
+    """Stock objects and their replacements."""
 
     def __init__(self, pairs: Iterable[tuple[object, object]]) -> None:
         """Take the pairs.
 
         Args:
-            pairs: stock objects with their replacements. Those without an identity of their own, such as
-                numbers, are left out: a number elsewhere that happens to be equal means something else.
+            pairs: stock objects with their replacements. Objects without an identity of their own, such as
+                numbers, are left out: an equal number elsewhere means something else.
         """
-        # The stock object is kept with its replacement, so that its id stays its own.
+        # The stock object is kept alive, so that no other object gets its id.
         self._pairs: dict[int, tuple[object, object]] = {}
         self._own: set[int] = set()
         for old, new in pairs:
@@ -43,7 +43,7 @@ class Swap:
         return frozenset(old for old, _ in self._pairs.values() if isinstance(old, type))
 
     def __call__(self, value: Any) -> Any:
-        """Return what is to stand in the place of a value, which is the value itself if it is not stock."""
+        """Return the replacement of a value, or the value itself if it is not stock."""
         pair = self._pairs.get(id(value))
         if pair is not None:
             return pair[1]
@@ -64,10 +64,10 @@ class Swap:
         return tuple(self(item) for item in value)
 
     def rebuild(self, stock_subclass: type) -> None:
-        """Make a subclass of stock classes again as a subclass of their replacements, which replaces it.
+        """Make a subclass of stock classes again, as a subclass of their replacements.
 
         Args:
-            stock_subclass: a class whose methods do without `super()`, and which has no `__slots__`.
+            stock_subclass: a class without `__slots__`, whose methods do not use `super()`.
         """
         namespace = {
             name: value for name, value in vars(stock_subclass).items() if name not in _OWN_TO_A_CLASS
@@ -77,12 +77,12 @@ class Swap:
         self._add(stock_subclass, rebuilt)
 
 
-#: What a class has of its own, and does not take from its definition.
+#: Attributes that a class statement makes anew for each class.
 _OWN_TO_A_CLASS = frozenset(["__abstractmethods__", "__dict__", "__orig_bases__", "__weakref__", "_abc_impl"])
 
 
 class _Change(NamedTuple):
-    """One reference: how it is set, what it is to be, and what it was."""
+    """One reference: the function that sets it, its new value, and its old one."""
 
     set: Callable[[Any], object]
     new: Any
@@ -90,29 +90,28 @@ class _Change(NamedTuple):
 
 
 class Repair:
-    """All references that are to be changed, which are first collected and then changed together."""
+    """The references to change: first all are collected, then all are changed."""
 
     def __init__(self, swap: Swap) -> None:
-        """Begin without any.
+        """Make a repair without references.
 
         Args:
-            swap: which object takes the place of which.
+            swap: the replacements.
         """
         self._swap = swap
         self._changes: list[_Change] = []
 
     def set_name(self, namespace: Namespace, name: str, new: object) -> None:
-        """Have a name in a namespace set to an object, whatever it is now."""
+        """Collect one name of a namespace, to be set to an object, whatever its value is now."""
         self._changes.append(_Change(partial(namespace.__setitem__, name), new, namespace[name]))
 
     def search(self, objects: Iterable[object], stock_namespace: Namespace) -> None:
         """Collect the references that modules, functions and classes hold.
 
         Args:
-            objects: where to look, which is what `gc.get_objects()` returns.
+            objects: the objects to search: the result of `gc.get_objects()`.
             stock_namespace: the globals of the module that is replaced. Its own functions and classes are
-                left alone: they find what they use among these globals, and some need their own class to stay
-                what it is.
+                left alone: they look their names up in these globals, and some need their own original class.
         """
         namespaces: dict[int, Namespace] = {}
         for thing in objects:
@@ -120,12 +119,11 @@ class Repair:
             if kind is FunctionType:
                 namespace = thing.__globals__  # type: ignore[attr-defined]
                 if namespace is not stock_namespace and not _is_ours(namespace):
-                    # A function that was made by exec has globals that belong to no module.
+                    # The globals of a function made by exec belong to no module.
                     namespaces[id(namespace)] = namespace
                     self._search_function(thing)
             elif issubclass(kind, ModuleType):
-                # The attribute of some modules is their own, such as that of one which loads itself when it
-                # is touched.
+                # Some modules override __dict__, for example to load themselves when they are touched.
                 namespace = ModuleType.__getattribute__(thing, "__dict__")
                 namespaces[id(namespace)] = namespace
             elif issubclass(kind, type) and not self._swap.concerns(thing):
@@ -135,7 +133,7 @@ class Repair:
                 self._search_namespace(namespace)
 
     def apply(self) -> None:
-        """Change all of them; or, if one cannot be changed, none."""
+        """Change all references; or, if one cannot be changed, none."""
         for done, change in enumerate(self._changes):
             try:
                 change.set(change.new)
@@ -144,7 +142,7 @@ class Repair:
                 raise
 
     def undo(self) -> None:
-        """Set all of them to what they were."""
+        """Set all references to their old values."""
         self._undo(len(self._changes))
 
     def _undo(self, count: int) -> None:
@@ -185,7 +183,7 @@ class Repair:
 
 @contextmanager
 def nothing_frozen() -> Iterator[None]:
-    """Have the collector tell of the objects, too, that a program has hidden from it."""
+    """Unfreeze the objects that the program has hidden from the collector, so that they are found."""
     frozen = gc.get_freeze_count() > 0
     if frozen:
         gc.unfreeze()
@@ -208,7 +206,7 @@ def _is_ours(namespace: Namespace) -> bool:
 
 
 def _is_filled(cell: CellType) -> bool:
-    """Say whether a cell has contents, which is not so while a function has yet to assign its variable."""
+    """Say whether a cell has contents. It has none before its variable is assigned."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:

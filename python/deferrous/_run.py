@@ -1,8 +1,8 @@
-"""`deferrous run`: a program, started by plain Python, with DEFERROUS=1 in its environment.
+"""`deferrous run`: start a program with plain Python and DEFERROUS=1 in its environment.
 
-This process becomes the program's. What `sys.argv`, `__main__`, `sys.path`, tracebacks, signals and the exit
-status are is therefore Python's business, and the program's children run on deferrous as well. It is Python
-because it is gone before the program begins.
+This process becomes the program's, by exec. So `sys.argv`, `__main__`, `sys.path`, tracebacks, signals and
+the exit status are those of plain Python, and the program's children run on deferrous as well. It is Python
+because it only runs before the program starts.
 """
 
 import os
@@ -13,9 +13,8 @@ from deferrous._autostart import VARIABLE
 from deferrous._install_reactor import VARIABLE as REACTOR
 from deferrous._install_reactor import reactor_problem
 
-#: The start-up file that honours the variable. The wheel puts it beside the package. An editable installation
-#: has a deferrous.pth of its own, which names the folder of the sources and has to come first in the
-#: alphabet.
+#: The start-up file that reads the variable. The wheel installs it beside the package. Its name must sort
+#: after deferrous.pth, which an editable installation uses to name the folder of the sources.
 START_UP_FILE = "deferrous_autostart.pth"
 
 USAGE = """\
@@ -35,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     """Become the program.
 
     Args:
-        arguments: what follows `run` on the command line.
+        arguments: the command line after `run`.
 
     Returns:
         the exit status, if there is nothing to run. Otherwise it does not return.
@@ -63,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _take_reactor(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """Return the name of a reactor, and what follows it. It is "" where there is none."""
+    """Return the name of the reactor, which is "" if it is missing, and the remaining arguments."""
     _, equals, name = arguments[0].partition("=")
     if equals:
         return name, arguments[1:]
@@ -108,7 +107,7 @@ def interpreter_options(command: Sequence[str]) -> list[str]:
         command: its command line as it was, which is `sys.orig_argv`.
 
     Returns:
-        everything between the interpreter and what it was told to run.
+        everything between the interpreter and the program.
     """
     options: list[str] = []
     words = iter(command[1:])
@@ -130,11 +129,11 @@ def interpreter_options(command: Sequence[str]) -> list[str]:
 
 
 def _options_in(word: str) -> tuple[str, bool, bool]:
-    """Take one word of options apart, such as -Im or -Werror.
+    """Split one word of options, such as -Im or -Werror.
 
     Returns:
-        the letters to keep, whether the last one says what to run, and whether the value of the last one is
-        the next word.
+        the letters to keep, whether the last one names the program (-c or -m), and whether the value of the
+        last one is the next word.
     """
     for index, letter in enumerate(word[1:], start=1):
         if letter in "cm":

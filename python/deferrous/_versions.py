@@ -1,6 +1,6 @@
-"""Which Python and which Twisted deferrous supports, and the words for all others.
+"""The supported versions of Python and Twisted, and the messages about others.
 
-It is Python because it has to run where the extension module cannot.
+It is Python because it has to run where the extension module cannot be loaded.
 """
 
 import os
@@ -9,26 +9,26 @@ import sys
 
 from deferrous._errors import InstallError
 
-#: The first and the last supported CPython. The extension module uses private parts of its objects, and a
-#: version that the tests have not seen may have changed them.
+#: The first and the last supported CPython. The extension module uses private parts of its objects, which a
+#: version that the tests have not seen may have changed.
 FIRST_PYTHON = (3, 10)
 LAST_PYTHON = (3, 15)
 
-#: The first and the last supported release of Twisted. deferrous replaces private parts of Twisted, and a
-#: release that its tests have not seen may have changed them: later ones are an error and not a guess.
+#: The first and the last supported release of Twisted. deferrous replaces private parts of Twisted, which a
+#: release that the tests have not seen may have changed. So later releases are an error.
 FIRST_TWISTED = (24, 11)
 LAST_TWISTED = (26, 10)
 
-#: The range of Twisted as messages name it, and as pip takes it.
+#: The range of Twisted in messages, and for pip.
 TWISTED_RANGE = "{}.{} to {}.{}".format(*FIRST_TWISTED, *LAST_TWISTED)
 TWISTED_REQUIREMENT = "Twisted>={}.{},<{}.{}".format(*FIRST_TWISTED, LAST_TWISTED[0], LAST_TWISTED[1] + 1)
 
 PYTHON_RANGE = "CPython {}.{} to {}.{}, with the GIL".format(*FIRST_PYTHON, *LAST_PYTHON)
 
-#: The environment variable by which somebody tries a newer CPython or Twisted.
+#: The environment variable that allows a newer CPython or Twisted.
 ALLOW_UNTESTED = "DEFERROUS_ALLOW_UNTESTED"
 
-#: Whether this process has been warned that it runs on what has not been tested.
+#: Whether this process has warned that it runs on an untested version.
 _warned = False
 
 
@@ -81,7 +81,7 @@ def _has_needed_parts() -> bool:
 def _is_free_threaded() -> bool:
     """Say whether this Python was built without the GIL.
 
-    `sysconfig` has the same answer, and takes 3 ms to be imported, which nearly no program does.
+    `sysconfig` has the same answer, but its import takes 3 ms, and hardly any program imports it otherwise.
     """
     return "t" in getattr(sys, "abiflags", "")
 
@@ -90,7 +90,7 @@ def twisted_problem(version: str) -> str | None:
     """Say why a release of Twisted is not supported.
 
     Args:
-        version: the version, as `twisted.__version__` has it. What follows the second number does not matter.
+        version: the version, as in `twisted.__version__`. Only its first two numbers matter.
 
     Returns:
         the reason and what to do, or None if the release is supported.
@@ -135,7 +135,7 @@ def twisted_version() -> str:
 
 
 def require_supported() -> None:
-    """Check this Python and this Twisted. A newer one that the environment allows is a warning, once.
+    """Check this Python and this Twisted. If the environment allows a newer one, warn once.
 
     Raises:
         InstallError: one of them is not supported, or there is no Twisted.
@@ -158,7 +158,7 @@ def require_supported() -> None:
 
 
 def _warn(untested: str) -> None:
-    """Warn that deferrous runs on something that its tests have not seen, if nobody has been warned yet."""
+    """Warn that deferrous runs on an untested version, once in each process."""
     global _warned
     if _warned:
         return

@@ -110,7 +110,7 @@ def test_a_reloaded_module_has_it_again() -> None:
 
 
 #: Modules that only the search for references needs.
-SEARCH = "{'deferrous._repair', 'deferrous._firstcomers'} & set(sys.modules)"
+SEARCH = "{'deferrous._repair', 'deferrous._preexisting'} & set(sys.modules)"
 
 
 def test_nothing_is_searched_where_nobody_can_have_been_first() -> None:

@@ -1,6 +1,6 @@
-"""Finding what was there before and cannot be changed: subclasses and instances of stock classes.
+"""Find subclasses and instances of Twisted's classes that exist before the installation.
 
-It is Python because it runs once, and has to look at the objects of Python one by one.
+It is Python because it runs once and looks at Python objects one by one.
 """
 
 import gc
@@ -9,43 +9,43 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any, NamedTuple
 
-#: How many of each kind a message lists.
+#: The most entries of each kind that a message lists.
 LISTED = 10
 
-#: The subclasses of Twisted itself. twisted.web.server imports this one by way of twisted.spread: if it
-#: stopped the installation, no program with a web server could install late.
+#: Subclasses in Twisted itself. twisted.web.server imports this one through twisted.spread. If it stopped the
+#: installation, no program with a web server could install late.
 REBUILT = ("twisted.persisted.crefutil._Defer",)
 
 
-class Firstcomers(NamedTuple):
-    """What came first. It is true if there is anything that cannot be changed."""
+class Preexisting(NamedTuple):
+    """Subclasses and instances that exist already. It is true if some of them cannot be changed."""
 
     subclasses: list[type]
     instances: list[object]
-    #: Subclasses that can be made again from what replaces their stock class.
+    #: Subclasses that can be made again from the replacement of their stock class.
     rebuilt: list[type]
 
     def __bool__(self) -> bool:
         return bool(self.subclasses or self.instances)
 
 
-def find_firstcomers(stock_classes: frozenset[type]) -> Firstcomers:
+def find_preexisting(stock_classes: frozenset[type]) -> Preexisting:
     """Look for subclasses and instances of the stock classes.
 
     Args:
-        stock_classes: the classes that are to be replaced.
+        stock_classes: the classes to replace.
 
     Returns:
-        the subclasses, at any depth, and all objects that are instances of the classes or of the subclasses.
-        A subclass of Twisted itself is set apart, if nobody has subclassed it in turn.
+        the subclasses, at any depth, and all instances of the classes or of the subclasses. Subclasses in
+        Twisted itself are returned as `rebuilt`, if they have no subclasses in turn.
     """
     subclasses = _subclasses(stock_classes)
     kinds = stock_classes.union(subclasses)
-    # type() and not isinstance(): that one asks an object for its class, and a proxy answers with whatever it
-    # stands for.
+    # type() and not isinstance(), which asks the object for its class: a proxy answers with the class of the
+    # object behind it.
     instances = [thing for thing in gc.get_objects() if type(thing) in kinds]
     rebuilt = [kind for kind in subclasses if _name_of(kind) in REBUILT and not type.__subclasses__(kind)]
-    return Firstcomers(sorted(subclasses.difference(rebuilt), key=_name_of), instances, rebuilt)
+    return Preexisting(sorted(subclasses.difference(rebuilt), key=_name_of), instances, rebuilt)
 
 
 def _subclasses(stock_classes: frozenset[type]) -> set[type]:
@@ -53,7 +53,7 @@ def _subclasses(stock_classes: frozenset[type]) -> set[type]:
     found: set[type] = set()
     waiting = list(stock_classes)
     while waiting:
-        # Not the attribute: a metaclass is a type whose __subclasses__ wants to be told of which class.
+        # Not the attribute: for a metaclass, __subclasses__ is an unbound method.
         below: list[type] = type.__subclasses__(waiting.pop())
         for subclass in below:
             if subclass not in stock_classes and subclass not in found:
@@ -62,19 +62,19 @@ def _subclasses(stock_classes: frozenset[type]) -> set[type]:
     return found
 
 
-def describe(firstcomers: Firstcomers) -> str:
-    """Write the message for the user: what came first, where it is, and what to do about it."""
+def describe(preexisting: Preexisting) -> str:
+    """Return the message for the user: which classes and objects exist, where they are, and what to do."""
     lines = [
         "deferrous.install() came too late: what was made from the stock classes cannot be replaced. "
         "Nothing was changed."
     ]
-    modules = {subclass.__module__ for subclass in firstcomers.subclasses}
-    if firstcomers.subclasses:
-        lines.append(f"Subclasses of the stock classes: {len(firstcomers.subclasses)}")
-        lines += _listed(_describe_subclass(subclass) for subclass in firstcomers.subclasses)
-    if firstcomers.instances:
-        lines.append(f"Live objects of the stock classes: {len(firstcomers.instances)}")
-        lines += _listed(_describe_instance(thing, firstcomers.instances) for thing in firstcomers.instances)
+    modules = {subclass.__module__ for subclass in preexisting.subclasses}
+    if preexisting.subclasses:
+        lines.append(f"Subclasses of the stock classes: {len(preexisting.subclasses)}")
+        lines += _listed(_describe_subclass(subclass) for subclass in preexisting.subclasses)
+    if preexisting.instances:
+        lines.append(f"Live objects of the stock classes: {len(preexisting.instances)}")
+        lines += _listed(_describe_instance(thing, preexisting.instances) for thing in preexisting.instances)
     before = (
         f"before {_joined(modules)} is imported" if modules else "before the first of these objects is made"
     )
@@ -87,7 +87,7 @@ def describe(firstcomers: Firstcomers) -> str:
 
 
 def _listed(descriptions: Iterable[str]) -> list[str]:
-    """Return the first lines of a list, and a last one that says how many there are besides."""
+    """Return the first lines of a list, and a last line with the number of those left out."""
     lines: list[str] = []
     more = 0
     for description in descriptions:
@@ -122,7 +122,7 @@ def _joined(names: Iterable[str]) -> str:
 
 
 def _holder(thing: object, ignored: list[object]) -> str:
-    """Say who holds an object, as far as that is easily told; an empty string otherwise."""
+    """Name a variable or an attribute that refers to an object; an empty string if none is found."""
     for referrer in gc.get_referrers(thing):
         if referrer is ignored or isinstance(referrer, FrameType):
             continue
@@ -136,7 +136,7 @@ def _holder(thing: object, ignored: list[object]) -> str:
 
 
 def _holder_by_dict(thing: object, names: dict[Any, Any]) -> str:
-    """Name the global variable, or the attribute, whose value an object is."""
+    """Name the global variable or the attribute that has an object as its value."""
     name = next((key for key, value in names.items() if value is thing), None)
     if not isinstance(name, str):
         return ""
@@ -150,7 +150,7 @@ def _holder_by_dict(thing: object, names: dict[Any, Any]) -> str:
 
 
 def _holder_by_attribute(thing: object, owner: object) -> str:
-    """Name the attribute of an object that keeps its attributes without a dict, until one asks for it."""
+    """Name the attribute of an object whose `__dict__` the interpreter makes only when it is asked for."""
     attributes = _attributes(owner)
     if attributes is None:
         return f"in a {type(owner).__name__}" if type(owner) in (list, set, tuple) else ""
