@@ -73,7 +73,7 @@ def test_cancelling_a_generator_that_does_not_wait(face: ModuleType) -> None:
     assert assertion(waits) == ()
 
 
-def test_lock_that_nobody_has(face: ModuleType) -> None:
+def test_releasing_a_free_lock_fails_with_the_text_of_twisted(face: ModuleType) -> None:
     """An assertion with a text has it."""
     for lock, text in (
         (face.DeferredLock(), "Tried to release an unlocked lock"),
@@ -84,7 +84,7 @@ def test_lock_that_nobody_has(face: ModuleType) -> None:
         assert caught.value.args == (text,)
 
 
-def test_results_of_a_list_with_a_failure(face: ModuleType) -> None:
+def test_gather_results_asserts_that_all_have_succeeded(face: ModuleType) -> None:
     """gatherResults has results of Deferreds that have all succeeded."""
     listed: Any = face.gatherResults([face.Deferred()])
     listed.addCallback(lambda _: pytest.fail("called"))

@@ -14,7 +14,7 @@ from tests.faces import load, queue_name
 from tests.helpers import Oops, handled, outcome, raising, same
 
 
-def test_a_new_one(face: ModuleType) -> None:
+def test_a_new_deferred_has_no_result_and_default_attributes(face: ModuleType) -> None:
     """Before it fires there is no result, and everything else has its default."""
     deferred = face.Deferred()
     assert (deferred.called, deferred.paused) == (False, 0)
@@ -79,7 +79,7 @@ def test_the_canceller_is_forgotten_when_it_fires(face: ModuleType) -> None:
     assert deferred._canceller is None
 
 
-def test_setting_the_state_by_hand(face: ModuleType) -> None:
+def test_attributes_that_a_program_sets_take_effect(face: ModuleType) -> None:
     """called, paused and the flags are what a program has set them to, and count."""
     deferred = face.Deferred()
     deferred.paused = 2
@@ -101,7 +101,7 @@ def test_setting_the_state_by_hand(face: ModuleType) -> None:
     assert seen == ["held"]
 
 
-def test_the_list_of_callbacks_can_be_read(face: ModuleType) -> None:
+def test_callbacks_can_be_read_as_a_list_of_pairs(face: ModuleType) -> None:
     """It holds pairs of function, arguments and keywords, in the order in which they were added."""
     deferred = face.Deferred()
     deferred.addCallback(same, 1, key=2)
@@ -149,7 +149,7 @@ def test_the_list_can_be_taken_away_and_put_back(face: ModuleType) -> None:
     assert seen == ["first", "last"]
 
 
-def test_other_attributes(face: ModuleType) -> None:
+def test_programs_can_set_attributes_of_their_own(face: ModuleType) -> None:
     """Programs keep what they like on a Deferred."""
     deferred = face.Deferred()
     deferred.note = "mine"
@@ -160,7 +160,7 @@ def test_other_attributes(face: ModuleType) -> None:
         deferred.note  # noqa: B018
 
 
-def test_weak_references(face: ModuleType) -> None:
+def test_deferreds_can_be_referenced_weakly_and_are_hashed_by_identity(face: ModuleType) -> None:
     """A Deferred can be referred to weakly, and is told apart from others by identity."""
     deferred, other = face.Deferred(), face.Deferred()
     called: list[Any] = []
@@ -175,7 +175,7 @@ def test_weak_references(face: ModuleType) -> None:
     assert list(known.values()) == [2]
 
 
-def test_what_kind_of_thing_it_is(face: ModuleType) -> None:
+def test_a_deferred_is_awaitable_iterable_and_generic(face: ModuleType) -> None:
     """A Deferred is Awaitable, can be iterated and takes a type argument."""
     deferred = face.Deferred()
     assert issubclass(face.Deferred, Awaitable)
@@ -188,7 +188,7 @@ def test_what_kind_of_thing_it_is(face: ModuleType) -> None:
     assert bool(deferred)
 
 
-def test_names(face: ModuleType, stock: ModuleType) -> None:
+def test_classes_have_the_names_of_twisted(face: ModuleType, stock: ModuleType) -> None:
     """Classes are called as in Twisted, also by pickle, by reports and by documentation."""
     for name in ("Deferred", "DeferredList", "DeferredLock", "DeferredSemaphore", "DeferredQueue"):
         ours, theirs = getattr(face, name), getattr(stock, name)
@@ -218,7 +218,9 @@ def test_missing_abstract_methods_of_awaitable(face: ModuleType) -> None:
 
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("has_result", [False, True])
-def test_awaiting_what_was_made_so_by_hand(called: bool, has_result: bool) -> None:
+def test_awaiting_a_deferred_with_attributes_set_by_hand_is_as_in_twisted(
+    called: bool, has_result: bool
+) -> None:
     """Twisted asks for `called`, and before 26.10 it asked for a result: whichever is installed counts."""
     found: list[object] = []
     for name in ("stock", "ours"):

@@ -132,7 +132,9 @@ def seen(case: Case, face: ModuleType) -> Any:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_same_as_twisted(face: ModuleType, stock: ModuleType, name: str) -> None:
+def test_wrong_arguments_raise_the_same_errors_as_in_twisted(
+    face: ModuleType, stock: ModuleType, name: str
+) -> None:
     """What is wrong on stock is wrong in the same way, and what is right gives the same."""
     assert seen(CASES[name], face) == seen(CASES[name], stock)
 

@@ -50,7 +50,7 @@ KINDS: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
-def test_arguments(face: ModuleType, kind: str, count: int) -> None:
+def test_a_callback_gets_the_result_and_all_its_arguments(face: ModuleType, kind: str, count: int) -> None:
     """The result comes first, then the arguments, then the keywords, however many there are."""
     args = tuple(range(count))
     keywords = {f"k{number}": number for number in range(count)}
@@ -63,7 +63,7 @@ def test_arguments(face: ModuleType, kind: str, count: int) -> None:
     assert outcome(late) == (("r",), keywords)
 
 
-def test_both_sides_have_their_own(face: ModuleType) -> None:
+def test_callback_and_errback_of_a_pair_have_separate_arguments(face: ModuleType) -> None:
     """addCallbacks keeps the arguments of the two sides apart."""
 
     def add(deferred: Any) -> Any:
@@ -80,7 +80,7 @@ def test_both_sides_have_their_own(face: ModuleType) -> None:
     assert outcome(add(face.fail(Oops()))) == ("bad", (3, 4), {"b": 5})
 
 
-def test_one_side_is_enough(face: ModuleType) -> None:
+def test_a_missing_callback_or_errback_passes_the_result_on(face: ModuleType) -> None:
     """A missing side passes on what comes."""
     assert outcome(face.succeed(1).addErrback(handled)) == 1
     error = Oops()
@@ -89,7 +89,7 @@ def test_one_side_is_enough(face: ModuleType) -> None:
     assert outcome(face.succeed(2).addCallbacks(same, None)) == 2
 
 
-def test_the_deferred_is_given_back(face: ModuleType) -> None:
+def test_every_adding_method_returns_the_deferred(face: ModuleType) -> None:
     """Every method that adds gives the Deferred itself, fired or not."""
     for deferred in (face.Deferred(), face.succeed(1)):
         assert deferred.addCallback(same) is deferred
@@ -125,7 +125,7 @@ def test_arguments_are_read_when_the_callback_runs(face: ModuleType) -> None:
     assert outcome(deferred) == ((0, 1, 2), {"k": 1, "l": 3})
 
 
-def test_names_that_clash(face: ModuleType) -> None:
+def test_keywords_named_like_parameters_reach_the_callback(face: ModuleType) -> None:
     """Any keyword may be passed on, but not what the methods call their own."""
     got = outcome(face.succeed(1).addCallback(lambda r, **k: k, errback=2, args=3, kw=4))
     assert got == {"errback": 2, "args": 3, "kw": 4}
@@ -133,7 +133,7 @@ def test_names_that_clash(face: ModuleType) -> None:
         face.succeed(1).addCallback(lambda r, **k: k, self=1)
 
 
-def test_builtins_and_odd_results(face: ModuleType) -> None:
+def test_builtins_can_be_callbacks_and_any_object_a_result(face: ModuleType) -> None:
     """Functions written in C are called as any, and every object is a result."""
     assert outcome(face.succeed([3, 1, 2]).addCallback(sorted, reverse=True)) == [3, 2, 1]
     assert outcome(face.succeed("7").addCallback(int)) == 7
@@ -142,7 +142,7 @@ def test_builtins_and_odd_results(face: ModuleType) -> None:
         assert outcome(face.succeed(odd).addCallback(same)) is odd
 
 
-def test_an_order_that_holds(face: ModuleType) -> None:
+def test_callbacks_added_by_a_callback_run_after_it(face: ModuleType) -> None:
     """Callbacks that are added while others run wait for their turn."""
     order: list[str] = []
     deferred = face.Deferred()

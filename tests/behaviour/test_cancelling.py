@@ -36,7 +36,7 @@ def waiting(face: ModuleType, way: str, deferred: Any, on_cancel: Any = None) ->
     return face.ensureDeferred(coroutine()) if way == "coroutine" else face.inlineCallbacks(generator)()
 
 
-def test_without_a_canceller(face: ModuleType) -> None:
+def test_cancelling_without_a_canceller_ignores_one_later_firing(face: ModuleType) -> None:
     """It fails, the one later firing is swallowed and the next is an error."""
     deferred = face.Deferred()
     deferred.cancel()
@@ -48,7 +48,7 @@ def test_without_a_canceller(face: ModuleType) -> None:
         deferred.errback(Oops())
 
 
-def test_with_a_canceller(face: ModuleType) -> None:
+def test_the_canceller_is_called_once_with_the_deferred(face: ModuleType) -> None:
     """It is called once with the Deferred, and nothing is swallowed afterwards."""
     cancelled: list[Any] = []
     deferred = face.Deferred(cancelled.append)
@@ -60,7 +60,7 @@ def test_with_a_canceller(face: ModuleType) -> None:
         deferred.callback("late")
 
 
-def test_a_canceller_that_fires(face: ModuleType) -> None:
+def test_a_canceller_may_fire_the_deferred(face: ModuleType) -> None:
     """What the canceller fires with is the result."""
     assert outcome(cancelled(face.Deferred(lambda d: d.callback("partial")))) == "partial"
     assert isinstance(outcome(cancelled(face.Deferred(lambda d: d.errback(Oops())))), Oops)
@@ -72,7 +72,7 @@ def cancelled(deferred: Any) -> Any:
     return deferred
 
 
-def test_a_canceller_that_raises(face: ModuleType) -> None:
+def test_an_exception_of_the_canceller_reaches_the_caller_of_cancel(face: ModuleType) -> None:
     """Its exception reaches whoever cancels, and the Deferred has not fired."""
     deferred = face.Deferred(raising(Oops("canceller")))
     with pytest.raises(Oops, match="canceller"):
@@ -82,7 +82,7 @@ def test_a_canceller_that_raises(face: ModuleType) -> None:
     assert outcome(deferred) == "after all"
 
 
-def test_a_canceller_that_is_false(face: ModuleType) -> None:
+def test_a_false_canceller_counts_as_none(face: ModuleType) -> None:
     """A canceller counts by its truth."""
 
     class Never(list[Any]):
@@ -95,7 +95,7 @@ def test_a_canceller_that_is_false(face: ModuleType) -> None:
     deferred.addErrback(handled)
 
 
-def test_waiting_ones_pass_it_on(face: ModuleType) -> None:
+def test_cancelling_a_chain_cancels_the_innermost_deferred(face: ModuleType) -> None:
     """However long the row, the one that has not fired is cancelled."""
     innermost = face.Deferred()
     row = innermost
@@ -107,7 +107,7 @@ def test_waiting_ones_pass_it_on(face: ModuleType) -> None:
     assert outcome(innermost) is None
 
 
-def test_fired_ones_stay_as_they_are(face: ModuleType) -> None:
+def test_cancelling_a_fired_deferred_does_nothing(face: ModuleType) -> None:
     """Nothing is left to cancel once there is a result, paused or not."""
     deferred = face.succeed("kept")
     deferred.cancel()
@@ -117,7 +117,7 @@ def test_fired_ones_stay_as_they_are(face: ModuleType) -> None:
     assert outcome(deferred) == "kept"
 
 
-def test_a_result_that_is_a_deferred(face: ModuleType) -> None:
+def test_cancelling_a_deferred_fired_with_a_deferred_cancels_that_one(face: ModuleType) -> None:
     """What a Deferred was fired with is cancelled as if it were waited for."""
     result = face.Deferred()
     deferred = face.succeed(result)
@@ -127,7 +127,7 @@ def test_a_result_that_is_a_deferred(face: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_waiting_generator_is_told(face: ModuleType, way: str) -> None:
+def test_cancelling_a_generator_cancels_its_awaited_deferred(face: ModuleType, way: str) -> None:
     """What it waits for is cancelled, and the error comes out of the wait."""
     waited = face.Deferred()
     made = waiting(face, way, waited)
@@ -138,7 +138,7 @@ def test_a_waiting_generator_is_told(face: ModuleType, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_generator_may_go_on(face: ModuleType, way: str) -> None:
+def test_a_cancelled_generator_may_wait_for_something_else(face: ModuleType, way: str) -> None:
     """One that waits for something else fires with what comes of that, and can be cancelled again."""
     second = face.Deferred()
     made = waiting(face, way, face.Deferred(), lambda: second)
@@ -168,7 +168,7 @@ def test_callbacks_added_before_see_the_real_end(face: ModuleType, way: str) -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nested_generators(face: ModuleType, way: str) -> None:
+def test_cancelling_nested_generators_cancels_the_innermost_wait(face: ModuleType, way: str) -> None:
     """The innermost wait is cancelled, and the error travels out through all of them."""
     waited = face.Deferred()
     made = waited
@@ -180,14 +180,14 @@ def test_nested_generators(face: ModuleType, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_finished_generator(face: ModuleType, way: str) -> None:
+def test_cancelling_a_finished_generator_does_nothing(face: ModuleType, way: str) -> None:
     """Nothing happens once it is over."""
     made = waiting(face, way, face.succeed("over"))
     made.cancel()
     assert outcome(made) == "over"
 
 
-def test_timeouts(face: ModuleType) -> None:
+def test_a_timeout_cancels_and_becomes_a_timeout_error(face: ModuleType) -> None:
     """addTimeout cancels, and turns the cancellation into a timeout, or into what it is told."""
     clock = Clock()
     deferred = face.Deferred()
@@ -205,7 +205,7 @@ def test_timeouts(face: ModuleType) -> None:
     assert clock.getDelayedCalls() == []
 
 
-def test_timeouts_that_come_to_nothing(face: ModuleType) -> None:
+def test_a_result_in_time_cancels_the_timer(face: ModuleType) -> None:
     """A result ends the delayed call, and an own cancellation is not a timeout."""
     clock = Clock()
     fired, stopped, failed = face.Deferred(), face.Deferred(), face.Deferred()
@@ -220,7 +220,7 @@ def test_timeouts_that_come_to_nothing(face: ModuleType) -> None:
     assert isinstance(outcome(failed), Oops)
 
 
-def test_a_timeout_that_cannot_cancel(face: ModuleType) -> None:
+def test_a_canceller_that_fires_decides_what_a_timeout_gives(face: ModuleType) -> None:
     """A canceller that fires decides, and any other error than the cancellation is left alone."""
     clock = Clock()
     lucky = face.Deferred(lambda d: d.callback("just in time"))

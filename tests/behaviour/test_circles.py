@@ -59,14 +59,14 @@ CIRCLES = {
 
 @pytest.mark.parametrize("name", CIRCLES)
 @pytest.mark.parametrize("face_name", faces.NAMES)
-def test_going_round(face_name: str, name: str) -> None:
+def test_operations_on_circular_chains_end_as_in_twisted(face_name: str, name: str) -> None:
     """What happens on Twisted's Deferreds happens on all."""
     action, expected = CIRCLES[name]
     done = code(BEGINNING.format(name=face_name, action=action))
     assert (done.status, done.out) == (0, expected + "\n"), done.err
 
 
-def test_a_list_that_cancels_itself() -> None:
+def test_a_list_that_its_own_member_waits_for_can_be_cancelled() -> None:
     """A list that its own member waits for logs what goes wrong, and ends."""
     action = "both = face.DeferredList([first]); first.callback(both); both.cancel()"
     ends = {code(BEGINNING.format(name=face, action=action)).out for face in faces.NAMES}

@@ -38,7 +38,7 @@ def start(face: ModuleType, way: str, seen: list[str], *waited: Any) -> Any:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_set_inside_stays_inside(face: ModuleType, way: str) -> None:
+def test_variables_set_in_a_generator_are_not_visible_outside(face: ModuleType, way: str) -> None:
     """The context is copied at the start: the caller does not see what is set in it."""
     token = REQUEST.set("outer")
     seen: list[str] = []
@@ -49,7 +49,7 @@ def test_what_is_set_inside_stays_inside(face: ModuleType, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_is_set_inside_is_there_after_a_wait(face: ModuleType, way: str) -> None:
+def test_variables_set_in_a_generator_are_kept_while_it_waits(face: ModuleType, way: str) -> None:
     """Whoever fires what is waited for has another context, which does not get in."""
     seen: list[str] = []
     first, second = face.Deferred(), face.Deferred()
@@ -61,7 +61,7 @@ def test_what_is_set_inside_is_there_after_a_wait(face: ModuleType, way: str) ->
     assert seen == ["none", "step 0", "step 0", "step 1"]
 
 
-def test_plain_callbacks_have_the_context_of_whoever_fires(face: ModuleType) -> None:
+def test_callbacks_run_in_the_context_that_fires(face: ModuleType) -> None:
     """Deferreds keep no context for their callbacks."""
     seen: list[str] = []
     deferred = face.Deferred()
@@ -73,7 +73,7 @@ def test_plain_callbacks_have_the_context_of_whoever_fires(face: ModuleType) -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_that_take_turns(face: ModuleType, way: str) -> None:
+def test_two_waiting_generators_have_separate_contexts(face: ModuleType, way: str) -> None:
     """Each of two that wait in turns has its own value."""
     waits = [face.Deferred() for _ in range(4)]
     left: list[str] = []
@@ -102,7 +102,7 @@ def test_an_inner_coroutine_shares_when_awaited(face: ModuleType) -> None:
     assert outcome(face.ensureDeferred(outer())) == ("shared", "shared")
 
 
-def test_a_yielded_coroutine_has_its_own(face: ModuleType) -> None:
+def test_a_yielded_coroutine_has_a_context_of_its_own(face: ModuleType) -> None:
     """inlineCallbacks wraps what is yielded outside of the generator's context, in a copy of the caller's."""
 
     async def inner() -> str:

@@ -16,7 +16,7 @@ from tests.faces import queue_name
 from tests.helpers import outcome, same
 
 
-def test_a_shallow_copy_shares_what_it_refers_to(face: ModuleType) -> None:
+def test_a_shallow_copy_shares_callbacks_and_result(face: ModuleType) -> None:
     """The copy is another Deferred with the same list of callbacks and the same result."""
     deferred = face.Deferred()
     deferred.note = ["shared"]
@@ -32,7 +32,7 @@ def test_a_shallow_copy_shares_what_it_refers_to(face: ModuleType) -> None:
     assert again.result is fired.result
 
 
-def test_a_deep_copy_is_apart(face: ModuleType) -> None:
+def test_a_deep_copy_copies_callbacks_and_results(face: ModuleType) -> None:
     """Callbacks and results are copied as anything is."""
     deferred = face.succeed([1])
     copied = copy.deepcopy(deferred)
@@ -59,14 +59,16 @@ PICKLES = """
 
 
 @pytest.mark.parametrize("first", ["", "import deferrous\ndeferrous.install()"])
-def test_pickling(first: str) -> None:
+def test_a_deferred_with_picklable_parts_can_be_pickled(first: str) -> None:
     """A Deferred is pickled if what is in it can be, by the name of its class."""
     done = python("-c", first + textwrap.dedent(PICKLES))
     assert (done.err, done.out) == ("", "Deferred kept 4 True [1] TypeError\n")
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_reduction(face: ModuleType, stock: ModuleType, protocol: int) -> None:
+def test_the_pickled_state_contains_all_that_twisted_has_in_it(
+    face: ModuleType, stock: ModuleType, protocol: int
+) -> None:
     """The state that copies and pickles are made of has what it has on stock, and may say more."""
 
     def state(module: ModuleType, deferred: Any) -> Any:
@@ -78,13 +80,13 @@ def test_reduction(face: ModuleType, stock: ModuleType, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("error", [AlreadyCalledError("x"), CancelledError("y")])
-def test_exceptions(error: Exception) -> None:
+def test_exceptions_are_those_of_twisted_and_can_be_pickled(error: Exception) -> None:
     """Twisted's exceptions are Twisted's, and are pickled as they always were."""
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.args) == (type(error), error.args)
 
 
-def test_first_error(face: ModuleType) -> None:
+def test_first_error_compares_index_and_failure(face: ModuleType) -> None:
     """FirstError compares by index and failure, and tells of both."""
     failed = face.DeferredList([face.fail(KeyError("k"))], fireOnOneErrback=True, consumeErrors=True)
     error = outcome(failed)

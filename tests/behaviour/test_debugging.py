@@ -38,7 +38,7 @@ def debugging(face: ModuleType) -> Any:
     face.setDebugging(False)
 
 
-def test_switching(face: ModuleType) -> None:
+def test_set_debugging_sets_the_attribute_of_the_class(face: ModuleType) -> None:
     """setDebugging takes any truth, and sets the class attribute that programs also set directly."""
     assert face.getDebugging() is False
     face.setDebugging(1)
@@ -49,7 +49,7 @@ def test_switching(face: ModuleType) -> None:
     assert face.Deferred()._debugInfo is None
 
 
-def test_without_debugging(face: ModuleType) -> None:
+def test_without_debugging_the_error_has_no_details(face: ModuleType) -> None:
     """The error says nothing, and the first result stays."""
     deferred = face.succeed("first")
     for again in (deferred.callback, deferred.errback):
@@ -76,7 +76,7 @@ def test_the_second_firing_tells_of_making_and_of_the_first(debugging: ModuleTyp
     assert invoker.endswith(lines[-1])
 
 
-def test_one_of_them_alone(debugging: ModuleType) -> None:
+def test_stacks_from_before_debugging_are_not_reported(debugging: ModuleType) -> None:
     """What was fired before debugging was switched on, or made, is not told of."""
     debugging.setDebugging(False)
     deferred = make(debugging)
@@ -98,7 +98,7 @@ def face_succeed(face: ModuleType) -> Any:
     return face.succeed(1)
 
 
-def test_the_records_can_be_read(debugging: ModuleType) -> None:
+def test_creator_and_invoker_are_lists_of_frames(debugging: ModuleType) -> None:
     """creator and invoker are lists of formatted frames."""
     deferred = make(debugging)
     info: Any = deferred._debugInfo
@@ -110,7 +110,7 @@ def test_the_records_can_be_read(debugging: ModuleType) -> None:
     assert all(re.match(r'  File ".*", line \d+, in ', frame) for frame in [*info.creator, *info.invoker])
 
 
-def test_an_instance_of_its_own_mind(face: ModuleType) -> None:
+def test_debug_may_be_set_on_an_instance_or_a_subclass(face: ModuleType) -> None:
     """debug is also looked up on the instance and on a subclass."""
     deferred = face.Deferred()
     deferred.debug = True
@@ -140,7 +140,7 @@ def test_a_report_tells_of_making_and_firing(debugging: ModuleType, logged: Log)
     logged.events.clear()
 
 
-def test_failures_keep_variables(debugging: ModuleType) -> None:
+def test_failures_capture_variables_while_debugging(debugging: ModuleType) -> None:
     """While debugging, a failure made by the chain has the variables of its frames."""
 
     def failing(_: object) -> None:

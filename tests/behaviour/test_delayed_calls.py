@@ -196,7 +196,9 @@ def perform(run: Run, number: int, step: tuple[str, float, int]) -> None:
 
 @settings(max_examples=PROGRAMS, deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=30), st.booleans())
-def test_random_programs(steps: list[tuple[str, float, int]], debugging: bool) -> None:
+def test_random_programs_of_timers_do_the_same_on_both_reactors(
+    steps: list[tuple[str, float, int]], debugging: bool
+) -> None:
     """Whatever is set, moved, cancelled and made, in whatever order, looks the same."""
 
     def program(run: Run) -> None:
@@ -218,7 +220,7 @@ def test_random_programs(steps: list[tuple[str, float, int]], debugging: bool) -
 # What they do not come to.
 
 
-def test_arguments_of_call_later() -> None:
+def test_call_later_takes_the_same_arguments_as_in_twisted() -> None:
     """The delay and the function may be given by name, and what is wrong with them is said alike."""
     # Twisted's calls with the same time come in any order, so there are none here but equal ones.
 
@@ -246,7 +248,7 @@ def test_arguments_of_call_later() -> None:
     assert ("called", 1, (), []) in seen
 
 
-def test_arguments_of_the_methods() -> None:
+def test_reset_and_delay_take_their_argument_by_name() -> None:
     """`reset` and `delay` take what they take by name."""
 
     def program(run: Run) -> None:
@@ -269,7 +271,7 @@ def test_arguments_of_the_methods() -> None:
 
 
 @pytest.mark.parametrize("value", ["1", None, [], object()], ids=["text", "none", "list", "object"])
-def test_what_is_no_number_is_refused(value: Any) -> None:
+def test_times_must_be_numbers(value: Any) -> None:
     """Where Twisted says that it cannot add, this says that it needs a number: both raise TypeErrors."""
     for make in REACTORS:
         run = Run(make())
@@ -287,7 +289,7 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
 # Clocks.
 
 
-def test_a_clock_that_is_set_back() -> None:
+def test_calls_follow_a_clock_that_is_set_back() -> None:
     """A call is due at its time, by whatever the clock says in that turn."""
 
     def program(run: Run) -> None:
@@ -306,7 +308,7 @@ def test_a_clock_that_is_set_back() -> None:
     assert made(same_on_both(program)) == [2, 0, 1]
 
 
-def test_a_clock_that_is_far_away() -> None:
+def test_all_calls_are_due_at_the_end_of_time_and_none_before_its_beginning() -> None:
     """At the end of time all calls are due, and before its beginning none."""
 
     def program(run: Run) -> None:
@@ -327,7 +329,7 @@ def test_a_clock_that_is_far_away() -> None:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_no_number_is_never_due(sign: float) -> None:
+def test_a_call_at_nan_is_never_due(sign: float) -> None:
     """Neither by the clock nor by the time of a call."""
     nan = sign * float("nan")
 
@@ -344,7 +346,7 @@ def test_no_number_is_never_due(sign: float) -> None:
     assert ("called", 1, (), []) not in same_on_both(program)
 
 
-def test_zero_has_no_sign() -> None:
+def test_a_clock_may_count_from_below_zero() -> None:
     """A clock may start below zero and come to it."""
 
     def program(run: Run) -> None:
@@ -358,7 +360,7 @@ def test_zero_has_no_sign() -> None:
     assert ("called", 1, (), []) in same_on_both(program)
 
 
-def test_numbers_of_other_types() -> None:
+def test_times_are_floats_whatever_the_clock_returns() -> None:
     """Times are equal to Twisted's, whatever the clock returns. Ours are of one type."""
 
     def program(run: Run) -> None:
@@ -378,7 +380,7 @@ def test_numbers_of_other_types() -> None:
     assert repr(run.reactor.callLater(5, run.note, 1).time) == "12.0"
 
 
-def test_a_call_that_is_set_by_a_call() -> None:
+def test_a_timer_set_by_a_timer_waits_for_the_next_turn() -> None:
     """Even one that is due at once waits for the next turn."""
 
     def program(run: Run) -> None:
@@ -394,7 +396,7 @@ def test_a_call_that_is_set_by_a_call() -> None:
 # What else can be seen.
 
 
-def test_activating_a_delay() -> None:
+def test_activate_delay_moves_a_delayed_call_at_once() -> None:
     """A call that was put off may be moved to its new time at once."""
 
     def program(run: Run) -> None:
@@ -409,7 +411,7 @@ def test_activating_a_delay() -> None:
     same_on_both(program)
 
 
-def test_what_a_program_sets() -> None:
+def test_attributes_that_a_program_sets_decide_whether_a_call_is_made() -> None:
     """A call whose attributes are set is made, or not, as they say."""
 
     def program(run: Run) -> None:
@@ -428,7 +430,7 @@ def test_what_a_program_sets() -> None:
     assert made(seen) == [7, 8]
 
 
-def test_what_it_is() -> None:
+def test_a_delayed_call_is_an_instance_of_twisteds_class_and_interface() -> None:
     """Programs ask for Twisted's class and interface."""
 
     def program(run: Run) -> None:
@@ -444,7 +446,7 @@ def test_what_it_is() -> None:
     same_on_both(program)
 
 
-def test_errors_in_calls_and_who_made_them(debugging: bool) -> None:
+def test_errors_in_calls_are_logged_with_the_creator_in_debug_mode(debugging: bool) -> None:
     """What a call raises is logged; in debug mode with the stack of whoever set it."""
 
     def program(run: Run) -> None:

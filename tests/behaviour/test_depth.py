@@ -14,7 +14,7 @@ from tests.helpers import Oops, Steps, handled, outcome, same
 MANY = 100_000
 
 
-def test_links_on_one(face: ModuleType) -> None:
+def test_many_callbacks_of_one_deferred_run_in_one_call(face: ModuleType) -> None:
     """Any number of callbacks run in one call, in order."""
     deferred = face.Deferred()
     for _ in range(MANY):
@@ -23,7 +23,7 @@ def test_links_on_one(face: ModuleType) -> None:
     assert outcome(deferred) == MANY
 
 
-def test_a_row_that_waits(face: ModuleType) -> None:
+def test_a_long_chain_of_waiting_deferreds_fires_without_recursion(face: ModuleType) -> None:
     """Each waits for the next, and the innermost fires them all."""
     innermost = row = face.Deferred()
     for _ in range(MANY):
@@ -32,7 +32,7 @@ def test_a_row_that_waits(face: ModuleType) -> None:
     assert outcome(row) == "end"
 
 
-def test_a_row_that_fails(face: ModuleType) -> None:
+def test_a_failure_travels_through_a_long_chain_without_recursion(face: ModuleType) -> None:
     """A failure travels as far."""
     innermost = row = face.Deferred()
     for _ in range(MANY):
@@ -42,7 +42,7 @@ def test_a_row_that_fails(face: ModuleType) -> None:
     assert outcome(row) is error
 
 
-def test_fired_ones_that_return_each_other(face: ModuleType) -> None:
+def test_a_long_chain_of_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
     """Results of fired Deferreds are taken one after the other."""
     row = face.succeed("start")
     for _ in range(MANY):
@@ -50,7 +50,7 @@ def test_fired_ones_that_return_each_other(face: ModuleType) -> None:
     assert outcome(row) == "start"
 
 
-def test_one_that_takes_from_many(face: ModuleType) -> None:
+def test_one_deferred_can_wait_for_many_in_turn(face: ModuleType) -> None:
     """One Deferred waits for many others, one after the other."""
     others = [face.Deferred() for _ in range(MANY // 10)]
     deferred = face.Deferred()
@@ -62,7 +62,7 @@ def test_one_that_takes_from_many(face: ModuleType) -> None:
     assert outcome(deferred) is None
 
 
-def test_a_generator_that_never_waits(face: ModuleType) -> None:
+def test_a_generator_over_many_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
     """Fired Deferreds that are yielded are taken in a loop."""
 
     @face.inlineCallbacks  # type: ignore[untyped-decorator]
@@ -75,7 +75,7 @@ def test_a_generator_that_never_waits(face: ModuleType) -> None:
     assert outcome(flow()) == MANY
 
 
-def test_a_coroutine_that_never_waits(face: ModuleType) -> None:
+def test_a_coroutine_over_many_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
     """So are those that are awaited."""
 
     async def flow() -> int:
@@ -87,7 +87,7 @@ def test_a_coroutine_that_never_waits(face: ModuleType) -> None:
     assert outcome(face.ensureDeferred(flow())) == MANY
 
 
-def test_a_list_of_many(face: ModuleType) -> None:
+def test_lists_and_races_take_many_deferreds(face: ModuleType) -> None:
     """Lists and races take any number."""
     members = [face.Deferred() for _ in range(MANY // 10)]
     combined = face.gatherResults(members)
@@ -97,7 +97,7 @@ def test_a_list_of_many(face: ModuleType) -> None:
     assert outcome(face.race([face.Deferred() for _ in range(1000)] + [face.succeed("won")])) == (1000, "won")
 
 
-def test_a_queue_of_many(face: ModuleType) -> None:
+def test_many_waiters_of_a_lock_get_it_without_recursion(face: ModuleType) -> None:
     """Those who wait for a lock get it in turn, without getting deeper where each gives it back itself."""
     lock = face.DeferredLock()
     order: list[int] = []
@@ -161,13 +161,15 @@ def drop_chained(face: ModuleType) -> None:
 @pytest.mark.parametrize(
     "drop", [drop_row, drop_results, drop_arguments, drop_attributes, drop_cancellers, drop_chained]
 )
-def test_dropping(face: ModuleType, drop: Callable[[ModuleType], None]) -> None:
+def test_deep_structures_are_destroyed_without_recursion(
+    face: ModuleType, drop: Callable[[ModuleType], None]
+) -> None:
     """What is deep is taken apart without a stack."""
     drop(face)
 
 
 @pytest.mark.parametrize("way", ["inlineCallbacks", "coroutine"])
-def test_nested_as_deep_as_python_goes(face: ModuleType, way: str) -> None:
+def test_generators_nest_at_least_as_deep_as_in_twisted(face: ModuleType, way: str) -> None:
     """Generators that start each other nest with Python's stack: what stock can, any face can."""
 
     @face.inlineCallbacks  # type: ignore[untyped-decorator]
@@ -183,7 +185,7 @@ def test_nested_as_deep_as_python_goes(face: ModuleType, way: str) -> None:
     assert outcome(made) == "deep"
 
 
-def test_a_row_of_generators(face: ModuleType) -> None:
+def test_generators_that_wait_for_each_other_are_resumed(face: ModuleType) -> None:
     """Generators that wait for each other, started from the innermost on, need stack only to go on."""
 
     @face.inlineCallbacks  # type: ignore[untyped-decorator]

@@ -73,7 +73,7 @@ def visible(failure: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_state(face: ModuleType, stock: ModuleType, way: str) -> None:
+def test_failures_have_the_attributes_of_twisted(face: ModuleType, stock: ModuleType, way: str) -> None:
     """A failure has the attributes of Twisted's, in the same order and with the same kinds of values."""
     ours, theirs = fail_by(face, way), fail_by(stock, way)
     assert type(ours) is Failure
@@ -86,7 +86,7 @@ def test_state(face: ModuleType, stock: ModuleType, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_frames(face: ModuleType, stock: ModuleType, way: str) -> None:
+def test_failures_have_all_frames_of_the_program(face: ModuleType, stock: ModuleType, way: str) -> None:
     """The frames of the program are all there, in order, with their lines."""
     ours, theirs = fail_by(face, way), fail_by(stock, way)
     assert visible(ours) == visible(theirs)
@@ -95,7 +95,7 @@ def test_frames(face: ModuleType, stock: ModuleType, way: str) -> None:
     assert [line for name, _, line, *_ in ours.frames if name == "deep"] == lines
 
 
-def test_counted(face: ModuleType) -> None:
+def test_each_failure_gets_the_next_number(face: ModuleType) -> None:
     """Each failure has a number, one up from the last."""
     first = face.succeed(None).addCallback(failing)
     second = face.succeed(None).addCallback(failing)
@@ -106,7 +106,7 @@ def test_counted(face: ModuleType) -> None:
     outcome(second)
 
 
-def test_raised_again(face: ModuleType) -> None:
+def test_raise_exception_raises_the_original_with_its_traceback(face: ModuleType) -> None:
     """raiseException raises the exception itself, with its traceback."""
     failure = fail_by(face, "callback")
     with pytest.raises(Oops) as caught:
@@ -115,7 +115,7 @@ def test_raised_again(face: ModuleType) -> None:
     assert [frame.name for frame in traceback.extract_tb(caught.tb)][-3:] == ["deep"] * 3
 
 
-def test_printed(face: ModuleType, stock: ModuleType) -> None:
+def test_tracebacks_are_printed_as_in_twisted(face: ModuleType, stock: ModuleType) -> None:
     """Tracebacks are printed as Twisted does it, but for the frames of Twisted."""
     brief = fail_by(face, "callback").getBriefTraceback().splitlines()
     assert brief[0] == "Traceback: <class 'tests.helpers.Oops'>: deep"
@@ -128,7 +128,7 @@ def test_printed(face: ModuleType, stock: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("how", ["pickle", "copy"])
-def test_pickled_and_copied(face: ModuleType, how: str) -> None:
+def test_a_copied_failure_has_its_frames_as_text(face: ModuleType, how: str) -> None:
     """A copy has the frames as text and no traceback object."""
     failure = fail_by(face, "callback")
     again = pickle.loads(pickle.dumps(failure)) if how == "pickle" else copy.copy(failure)
@@ -138,7 +138,7 @@ def test_pickled_and_copied(face: ModuleType, how: str) -> None:
     assert [tuple(frame) for frame in again.frames] == failure.frames
 
 
-def test_cleaned(face: ModuleType) -> None:
+def test_clean_failure_releases_all_objects(face: ModuleType) -> None:
     """cleanFailure lets go of everything but the words."""
     failure = fail_by(face, "callback")
     failure.cleanFailure()
@@ -147,7 +147,7 @@ def test_cleaned(face: ModuleType) -> None:
     assert visible(failure)[-1] == "deep"
 
 
-def test_check_and_trap(face: ModuleType) -> None:
+def test_check_and_trap_accept_classes_and_names(face: ModuleType) -> None:
     """Types are checked by class or by name, and what is not trapped is raised."""
     failure = fail_by(face, "callback")
     assert failure.check(KeyError, Oops) is Oops
@@ -158,7 +158,7 @@ def test_check_and_trap(face: ModuleType) -> None:
         failure.trap(KeyError)
 
 
-def test_the_same_failure_goes_on(face: ModuleType) -> None:
+def test_a_failure_is_passed_on_unchanged(face: ModuleType) -> None:
     """A failure is passed on as it is, and one that is raised is not wrapped."""
     failure = Failure(Oops("one"))
     seen: list[Any] = []
@@ -209,7 +209,7 @@ def test_callbacks_of_a_failed_generator_see_its_exception(face: ModuleType) -> 
     assert [str(error) for error in seen] == ["generator"]
 
 
-def test_errback_without_an_exception(face: ModuleType) -> None:
+def test_errback_without_arguments_needs_a_current_exception(face: ModuleType) -> None:
     """errback and fail without arguments need one that is being handled."""
     from twisted.python.failure import NoCurrentExceptionError
 

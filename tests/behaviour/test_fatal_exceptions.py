@@ -13,7 +13,7 @@ ALL = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, StopAsyncIte
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_in_callbacks_and_errbacks(face: ModuleType, kind: type[BaseException]) -> None:
+def test_fatal_exceptions_in_callbacks_become_failures(face: ModuleType, kind: type[BaseException]) -> None:
     """The chain goes on with the failure, and whoever fires is not told."""
     error = kind("fatal")
     assert outcome(face.succeed(1).addCallback(raising(error))) is error
@@ -26,7 +26,7 @@ def test_in_callbacks_and_errbacks(face: ModuleType, kind: type[BaseException]) 
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_in_generators_and_coroutines(face: ModuleType, kind: type[BaseException]) -> None:
+def test_fatal_exceptions_in_generators_become_failures(face: ModuleType, kind: type[BaseException]) -> None:
     """They end with the failure, whether they raise it or it is thrown in."""
     error = kind("fatal")
 
@@ -44,7 +44,9 @@ def test_in_generators_and_coroutines(face: ModuleType, kind: type[BaseException
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_in_functions_that_are_called(face: ModuleType, kind: type[BaseException]) -> None:
+def test_fatal_exceptions_in_called_functions_become_failures(
+    face: ModuleType, kind: type[BaseException]
+) -> None:
     """maybeDeferred, execute and run give failed Deferreds."""
     error = kind("fatal")
     assert outcome(face.maybeDeferred(raising(error))) is error
@@ -62,7 +64,7 @@ def test_an_interrupt_in_a_canceller_reaches_the_caller(face: ModuleType) -> Non
     assert not deferred.called
 
 
-def test_the_state_is_sound_afterwards(face: ModuleType) -> None:
+def test_a_deferred_works_after_a_fatal_exception(face: ModuleType) -> None:
     """Later callbacks run, and the Deferred is not left as if it were running."""
     seen: list[Any] = []
     deferred = face.succeed(1)

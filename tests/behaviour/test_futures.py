@@ -39,7 +39,9 @@ def test_a_result_becomes_that_of_the_future(face: ModuleType, loop: asyncio.Abs
     assert loop.run_until_complete(face.succeed("at once").asFuture(loop)) == "at once"
 
 
-def test_a_failure_becomes_the_exception(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_a_failure_becomes_the_exception_of_the_future(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """The future raises the very exception, and the failure counts as handled."""
     error = Oops("failed")
     failed = face.fail(error)
@@ -48,7 +50,9 @@ def test_a_failure_becomes_the_exception(face: ModuleType, loop: asyncio.Abstrac
     assert outcome(failed) is None
 
 
-def test_cancelling_the_future(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_cancelling_the_future_cancels_the_deferred(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """The Deferred is cancelled in the loop's next turn, and says nothing to the future."""
     cancelled: list[Any] = []
     deferred = face.Deferred(cancelled.append)
@@ -67,7 +71,9 @@ def test_cancelling_the_future(face: ModuleType, loop: asyncio.AbstractEventLoop
     assert outcome(late) is None
 
 
-def test_from_a_future(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_a_deferred_fires_in_the_turn_after_its_future(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """The Deferred fires in the turn after the future is done."""
     futures = [loop.create_future(), loop.create_future()]
     deferreds = [face.Deferred.fromFuture(future) for future in futures]
@@ -79,7 +85,9 @@ def test_from_a_future(face: ModuleType, loop: asyncio.AbstractEventLoop) -> Non
     assert [outcome(deferred) for deferred in deferreds] == [1, error]
 
 
-def test_cancelling_what_came_from_a_future(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_cancelling_a_deferred_from_a_future_cancels_the_future(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """The future is cancelled, and the Deferred fails when the future says so."""
     future = loop.create_future()
     deferred = face.Deferred.fromFuture(future)
@@ -92,7 +100,9 @@ def test_cancelling_what_came_from_a_future(face: ModuleType, loop: asyncio.Abst
     assert seen[0].check(asyncio.CancelledError)
 
 
-def test_a_future_that_was_cancelled(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_a_cancelled_future_gives_the_error_of_asyncio(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """asyncio's error comes through, which is not Twisted's."""
     future = loop.create_future()
     deferred = face.Deferred.fromFuture(future)
@@ -103,7 +113,9 @@ def test_a_future_that_was_cancelled(face: ModuleType, loop: asyncio.AbstractEve
     assert not isinstance(error, CancelledError)
 
 
-def test_there_and_back(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_a_deferred_from_a_future_of_a_deferred_has_the_same_result(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """A Deferred as a future as a Deferred is the same result."""
     deferred = face.Deferred()
     wrapped = face.Deferred.fromFuture(deferred.asFuture(loop))
@@ -113,7 +125,9 @@ def test_there_and_back(face: ModuleType, loop: asyncio.AbstractEventLoop) -> No
     assert outcome(wrapped) == "round"
 
 
-def test_a_coroutine_of_asyncio(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_tasks_of_asyncio_and_deferreds_wait_for_each_other(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """A task of asyncio awaits Deferreds as futures, and Deferreds wait for tasks."""
 
     async def work() -> str:
@@ -129,7 +143,9 @@ def test_a_coroutine_of_asyncio(face: ModuleType, loop: asyncio.AbstractEventLoo
     assert outcome(deferred) == "ab"
 
 
-def test_of_a_subclass(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_from_future_makes_an_instance_of_the_subclass(
+    face: ModuleType, loop: asyncio.AbstractEventLoop
+) -> None:
     """fromFuture makes an instance of the class that it is called on."""
 
     class Sub(face.Deferred):  # type: ignore[misc, name-defined]

@@ -19,7 +19,7 @@ class Token:
     """Something that can be seen to go."""
 
 
-def test_values_and_deferreds(face: ModuleType) -> None:
+def test_yielded_values_come_back_and_deferreds_as_their_results(face: ModuleType) -> None:
     """What is yielded comes back: values as they are, Deferreds as their results."""
 
     class Sub(face.Deferred):  # type: ignore[misc, name-defined]
@@ -38,7 +38,7 @@ def test_values_and_deferreds(face: ModuleType) -> None:
     assert outcome(flow()) == [1, None, "fired", "sub", [2]]
 
 
-def test_waiting_and_going_on(face: ModuleType) -> None:
+def test_a_generator_resumes_in_the_call_that_fires(face: ModuleType) -> None:
     """A generator stops at what has not fired, and goes on in the call that fires it."""
     waits = [face.Deferred(), face.Deferred()]
     steps: list[Any] = []
@@ -59,7 +59,7 @@ def test_waiting_and_going_on(face: ModuleType) -> None:
     assert [wait.result for wait in waits] == [None, None]
 
 
-def test_what_is_forgotten_is_let_go(face: ModuleType) -> None:
+def test_a_waiting_generator_keeps_no_earlier_result_alive(face: ModuleType) -> None:
     """Who waits keeps no result of an earlier wait alive, however that came."""
 
     def waits() -> Iterator[Any]:
@@ -85,7 +85,7 @@ def test_what_is_forgotten_is_let_go(face: ModuleType) -> None:
         assert outcome(unfinished) is UNFIRED
 
 
-def test_errors_are_thrown_in(face: ModuleType) -> None:
+def test_failures_are_raised_at_the_yield(face: ModuleType) -> None:
     """The exception itself is raised where it was waited for, at once and later."""
     error, later = Oops("now"), face.Deferred()
 
@@ -105,7 +105,7 @@ def test_errors_are_thrown_in(face: ModuleType) -> None:
     assert outcome(made) == [error, second]
 
 
-def test_nested_generators_and_coroutines(face: ModuleType) -> None:
+def test_generators_and_coroutines_can_wait_for_each_other(face: ModuleType) -> None:
     """A generator may yield generators and coroutines, and a coroutine may await them."""
 
     def inner() -> Steps:
@@ -124,7 +124,7 @@ def test_nested_generators_and_coroutines(face: ModuleType) -> None:
     assert outcome(flow()) == ["inner", "coroutine", "inner"]
 
 
-def test_functions_and_methods(face: ModuleType) -> None:
+def test_a_decorated_function_keeps_its_name_and_binds_as_a_method(face: ModuleType) -> None:
     """What is decorated keeps its name and attributes, and binds as a method, also of a class."""
 
     class Service:
@@ -160,7 +160,7 @@ def test_functions_and_methods(face: ModuleType) -> None:
         service.work()
 
 
-def test_not_a_generator(face: ModuleType) -> None:
+def test_a_decorated_function_without_a_generator_raises_at_once(face: ModuleType) -> None:
     """A function that makes none raises at once, and says what it made."""
 
     def plain() -> int:
@@ -179,7 +179,7 @@ def test_not_a_generator(face: ModuleType) -> None:
         face.inlineCallbacks(raising(Oops()))()
 
 
-def test_returning_a_deferred(face: ModuleType) -> None:
+def test_a_returned_deferred_is_the_result(face: ModuleType) -> None:
     """A Deferred that is returned is the result, as Twisted has it, and is passed to callbacks as it is."""
     inner = face.Deferred()
 
@@ -192,7 +192,7 @@ def test_returning_a_deferred(face: ModuleType) -> None:
     assert made.result is inner
 
 
-def test_stop_iteration(face: ModuleType) -> None:
+def test_a_stop_iteration_in_a_generator_is_an_error(face: ModuleType) -> None:
     """A StopIteration that gets out of a generator is an error, and one from a failure ends nothing."""
 
     @face.inlineCallbacks  # type: ignore[untyped-decorator]
@@ -212,7 +212,7 @@ def test_stop_iteration(face: ModuleType) -> None:
     assert outcome(catching()) == "caught waited for"
 
 
-def test_ensure_deferred(face: ModuleType) -> None:
+def test_ensure_deferred_takes_coroutines_generators_and_deferreds(face: ModuleType) -> None:
     """Coroutines and generators become Deferreds, Deferreds stay what they are, all else is refused."""
 
     async def coroutine() -> str:
@@ -247,7 +247,7 @@ def test_from_coroutine_makes_plain_deferreds(face: ModuleType) -> None:
     assert type(Sub.fromCoroutine(coroutine())) is face.Deferred
 
 
-def test_maybe_deferred(face: ModuleType) -> None:
+def test_maybe_deferred_makes_a_deferred_of_every_outcome(face: ModuleType) -> None:
     """Results, failures, errors, Deferreds and coroutines all become Deferreds."""
     deferred = face.Deferred()
     failure = face.fail(Oops("returned")).addErrback(lambda f: [f]).result[0]
@@ -266,7 +266,7 @@ def test_maybe_deferred(face: ModuleType) -> None:
     assert isinstance(outcome(face.maybeDeferred(5)), TypeError)
 
 
-def test_awaiting_in_every_state(face: ModuleType) -> None:
+def test_awaiting_takes_a_result_or_waits_for_it(face: ModuleType) -> None:
     """await takes what is there, and waits where there is nothing or the Deferred is paused."""
     paused = face.succeed("paused")
     paused.pause()
@@ -285,7 +285,7 @@ def test_awaiting_in_every_state(face: ModuleType) -> None:
     assert got == ["fired", "paused", "late"]
 
 
-def test_awaiting_takes_the_result_only_when_it_waits(face: ModuleType) -> None:
+def test_awaiting_takes_the_result_out_only_if_it_waits(face: ModuleType) -> None:
     """A fired Deferred keeps the result that is awaited, and one that is waited for passes it on."""
 
     async def coroutine(deferred: Any) -> Any:
@@ -301,7 +301,7 @@ def test_awaiting_takes_the_result_only_when_it_waits(face: ModuleType) -> None:
     assert unfired.result is None
 
 
-def test_iteration_by_hand(face: ModuleType) -> None:
+def test_iterating_yields_the_deferred_until_it_has_a_result(face: ModuleType) -> None:
     """__await__ and __iter__ give themselves until there is a result."""
     deferred = face.Deferred()
     for method in (deferred.__await__, deferred.__iter__):
@@ -331,7 +331,7 @@ def test_steps_can_be_thrown_into_and_closed(face: ModuleType) -> None:
         next(closed)
 
 
-def test_one_deferred_awaited_by_many(face: ModuleType) -> None:
+def test_of_many_waiters_the_first_gets_the_result(face: ModuleType) -> None:
     """Only the first that waits gets the result, and the others get what it leaves behind."""
     got: list[Any] = []
     deferred = face.Deferred()
@@ -345,7 +345,7 @@ def test_one_deferred_awaited_by_many(face: ModuleType) -> None:
     assert [outcome(item) for item in made] == [None] * 3
 
 
-def test_a_coroutine_that_fails(face: ModuleType) -> None:
+def test_an_exception_of_a_coroutine_fails_its_deferred(face: ModuleType) -> None:
     """An exception makes the Deferred fail, and nothing is raised where it started."""
 
     async def coroutine() -> None:

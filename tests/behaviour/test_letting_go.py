@@ -53,7 +53,9 @@ NEXT = pytest.mark.parametrize("another", [False, True])
 
 @NEXT
 @ADDING
-def test_a_callback(face: ModuleType, add: Callable[[Any, Last], object], another: bool) -> None:
+def test_a_callback_is_released_before_the_next_is_called(
+    face: ModuleType, add: Callable[[Any, Last], object], another: bool
+) -> None:
     """It goes when the next one has been taken off the list, and before that is called."""
     seen: list[object] = []
     deferred = face.Deferred()
@@ -65,7 +67,7 @@ def test_a_callback(face: ModuleType, add: Callable[[Any, Last], object], anothe
     assert deferred.result == (None if another else "added")
 
 
-def test_a_callback_that_is_called_at_once(face: ModuleType) -> None:
+def test_a_callback_of_a_fired_deferred_is_released_as_in_twisted(face: ModuleType) -> None:
     """It goes when its result is there."""
     seen: list[object] = []
     deferred = face.succeed("given")
@@ -73,7 +75,7 @@ def test_a_callback_that_is_called_at_once(face: ModuleType) -> None:
     assert seen == [("returned", 0, False), "returned"]
 
 
-def test_a_callback_that_raises(face: ModuleType) -> None:
+def test_a_raising_callback_is_released_before_the_errback_is_called(face: ModuleType) -> None:
     """It goes when the failure is there, before the errback is called."""
     seen: list[Any] = []
     deferred = face.Deferred()
@@ -85,7 +87,7 @@ def test_a_callback_that_raises(face: ModuleType) -> None:
     assert (left, running) == (0, False)
 
 
-def test_a_callback_before_one_that_waits_is_resumed(face: ModuleType) -> None:
+def test_a_callback_is_released_before_the_waiting_deferred_is_resumed(face: ModuleType) -> None:
     """It goes while its own Deferred still has the result that the other is to be given."""
     seen: list[object] = []
     inner, outer = face.Deferred(), face.Deferred()
@@ -109,7 +111,7 @@ class Does:
         self.does()
 
 
-def test_a_result_that_is_put_there(face: ModuleType) -> None:
+def test_a_result_set_by_a_finalizer_goes_to_the_next_callback(face: ModuleType) -> None:
     """The next callback is called with it."""
     seen: list[object] = []
     deferred = face.Deferred()
@@ -118,7 +120,7 @@ def test_a_result_that_is_put_there(face: ModuleType) -> None:
     assert seen == ["put"]
 
 
-def test_a_result_that_is_taken_away(face: ModuleType) -> None:
+def test_a_result_deleted_by_a_finalizer_fails_the_next_callback(face: ModuleType) -> None:
     """The next callback fails by that."""
     seen: list[object] = []
     deferred = face.Deferred()
@@ -128,7 +130,7 @@ def test_a_result_that_is_taken_away(face: ModuleType) -> None:
     assert str(outcome(deferred)) == "'Deferred' object has no attribute 'result'"
 
 
-def test_a_result_that_is_taken_away_from_one_that_waits(face: ModuleType) -> None:
+def test_a_deleted_result_of_a_waiting_deferred_is_an_error_at_the_firing(face: ModuleType) -> None:
     """It is missed where the Deferred was fired."""
     inner, outer = face.Deferred(), face.Deferred()
     inner.addCallback(Does(lambda: delattr(inner, "result")))
@@ -155,7 +157,9 @@ def reporting(report: Callable[[str], object]) -> Iterator[None]:
 
 
 @NEXT
-def test_a_deferred_that_was_chained(face: ModuleType, logged: Log, another: bool) -> None:
+def test_a_chained_deferred_is_released_after_its_result_was_passed_on(
+    face: ModuleType, logged: Log, another: bool
+) -> None:
     """It goes, and its failure is reported, when the one that fired it has the None it is left with."""
     seen: list[object] = []
 
@@ -170,7 +174,7 @@ def test_a_deferred_that_was_chained(face: ModuleType, logged: Log, another: boo
     assert logged.unhandled() == ["ZeroDivisionError(second's)"]
 
 
-def test_a_result(face: ModuleType) -> None:
+def test_a_result_is_released_when_its_successor_is_in_place(face: ModuleType) -> None:
     """It goes when the one that follows it is in its place, and its callback still counts as running."""
     seen: list[object] = []
     deferred = face.Deferred()
@@ -179,7 +183,7 @@ def test_a_result(face: ModuleType) -> None:
     assert seen == [("next", 0, True), "next"]
 
 
-def test_a_result_between_two_callbacks(face: ModuleType) -> None:
+def test_a_result_between_callbacks_is_released_after_the_second_returned(face: ModuleType) -> None:
     """It goes when the second one has returned."""
     seen: list[object] = []
     deferred = face.Deferred()
@@ -215,7 +219,7 @@ def test_a_result_with_which_a_callback_fails(face: ModuleType) -> None:
     assert (left, running) == (1, False)
 
 
-def test_a_result_that_was_passed_on(face: ModuleType) -> None:
+def test_a_passed_on_result_is_released_when_none_has_replaced_it(face: ModuleType) -> None:
     """It goes when the None is in its place that the callback of the other one returns."""
     seen: list[object] = []
     first, second = face.Deferred(), face.Deferred()
@@ -225,7 +229,7 @@ def test_a_result_that_was_passed_on(face: ModuleType) -> None:
     assert seen == [(None, 0, True), None]
 
 
-def test_a_result_that_replaces_the_none(face: ModuleType) -> None:
+def test_a_result_set_by_a_finalizer_replaces_the_none(face: ModuleType) -> None:
     """What is put there when the result that was passed on goes is what the next callback is called with."""
     seen: list[object] = []
     first, second = face.Deferred(), face.Deferred()
@@ -236,7 +240,9 @@ def test_a_result_that_replaces_the_none(face: ModuleType) -> None:
     assert seen == ["put"]
 
 
-def test_a_deferred_that_was_resumed(face: ModuleType, logged: Log) -> None:
+def test_a_resumed_deferred_without_references_is_released_and_reported(
+    face: ModuleType, logged: Log
+) -> None:
     """One that nobody holds goes, and its failure is reported, when the one it waited for is done."""
     seen: list[object] = []
     inner = face.Deferred()
@@ -248,7 +254,9 @@ def test_a_deferred_that_was_resumed(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["ZeroDivisionError(outer's)"]
 
 
-def test_what_was_taken_from_a_deferred(face: ModuleType, logged: Log) -> None:
+def test_a_result_taken_from_a_deferred_is_released_after_all_callbacks(
+    face: ModuleType, logged: Log
+) -> None:
     """It goes when all callbacks are done, whatever has become of it."""
     seen: list[object] = []
     deferred = face.Deferred()

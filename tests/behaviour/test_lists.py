@@ -12,7 +12,7 @@ from tests.faces import Failure
 from tests.helpers import UNFIRED, Oops, handled, noting, outcome, raising
 
 
-def test_all_results(face: ModuleType) -> None:
+def test_a_list_has_a_pair_for_each_member_in_order(face: ModuleType) -> None:
     """The result has a pair for each, in the order of the list and not of firing."""
     members = [face.Deferred() for _ in range(3)]
     combined = face.DeferredList(members)
@@ -31,7 +31,7 @@ def test_all_results(face: ModuleType) -> None:
     assert outcome(members[1]) is error
 
 
-def test_nothing(face: ModuleType) -> None:
+def test_an_empty_list_fires_at_once(face: ModuleType) -> None:
     """An empty list fires at once, unless it is to fire with the first result."""
     assert outcome(face.DeferredList([])) == []
     assert outcome(face.gatherResults([])) == []
@@ -40,7 +40,7 @@ def test_nothing(face: ModuleType) -> None:
     assert outcome(face.race([])) is UNFIRED
 
 
-def test_the_first_result(face: ModuleType) -> None:
+def test_fire_on_one_callback_gives_the_first_value_and_its_index(face: ModuleType) -> None:
     """With fireOnOneCallback the first value and its index are the result, and failures do not count."""
     members = [face.Deferred() for _ in range(3)]
     combined = face.DeferredList(members, fireOnOneCallback=True, consumeErrors=True)
@@ -55,7 +55,7 @@ def test_the_first_result(face: ModuleType) -> None:
     assert [success for success, _ in results] == [False, False]
 
 
-def test_the_first_failure(face: ModuleType) -> None:
+def test_fire_on_one_errback_gives_the_first_failure_with_its_index(face: ModuleType) -> None:
     """With fireOnOneErrback the first failure is wrapped with its index."""
     members = [face.Deferred() for _ in range(2)]
     combined = face.DeferredList(members, fireOnOneErrback=True, consumeErrors=True)
@@ -70,7 +70,7 @@ def test_the_first_failure(face: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("consume", [True, False])
-def test_what_members_keep(face: ModuleType, consume: bool) -> None:
+def test_members_keep_values_and_unconsumed_failures(face: ModuleType, consume: bool) -> None:
     """Values stay with the members, and failures unless they are consumed."""
     good, bad = face.succeed("kept"), face.fail(Oops())
     face.DeferredList([good, bad], consumeErrors=consume)
@@ -78,7 +78,7 @@ def test_what_members_keep(face: ModuleType, consume: bool) -> None:
     assert (outcome(bad) is None) is consume
 
 
-def test_attributes(face: ModuleType) -> None:
+def test_the_flags_and_members_of_a_list_can_be_read(face: ModuleType) -> None:
     """The flags and the list can be read, and the list is a copy."""
     members = [face.Deferred()]
     combined = face.DeferredList(members, True, True, True)
@@ -90,7 +90,7 @@ def test_attributes(face: ModuleType) -> None:
     assert face.DeferredList.fireOnOneErrback is False
 
 
-def test_cancelling(face: ModuleType) -> None:
+def test_cancelling_a_list_cancels_all_members(face: ModuleType) -> None:
     """All members are cancelled, and the list fires with what becomes of them."""
     cancelled: list[int] = []
     members = [face.Deferred(lambda _, number=number: cancelled.append(number)) for number in range(3)]
@@ -104,7 +104,7 @@ def test_cancelling(face: ModuleType) -> None:
     combined.cancel()
 
 
-def test_a_fired_list_cancels_nobody(face: ModuleType) -> None:
+def test_cancelling_a_fired_list_does_nothing(face: ModuleType) -> None:
     """Once it has fired, the other members go on."""
     slow = face.Deferred()
     combined = face.DeferredList([face.succeed(1), slow], fireOnOneCallback=True)
@@ -112,7 +112,7 @@ def test_a_fired_list_cancels_nobody(face: ModuleType) -> None:
     assert not slow.called
 
 
-def test_gathering(face: ModuleType) -> None:
+def test_gather_results_gives_the_values_or_the_first_failure(face: ModuleType) -> None:
     """gatherResults gives the values alone, or the first failure."""
     members = [face.Deferred() for _ in range(2)]
     gathered = face.gatherResults(iter(members))
@@ -125,7 +125,7 @@ def test_gathering(face: ModuleType) -> None:
     assert failed.index == 1
 
 
-def test_the_same_member_twice(face: ModuleType) -> None:
+def test_the_same_deferred_may_be_in_a_list_twice(face: ModuleType) -> None:
     """A Deferred may be in a list more than once, and sees what the first place leaves it."""
     member = face.Deferred()
     combined = face.DeferredList([member, member])
@@ -133,7 +133,7 @@ def test_the_same_member_twice(face: ModuleType) -> None:
     assert outcome(combined) == [(True, "both"), (True, "both")]
 
 
-def test_members_that_wait(face: ModuleType) -> None:
+def test_a_list_gets_the_results_after_earlier_callbacks(face: ModuleType) -> None:
     """A list gets what comes of a member after the callbacks that it had."""
     inner = face.Deferred()
     member = face.Deferred().addCallback(lambda _: inner)
@@ -144,7 +144,7 @@ def test_members_that_wait(face: ModuleType) -> None:
     assert outcome(combined) == [(True, "inner")]
 
 
-def test_a_race(face: ModuleType) -> None:
+def test_a_race_gives_the_first_value_and_cancels_the_others(face: ModuleType) -> None:
     """The first value wins with its index, and the others are cancelled before the race fires."""
     order: list[str] = []
     members = [face.Deferred(lambda _, n=n: order.append(f"cancelled {n}")) for n in range(3)]
@@ -158,7 +158,7 @@ def test_a_race(face: ModuleType) -> None:
     assert [outcome(member) for member in members] == [None] * 3
 
 
-def test_a_race_that_all_lose(face: ModuleType) -> None:
+def test_a_race_without_a_winner_groups_all_failures(face: ModuleType) -> None:
     """The failures are grouped in the order of the members."""
     members = [face.Deferred() for _ in range(3)]
     raced = face.race(members)
@@ -171,7 +171,7 @@ def test_a_race_that_all_lose(face: ModuleType) -> None:
     assert all(isinstance(failure, Failure) for failure in group.failures)
 
 
-def test_a_race_that_is_cancelled(face: ModuleType) -> None:
+def test_cancelling_a_race_cancels_all_members(face: ModuleType) -> None:
     """All members are cancelled, and the race ends with their failures."""
     members = [face.Deferred() for _ in range(2)]
     raced = face.race(members)
@@ -201,7 +201,7 @@ def test_a_race_with_a_canceller_that_raises(face: ModuleType) -> None:
     assert outcome(raced) is UNFIRED
 
 
-def test_reentrant_members(face: ModuleType) -> None:
+def test_a_callback_of_a_list_may_fire_other_members(face: ModuleType) -> None:
     """A callback of the list may fire members that are still open."""
     members = [face.Deferred() for _ in range(3)]
     combined = face.DeferredList(members, fireOnOneCallback=True)

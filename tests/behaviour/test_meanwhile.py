@@ -41,7 +41,7 @@ def test_callbacks_that_are_put_into_the_list(face: ModuleType, which: int) -> N
 
 
 @WAITED_FOR
-def test_a_result_that_is_taken_away(face: ModuleType, which: int) -> None:
+def test_a_result_deleted_in_the_meantime_is_missed_at_the_firing(face: ModuleType, which: int) -> None:
     """It is missed where the first one was fired."""
     deferreds = row(face, lambda: delattr(deferreds[which], "result"))
     with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
@@ -59,14 +59,14 @@ def test_a_result_that_is_taken_away_in_a_callback(face: ModuleType, which: int)
 
 
 @WAITED_FOR
-def test_saying_that_it_waits(face: ModuleType, which: int) -> None:
+def test_a_resumed_deferred_no_longer_says_that_it_waits(face: ModuleType, which: int) -> None:
     """That is over when the loop comes back."""
     deferreds = row(face, lambda: setattr(deferreds[which], "_chainedTo", deferreds[2]))
     deferreds[0].callback("value")
     assert deferreds[which]._chainedTo is None
 
 
-def test_chaining_to_one_that_waits(face: ModuleType) -> None:
+def test_chaining_to_a_deferred_that_waits_for_this_one_makes_the_firing_too_late(face: ModuleType) -> None:
     """A callback that lets its Deferred wait for one that waits for it: the firing comes too late."""
     inner, outer = face.Deferred(), face.Deferred()
     inner.addCallback(instead, None)
@@ -79,7 +79,7 @@ def test_chaining_to_one_that_waits(face: ModuleType) -> None:
 
 
 @WAITED_FOR
-def test_pausing(face: ModuleType, which: int) -> None:
+def test_the_loop_stops_at_a_paused_deferred(face: ModuleType, which: int) -> None:
     """The loop comes back no further than to one that is paused."""
     seen: list[Any] = []
     entry: Any = ((seen.append, (), {}), (seen.append, (), {}))
@@ -95,7 +95,7 @@ def test_pausing(face: ModuleType, which: int) -> None:
     assert seen == ([None] if which == 0 else [])
 
 
-def test_the_flag_of_running(face: ModuleType) -> None:
+def test_the_running_flag_is_set_for_each_callback(face: ModuleType) -> None:
     """It is set for each callback anew, and stays as it is where none runs."""
     seen: list[Any] = []
     deferred = face.Deferred()
@@ -110,7 +110,7 @@ def test_the_flag_of_running(face: ModuleType) -> None:
     assert deferreds[1]._runningCallbacks is True
 
 
-def test_whose_debug_mode_counts(face: ModuleType) -> None:
+def test_the_debug_mode_of_the_fired_deferred_decides(face: ModuleType) -> None:
     """A failure captures variables if the Deferred that was fired is debugged, not the one that fails."""
     for debugged in range(2):
         first, second = face.Deferred(), face.Deferred()
@@ -123,7 +123,7 @@ def test_whose_debug_mode_counts(face: ModuleType) -> None:
         assert isinstance(outcome(second), TypeError)
 
 
-def test_firing_one_with_itself(face: ModuleType) -> None:
+def test_a_deferred_that_is_its_own_result_is_not_waited_for(face: ModuleType) -> None:
     """A result that was set before it was fired is not taken for one that it could wait for."""
     deferred = face.Deferred()
     deferred.addErrback(same)
@@ -134,7 +134,7 @@ def test_firing_one_with_itself(face: ModuleType) -> None:
     assert outcome(deferred) is UNFIRED
 
 
-def test_awaiting_a_failed_one_while_an_exception_is_handled(face: ModuleType) -> None:
+def test_awaiting_a_failure_in_an_except_block_has_that_context(face: ModuleType) -> None:
     """What is raised has that exception as its context."""
     failed = face.fail(Oops("failed"))
     with pytest.raises(Oops) as caught:
@@ -153,7 +153,7 @@ def test_awaiting_a_failed_one_while_an_exception_is_handled(face: ModuleType) -
     assert isinstance(raised.value.__context__.__context__, KeyError)
 
 
-def test_a_list_of_callbacks_that_two_have(face: ModuleType) -> None:
+def test_two_deferreds_may_share_a_list_of_callbacks(face: ModuleType) -> None:
     """Cancelling one puts its own callback into a list of its own: the other one's stays as it was."""
     first = face.Deferred()
 

@@ -420,7 +420,9 @@ def on_the_class_later(face: ModuleType, run: Program, name: str) -> list[str]:
 
 @pytest.mark.parametrize("way", [on_the_class, on_a_subclass, on_each_object, on_the_class_later])
 @pytest.mark.parametrize("run", PROGRAMS, ids=lambda run: run.__name__)
-def test_calls_are_those_of_twisted(face: ModuleType, stock: ModuleType, run: Program, way: Any) -> None:
+def test_a_patched_method_is_called_as_often_as_by_twisted(
+    face: ModuleType, stock: ModuleType, run: Program, way: Any
+) -> None:
     """A method is called as often as Twisted calls it."""
     for name in METHODS:
         assert (name, way(face, run, name)) == (name, way(stock, run, name))

@@ -31,7 +31,7 @@ def calls(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
     return wrap
 
 
-def test_wrapping_add_callbacks(face: ModuleType, calls: Any) -> None:
+def test_a_patched_add_callbacks_sees_all_callbacks(face: ModuleType, calls: Any) -> None:
     """Callbacks can be wrapped as they are added, as instrumenting packages do."""
     made = calls("addCallbacks", "addCallback", "addErrback", "addBoth")
     deferred = face.Deferred()
@@ -42,7 +42,7 @@ def test_wrapping_add_callbacks(face: ModuleType, calls: Any) -> None:
     assert made == ["addCallbacks", "addCallback", "addErrback", "addBoth"]
 
 
-def test_what_twisted_calls_itself(face: ModuleType, calls: Any) -> None:
+def test_lists_races_chains_and_generators_call_patched_methods(face: ModuleType, calls: Any) -> None:
     """Lists, races, chains and generators add and fire through whatever is in place."""
     made = calls("addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
     face.DeferredList([face.Deferred()])
@@ -70,7 +70,7 @@ def test_what_twisted_calls_itself(face: ModuleType, calls: Any) -> None:
     assert flowing.result == 1
 
 
-def test_the_way_of_a_result(face: ModuleType, calls: Any) -> None:
+def test_firing_goes_through_start_run_callbacks_and_run_callbacks(face: ModuleType, calls: Any) -> None:
     """callback and errback go through _startRunCallbacks, and all running through _runCallbacks."""
     made = calls("_startRunCallbacks", "_runCallbacks")
     face.Deferred().callback(1)
@@ -83,7 +83,7 @@ def test_the_way_of_a_result(face: ModuleType, calls: Any) -> None:
     assert made == ["_startRunCallbacks", "_runCallbacks"] * 2 + ["_runCallbacks"] * 2
 
 
-def test_locks_and_queues(face: ModuleType, calls: Any) -> None:
+def test_locks_and_queues_fire_by_the_patched_callback(face: ModuleType, calls: Any) -> None:
     """They fire what waits for them by its callback method."""
     made = calls("callback")
     lock, queue = face.DeferredLock(), face.DeferredQueue()
@@ -95,7 +95,7 @@ def test_locks_and_queues(face: ModuleType, calls: Any) -> None:
     assert made == ["callback"] * 3
 
 
-def test_init(face: ModuleType, calls: Any) -> None:
+def test_a_patched_init_is_called_for_every_deferred(face: ModuleType, calls: Any) -> None:
     """Whatever makes a Deferred makes it with the __init__ in place."""
     made = calls("__init__")
 
@@ -112,7 +112,9 @@ def test_init(face: ModuleType, calls: Any) -> None:
     assert made == ["__init__"] * 7
 
 
-def test_taken_back(face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_as_before_after_a_patch_is_removed(
+    face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the patch is gone everything is as before."""
     made = calls("callback", "addCallback")
     monkeypatch.undo()
@@ -122,7 +124,7 @@ def test_taken_back(face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatc
     assert outcome(deferred) == 1
 
 
-def test_on_an_instance(face: ModuleType) -> None:
+def test_a_method_patched_on_an_instance_is_called_for_it_alone(face: ModuleType) -> None:
     """A method that is set on one Deferred is that one's."""
     made: list[Any] = []
     deferred, other = face.Deferred(), face.Deferred()
@@ -138,7 +140,9 @@ def test_on_an_instance(face: ModuleType) -> None:
     assert made == ["patched", "cancelled"]
 
 
-def test_a_new_method(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_method_added_to_the_class_works_on_existing_deferreds(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A method that a program adds to the class is there for all, also for those that exist."""
     deferred, combined = face.succeed(3), face.DeferredList([])
     monkeypatch.setattr(face.Deferred, "twice", lambda self: self.addCallback(lambda n: n * 2), raising=False)
@@ -146,7 +150,9 @@ def test_a_new_method(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None
     assert outcome(combined.twice()) == []
 
 
-def test_debug_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_debug_on_the_class_switches_debugging_on(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Setting Deferred.debug does what setDebugging does."""
     monkeypatch.setattr(face.Deferred, "debug", True)
     assert face.getDebugging() is True

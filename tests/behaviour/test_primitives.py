@@ -17,7 +17,7 @@ def locks(face: ModuleType) -> list[Any]:
     return [face.DeferredLock(), face.DeferredSemaphore(1)]
 
 
-def test_taking_turns(face: ModuleType) -> None:
+def test_locks_are_acquired_in_order(face: ModuleType) -> None:
     """Who asks first gets it first, with the lock itself as the result."""
     for lock in locks(face):
         order: list[Any] = []
@@ -32,7 +32,7 @@ def test_taking_turns(face: ModuleType) -> None:
         assert lock.waiting == []
 
 
-def test_state(face: ModuleType) -> None:
+def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(face: ModuleType) -> None:
     """What is taken can be read, and nothing is given back too often."""
     lock, semaphore = face.DeferredLock(), face.DeferredSemaphore(3)
     assert lock.locked is False
@@ -55,7 +55,7 @@ def test_state(face: ModuleType) -> None:
         face.DeferredSemaphore(0)
 
 
-def test_cancelling_who_waits(face: ModuleType) -> None:
+def test_a_cancelled_waiter_leaves_the_queue(face: ModuleType) -> None:
     """One that is cancelled leaves the queue, and the others keep their order."""
     for lock in locks(face):
         first, second, third = lock.acquire(), lock.acquire(), lock.acquire()
@@ -68,7 +68,7 @@ def test_cancelling_who_waits(face: ModuleType) -> None:
         assert outcome(third) is lock
 
 
-def test_running(face: ModuleType) -> None:
+def test_run_holds_the_lock_while_the_function_runs(face: ModuleType) -> None:
     """run holds the lock for as long as the function takes, and gives its result."""
     for lock in locks(face):
         inner = face.Deferred()
@@ -83,7 +83,7 @@ def test_running(face: ModuleType) -> None:
         assert lock.waiting == []
 
 
-def test_running_a_coroutine(face: ModuleType) -> None:
+def test_run_holds_the_lock_until_a_coroutine_ends(face: ModuleType) -> None:
     """run takes a coroutine function as well, and the lock is given back at its end."""
     lock = face.DeferredLock()
     waited = face.Deferred()
@@ -100,7 +100,7 @@ def test_running_a_coroutine(face: ModuleType) -> None:
     assert outcome(made) == "worked"
 
 
-def test_async_with(face: ModuleType) -> None:
+def test_async_with_acquires_and_releases(face: ModuleType) -> None:
     """async with takes and gives back, whatever happens in between."""
 
     async def use(lock: Any, waited: Any) -> str:
@@ -119,7 +119,7 @@ def test_async_with(face: ModuleType) -> None:
         assert outcome(lock.acquire()) is lock
 
 
-def test_aenter_and_aexit_by_hand(face: ModuleType) -> None:
+def test_aenter_and_aexit_return_deferreds(face: ModuleType) -> None:
     """They give Deferreds, and exceptions are not swallowed."""
     for lock in locks(face):
         entered = lock.__aenter__()
@@ -130,7 +130,7 @@ def test_aenter_and_aexit_by_hand(face: ModuleType) -> None:
         assert left.result is False
 
 
-def test_a_queue_in_order(face: ModuleType) -> None:
+def test_a_queue_is_first_in_first_out(face: ModuleType) -> None:
     """What is put in first comes out first, to whoever asked first."""
     queue = face.DeferredQueue()
     queue.put("a")
@@ -145,7 +145,7 @@ def test_a_queue_in_order(face: ModuleType) -> None:
     assert (queue.waiting, queue.pending) == ([], [])
 
 
-def test_limits_of_a_queue(face: ModuleType) -> None:
+def test_size_and_backlog_limit_a_queue(face: ModuleType) -> None:
     """size and backlog are limits of what is there and of who waits, and can be read and changed."""
     queue = face.DeferredQueue(size=1, backlog=1)
     assert (queue.size, queue.backlog) == (1, 1)
@@ -164,7 +164,7 @@ def test_limits_of_a_queue(face: ModuleType) -> None:
     assert (unlimited.size, unlimited.backlog) == (None, None)
 
 
-def test_errors_know_what_is_handled(face: ModuleType) -> None:
+def test_errors_in_an_except_block_have_that_context(face: ModuleType) -> None:
     """An error that is raised while another is handled has that as its context, as all have in Python."""
     narrow = face.DeferredQueue(size=0, backlog=0)
     fired = face.succeed(1)
@@ -182,7 +182,7 @@ def test_errors_know_what_is_handled(face: ModuleType) -> None:
             assert error.value.__context__ is handled
 
 
-def test_cancelling_a_get(face: ModuleType) -> None:
+def test_cancelling_a_get_loses_no_item(face: ModuleType) -> None:
     """One that does not want any more loses its place, and nothing is lost."""
     queue = face.DeferredQueue()
     first, second = queue.get(), queue.get()
@@ -192,7 +192,7 @@ def test_cancelling_a_get(face: ModuleType) -> None:
     assert outcome(second) == "for the second"
 
 
-def test_values_of_any_kind(face: ModuleType) -> None:
+def test_a_queue_passes_any_object_unchanged(face: ModuleType) -> None:
     """None, failures and Deferreds go through a queue as they are."""
     queue = face.DeferredQueue()
     inner = face.Deferred()
@@ -201,7 +201,7 @@ def test_values_of_any_kind(face: ModuleType) -> None:
     assert [queue.get().result for _ in range(3)] == [None, 0, inner]
 
 
-def test_reentrancy(face: ModuleType) -> None:
+def test_a_waiter_may_release_and_acquire_again_in_its_callback(face: ModuleType) -> None:
     """Who gets the lock may give it back and ask again in the same call."""
     lock = face.DeferredLock()
     order: list[str] = []
@@ -220,7 +220,7 @@ def test_reentrancy(face: ModuleType) -> None:
     assert not lock.locked
 
 
-def test_the_kind_of_thing(face: ModuleType) -> None:
+def test_locks_are_instances_of_twisteds_abstract_class(face: ModuleType) -> None:
     """Locks and semaphores are instances of Twisted's abstract class, by inheritance or registration."""
     assert (
         issubclass(face.DeferredLock, defer._ConcurrencyPrimitive)

@@ -63,7 +63,7 @@ async def wait_for(waited: Any) -> str:
 # The class Failure.
 
 
-def test_init_of_failures(face: ModuleType, calls: Any) -> None:
+def test_a_replaced_init_of_failure_is_called(face: ModuleType, calls: Any) -> None:
     """Whatever makes a failure makes it with the __init__ in place."""
     made = calls(Failure, "__init__")
     deferreds = [face.fail(Oops()), face.maybeDeferred(raising(Oops())), face.execute(raising(Oops()))]
@@ -76,7 +76,7 @@ def test_init_of_failures(face: ModuleType, calls: Any) -> None:
         deferred.addErrback(handled)
 
 
-def test_throwing_into_generators(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_throw_of_failure_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is thrown by its own method, whether the generator waited before the patch or not."""
     waited, fresh = face.Deferred(), face.Deferred()
     before = flow_of(face, waited)
@@ -88,7 +88,7 @@ def test_throwing_into_generators(face: ModuleType, monkeypatch: pytest.MonkeyPa
     assert outcome(flow_of(face, face.fail(Oops()))) == "OSError"
 
 
-def test_throwing_by_one_failure(face: ModuleType) -> None:
+def test_a_throw_replaced_on_one_failure_is_called(face: ModuleType) -> None:
     """The method of one failure is that one's."""
     failure = Failure(Oops())
     failure.throwExceptionIntoGenerator = lambda g: g.throw(OSError())
@@ -111,7 +111,7 @@ def test_raising_where_a_deferred_is_awaited(face: ModuleType, monkeypatch: pyte
     assert outcome(waits) == ""
 
 
-def test_raising_by_one_failure(face: ModuleType) -> None:
+def test_a_raise_exception_replaced_on_one_failure_is_called(face: ModuleType) -> None:
     """The method of one failure is that one's."""
     failure = Failure(Oops())
     failure.raiseException = raising(OSError())
@@ -120,7 +120,7 @@ def test_raising_by_one_failure(face: ModuleType) -> None:
     assert type(outcome(failed)) is OSError
 
 
-def test_trap_calls_check(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_calls_a_replaced_check(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap asks the check in place, of the class or of one failure."""
     failure = Failure(Oops())
     monkeypatch.setattr(Failure, "check", lambda _, *kinds: ("checked", kinds))
@@ -131,14 +131,14 @@ def test_trap_calls_check(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> 
     assert failure.trap(Oops) == ("own", (Oops,))
 
 
-def test_trap_raises_by_a_method(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_raises_by_a_replaced_raise_exception(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fits none of the classes is raised by raiseException."""
     monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
     with pytest.raises(OSError):
         Failure(Oops()).trap(KeyError)
 
 
-def test_check_asks_for_parents(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reads_a_replaced_parents(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Check looks among the parents, which are a property."""
     monkeypatch.setattr(Failure, "parents", property(lambda _: ["builtins.KeyError"]))
     failure = Failure(Oops())
@@ -147,7 +147,7 @@ def test_check_asks_for_parents(face: ModuleType, monkeypatch: pytest.MonkeyPatc
     assert failure.check(Oops, KeyError) is Oops
 
 
-def test_trap_of_cancelled_coroutines(face: ModuleType, calls: Any) -> None:
+def test_cancelling_a_coroutine_calls_a_replaced_trap(face: ModuleType, calls: Any) -> None:
     """Cancelling a coroutine traps an error of its own."""
     flowing = flow_of(face, face.Deferred())
     made = calls(Failure, "trap")
@@ -156,7 +156,7 @@ def test_trap_of_cancelled_coroutines(face: ModuleType, calls: Any) -> None:
     assert outcome(flowing) == "CancelledError"
 
 
-def test_trap_of_timeouts(face: ModuleType, calls: Any) -> None:
+def test_a_timeout_calls_a_replaced_trap(face: ModuleType, calls: Any) -> None:
     """A timeout traps the cancellation."""
     clock = Clock()
     deferred = face.Deferred().addTimeout(1, clock)
@@ -166,7 +166,7 @@ def test_trap_of_timeouts(face: ModuleType, calls: Any) -> None:
     assert type(outcome(deferred)) is defer.TimeoutError
 
 
-def test_other_methods_of_failures(face: ModuleType, calls: Any) -> None:
+def test_replaced_methods_clean_and_show_a_failure(face: ModuleType, calls: Any) -> None:
     """A failure that a callback has raised is cleaned and shown by the methods in place."""
     made = calls(Failure, "cleanFailure", "getTraceback", "__repr__")
     failed = face.succeed(None).addCallback(raising(Oops()))
@@ -177,7 +177,7 @@ def test_other_methods_of_failures(face: ModuleType, calls: Any) -> None:
     failed.addErrback(handled)
 
 
-def test_setattr_of_failures(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_setattr_of_failure_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure that is made sets its attributes by the __setattr__ in place."""
     made: list[str] = []
 
@@ -194,7 +194,9 @@ def test_setattr_of_failures(face: ModuleType, monkeypatch: pytest.MonkeyPatch) 
 # The class DebugInfo.
 
 
-def test_init_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log) -> None:
+def test_a_replaced_init_of_debug_info_is_called(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log
+) -> None:
     """A DebugInfo is made when a Deferred has failed, by the __init__ in place."""
     made: list[Any] = []
     monkeypatch.setattr(defer.DebugInfo, "__init__", lambda info: made.append(info), raising=False)
@@ -205,7 +207,9 @@ def test_init_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch, l
     assert logged.unhandled() == ["Oops(lost)"]
 
 
-def test_end_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_del_of_debug_info_reports_failures(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What nobody has handled is reported by the __del__ in place."""
     lost: list[Any] = []
     monkeypatch.setattr(defer.DebugInfo, "__del__", lambda info: lost.append(info.failResult.type))
@@ -218,7 +222,9 @@ def test_end_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch) ->
     assert lost == [Oops, KeyError]
 
 
-def test_traces_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_method_of_debug_info_gives_the_debug_traces(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What debug mode tells comes from the method in place."""
     monkeypatch.setattr(defer.DebugInfo, "_getDebugTracebacks", lambda _: "traced")
     face.setDebugging(True)
@@ -230,7 +236,9 @@ def test_traces_of_debug_info(face: ModuleType, monkeypatch: pytest.MonkeyPatch)
 # The end of a Deferred.
 
 
-def test_del_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_del_set_on_the_class_is_called_with_all_attributes(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A __del__ that is set on the class is called when a Deferred ends, with all its attributes."""
     ended: list[Any] = []
     before, listed = face.succeed("before"), face.DeferredList([])
@@ -245,7 +253,9 @@ def test_del_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(ended) == 3
 
 
-def test_del_of_what_the_collector_finds(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_del_set_on_the_class_is_called_once_for_a_cycle(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is called once for a Deferred in a circle, too."""
     ended: list[Any] = []
     monkeypatch.setattr(face.Deferred, "__del__", lambda self: ended.append(self.called), raising=False)
@@ -257,7 +267,9 @@ def test_del_of_what_the_collector_finds(face: ModuleType, monkeypatch: pytest.M
     assert ended == [True]
 
 
-def test_del_may_revive(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_del_set_on_the_class_may_revive_the_deferred(
+    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Deferred that its __del__ has put somewhere lives on, and ends without another call."""
     kept: list[Any] = []
     monkeypatch.setattr(face.Deferred, "__del__", lambda self: kept.append(self), raising=False)
@@ -272,7 +284,7 @@ def test_del_may_revive(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["class", "subclass"])
-def test_del_and_the_report(
+def test_a_del_set_on_the_class_does_not_suppress_the_report(
     face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log, inner: bool
 ) -> None:
     """A failure that nobody has handled is reported all the same, after the call."""
@@ -296,7 +308,7 @@ def test_del_and_the_report(
     assert ended == ["Oops", "Oops"]
 
 
-def test_deleted_del(face: ModuleType, logged: Log) -> None:
+def test_everything_is_as_before_after_a_del_is_deleted(face: ModuleType, logged: Log) -> None:
     """After the __del__ of a program was deleted, everything is as before."""
     ended: list[Any] = []
     face.Deferred.__del__ = lambda self: ended.append(self)
@@ -313,7 +325,7 @@ def test_deleted_del(face: ModuleType, logged: Log) -> None:
 # What else may be on the class Deferred.
 
 
-def test_setattr_of_deferreds(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_setattr_of_deferred_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twisted's functions set attributes by the __setattr__ in place."""
     made: list[str] = []
 
@@ -331,14 +343,14 @@ def test_setattr_of_deferreds(face: ModuleType, monkeypatch: pytest.MonkeyPatch)
     ]
 
 
-def test_from_coroutine_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_from_coroutine_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Coroutines are run by the fromCoroutine in place."""
     monkeypatch.setattr(face.Deferred, "fromCoroutine", lambda found: ("from", found.close()))
     assert face.maybeDeferred(wait_for, 1) == ("from", None)
     assert face.ensureDeferred(wait_for(1)) == ("from", None)
 
 
-def test_an_attribute_on_the_class(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_set_on_the_class_is_used(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class attribute that stands for one of a Deferred's own is used."""
     results: list[Any] = []
     mine = property(lambda _: "mine", lambda _, value: results.append(value))

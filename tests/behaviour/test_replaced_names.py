@@ -55,7 +55,7 @@ def replace(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Replacer:
 METHODS = str(Path(__file__).with_name("test_replaced_methods.py"))
 
 
-def test_every_name_has_a_case() -> None:
+def test_every_name_that_twisted_looks_up_has_a_case() -> None:
     """No function of Twisted looks up a name that is not tested here."""
     if not IS_NEWEST:
         pytest.skip("the cases are for the newest Twisted")
@@ -108,7 +108,7 @@ def test_other_tests_pass_while_a_name_is_replaced() -> None:
     assert done.status == 0, done.out + done.err
 
 
-def test_name_that_a_callback_replaces(face: ModuleType, replace: Replacer) -> None:
+def test_a_name_replaced_by_a_callback_is_used_afterwards(face: ModuleType, replace: Replacer) -> None:
     """What is called from then on uses it, the function that called included."""
 
     def replacing(*_: object) -> None:
@@ -155,7 +155,7 @@ def test_fast_path_returns_when_the_name_is_put_back(replace: Replacer) -> None:
 
 
 @pytest.mark.parametrize("which", CASES, ids=" ".join)
-def test_replaced_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+def test_a_replaced_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
     """The function uses what the program has put in the place of the name."""
     if not hasattr(defer, which[1]) or (which in NEWER and not IS_NEWEST):
         pytest.skip("this Twisted does not look that up")
@@ -163,7 +163,7 @@ def test_replaced_name_is_used(face: ModuleType, replace: Replacer, which: tuple
 
 
 @pytest.mark.parametrize("which", CASES, ids=" ".join)
-def test_name_that_was_put_back_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+def test_a_restored_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
     """What was made while a name was replaced goes on with Twisted's own."""
     name = which[1]
     if not hasattr(defer, name):

@@ -38,7 +38,7 @@ def test_adding_goes_through_an_overridden_method_only(face: ModuleType, method:
     assert kind.calls == [method]
 
 
-def test_adding_to_a_fired_one_calls_an_overridden_run(face: ModuleType) -> None:
+def test_adding_to_a_fired_deferred_calls_an_overridden_run_callbacks(face: ModuleType) -> None:
     """A subclass sees each time that its callbacks are about to run."""
     kind = recording(face, "_runCallbacks")
     deferred = kind()
@@ -52,7 +52,7 @@ def test_adding_to_a_fired_one_calls_an_overridden_run(face: ModuleType) -> None
     assert kind.calls == ["_runCallbacks"] * 5
 
 
-def test_firing_calls_an_overridden_start(face: ModuleType) -> None:
+def test_firing_calls_an_overridden_start_run_callbacks(face: ModuleType) -> None:
     """callback and errback both go through _startRunCallbacks, and that through _runCallbacks."""
     kind = recording(face, "_startRunCallbacks", "_runCallbacks")
     kind().callback(1)
@@ -62,7 +62,7 @@ def test_firing_calls_an_overridden_start(face: ModuleType) -> None:
     failing.addErrback(handled)
 
 
-def test_a_start_that_does_nothing_keeps_it_from_firing(face: ModuleType) -> None:
+def test_an_overridden_start_that_does_nothing_prevents_firing(face: ModuleType) -> None:
     """What a subclass does not pass on does not happen."""
     kind = type("Silent", (face.Deferred,), {"_startRunCallbacks": lambda self, result: None})
     deferred = kind()
@@ -98,7 +98,7 @@ def test_a_pause_that_does_nothing_is_still_counted_down(face: ModuleType) -> No
     assert outer.paused == -1
 
 
-def test_cancelling_an_outer_one_calls_an_overridden_cancel(face: ModuleType) -> None:
+def test_cancelling_a_chain_calls_an_overridden_cancel(face: ModuleType) -> None:
     """Who is waited for is asked to cancel, in its own way."""
     kind = recording(face, "cancel")
     inner = kind()
@@ -123,7 +123,7 @@ def test_combining_goes_through_overridden_methods(face: ModuleType, combine: st
         member.addErrback(handled)
 
 
-def test_chaining_takes_overridden_methods(face: ModuleType) -> None:
+def test_chaining_calls_overridden_methods(face: ModuleType) -> None:
     """chainDeferred adds the other's bound methods, with its own addCallbacks."""
     kind = recording(face, "addCallbacks", "callback", "errback")
     first, second = kind(), kind()
@@ -147,7 +147,7 @@ def test_a_generator_fires_and_waits_through_overridden_methods(face: ModuleType
     assert kind.calls == ["addBoth", "cancel"]
 
 
-def test_a_subclass_is_waited_for(face: ModuleType) -> None:
+def test_an_instance_of_a_subclass_is_waited_for(face: ModuleType) -> None:
     """A callback that returns an instance of a subclass waits for it, fired or not."""
 
     class Sub(face.Deferred):  # type: ignore[misc, name-defined]
@@ -196,7 +196,7 @@ def test_class_keywords_reach_the_subclass(face: ModuleType) -> None:
     assert outcome(face.succeed(0).addCallback(lambda _: Both())) is UNFIRED
 
 
-def test_an_own_init_with_other_arguments(face: ModuleType) -> None:
+def test_a_subclass_may_have_other_init_arguments(face: ModuleType) -> None:
     """A subclass may take what it likes and set attributes before and after Deferred's part."""
 
     class Request(face.Deferred):  # type: ignore[misc, name-defined]
@@ -216,7 +216,7 @@ def test_an_own_init_with_other_arguments(face: ModuleType) -> None:
     assert outcome(request) == "/index given up"
 
 
-def test_init_twice_starts_over(face: ModuleType) -> None:
+def test_calling_init_again_replaces_callbacks_and_canceller(face: ModuleType) -> None:
     """Twisted's __init__ puts new callbacks and a new canceller in place, and leaves the rest."""
     cancelled: list[Any] = []
     deferred = face.Deferred()
@@ -227,7 +227,7 @@ def test_init_twice_starts_over(face: ModuleType) -> None:
     deferred.addErrback(handled)
 
 
-def test_a_subclass_without_deferreds_init(face: ModuleType) -> None:
+def test_adding_without_deferreds_init_is_an_error(face: ModuleType) -> None:
     """Where __init__ never ran there is no list of callbacks, and adding says so."""
 
     class Unmade(face.Deferred):  # type: ignore[misc, name-defined]
@@ -242,7 +242,7 @@ def test_a_subclass_without_deferreds_init(face: ModuleType) -> None:
             getattr(unmade, method)(same)
 
 
-def test_mixins_and_abstract_classes(face: ModuleType) -> None:
+def test_deferreds_can_be_combined_with_mixins_and_abstract_classes(face: ModuleType) -> None:
     """Deferred takes part in inheritance as any class does."""
 
     class Named(ABC):
@@ -267,7 +267,7 @@ def test_mixins_and_abstract_classes(face: ModuleType) -> None:
         Incomplete()
 
 
-def test_slots_and_class_attributes(face: ModuleType) -> None:
+def test_a_subclass_may_have_slots_and_class_attributes(face: ModuleType) -> None:
     """A subclass may have slots of its own, and may change what Deferred has as class attributes."""
 
     class Slotted(face.Deferred):  # type: ignore[misc, name-defined]
@@ -282,7 +282,7 @@ def test_slots_and_class_attributes(face: ModuleType) -> None:
     assert not face.Deferred.debug
 
 
-def test_own_str_and_iteration(face: ModuleType) -> None:
+def test_an_overridden_str_and_await_are_used(face: ModuleType) -> None:
     """What a subclass says of itself is what is printed, and what it awaits is what it gives."""
 
     class Odd(face.Deferred):  # type: ignore[misc, name-defined]
@@ -300,7 +300,7 @@ def test_own_str_and_iteration(face: ModuleType) -> None:
     assert outcome(face.ensureDeferred(flow())) == "own"
 
 
-def test_super_reaches_every_method(face: ModuleType) -> None:
+def test_every_method_can_be_called_through_super(face: ModuleType) -> None:
     """Each method works when it is called through super()."""
 
     class Passing(face.Deferred):  # type: ignore[misc, name-defined]
@@ -321,7 +321,7 @@ def test_super_reaches_every_method(face: ModuleType) -> None:
     assert isinstance(outcome(failing), Oops)
 
 
-def test_subclasses_of_a_list(face: ModuleType) -> None:
+def test_a_list_calls_its_own_overridden_methods(face: ModuleType) -> None:
     """A DeferredList calls its own overridden methods."""
     seen: list[Any] = []
 
@@ -342,7 +342,7 @@ def test_subclasses_of_a_list(face: ModuleType) -> None:
     assert outcome(combined) == [(True, "a"), (True, "b")]
 
 
-def test_subclasses_of_primitives(face: ModuleType) -> None:
+def test_a_lock_calls_its_own_overridden_methods(face: ModuleType) -> None:
     """A lock whose methods are overridden is taken and given back through them."""
     calls: list[str] = []
 

@@ -13,7 +13,7 @@ def address(deferred: object) -> str:
     return f"0x{id(deferred):x}"
 
 
-def test_before_and_after_firing(face: ModuleType) -> None:
+def test_repr_has_the_class_the_address_and_the_result(face: ModuleType) -> None:
     """str and repr name the class, the address and the result, if there is one."""
     deferred = face.Deferred()
     assert str(deferred) == repr(deferred) == f"<Deferred at {address(deferred)}>"
@@ -22,7 +22,7 @@ def test_before_and_after_firing(face: ModuleType) -> None:
     assert f"{deferred}" == "%s" % deferred == str(deferred)  # noqa: UP031
 
 
-def test_a_failure_and_nothing(face: ModuleType) -> None:
+def test_repr_shows_failures_and_none(face: ModuleType) -> None:
     """A failure is shown as it shows itself, and None as None."""
     failed = face.fail(Oops("broken"))
     shown = "<twisted.python.failure.Failure tests.helpers.Oops: broken>"
@@ -31,7 +31,7 @@ def test_a_failure_and_nothing(face: ModuleType) -> None:
     assert str(failed) == f"<Deferred at {address(failed)} current result: None>"
 
 
-def test_waiting(face: ModuleType) -> None:
+def test_repr_names_the_awaited_deferred(face: ModuleType) -> None:
     """Who waits says for whom, and stops when the wait is over."""
     inner = face.Deferred()
     outer = face.succeed(None).addCallback(lambda _: inner)
@@ -41,7 +41,7 @@ def test_waiting(face: ModuleType) -> None:
     assert repr(inner) == f"<Deferred at {address(inner)} current result: None>"
 
 
-def test_chained(face: ModuleType) -> None:
+def test_repr_names_the_deferred_that_will_fire_this_one(face: ModuleType) -> None:
     """chainDeferred shows on the one that is fired by the other."""
     first, second = face.Deferred(), face.Deferred()
     first.chainDeferred(second)
@@ -50,7 +50,7 @@ def test_chained(face: ModuleType) -> None:
     assert str(second) == f"<Deferred at {address(second)} current result: 1>"
 
 
-def test_within_each_other(face: ModuleType) -> None:
+def test_repr_shows_a_deferred_in_a_result(face: ModuleType) -> None:
     """A Deferred in the result of another is shown within it."""
     inner = face.Deferred()
     outer = face.succeed((inner, Failure(Oops("in"))))
@@ -58,7 +58,7 @@ def test_within_each_other(face: ModuleType) -> None:
     assert repr(outer) == f"<Deferred at {address(outer)} current result: {inside}>"
 
 
-def test_subclasses_go_under_their_names(face: ModuleType) -> None:
+def test_repr_has_the_name_of_the_subclass(face: ModuleType) -> None:
     """The name is that of the class, without its module."""
 
     class Inner(face.Deferred):  # type: ignore[misc, name-defined]

@@ -14,7 +14,7 @@ from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.logs import Log
 
 
-def test_the_two_events(face: ModuleType, logged: Log) -> None:
+def test_an_unhandled_failure_logs_a_heading_and_the_failure(face: ModuleType, logged: Log) -> None:
     """A heading comes first and then the failure, from Twisted's own logger."""
     failure = Failure(Oops("lost"))
     face.fail(failure)
@@ -27,7 +27,7 @@ def test_the_two_events(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(lost)"]
 
 
-def test_a_failed_one_that_is_kept(face: ModuleType, logged: Log) -> None:
+def test_a_failed_deferred_that_is_kept_is_not_reported(face: ModuleType, logged: Log) -> None:
     """Nothing is said as long as somebody may still add an errback."""
     deferred = face.fail(Oops("kept"))
     assert logged.unhandled() == []
@@ -37,7 +37,7 @@ def test_a_failed_one_that_is_kept(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(kept)"]
 
 
-def test_reference_counting_is_enough(face: ModuleType, logged: Log) -> None:
+def test_a_failure_is_reported_without_the_collector(face: ModuleType, logged: Log) -> None:
     """Without a cycle the report does not wait for the collector."""
     gc.disable()
     try:
@@ -48,7 +48,7 @@ def test_reference_counting_is_enough(face: ModuleType, logged: Log) -> None:
     logged.events.clear()
 
 
-def test_the_last_result_counts(face: ModuleType, logged: Log) -> None:
+def test_only_a_failure_that_is_the_last_result_is_reported(face: ModuleType, logged: Log) -> None:
     """Only what is left at the end is reported: not what an errback dealt with, but what it raised."""
     face.fail(Oops("handled")).addErrback(handled)
     face.fail(Oops("replaced")).addErrback(raising(Oops("new")))
@@ -57,7 +57,7 @@ def test_the_last_result_counts(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(new)", "Oops(raised)", "Oops(returned)"]
 
 
-def test_passed_on(face: ModuleType, logged: Log) -> None:
+def test_a_failure_that_was_passed_on_is_reported_once(face: ModuleType, logged: Log) -> None:
     """A failure that another Deferred has taken is that one's, and is reported once."""
     inner = face.Deferred()
     outer = face.succeed(inner).addCallback(same)
@@ -73,7 +73,9 @@ def test_passed_on(face: ModuleType, logged: Log) -> None:
     second.addErrback(handled)
 
 
-def test_a_failure_that_was_seen_before_it_was_passed_on(face: ModuleType, logged: Log) -> None:
+def test_a_failure_of_a_paused_deferred_is_reported_once_after_it_is_passed_on(
+    face: ModuleType, logged: Log
+) -> None:
     """One that failed while it was paused gives its failure away when it goes on."""
     inner = face.fail(Oops("moved"))
     inner.pause()
@@ -86,7 +88,7 @@ def test_a_failure_that_was_seen_before_it_was_passed_on(face: ModuleType, logge
     outer.addErrback(handled)
 
 
-def test_chain_deferred_leaves_none(face: ModuleType, logged: Log) -> None:
+def test_chain_deferred_passes_the_failure_on(face: ModuleType, logged: Log) -> None:
     """The bound errback of the other returns None, so that only the other has the failure."""
     first, second = face.Deferred(), face.Deferred()
     first.chainDeferred(second)
@@ -97,7 +99,7 @@ def test_chain_deferred_leaves_none(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(second's)"]
 
 
-def test_paused_ones_are_not_reported(face: ModuleType, logged: Log) -> None:
+def test_a_failure_of_a_paused_deferred_is_not_reported(face: ModuleType, logged: Log) -> None:
     """What was paused before it failed has not run to its end, and says nothing."""
     deferred = face.Deferred()
     deferred.pause()
@@ -107,7 +109,7 @@ def test_paused_ones_are_not_reported(face: ModuleType, logged: Log) -> None:
 
 
 @pytest.mark.parametrize("reads", ["await", "yield", "iteration"])
-def test_what_is_awaited_is_handled(face: ModuleType, logged: Log, reads: str) -> None:
+def test_an_awaited_failure_counts_as_handled(face: ModuleType, logged: Log, reads: str) -> None:
     """The failure is raised where it is awaited, and is that place's from then on."""
 
     async def awaiting() -> Any:
@@ -125,7 +127,7 @@ def test_what_is_awaited_is_handled(face: ModuleType, logged: Log, reads: str) -
     assert logged.unhandled() == []
 
 
-def test_after_looking_at_the_record(face: ModuleType, logged: Log) -> None:
+def test_reading_debug_info_does_not_change_what_is_handled(face: ModuleType, logged: Log) -> None:
     """That somebody has looked at _debugInfo changes nothing of what is handled."""
 
     async def awaiting(awaited: Any) -> Any:
@@ -147,7 +149,7 @@ def test_after_looking_at_the_record(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(dropped)"]
 
 
-def test_what_is_forgiven_is_not_kept(face: ModuleType) -> None:
+def test_a_handled_failure_is_not_kept_by_debug_info(face: ModuleType) -> None:
     """The record is the only one that keeps a failure for its report."""
     for look_first in (True, False):
         deferred = face.Deferred()
@@ -175,7 +177,7 @@ def test_deleting_the_result_does_not_handle_it(face: ModuleType, logged: Log) -
     assert logged.unhandled() == ["Oops(deleted)", "Oops(replaced)"]
 
 
-def test_from_a_cycle(face: ModuleType, logged: Log) -> None:
+def test_a_failure_in_a_reference_cycle_is_reported(face: ModuleType, logged: Log) -> None:
     """A Deferred that refers to itself is reported when the collector finds it."""
     deferred = face.Deferred()
     deferred.itself = deferred
@@ -186,7 +188,7 @@ def test_from_a_cycle(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(cycle)"]
 
 
-def test_from_a_cycle_through_the_exception(face: ModuleType, logged: Log) -> None:
+def test_a_failure_whose_traceback_refers_to_its_deferred_is_reported(face: ModuleType, logged: Log) -> None:
     """The traceback of an exception may lead back to the Deferred that failed with it."""
 
     def failing() -> None:
@@ -200,7 +202,7 @@ def test_from_a_cycle_through_the_exception(face: ModuleType, logged: Log) -> No
     assert logged.unhandled() == ["Oops(frame)"]
 
 
-def test_from_lists(face: ModuleType, logged: Log) -> None:
+def test_lists_report_failures_that_they_do_not_consume(face: ModuleType, logged: Log) -> None:
     """A list reports what its members keep, unless it is told to consume it."""
     face.DeferredList([face.fail(Oops("member"))])
     assert logged.unhandled() == ["Oops(member)"]
@@ -211,7 +213,7 @@ def test_from_lists(face: ModuleType, logged: Log) -> None:
     assert report.startswith("FirstError(FirstError[#0, [Failure instance: Traceback")
 
 
-def test_a_canceller_that_raises_in_a_list(face: ModuleType, logged: Log) -> None:
+def test_a_list_logs_exceptions_of_its_members_cancellers(face: ModuleType, logged: Log) -> None:
     """A list that is cancelled logs what its members' cancellers raise, and goes on to the next."""
     cancelled: list[str] = []
     members = [face.Deferred(raising(Oops("canceller"))), face.Deferred(lambda _: cancelled.append("next"))]
@@ -225,7 +227,7 @@ def test_a_canceller_that_raises_in_a_list(face: ModuleType, logged: Log) -> Non
     logged.events.clear()
 
 
-def test_many(face: ModuleType, logged: Log) -> None:
+def test_each_of_many_failures_is_reported_once(face: ModuleType, logged: Log) -> None:
     """Each of many is reported, and none twice."""
     for number in range(50):
         face.fail(Oops(str(number)))

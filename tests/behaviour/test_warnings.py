@@ -66,7 +66,7 @@ def blamed(function: Any) -> tuple[str, int]:
     return inspect.getsourcefile(function) or "", max(lines)
 
 
-def test_the_same_from_a_method_of_twisted(face: ModuleType, stock: ModuleType) -> None:
+def test_a_method_of_twisted_that_returns_its_deferred_is_named(face: ModuleType, stock: ModuleType) -> None:
     """The method is blamed, wherever it comes from."""
     listed, locked, added = face.Deferred(), face.Deferred(), face.Deferred()
     face.DeferredList([listed], fireOnOneCallback=True)
@@ -85,7 +85,7 @@ def test_the_same_from_a_method_of_twisted(face: ModuleType, stock: ModuleType) 
         assert outcome(deferred) is UNFIRED
 
 
-def test_the_old_name_of_the_callbacks(face: ModuleType) -> None:
+def test_the_old_name_of_callbacks_is_deprecated(face: ModuleType) -> None:
     """Since Twisted 25.5 the list has an underscore, and its old name is deprecated."""
     deferred = face.Deferred()
     deferred.addCallback(outcome)
@@ -105,7 +105,7 @@ def test_the_old_name_of_the_callbacks(face: ModuleType) -> None:
         deferred.callbacks = []
 
 
-def test_return_value(face: ModuleType) -> None:
+def test_return_value_works_and_warns_at_its_caller(face: ModuleType) -> None:
     """returnValue still works, and warns the line that calls it."""
 
     def flow() -> Steps:
@@ -127,7 +127,7 @@ def leaves() -> None:
 
 
 @pytest.mark.parametrize("resumed", ["by a value", "by a failure", "later"])
-def test_return_value_from_another_function(face: ModuleType, resumed: str) -> None:
+def test_return_value_from_another_function_is_named_in_the_warning(face: ModuleType, resumed: str) -> None:
     """The warning names the function that called returnValue and the generator that it ended."""
     unfired = face.Deferred()
 
@@ -157,7 +157,7 @@ def test_return_value_from_another_function(face: ModuleType, resumed: str) -> N
     assert (warning.filename, warning.lineno) == (__file__, end_of(leaves))
 
 
-def test_timeout_function(face: ModuleType) -> None:
+def test_the_deprecated_timeout_function_works(face: ModuleType) -> None:
     """The function that timed out a Deferred before there was addTimeout is Twisted's, and works on any."""
     deferred = face.Deferred()
     (warning,) = warned(lambda: defer.timeout(deferred))
@@ -165,7 +165,7 @@ def test_timeout_function(face: ModuleType) -> None:
     assert isinstance(outcome(deferred), defer.TimeoutError)
 
 
-def test_nothing_else_warns(face: ModuleType) -> None:
+def test_ordinary_use_causes_no_warnings(face: ModuleType) -> None:
     """Ordinary use warns of nothing."""
 
     def use() -> None:
