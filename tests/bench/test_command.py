@@ -62,7 +62,7 @@ def test_one_group_is_measured_alone(tmp_path: Path) -> None:
     assert read["memory"]["count"] == 1000
 
 
-def test_rows_that_say_how_often_are_run_that_often(tmp_path: Path) -> None:
+def test_rows_with_a_fixed_count_run_that_often(tmp_path: Path) -> None:
     (read,) = figures_of(tmp_path, "--only", "timers-fired")
     assert read["workloads"][0]["times_per_round"] == {"stock": 10, "stock again": 10}
 
@@ -85,7 +85,7 @@ def test_floor_is_measured_for_the_rows_that_have_one(tmp_path: Path) -> None:
     assert fires["floor"] > 0
 
 
-def test_a_peer_that_is_not_installed_is_left_out_and_said(
+def test_a_missing_peer_is_left_out_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(_measure, "find_spec", lambda name: None)
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_written_is_an_error_before_anything_is_measured(
     assert "cannot write to" in capsys.readouterr().err
 
 
-def test_an_interrupt_is_no_traceback(
+def test_an_interrupt_ends_without_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:

@@ -8,11 +8,11 @@ from deferrous.bench._figures import Memory, Sample, Spread, spread
 from tests.bench.reports import PEER, PENDING, report_of, results_of, timing
 
 
-def test_a_spread_is_the_quartiles() -> None:
+def test_a_spread_has_the_quartiles() -> None:
     assert spread([4.0, 1.0, 3.0, 2.0, 5.0]) == Spread(2.0, 3.0, 4.0)
 
 
-def test_one_value_has_a_spread_too() -> None:
+def test_a_single_value_has_a_spread() -> None:
     assert spread([2.0]) == Spread(2.0, 2.0, 2.0)
 
 
@@ -30,7 +30,7 @@ def test_processor_time_counts_where_that_is_measured() -> None:
         assert row.ratio("stock", "deferrous", "wall").median == 2.0
 
 
-def test_the_geometric_mean_is_of_those_that_count() -> None:
+def test_the_geometric_mean_is_of_the_counted_rows() -> None:
     results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
@@ -47,7 +47,7 @@ def test_each_group_has_a_mean_of_its_own() -> None:
     assert [report.geometric_mean(each) for each in report.groups] == pytest.approx([2.0, 8.0])
 
 
-def test_the_least_is_of_those_that_count() -> None:
+def test_the_least_ratio_is_of_the_counted_rows() -> None:
     results = results_of(
         timing("two", (2.0, 1.0)),
         timing("eight", (8.0, 1.0)),
@@ -64,7 +64,7 @@ def test_without_workloads_there_is_no_mean() -> None:
     assert report_of(results).least(results) is None
 
 
-def test_what_is_added_is_the_difference_within_rounds() -> None:
+def test_the_added_time_is_the_difference_within_rounds() -> None:
     row = timing("any", (1.0, 1.5), (10.0, 10.5), (100.0, 100.5))
     assert row.difference("deferrous", "stock") == pytest.approx((0.5, 0.5, 0.5))
     assert report_of(results_of(row)).added(row).median == pytest.approx(0.5)

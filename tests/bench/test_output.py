@@ -88,7 +88,7 @@ def test_each_group_has_a_table_and_a_mean(two_groups: Report) -> None:
     assert text.index("Deferreds:") < first < text.index("Reactor:") < text.index("turns") < second
 
 
-def test_the_table_says_what_is_processor_time_and_what_that_is_by_the_clock(two_groups: Report) -> None:
+def test_the_table_marks_processor_time_and_shows_clock_time_too(two_groups: Report) -> None:
     text = printed(two_groups)
     assert text.index("turns") < text.index("processor time:") < text.index("server")
     assert "by the clock: server 4.00x" in text
@@ -103,7 +103,7 @@ def test_table_shows_the_difference_to_stock_for_rows_that_ask_for_it() -> None:
     assert "by the clock" not in text
 
 
-def test_the_table_says_what_a_missing_peer_needs() -> None:
+def test_the_table_says_how_to_install_a_missing_peer() -> None:
     row = timing("row", (4e-6, 1e-6), peer=Peer("uvloop", print, "run_in_executor on uvloop"))
     text = " ".join(printed(report_of(results_of(row))).split())
     assert "row: not compared with run_in_executor on uvloop, which needs uvloop: pip install uvloop" in text

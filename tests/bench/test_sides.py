@@ -39,9 +39,7 @@ def test_the_stock_side_answers() -> None:
         assert set(process.ask("time", name="construct", times=3)) == {"wall", "cpu"}
 
 
-def test_the_stock_side_stays_so_whatever_the_environment_says(
-    stand_in: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stock_side_ignores_the_environment(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start_up = stand_in.with_name("sitecustomize.py")
     start_up.write_text("import os\nif 'DEFERROUS' in os.environ: os._exit(9)")
     monkeypatch.setenv("DEFERROUS", "1")
@@ -49,7 +47,7 @@ def test_the_stock_side_stays_so_whatever_the_environment_says(
         assert process.versions["deferrous"] is None
 
 
-def test_the_other_side_has_what_is_installed(stand_in: Path) -> None:
+def test_the_deferrous_side_measures_the_installed_package(stand_in: Path) -> None:
     stand_in.write_text(SUBCLASS)
     with Process(DEFERROUS) as process:
         assert process.versions["deferrous"] == "stand-in"
@@ -57,7 +55,7 @@ def test_the_other_side_has_what_is_installed(stand_in: Path) -> None:
             process.ask("time", name="construct", times=1)
 
 
-def test_the_other_side_has_deferrous() -> None:
+def test_the_deferrous_side_runs_on_deferrous() -> None:
     pytest.importorskip("deferrous.defer", reason="the extension module is not built")
     with Process(DEFERROUS) as process:
         assert process.versions["deferrous"]
@@ -65,7 +63,7 @@ def test_the_other_side_has_deferrous() -> None:
 
 
 @pytest.mark.parametrize("side", [STOCK, DEFERROUS], ids=lambda side: side.name)
-def test_processes_that_a_workload_starts_are_of_its_side_and_their_time_counts(side: Side) -> None:
+def test_processes_of_a_workload_are_on_its_side_and_are_timed(side: Side) -> None:
     pytest.importorskip("deferrous.defer", reason="the extension module is not built")
     with Process(side) as process:
         # It fails where the process that it starts is of the other side.
@@ -91,7 +89,7 @@ def test_deferrous_that_installs_nothing_is_not_measured(stand_in: Path) -> None
         Process(DEFERROUS)
 
 
-def test_a_process_that_dies_is_noticed(stand_in: Path) -> None:
+def test_a_process_that_dies_is_an_error(stand_in: Path) -> None:
     stand_in.write_text("import os\ndef install(): os._exit(7)")
     with pytest.raises(BenchError, match="ended in 'start', with status 7"):
         Process(DEFERROUS)
@@ -103,7 +101,7 @@ def test_an_error_while_measuring_comes_with_its_traceback() -> None:
     assert "'no such workload' fails with stock" in str(error.value)
 
 
-def test_what_is_printed_does_not_mix_with_the_answers(
+def test_printed_text_does_not_mix_with_the_answers(
     stand_in: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stand_in.write_text("print('noise')\ndef install(): raise ImportError('reached')")
@@ -119,7 +117,7 @@ def test_the_reactor_of_a_side_runs_between_its_rounds() -> None:
                 assert process.ask("time", name=name, times=3)["cpu"] > 0
 
 
-def test_the_other_side_has_the_reactor_of_deferrous() -> None:
+def test_the_deferrous_side_has_our_reactor() -> None:
     pytest.importorskip("deferrous.reactor", reason="the extension module is not built")
     with Process(DEFERROUS, "reactor") as process:
         assert process.versions["reactor"] == "DeferrousReactor"

@@ -36,23 +36,25 @@ def in_reactor() -> Iterator[Process]:
 
 
 @those_of(*DEFERREDS.workloads)
-def test_comes_out_right(workload: Workload) -> None:
+def test_every_workload_gives_the_right_result(workload: Workload) -> None:
     assert workload.run(1) is None
     assert workload.run(3) is None
 
 
 @those_of(*REACTOR.workloads)
-def test_comes_out_right_in_a_reactor(workload: Workload, in_reactor: Process) -> None:
+def test_every_workload_of_the_reactor_gives_the_right_result(
+    workload: Workload, in_reactor: Process
+) -> None:
     in_reactor.ask("warm", name=workload.name, times=1)
     assert in_reactor.ask("time", name=workload.name, times=3)["wall"] > 0
 
 
-def test_timers_that_wait_are_put_in_all_places(in_reactor: Process) -> None:
+def test_the_memory_of_waiting_timers_is_measured(in_reactor: Process) -> None:
     assert in_reactor.ask("memory", count=50_000)["bytes"] > 0
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda each: each.name)
-def test_those_of_peers_come_out_right(group: Group) -> None:
+def test_every_workload_of_a_peer_gives_the_right_result(group: Group) -> None:
     peers = [(each.name, each.peer.name) for each in group.workloads if each.peer]
     assert peers
     for workload, peer in peers:
@@ -62,12 +64,12 @@ def test_those_of_peers_come_out_right(group: Group) -> None:
 
 
 @ALL
-def test_says_what_an_operation_is_in_a_line(workload: Workload) -> None:
+def test_every_workload_describes_its_operation_in_a_line(workload: Workload) -> None:
     assert workload.operation
     assert "\n" not in workload.operation
 
 
-def test_names_tell_them_apart() -> None:
+def test_names_of_workloads_are_unique() -> None:
     names = [name for group in GROUPS for name in group.names]
     assert sorted(set(names)) == sorted(names)
 
@@ -96,12 +98,12 @@ def test_the_four_chain_rows_have_floors_that_come_out_right() -> None:
     ],
     ids=["another result", "no result", "a failure"],
 )
-def test_a_wrong_result_is_noticed(deferred: Deferred[int], message: str) -> None:
+def test_a_wrong_result_raises(deferred: Deferred[int], message: str) -> None:
     with pytest.raises(WrongResult, match=message):
         expect_result(deferred, 2)
 
 
-def test_what_memory_is_measured_of_waits_and_has_two_callbacks() -> None:
+def test_the_deferreds_of_the_memory_row_wait_with_two_callbacks() -> None:
     places: list[Deferred[int] | None] = [None] * 3
     memory.fill(places)
     for deferred in places:
