@@ -233,7 +233,7 @@ WAYS = [value for name, value in sorted(globals().items()) if name.startswith("t
 
 
 @pytest.mark.parametrize("maker", WAYS, ids=lambda maker: maker.__name__)
-def test_a_cycle_is_collected(face: ModuleType, maker: Maker) -> None:
+def test_a_cycle_of_deferreds_is_collected(face: ModuleType, maker: Maker) -> None:
     """Nothing keeps a circle of Deferreds alive that nobody else refers to."""
     witness = Witness()
     seen = weakref.ref(witness)
@@ -315,7 +315,7 @@ def test_everything_is_told_to_the_collector(face: ModuleType, name: str) -> Non
     gc.collect()
 
 
-def test_only_while_it_is_kept(face: ModuleType) -> None:
+def test_results_callbacks_and_cancellers_are_released_after_use(face: ModuleType) -> None:
     """Results, callbacks and cancellers are let go of when they have had their turn."""
     witnesses = [Witness() for _ in range(4)]
     ends = [weakref.ref(witness) for witness in witnesses]
@@ -334,7 +334,7 @@ def test_only_while_it_is_kept(face: ModuleType) -> None:
     assert ends[3]() is None
 
 
-def test_what_is_taken_is_let_go(face: ModuleType) -> None:
+def test_a_deferred_releases_the_result_that_it_passed_on(face: ModuleType) -> None:
     """A Deferred that has given its result away does not keep it."""
     witness = Witness()
     end = weakref.ref(witness)

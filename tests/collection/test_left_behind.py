@@ -238,7 +238,7 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-def test_nothing_is_left(face: ModuleType, operation: Operation) -> None:
+def test_operations_leave_no_objects_and_no_memory(face: ModuleType, operation: Operation) -> None:
     """After any number of operations there is as much as before."""
     for _ in range(200):
         operation(face)
@@ -250,7 +250,7 @@ def test_nothing_is_left(face: ModuleType, operation: Operation) -> None:
     assert blocks_after - blocks < SPARE
 
 
-def test_a_leak_would_be_seen(face: ModuleType) -> None:
+def test_the_measurement_sees_deferreds_that_are_kept(face: ModuleType) -> None:
     """The measure itself: Deferreds that are kept are counted."""
     kept = [face.Deferred() for _ in range(10)]
     blocks, objects = measure()
@@ -269,7 +269,7 @@ def references(face: ModuleType) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-def test_no_reference_is_lost_or_kept(face: ModuleType, operation: Operation) -> None:
+def test_reference_counts_of_immortal_objects_do_not_change(face: ModuleType, operation: Operation) -> None:
     """Objects that live for ever keep their counts, where they have one."""
     for _ in range(200):
         operation(face)

@@ -182,7 +182,7 @@ WAYS = [value for name, value in sorted(globals().items()) if name.startswith("b
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_a_cycle_is_collected(kind: Kind, way: Way) -> None:
+def test_a_cycle_through_a_reactor_is_collected(kind: Kind, way: Way) -> None:
     """Nothing keeps a reactor, a call or a pool alive that nobody else refers to."""
     witness = Witness()
     seen = weakref.ref(witness)
@@ -217,7 +217,7 @@ def test_a_call_tells_of_each_reference_once(kind: Kind) -> None:
         assert found.count(id(part)) == 1
 
 
-def test_what_is_wanted_stays(kind: Kind) -> None:
+def test_pending_calls_are_not_collected(kind: Kind) -> None:
     """The collector leaves alone what is still to be called."""
     reactor, pool, found = kind.reactor(), kind.pool(), []
     reactor.callLater(0, lambda call: found.append(call), ["later"])
@@ -253,7 +253,7 @@ def test_collecting_while_jobs_are_queued_and_taken(kind: Kind) -> None:
     assert sorted(found) == list(range(300))
 
 
-def test_a_call_lets_go_when_it_was_made_or_cancelled(kind: Kind) -> None:
+def test_a_call_releases_its_function_when_it_was_made_or_cancelled(kind: Kind) -> None:
     """A reactor does not keep calls that it has made, and a cancelled call not what it would have called."""
     reactor = kind.reactor()
     witnesses = [Witness() for _ in range(2)]
@@ -297,7 +297,7 @@ def noted(call: Any, note: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_long_row_ends(kind: Kind, name: str) -> None:
+def test_a_long_chain_of_calls_is_destroyed_without_recursion(kind: Kind, name: str) -> None:
     """Calls of which each holds the next end without a stack of that depth."""
     row = in_a_row(kind, LINKS[name], 100_000)
     end = weakref.ref(row[0])

@@ -216,7 +216,9 @@ each_operation = pytest.mark.parametrize(
 
 
 @each_operation
-def test_nothing_is_left(place: Place, operation: Operation, cost: int) -> None:
+def test_operations_leave_no_objects_memory_or_descriptors(
+    place: Place, operation: Operation, cost: int
+) -> None:
     """After any number of operations there is as much as before."""
     for _ in range(200):
         operation(place)
@@ -237,7 +239,9 @@ def references(place: Place) -> tuple[int, ...]:
 
 
 @each_operation
-def test_no_reference_is_lost_or_kept(place: Place, operation: Operation, cost: int) -> None:
+def test_reference_counts_of_immortal_objects_do_not_change(
+    place: Place, operation: Operation, cost: int
+) -> None:
     """Objects that live for ever keep their counts, where they have one."""
     for _ in range(200):
         operation(place)
@@ -249,7 +253,7 @@ def test_no_reference_is_lost_or_kept(place: Place, operation: Operation, cost: 
     assert all(abs(after - count) < 100 for after, count in zip(references(place), before, strict=True))
 
 
-def test_reactors_leave_nothing(ours: Kind) -> None:
+def test_reactors_with_pending_work_leave_nothing_behind(ours: Kind) -> None:
     """Reactors that go with calls, readers and jobs still in them leave no memory and no descriptor."""
 
     def reactors(count: int) -> None:
