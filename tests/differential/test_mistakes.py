@@ -29,7 +29,7 @@ def test_planted_mistakes_are_found() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_there_are_hundreds_of_mistakes() -> None:
+def test_every_part_of_twisteds_source_has_planted_mistakes() -> None:
     """Every part of Twisted's source that we stand for has some, and what is harmless is among them."""
     names = {mutant.name for mutant in all_mutants()}
     assert len(names) > 400
@@ -43,7 +43,7 @@ def _swallow_less(tree: ast.Module) -> None:
             node.value = ast.Constant(False)
 
 
-def test_a_mistake_is_cut_down_and_shown(tmp_path: Path) -> None:
+def test_a_found_mistake_is_reduced_and_printed(tmp_path: Path) -> None:
     """What is printed is the smallest program, and both sides of the difference."""
     gc.collect()
     gc.freeze()
@@ -62,7 +62,7 @@ def test_a_mistake_is_cut_down_and_shown(tmp_path: Path) -> None:
         comparison(from_text(to_text(smallest)))
 
 
-def test_endless_programs_are_left_out() -> None:
+def test_endless_programs_are_not_compared() -> None:
     """A program that goes on for ever on Twisted is told from others, and is not compared."""
     program: Program = {
         "watch": 0,
@@ -79,7 +79,7 @@ def test_endless_programs_are_left_out() -> None:
     assert guard.ends({"watch": 0, "ops": program["ops"][:4]})
 
 
-def test_what_is_seen_is_the_same_each_time() -> None:
+def test_the_same_program_records_the_same_each_time() -> None:
     """A run depends on nothing that was before it."""
     runner = Runner(faces.load("stock"))
     program: Program = {

@@ -12,13 +12,13 @@ from tests.differential.workers import run_all
 PROGRAMS = int(os.environ.get("DEFERROUS_PROGRAMS", "2000"))
 
 
-def test_programs_see_the_same(tmp_path: Path) -> None:
+def test_random_programs_do_the_same_on_stock_and_ours(tmp_path: Path) -> None:
     """No program shows a difference. One that does is cut down and printed with what is seen on both."""
     found = run_all(faces.NAMES[-1], PROGRAMS, tmp_path)
     assert not found, "\n".join(found)
 
 
-def test_nothing_is_seen_where_there_is_nothing(tmp_path: Path) -> None:
+def test_two_copies_of_twisted_do_not_differ(tmp_path: Path) -> None:
     """Two copies of one source are no different: what the machine writes down depends on nothing else."""
     found = run_all("copy", PROGRAMS // 4, tmp_path)
     assert not found, "\n".join(found)
