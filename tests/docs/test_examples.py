@@ -45,12 +45,12 @@ def docstrings() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "text"), list(docstrings()))
-def test_a_docstring(name: str, text: str) -> None:
+def test_the_examples_of_a_docstring_work(name: str, text: str) -> None:
     outcome = python("-c", EXAMPLES, name, name, env=environment(DEFERROUS="1"), stdin=text)
     assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
 
 
-def test_the_main_things_have_examples() -> None:
+def test_the_main_classes_and_functions_have_examples() -> None:
     named = {name for name, _ in docstrings()}
     assert named >= {"install", "Deferred", "Deferred.addCallbacks", "inlineCallbacks"}
     assert named >= {"DeferrousReactor", "ThreadPool", "ExecutorPool"}
@@ -68,7 +68,7 @@ def examples(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "```pycon" in page.read_text("utf-8")])
-def test_the_examples_of_a_page(page: Path) -> None:
+def test_the_examples_of_a_page_work(page: Path) -> None:
     text = examples(page.read_text("utf-8"))
     outcome = python("-c", EXAMPLES, page.name, str(page), env=environment(DEFERROUS="1"), stdin=text)
     assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
@@ -82,7 +82,7 @@ def programs() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("program", "printed"), list(programs()))
-def test_a_program_of_a_page(program: str, printed: str | None) -> None:
+def test_a_program_of_a_page_prints_its_output(program: str, printed: str | None) -> None:
     outcome = code(program, DEFERROUS="1")
     assert (outcome.status, outcome.err) == (0, "")
     assert printed is None or outcome.out == printed
