@@ -57,7 +57,7 @@ def test_a_function_for_results_that_raises_is_logged(logged: Log) -> None:
     assert pool.jobs == 0
 
 
-def test_the_function_of_twisted_takes_it_too(pool: ExecutorPool, loop: Loop) -> None:
+def test_twisteds_own_function_works_with_the_pool(pool: ExecutorPool, loop: Loop) -> None:
     """It knows of no way to cancel, so the job goes on."""
     stock: Any = threads.deferToThreadPool
     assert stock is not deferToThreadPool
@@ -93,7 +93,7 @@ def test_a_pool_that_says_yes_to_everything_is_no_executor_pool(loop: Loop) -> N
     assert loop.value(deferred) == "from the mock"
 
 
-def test_many_threads_may_hand_jobs_over(pool: ExecutorPool) -> None:
+def test_many_threads_can_hand_over_jobs(pool: ExecutorPool) -> None:
     reported: list[int] = []
 
     def hand_over(number: int) -> None:
@@ -129,7 +129,7 @@ def test_the_number_of_workers_is_up_to_the_executor() -> None:
     pool.stop()
 
 
-def test_what_it_has_to_do_can_be_logged(logged: Log) -> None:
+def test_dump_stats_logs_the_number_of_jobs(logged: Log) -> None:
     pool = ExecutorPool(ThreadPoolExecutor(1), own=True, name="mine")
     pool.dumpStats()
     assert logged.written() == ["<ExecutorPool mine: running, 0 jobs>"]

@@ -49,7 +49,7 @@ def test_a_job_that_has_not_begun_never_does(
     assert not (tmp_path / f"begun-{MANY - 1}").exists()
 
 
-def test_a_cluster_never_begins_it_once_it_has_heard(
+def test_a_cluster_does_not_start_a_cancelled_job(
     client: Any, loop: Loop, tmp_path: Path, logged: Log
 ) -> None:
     pool = ExecutorPool(client.get_executor(pure=False))
@@ -79,7 +79,7 @@ def keys_of_workers(client: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("job", [jobs.wait, jobs.wait_and_fail])
-def test_a_job_that_runs_is_given_up(
+def test_cancelling_a_running_job_fails_the_deferred_at_once(
     job: Any, pool: ExecutorPool, loop: Loop, tmp_path: Path, logged: Log
 ) -> None:
     """The Deferred fails at once. What comes of the job, an error too, is dropped and not logged."""
@@ -94,7 +94,7 @@ def test_a_job_that_runs_is_given_up(
     loop.turn()
 
 
-def test_after_the_result_it_does_nothing(pool: ExecutorPool, loop: Loop) -> None:
+def test_cancelling_after_the_result_does_nothing(pool: ExecutorPool, loop: Loop) -> None:
     deferred = deferToThreadPool(loop.reactor, pool, abs, -1)
     assert loop.value(deferred) == 1
     deferred.cancel()
@@ -123,7 +123,7 @@ class Kept(Executor):
         return self.futures[-1]
 
 
-def test_the_future_itself_is_cancelled(loop: Loop) -> None:
+def test_cancelling_the_deferred_cancels_the_future(loop: Loop) -> None:
     executor = Kept()
     deferred = deferToThreadPool(loop.reactor, ExecutorPool(executor), abs, -1)
     assert outcome(deferred) is UNFIRED and not executor.futures[0].cancelled()
@@ -131,7 +131,7 @@ def test_the_future_itself_is_cancelled(loop: Loop) -> None:
     assert executor.futures[0].cancelled()
 
 
-def test_a_future_that_somebody_else_cancels_fails_as_twisted_would(loop: Loop) -> None:
+def test_a_cancelled_future_fails_the_deferred_with_twisteds_error(loop: Loop) -> None:
     executor = Kept()
     pool = ExecutorPool(executor)
     reported: list[Any] = []

@@ -49,6 +49,8 @@ PRINTED = "1024\ninvalid literal for int() with base 10: 'x'\n[0, 1, 2, 3, 4]\nc
         ("ProcessPoolExecutor", "ProcessPoolExecutor(2, mp_context=get_context('spawn'))"),
     ],
 )
-def test_a_program(executor: str, made: str, switch: str | None) -> None:
+def test_a_program_with_a_reactor_prints_the_same_on_both(
+    executor: str, made: str, switch: str | None
+) -> None:
     program = PROGRAM.format(executor=executor, made=made)
     assert passes(program, DEFERROUS=switch) == PRINTED

@@ -18,12 +18,12 @@ from tests.helpers import UNFIRED, outcome
 from tests.logs import Log
 
 
-def test_a_result(pool: ExecutorPool, loop: Loop) -> None:
+def test_a_job_gives_its_result(pool: ExecutorPool, loop: Loop) -> None:
     assert loop.value(deferToThreadPool(loop.reactor, pool, pow, 2, 100)) == 2**100
     assert loop.value(deferToThreadPool(loop.reactor, pool, dict)) == {}
 
 
-def test_an_exception(pool: ExecutorPool, loop: Loop) -> None:
+def test_a_job_gives_its_exception(pool: ExecutorPool, loop: Loop) -> None:
     failure = loop.failure(deferToThreadPool(loop.reactor, pool, jobs.fail, "it broke"))
     assert failure.type is jobs.Oops and failure.value.args == ("it broke",)
 
@@ -93,7 +93,7 @@ def test_a_function_that_returns_a_deferred_is_told_so(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("f", [None, 3, "print"])
-def test_what_cannot_be_called_is_refused_at_once(f: Any, loop: Loop, logged: Log) -> None:
+def test_a_job_that_is_not_callable_is_refused_at_once(f: Any, loop: Loop, logged: Log) -> None:
     pool = ExecutorPool(ThreadPoolExecutor(1), own=True)
     for call in (
         lambda: deferToThreadPool(loop.reactor, pool, f),

@@ -50,7 +50,7 @@ def test_an_executor_that_is_owned_is_shut_down(made: Any, loop: Loop) -> None:
             executor.submit(abs, -1)
 
 
-def test_a_pool_of_a_cluster_releases_it(client: Any, loop: Loop) -> None:
+def test_stopping_a_pool_releases_the_cluster(client: Any, loop: Loop) -> None:
     executor = client.get_executor(pure=False)
     pool = ExecutorPool(executor, own=True)
     deferred = deferToThreadPool(loop.reactor, pool, abs, -1)
@@ -61,7 +61,7 @@ def test_a_pool_of_a_cluster_releases_it(client: Any, loop: Loop) -> None:
     assert client.submit(abs, -2).result() == 2
 
 
-def test_stopping_twice(loop: Loop) -> None:
+def test_stopping_twice_is_harmless(loop: Loop) -> None:
     pool = ExecutorPool(ThreadPoolExecutor(1), own=True)
     pool.stop()
     pool.stop()
@@ -89,7 +89,7 @@ def test_a_stopped_pool_cannot_be_started() -> None:
         pool.start()
 
 
-def test_an_executor_that_somebody_has_shut_down(loop: Loop) -> None:
+def test_jobs_for_a_closed_executor_fail(loop: Loop) -> None:
     executor = ThreadPoolExecutor(1)
     pool = ExecutorPool(executor)
     executor.shutdown()
@@ -98,7 +98,7 @@ def test_an_executor_that_somebody_has_shut_down(loop: Loop) -> None:
     pool.stop()
 
 
-def test_an_executor_that_drops_its_jobs(loop: Loop, tmp_path: Path) -> None:
+def test_jobs_that_the_executor_drops_fail(loop: Loop, tmp_path: Path) -> None:
     executor = ThreadPoolExecutor(1)
     pool = ExecutorPool(executor)
     begun, gate = tmp_path / "begun", tmp_path / "gate"
@@ -111,7 +111,7 @@ def test_an_executor_that_drops_its_jobs(loop: Loop, tmp_path: Path) -> None:
     pool.stop()
 
 
-def test_processes_that_break(loop: Loop) -> None:
+def test_jobs_of_broken_processes_fail(loop: Loop) -> None:
     """Each job fails that was in hand, and each one after."""
     with engines.processes() as executor:
         pool = ExecutorPool(executor, own=True)
@@ -122,7 +122,7 @@ def test_processes_that_break(loop: Loop) -> None:
         pool.stop()
 
 
-def test_a_cluster_that_goes_away(loop: Loop, tmp_path: Path) -> None:
+def test_jobs_of_a_closed_cluster_fail(loop: Loop, tmp_path: Path) -> None:
     """Jobs that it had are cancelled, and those that come after are refused; nobody waits for ever."""
     begun, gate = tmp_path / "begun", tmp_path / "gate"
     with engines.dask_client() as client:

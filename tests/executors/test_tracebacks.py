@@ -33,14 +33,14 @@ def test_the_failure_shows_the_line_that_raised(pool: ExecutorPool, loop: Loop) 
     assert places(failure.value) == [("fail", RAISES)]
 
 
-def test_it_is_in_the_log(pool: ExecutorPool, loop: Loop, logged: Log) -> None:
+def test_the_log_has_the_remote_traceback(pool: ExecutorPool, loop: Loop, logged: Log) -> None:
     pool.callInThread(jobs.fail, "far away")
     pool.stop()
     [text] = logged.written()
     assert ", in fail\n" in text and RAISES in text
 
 
-def test_a_coroutine_that_passes_it_on_shows_it_too(pool: ExecutorPool, loop: Loop) -> None:
+def test_a_coroutine_passes_the_remote_traceback_on(pool: ExecutorPool, loop: Loop) -> None:
     async def coroutine() -> None:
         await deferToThreadPool(loop.reactor, pool, jobs.fail, "far away")
 
@@ -74,7 +74,7 @@ def test_a_message_is_not_taken_for_a_traceback(
     pool.stop()
 
 
-def test_an_exception_of_multiprocessing() -> None:
+def test_exceptions_of_multiprocessing_get_their_traceback() -> None:
     """The executor of somebody else may be made of such a pool."""
     found: Deferred[Any] = Deferred()
     with get_context("spawn").Pool(1) as processes:
@@ -121,7 +121,7 @@ def test_frames_can_be_walked_and_printed_as_any_others() -> None:
     assert '  File "far.py", line 7, in far\n' in traceback.format_exception(error)
 
 
-def test_a_traceback_that_is_there_is_kept() -> None:
+def test_an_existing_traceback_is_kept() -> None:
     error = raised(caused(jobs.Oops("x"), FRAMES))
     before = error.__traceback__
     restore_traceback(error)
@@ -129,7 +129,7 @@ def test_a_traceback_that_is_there_is_kept() -> None:
 
 
 @pytest.mark.parametrize("text", [None, 3, "", "no traceback at all", "Traceback (most recent call last):\n"])
-def test_a_cause_without_one_changes_nothing(text: object) -> None:
+def test_a_cause_without_a_traceback_changes_nothing(text: object) -> None:
     error = caused(jobs.Oops("x"), text)
     restore_traceback(error)
     assert error.__traceback__ is None and isinstance(error.__cause__, Told)
