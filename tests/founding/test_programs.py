@@ -30,14 +30,14 @@ def printed(*command: str) -> str:
     return SECONDS.sub("SOME seconds", done.out)
 
 
-def test_all_programs_are_there() -> None:
+def test_all_programs_of_the_document_are_tested() -> None:
     """The document has two ways to a Fibonacci number, one to a user, and a pause."""
     names = [path.stem for path in PROGRAMS]
     assert names == ["fibonacci_blocking", "fibonacci_thread", "pausing", "valid_user"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_the_same_is_printed(program: Path) -> None:
+def test_programs_print_the_same_on_both(program: Path) -> None:
     """Not a word is different."""
     on_stock = printed(str(program))
     assert on_stock
@@ -45,7 +45,7 @@ def test_the_same_is_printed(program: Path) -> None:
 
 
 @pytest.mark.parametrize("run", [[], ["-m", "deferrous", "run"]], ids=["stock", "ours"])
-def test_what_is_printed(run: list[str]) -> None:
+def test_programs_print_their_results_in_order(run: list[str]) -> None:
     """The number is right, and the blocking program does its work before the callback is added."""
     folder = Path(__file__).parent
     blocking = printed(*run, str(folder / "fibonacci_blocking.py")).splitlines()
@@ -80,7 +80,7 @@ def test_what_is_printed(run: list[str]) -> None:
     ],
     ids=["stock", "ours"],
 )
-def test_which_reactor_it_runs_on(run: list[str], reactor: str) -> None:
+def test_make_demo_names_the_reactor_of_each_program(run: list[str], reactor: str) -> None:
     """As `make demo` says of each program: the one with a thread has a reactor, and the others have none."""
     for program in PROGRAMS:
         said = printed(*run, "-m", "tests.reactors.which", str(program)).splitlines()[-1]
