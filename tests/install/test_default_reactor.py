@@ -71,11 +71,11 @@ def test_the_class_of_the_default_reactor_is_found_by_the_module_of_install(way:
         ("select", "SelectReactor"),
     ],
 )
-def test_it_is_found_if_the_environment_names_the_reactor(name: str, kind: str) -> None:
+def test_the_class_is_found_if_the_environment_names_the_reactor(name: str, kind: str) -> None:
     assert started(WAYS["DEFERROUS=1"], FIND_CLASS, DEFERROUS_REACTOR=name) == kind
 
 
-def test_it_is_found_under_run(tmp_path: Path) -> None:
+def test_the_class_is_found_under_deferrous_run(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(FIND_CLASS)
     for options, kind in (([], "DeferrousReactor"), (["--reactor=poll"], "PollReactor")):
         outcome = python("-m", "deferrous", "run", *options, "program.py", cwd=tmp_path)
@@ -83,7 +83,7 @@ def test_it_is_found_under_run(tmp_path: Path) -> None:
 
 
 @ways
-def test_what_twisted_would_pick_is_said_to_be_of_its_own_module(way: Way) -> None:
+def test_twisteds_choice_is_from_its_own_module(way: Way) -> None:
     out = started(
         way,
         """
@@ -130,7 +130,7 @@ def test_names_of_install_that_were_taken_before_are_repaired() -> None:
     )
 
 
-def test_what_a_program_has_put_there_stays() -> None:
+def test_an_install_function_of_the_program_is_kept() -> None:
     passes(
         """
         from twisted.internet import default, epollreactor
@@ -168,7 +168,7 @@ def test_a_reactor_can_be_installed_again_once_the_first_is_taken_out(way: Way) 
     assert out == way.kind
 
 
-def test_install_installs_it_again() -> None:
+def test_install_works_again_after_the_reactor_was_removed() -> None:
     passes(
         """
         import sys
@@ -183,7 +183,7 @@ def test_install_installs_it_again() -> None:
 
 
 @ways
-def test_a_second_reactor_is_refused(way: Way) -> None:
+def test_installing_a_second_reactor_is_an_error(way: Way) -> None:
     outcome = failing(
         way, "from twisted.internet import default, reactor\ndefault.install()\ndefault.install()"
     )
@@ -191,7 +191,7 @@ def test_a_second_reactor_is_refused(way: Way) -> None:
 
 
 @ways
-def test_none_is_installed_where_a_program_forbids_it(way: Way) -> None:
+def test_no_reactor_is_installed_if_the_program_forbids_it(way: Way) -> None:
     outcome = failing(
         way,
         """
@@ -205,7 +205,7 @@ def test_none_is_installed_where_a_program_forbids_it(way: Way) -> None:
 
 
 @ways
-def test_a_program_may_replace_what_puts_a_reactor_there(way: Way) -> None:
+def test_a_program_may_replace_install_reactor(way: Way) -> None:
     started(
         way,
         """
@@ -242,7 +242,7 @@ def test_epoll_by_name_is_the_default_reactor(way: Way) -> None:
 
 @ways
 @pytest.mark.parametrize("name", ["poll", "select", "asyncio"])
-def test_other_reactors_stay_what_they_are(way: Way, name: str) -> None:
+def test_other_reactors_are_not_replaced(way: Way, name: str) -> None:
     if way.first_line:
         # That one has installed a reactor already.
         way = way._replace(first_line=way.first_line.replace("install()", "install(reactor=False)"))
@@ -298,7 +298,9 @@ def test_epoll_as_an_option_is_the_default_reactor(way: Way) -> None:
         ("poll", None, "PollReactor"),
     ],
 )
-def test_an_option_with_the_environment(option: str, named: str | None, kind: str) -> None:
+def test_the_environment_and_the_option_pick_the_reactor_together(
+    option: str, named: str | None, kind: str
+) -> None:
     source = BY_OPTION.replace("NAME", option)
     assert started(WAYS["DEFERROUS=1"], source, DEFERROUS_REACTOR=named) == kind
 

@@ -3,7 +3,7 @@
 from tests.children import passes
 
 
-def test_all_names_of_twisted_hold_ours() -> None:
+def test_all_names_of_twisted_are_replaced() -> None:
     passes(
         """
         import deferrous
@@ -46,7 +46,7 @@ def test_a_second_call_is_harmless_also_with_deferreds_alive() -> None:
     )
 
 
-def test_a_second_call_leaves_what_a_program_has_patched() -> None:
+def test_a_second_call_keeps_patches_of_the_program() -> None:
     passes(
         """
         import deferrous
@@ -75,7 +75,7 @@ def test_a_reloaded_module_can_be_installed_again() -> None:
     )
 
 
-def test_two_threads_may_install() -> None:
+def test_several_threads_can_install_at_once() -> None:
     passes(
         """
         import threading
@@ -101,7 +101,7 @@ def test_importing_the_package_imports_nothing_else_of_size() -> None:
     )
 
 
-def test_installed_says_what_is_so() -> None:
+def test_installed_says_whether_the_names_are_replaced() -> None:
     passes(
         """
         import deferrous

@@ -18,7 +18,7 @@ assert defer.Deferred is REPLACEMENTS["Deferred"] and deferrous.installed()
 
 
 @pytest.mark.parametrize("value", [None, "", "0"])
-def test_switched_off_it_imports_nothing(value: str | None) -> None:
+def test_without_the_variable_nothing_is_imported(value: str | None) -> None:
     passes(
         """
         import sys
@@ -31,7 +31,7 @@ def test_switched_off_it_imports_nothing(value: str | None) -> None:
     )
 
 
-def test_switched_on_it_imports_no_twisted_by_itself() -> None:
+def test_the_variable_alone_does_not_import_twisted() -> None:
     passes(
         """
         import sys
@@ -42,7 +42,7 @@ def test_switched_on_it_imports_no_twisted_by_itself() -> None:
     )
 
 
-def test_switched_on_twisted_has_it_as_soon_as_it_is_imported() -> None:
+def test_importing_twisted_installs_deferrous() -> None:
     passes(
         "from twisted.internet.defer import Deferred\n" + IS_OURS + "assert Deferred is defer.Deferred",
         DEFERROUS="1",
@@ -59,15 +59,15 @@ def test_switched_on_twisted_has_it_as_soon_as_it_is_imported() -> None:
         "twisted.spread.pb",
     ],
 )
-def test_whatever_is_imported_first(first: str) -> None:
+def test_any_module_of_twisted_may_be_imported_first(first: str) -> None:
     passes(f"import {first}\n{IS_OURS}", DEFERROUS="1")
 
 
-def test_installing_as_well_is_harmless() -> None:
+def test_calling_install_as_well_is_harmless() -> None:
     passes("import deferrous; deferrous.install(); deferrous.install()\n" + IS_OURS, DEFERROUS="1")
 
 
-def test_children_inherit_it() -> None:
+def test_child_processes_inherit_the_variable() -> None:
     passes(
         f"""
         import subprocess, sys
@@ -77,7 +77,7 @@ def test_children_inherit_it() -> None:
     )
 
 
-def test_the_module_is_as_it_would_be_without() -> None:
+def test_the_module_has_the_attributes_that_it_has_without_deferrous() -> None:
     source = """
         import inspect, sys
         from twisted.internet import defer
@@ -102,7 +102,7 @@ def test_the_module_is_found_without_being_imported() -> None:
     )
 
 
-def test_a_reloaded_module_has_it_again() -> None:
+def test_a_reloaded_module_is_replaced_again() -> None:
     passes(
         "import importlib, twisted.internet.defer\nimportlib.reload(twisted.internet.defer)\n" + IS_OURS,
         DEFERROUS="1",
@@ -113,7 +113,7 @@ def test_a_reloaded_module_has_it_again() -> None:
 SEARCH = "{'deferrous._repair', 'deferrous._preexisting'} & set(sys.modules)"
 
 
-def test_nothing_is_searched_where_nobody_can_have_been_first() -> None:
+def test_references_are_not_searched_if_none_can_exist() -> None:
     """Searching takes longer than importing Twisted's Deferred, and children of test suites would all pay."""
     passes(f"import sys, twisted.internet.defer\nassert not {SEARCH}\n{IS_OURS}", DEFERROUS="1")
 
@@ -121,7 +121,7 @@ def test_nothing_is_searched_where_nobody_can_have_been_first() -> None:
 @pytest.mark.parametrize(
     "first", ["twisted.internet.defer", "twisted.internet.reactor", "deferrous.defer", "deferrous.threads"]
 )
-def test_nobody_keeps_a_stock_object(first: str) -> None:
+def test_no_module_keeps_a_stock_object(first: str) -> None:
     passes(
         f"import {first}\n{IS_OURS}"
         """
@@ -153,7 +153,7 @@ main()
     )
 
 
-def test_what_was_taken_before_the_start_up_file_is_repaired() -> None:
+def test_references_from_before_the_start_up_file_are_replaced() -> None:
     passes(
         f"""
 import os, sys
@@ -168,7 +168,7 @@ assert Deferred is defer.Deferred
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_what_somebody_takes_who_watches_imports_is_repaired(place: int) -> None:
+def test_references_of_import_hooks_are_replaced(place: int) -> None:
     """As tools do that change modules when they are imported: they may come before deferrous, or after it."""
     passes(
         f"place = {place}\n"
@@ -265,7 +265,7 @@ def test_the_error_comes_once_also_where_ours_is_imported_first() -> None:
     assert outcome.err.count("The environment asks for deferrous") == 1
 
 
-def test_trial_runs_on_it(tmp_path: Path) -> None:
+def test_trial_runs_on_deferrous(tmp_path: Path) -> None:
     (tmp_path / "test_ours.py").write_text(
         "from twisted.trial.unittest import TestCase\n"
         f"{IS_OURS}\n"
@@ -282,7 +282,7 @@ def test_trial_runs_on_it(tmp_path: Path) -> None:
     assert "PASSED" in outcome.out
 
 
-def test_twistd_runs_on_it(tmp_path: Path) -> None:
+def test_twistd_runs_on_deferrous(tmp_path: Path) -> None:
     (tmp_path / "ours.tac").write_text(
         f"{IS_OURS}\n"
         "from twisted.application.service import Application\n"
@@ -297,7 +297,7 @@ def test_twistd_runs_on_it(tmp_path: Path) -> None:
     assert "running" in outcome.out
 
 
-def test_what_the_values_mean() -> None:
+def test_one_switches_on_and_zero_or_nothing_off() -> None:
     assert [wanted(value) for value in ("", "0", "1")] == [False, False, True]
     with pytest.raises(ValueError, match="DEFERROUS=on means nothing"):
         wanted("on")

@@ -38,7 +38,7 @@ main()
     )
 
 
-def test_what_a_program_keeps_is_repaired() -> None:
+def test_references_of_a_program_are_replaced() -> None:
     passes(
         """
         import functools, types
@@ -109,7 +109,7 @@ def test_functions_that_were_decorated_before_return_ours() -> None:
     )
 
 
-def test_debugging_stays_on() -> None:
+def test_installing_keeps_debugging_switched_on() -> None:
     passes(
         """
         import deferrous
@@ -121,7 +121,7 @@ def test_debugging_stays_on() -> None:
     )
 
 
-def test_what_is_frozen_is_found() -> None:
+def test_objects_frozen_in_the_collector_are_found() -> None:
     out = passes(
         """
         import gc
@@ -143,7 +143,7 @@ def test_what_is_frozen_is_found() -> None:
     assert "which is __main__.d\n" in out
 
 
-def test_garbage_is_in_nobodys_way() -> None:
+def test_garbage_does_not_stop_the_installation() -> None:
     passes(
         """
         import gc
@@ -158,7 +158,7 @@ def test_garbage_is_in_nobodys_way() -> None:
     )
 
 
-def test_live_deferreds_are_listed_with_who_holds_them() -> None:
+def test_live_deferreds_are_listed_with_their_holders() -> None:
     out = passes(
         """
         import deferrous
@@ -242,7 +242,7 @@ def test_the_subclass_inside_twisted_is_made_again() -> None:
     )
 
 
-def test_an_object_or_a_subclass_of_that_one_is_in_the_way() -> None:
+def test_objects_and_subclasses_of_a_rebuilt_class_stop_the_installation() -> None:
     for made, listed in (
         ("d = crefutil._Defer()", "which is __main__.d"),
         ("class Mine(crefutil._Defer): pass", "twisted.persisted.crefutil._Defer(Deferred, NotKnown)"),
@@ -270,7 +270,7 @@ def test_a_long_list_ends_with_how_many_more() -> None:
     assert "  and 15 more\n" in out
 
 
-def test_nothing_has_changed_where_it_fails_and_it_works_once_nothing_is_in_the_way() -> None:
+def test_a_failed_installation_changes_nothing_and_can_be_repeated() -> None:
     passes(
         """
         import deferrous
@@ -297,7 +297,7 @@ def test_nothing_has_changed_where_it_fails_and_it_works_once_nothing_is_in_the_
     )
 
 
-def test_nothing_has_changed_where_the_last_step_fails() -> None:
+def test_a_failure_in_the_last_step_changes_nothing() -> None:
     passes(
         """
         import deferrous, deferrous.defer

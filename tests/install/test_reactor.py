@@ -21,20 +21,20 @@ def printed(source: str, **changes: str | None) -> str:
     return passes(source, **changes).strip()
 
 
-def test_install_installs_it() -> None:
+def test_install_installs_the_reactor() -> None:
     assert printed("import deferrous; deferrous.install()" + WHICH) == "DeferrousReactor"
 
 
-def test_without_it_programs_get_twisteds() -> None:
+def test_install_without_the_reactor_leaves_twisteds() -> None:
     assert printed("import deferrous; deferrous.install(reactor=False)" + WHICH) == "EPollReactor"
 
 
-def test_a_later_call_may_ask_for_it() -> None:
+def test_a_later_call_can_install_the_reactor() -> None:
     source = "import deferrous; deferrous.install(reactor=False); deferrous.install()"
     assert printed(source + WHICH) == "DeferrousReactor"
 
 
-def test_ours_may_be_there_already() -> None:
+def test_install_accepts_our_reactor_if_it_is_installed() -> None:
     passes(
         """
         import deferrous.reactor
@@ -47,7 +47,7 @@ def test_ours_may_be_there_already() -> None:
     )
 
 
-def test_another_one_is_an_error_that_says_which_and_changes_nothing() -> None:
+def test_another_reactor_is_an_error_that_names_it_and_changes_nothing() -> None:
     outcome = code(
         """
         from twisted.internet import reactor
@@ -83,7 +83,7 @@ def test_installing_the_reactor_alone_leaves_deferreds() -> None:
     )
 
 
-def test_installing_it_over_another_says_which_is_there() -> None:
+def test_installing_over_another_reactor_names_that_one() -> None:
     outcome = code(
         """
         from twisted.internet import reactor
@@ -106,7 +106,7 @@ def test_installing_it_over_another_says_which_is_there() -> None:
         ("from twisted.internet import asyncioreactor; asyncioreactor.install()", ". Call"),
     ],
 )
-def test_another_one_is_named_with_its_module_and_whoever_holds_it(first: str, said: str) -> None:
+def test_the_error_names_the_other_reactor_and_the_modules_that_have_it(first: str, said: str) -> None:
     outcome = code(f"{first}\nimport deferrous; deferrous.install()")
     kind = "asyncioreactor.AsyncioSelectorReactor" if "asyncio" in first else "epollreactor.EPollReactor"
     assert f"A reactor is installed already: twisted.internet.{kind}{said}" in outcome.err
@@ -122,23 +122,23 @@ def test_another_one_is_named_with_its_module_and_whoever_holds_it(first: str, s
         ("select", "SelectReactor"),
     ],
 )
-def test_the_environment_picks_it(reactor: str | None, kind: str) -> None:
+def test_the_environment_picks_the_reactor(reactor: str | None, kind: str) -> None:
     assert printed(WHICH, DEFERROUS="1", DEFERROUS_REACTOR=reactor) == kind
 
 
-def test_a_program_that_picks_one_gets_it() -> None:
+def test_a_program_gets_the_reactor_that_it_picks() -> None:
     source = "from twisted.internet import selectreactor; selectreactor.install()"
     assert printed(source + WHICH, DEFERROUS="1") == "SelectReactor"
 
 
-def test_the_environment_may_not_name_one_that_is_not_there() -> None:
+def test_an_unknown_reactor_in_the_environment_is_an_error() -> None:
     outcome = code(WHICH, DEFERROUS="1", DEFERROUS_REACTOR="epol")
     assert outcome.status == 1
     assert "DEFERROUS_REACTOR=epol: there is no reactor 'epol'" in outcome.err
     assert "epoll" in outcome.err
 
 
-def test_the_environment_may_not_name_one_that_the_system_lacks() -> None:
+def test_an_unavailable_reactor_in_the_environment_is_an_error() -> None:
     outcome = code(WHICH, DEFERROUS="1", DEFERROUS_REACTOR="kqueue")
     assert outcome.status == 1
     assert (
@@ -148,7 +148,7 @@ def test_the_environment_may_not_name_one_that_the_system_lacks() -> None:
 
 
 @pytest.mark.parametrize("name", ["kqueue", "epol"])
-def test_one_that_is_not_there_stops_only_whoever_needs_it(name: str) -> None:
+def test_an_unknown_reactor_is_no_error_for_programs_without_a_reactor(name: str) -> None:
     passes("from twisted.internet import defer, default", DEFERROUS="1", DEFERROUS_REACTOR=name)
 
 
@@ -187,7 +187,7 @@ def test_threads_are_replaced_by_the_environment_in_any_order(first: str) -> Non
     )
 
 
-def test_run_picks_it() -> None:
+def test_deferrous_run_picks_the_reactor() -> None:
     outcome = python(
         "-m",
         "deferrous",
@@ -220,7 +220,7 @@ def test_run_picks_it() -> None:
         (["--reactor", "epoll"], "which program?"),
     ],
 )
-def test_run_says_what_is_wrong(options: list[str], complaint: str) -> None:
+def test_deferrous_run_reports_a_wrong_reactor(options: list[str], complaint: str) -> None:
     outcome = python("-m", "deferrous", "run", *options)
     assert (outcome.status, outcome.out) == (2, "")
     assert complaint in outcome.err
@@ -230,7 +230,7 @@ def test_run_says_what_is_wrong(options: list[str], complaint: str) -> None:
     ("name", "complaint"),
     [("epol", "there is no reactor 'epol'"), ("kqueue", "deferrous cannot use the reactor 'kqueue' here")],
 )
-def test_run_refuses_what_the_environment_names_before_the_program_starts(
+def test_deferrous_run_refuses_a_wrong_reactor_before_the_program_starts(
     name: str, complaint: str, tmp_path: Path
 ) -> None:
     (tmp_path / "program.py").write_text("print('started')")
@@ -248,7 +248,7 @@ def test_run_refuses_what_the_environment_names_before_the_program_starts(
 @pytest.mark.parametrize(
     ("option", "kind"), [("epoll", "DeferrousReactor"), ("poll", "PollReactor"), ("select", "SelectReactor")]
 )
-def test_a_tool_may_be_told_another(option: str, kind: str, tmp_path: Path) -> None:
+def test_trial_gets_the_reactor_that_its_option_names(option: str, kind: str, tmp_path: Path) -> None:
     """trial --reactor picks one, and Deferreds and threads are ours all the same. Ours stands for epoll."""
     (tmp_path / "test_kinds.py").write_text(
         textwrap.dedent(

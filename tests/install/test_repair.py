@@ -36,7 +36,7 @@ def module(name: str, **names: object) -> types.ModuleType:
     return made
 
 
-def test_the_package_itself_keeps_what_it_has() -> None:
+def test_references_of_the_package_itself_are_kept() -> None:
     ours, theirs = module("deferrous.defer", kept=Stock), module("deferrousness", kept=Stock)
     repair = Repair(Swap([(Stock, Ours)]))
     repair.search([ours, theirs], {})
@@ -67,7 +67,7 @@ def test_a_module_that_loads_when_touched_is_not_touched() -> None:
     Repair(Swap([(Stock, Ours)])).search([lazy], {})
 
 
-def test_an_empty_cell_is_passed_over() -> None:
+def test_an_empty_cell_is_skipped() -> None:
     def outer() -> object:
         def inner() -> object:
             return later
@@ -79,7 +79,7 @@ def test_an_empty_cell_is_passed_over() -> None:
     assert outer()
 
 
-def test_a_change_that_fails_takes_back_those_before_it() -> None:
+def test_a_failed_change_undoes_the_earlier_ones() -> None:
     class Stubborn(dict[str, Any]):
         def __setitem__(self, name: str, value: object) -> None:
             raise OSError("no")

@@ -15,7 +15,7 @@ PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("version", ["24.11.0", "24.11.0rc1", "25.5.0", "26.4.0", "26.10.0", "26.10.1.dev0"])
-def test_supported_releases_of_twisted(version: str) -> None:
+def test_supported_releases_of_twisted_are_accepted(version: str) -> None:
     assert _versions.twisted_problem(version) is None
 
 
@@ -28,7 +28,7 @@ def test_other_releases_of_twisted_are_told_the_range(version: str) -> None:
     assert "pip install 'Twisted>=24.11,<26.11'" in problem
 
 
-def test_the_range_is_that_of_the_package() -> None:
+def test_the_supported_range_is_that_of_the_package() -> None:
     assert f'"{_versions.TWISTED_REQUIREMENT}"' in PYPROJECT
     assert 'requires-python = ">={}.{}"'.format(*_versions.FIRST_PYTHON) in PYPROJECT
 
@@ -37,7 +37,7 @@ def test_this_python_is_supported() -> None:
     assert _versions.python_problem() is None
 
 
-def test_another_implementation_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_implementation_is_refused_with_the_supported_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "implementation", SimpleNamespace(name="pypy"))
     problem = _versions.python_problem()
     assert problem is not None
@@ -45,19 +45,21 @@ def test_another_implementation_is_told_what_is_supported(monkeypatch: pytest.Mo
     assert "CPython 3.10 to 3.15" in problem
 
 
-def test_an_old_python_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_python_is_refused_with_the_supported_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 18, "final", 0))
     assert str(_versions.python_problem()).startswith("CPython 3.9.18 is not supported")
 
 
 @pytest.mark.parametrize("version", [(3, 10, 0), (3, 15, 9)])
-def test_supported_releases_of_python(version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supported_releases_of_python_are_accepted(
+    version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "version_info", (*version, "final", 0))
     assert _versions.python_problem() is None
 
 
 @pytest.mark.parametrize("version", [(3, 16, 0), (4, 0, 0)])
-def test_a_newer_python_is_told_what_is_supported(
+def test_a_newer_python_is_refused_with_the_supported_range(
     version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (*version, "alpha", 0))
@@ -67,13 +69,13 @@ def test_a_newer_python_is_told_what_is_supported(
     )
 
 
-def test_whether_this_python_has_the_gil_is_what_it_was_built_with() -> None:
+def test_a_free_threaded_build_is_recognized() -> None:
     import sysconfig
 
     assert ("(free-threaded)" in _versions.python_name()) == bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
-def test_a_free_threaded_python_is_told_what_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_free_threaded_python_is_refused_with_the_supported_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "abiflags", "t")
     problem = str(_versions.python_problem())
     assert "(free-threaded) is not supported" in problem
@@ -129,7 +131,7 @@ newer = pytest.mark.parametrize(("prelude", "name"), NEWER.values(), ids=NEWER.k
 @ways_in
 @newer
 @pytest.mark.parametrize("active", ["0", "1"])
-def test_no_way_in_goes_around_the_check(prelude: str, name: str, way_in: str, active: str) -> None:
+def test_every_entry_point_checks_the_versions(prelude: str, name: str, way_in: str, active: str) -> None:
     outcome = code(f"{prelude}\n{way_in}", DEFERROUS=active)
     assert outcome.status == 1
     assert f"deferrous.InstallError: {name} is not supported" in outcome.err
@@ -139,7 +141,7 @@ def test_no_way_in_goes_around_the_check(prelude: str, name: str, way_in: str, a
     assert last.count("The environment asks for deferrous") <= int(active)
 
 
-def test_twistd_with_the_reactor_says_what_is_not_supported() -> None:
+def test_twistd_with_the_reactor_names_the_unsupported_version() -> None:
     outcome = code(
         """
         import sys, twisted
@@ -175,7 +177,7 @@ def test_a_way_in_that_was_refused_is_refused_again() -> None:
 @ways_in
 @newer
 @pytest.mark.parametrize("active", ["0", "1"])
-def test_the_environment_may_allow_a_newer_one_with_one_warning(
+def test_the_environment_can_allow_a_newer_version_with_one_warning(
     prelude: str, name: str, way_in: str, active: str
 ) -> None:
     program = (
@@ -187,7 +189,7 @@ def test_the_environment_may_allow_a_newer_one_with_one_warning(
     assert f"RuntimeWarning: deferrous has not been tested with {name}, which it only runs on" in outcome.err
 
 
-def test_both_may_be_newer_with_one_warning() -> None:
+def test_newer_python_and_twisted_together_give_one_warning() -> None:
     preludes = "\n".join(prelude for prelude, _ in NEWER.values())
     outcome = code(f"{preludes}\nimport deferrous.defer", DEFERROUS_ALLOW_UNTESTED="1")
     assert outcome.status == 0, outcome.err
@@ -196,14 +198,14 @@ def test_both_may_be_newer_with_one_warning() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "0"])
-def test_nothing_is_allowed_unasked(value: str | None) -> None:
+def test_newer_versions_are_refused_unless_allowed(value: str | None) -> None:
     outcome = code(f"{NEWER['Twisted'][0]}\nimport deferrous.defer", DEFERROUS_ALLOW_UNTESTED=value)
     assert outcome.status == 1
     assert "or set DEFERROUS_ALLOW_UNTESTED=1 to try it." in outcome.err
 
 
 @pytest.mark.parametrize("version", ["24.10.0", "trunk"])
-def test_an_older_one_is_not_allowed(version: str) -> None:
+def test_older_versions_are_refused_even_if_untested_is_allowed(version: str) -> None:
     outcome = code(
         "import sys, twisted; twisted.__version__ = sys.argv[1]; import deferrous.defer",
         version,
@@ -220,7 +222,7 @@ def test_a_permission_that_means_nothing_is_an_error() -> None:
     assert "deferrous.InstallError: DEFERROUS_ALLOW_UNTESTED=yes means nothing: set it to 1" in outcome.err
 
 
-def test_without_twisted_the_error_says_what_to_install() -> None:
+def test_a_missing_twisted_is_an_error_with_the_command_to_install_it() -> None:
     out = passes(
         """
         import sys
@@ -236,7 +238,7 @@ def test_without_twisted_the_error_says_what_to_install() -> None:
     assert "pip install 'Twisted>=24.11,<26.11'" in out
 
 
-def test_without_the_extension_module_the_error_says_what_to_do() -> None:
+def test_a_missing_extension_module_is_an_error_with_the_command_to_install_it() -> None:
     out = passes(
         """
         import sys
