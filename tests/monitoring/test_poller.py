@@ -169,7 +169,7 @@ def taken_back(reactor: Any) -> list[bool]:
     return [reactor._poller is poller, waits == 1, len(watched.waits) == 1]
 
 
-def test_poller_can_be_put_back(loop: Loop) -> None:
+def test_a_replaced_poller_can_be_restored(loop: Loop) -> None:
     assert loop.run(taken_back) == [True, True, True]
 
 
