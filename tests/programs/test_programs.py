@@ -116,7 +116,7 @@ def test_tests_run_in_a_copy_of_the_source_distribution(tmp_path: Path) -> None:
     assert (folder / "test_fake.py").exists()
 
 
-def test_the_sides_differ_in_one_variable() -> None:
+def test_stock_and_deferrous_differ_in_one_environment_variable() -> None:
     sides = [ProgramSide(mode.value, mode, program=FAKES[Runner.TRIAL]) for mode in Mode]
     assert [each.variables() for each in sides] == [{}, {"DEFERROUS": "1"}]
     assert sides[0].arguments(["x"]) == sides[1].arguments(["x"]) == ["--reporter=outcomes", "x"]
@@ -179,13 +179,13 @@ def rows(document: Path) -> list[tuple[str, str]]:
     return [(cells[1].strip(), cells[2].strip()) for cells in (line.split("|") for line in lines)]
 
 
-def test_an_unknown_program_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_program_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--deferrous", "wheel", "klien"])
     assert "no program klien" in capsys.readouterr().err
 
 
-def test_everything_is_pinned() -> None:
+def test_every_requirement_is_pinned() -> None:
     pinned = LOCK.read_text().lower().splitlines()
     assert f"twisted=={TWISTED}" in pinned
     for program in PROGRAMS:
