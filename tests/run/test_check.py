@@ -18,7 +18,7 @@ def check_after(prelude: str, **changes: str | None) -> Outcome:
     return code(f"import sys\n{prelude}\n{command}", **changes)
 
 
-def test_versions_and_that_it_is_off() -> None:
+def test_check_reports_versions_and_that_deferrous_is_off() -> None:
     outcome = check()
     assert (outcome.status, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
@@ -35,7 +35,7 @@ def test_versions_and_that_it_is_off() -> None:
     ]
 
 
-def test_that_it_is_on() -> None:
+def test_check_reports_that_deferrous_is_on() -> None:
     outcome = check(DEFERROUS="1")
     assert (outcome.status, outcome.err) == (0, "")
     assert "\nactive here    yes, by DEFERROUS=1\n" in outcome.out
@@ -51,7 +51,7 @@ def test_that_it_is_on() -> None:
         ("0", "select", "epoll"),
     ],
 )
-def test_which_reactor_a_program_gets(active: str, asked: str | None, said: str) -> None:
+def test_check_reports_the_reactor_that_a_program_gets(active: str, asked: str | None, said: str) -> None:
     variables = {"DEFERROUS": active, "DEFERROUS_REACTOR": asked}
     outcome = check(**variables)
     assert (outcome.status, outcome.err) == (0, "")
@@ -61,7 +61,7 @@ def test_which_reactor_a_program_gets(active: str, asked: str | None, said: str)
 
 
 @pytest.mark.parametrize("active", [None, "1"])
-def test_a_reactor_that_is_not_there_would_stop_it(active: str | None) -> None:
+def test_an_unknown_reactor_is_a_problem(active: str | None) -> None:
     outcome = check(DEFERROUS=active, DEFERROUS_REACTOR="epol")
     assert (outcome.status, outcome.err) == (1, "")
     assert "\nreactor        none\n" in outcome.out
@@ -69,14 +69,14 @@ def test_a_reactor_that_is_not_there_would_stop_it(active: str | None) -> None:
 
 
 @pytest.mark.parametrize("active", [None, "1"])
-def test_a_reactor_that_the_system_lacks_would_stop_it(active: str | None) -> None:
+def test_an_unavailable_reactor_is_a_problem(active: str | None) -> None:
     outcome = check(DEFERROUS=active, DEFERROUS_REACTOR="kqueue")
     assert (outcome.status, outcome.err) == (1, "")
     assert "\nreactor        none\n" in outcome.out
     assert "  - DEFERROUS_REACTOR=kqueue: deferrous cannot use the reactor 'kqueue' here" in outcome.out
 
 
-def test_a_value_that_means_nothing_would_stop_it() -> None:
+def test_a_wrong_value_of_the_variable_is_a_problem() -> None:
     outcome = check(DEFERROUS="on")
     assert (outcome.status, outcome.err) == (1, "")
     assert "\nactive here    no: " in outcome.out
@@ -85,7 +85,7 @@ def test_a_value_that_means_nothing_would_stop_it() -> None:
 
 @pytest.mark.parametrize("version", ["22.10.0", "99.1.0"])
 @pytest.mark.parametrize("active", [None, "1"])
-def test_an_unsupported_twisted_would_stop_it(version: str, active: str | None) -> None:
+def test_an_unsupported_twisted_is_a_problem(version: str, active: str | None) -> None:
     outcome = check_after(f"import twisted; twisted.__version__ = {version!r}", DEFERROUS=active)
     assert outcome.status == 1
     assert outcome.out.count(f"Twisted {version} is not supported") == 1
@@ -93,7 +93,7 @@ def test_an_unsupported_twisted_would_stop_it(version: str, active: str | None) 
 
 
 @pytest.mark.parametrize("active", [None, "1"])
-def test_what_has_not_been_tested_is_said_where_the_environment_allows_it(active: str | None) -> None:
+def test_allowed_untested_versions_are_reported(active: str | None) -> None:
     prelude = "import twisted, deferrous._versions; twisted.__version__ = '99.1.0'\n"
     outcome = check_after(
         prelude + "deferrous._versions.LAST_PYTHON = (3, 9)", DEFERROUS=active, DEFERROUS_ALLOW_UNTESTED="1"
@@ -106,47 +106,47 @@ def test_what_has_not_been_tested_is_said_where_the_environment_allows_it(active
     assert lines[-1] == "Nothing would stop it."
 
 
-def test_a_permission_that_means_nothing_would_stop_it() -> None:
+def test_a_wrong_value_of_the_permission_is_a_problem() -> None:
     outcome = check(DEFERROUS_ALLOW_UNTESTED="maybe")
     assert (outcome.status, outcome.err) == (1, "")
     assert "\nuntested       refused, by DEFERROUS_ALLOW_UNTESTED=maybe\n" in outcome.out
     assert outcome.out.count("DEFERROUS_ALLOW_UNTESTED=maybe means nothing") == 1
 
 
-def test_a_missing_twisted_would_stop_it() -> None:
+def test_a_missing_twisted_is_a_problem() -> None:
     outcome = check_after("sys.modules['twisted'] = None")
     assert outcome.status == 1
     assert "Twisted        not found" in outcome.out
     assert outcome.out.count("There is no Twisted for ") == 1
 
 
-def test_a_missing_extension_module_would_stop_it() -> None:
+def test_a_missing_extension_module_is_a_problem() -> None:
     outcome = check_after("sys.modules['deferrous._core'] = None")
     assert outcome.status == 1
     assert "The extension module" in outcome.out
 
 
-def test_what_came_first_would_stop_it() -> None:
+def test_existing_subclasses_are_a_problem() -> None:
     outcome = check_after("from twisted.internet import defer\nclass Mine(defer.Deferred): pass")
     assert outcome.status == 1
     assert "What would stop it:\n  - deferrous.install() came too late" in outcome.out
     assert "\n      __main__.Mine(Deferred)\n" in outcome.out
 
 
-def test_a_missing_start_up_file_would_stop_it() -> None:
+def test_a_missing_start_up_file_is_a_problem() -> None:
     outcome = check_after("import site; site.getsitepackages = lambda: []; site.ENABLE_USER_SITE = False")
     assert outcome.status == 1
     assert "start-up file  not found" in outcome.out
     assert "deferrous_autostart.pth is not in this environment" in outcome.out
 
 
-def test_it_works_without_rich() -> None:
+def test_check_works_without_rich() -> None:
     outcome = check_after("sys.modules['rich.console'] = None")
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out == check().out
 
 
-def test_it_takes_no_arguments() -> None:
+def test_check_takes_no_arguments() -> None:
     outcome = python("-m", "deferrous", "check", "everything")
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith("usage: deferrous check")

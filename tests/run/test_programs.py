@@ -157,7 +157,7 @@ def test_a_link_does_the_same(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_what_cannot_be_run_is_refused_as_python_does(arguments: list[str], tmp_path: Path) -> None:
+def test_a_program_that_cannot_run_fails_as_under_python(arguments: list[str], tmp_path: Path) -> None:
     write(tmp_path / "no_main" / "__init__.py", "")
     (tmp_path / "unreadable.zip").write_bytes(b"PK\x05\x06nothing\0")
     plain, ours = both(*arguments, cwd=tmp_path)
@@ -190,7 +190,7 @@ def test_programs_and_their_children_run_on_deferrous(tmp_path: Path) -> None:
     assert python(str(script)).out == "False\nFalse\n"
 
 
-def test_the_console_script_runs_it_too(tmp_path: Path) -> None:
+def test_the_console_script_runs_programs(tmp_path: Path) -> None:
     write(tmp_path / "script.py", IS_OURS + "\nimport sys; print(sys.argv, sys.path[0])")
     console_script = Path(sys.executable).with_name("deferrous")
     done = subprocess.run(
@@ -248,7 +248,7 @@ def test_signals_reach_the_program_itself(tmp_path: Path) -> None:
         (["python"], []),
     ],
 )
-def test_where_the_options_of_python_end(command: list[str], options: list[str]) -> None:
+def test_options_of_python_are_found_in_its_command_line(command: list[str], options: list[str]) -> None:
     assert _run.interpreter_options(command) == options
 
 
@@ -261,13 +261,13 @@ def test_where_the_options_of_python_end(command: list[str], options: list[str])
         (["--quick", "script.py"], "there is no option --quick."),
     ],
 )
-def test_a_wrong_command_is_told_what_is_wrong(arguments: list[str], message: str) -> None:
+def test_a_wrong_command_line_is_explained(arguments: list[str], message: str) -> None:
     outcome = python("-m", "deferrous", "run", *arguments)
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith(f"deferrous run: {message}")
 
 
-def test_without_the_start_up_file_it_says_so_and_runs_nothing(
+def test_without_the_start_up_file_nothing_is_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(_run, "start_up_file", lambda: None)
