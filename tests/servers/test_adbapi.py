@@ -51,7 +51,7 @@ def bank(reactor: Any, path: str, transfers: int) -> list[Any]:
     return [*found, pool.running]
 
 
-def test_interactions(loop: Loop, tmp_path: Path) -> None:
+def test_interactions_are_atomic_and_errors_come_back(loop: Loop, tmp_path: Path) -> None:
     """Each is done whole or not at all, errors come back, and the pool ends with the reactor."""
     path = tmp_path / "database"
     results, rows, reading, wrong, few, running = loop.run(bank, str(path), 300)

@@ -71,7 +71,7 @@ def asking(reactor: Any) -> dict[str, Any]:
     return until(reactor, main())
 
 
-def test_server_and_client(loop: Loop) -> None:
+def test_every_question_gets_its_answer_or_a_failure(loop: Loop) -> None:
     """Each question gets its answer, long ones over TCP, and errors and silence come as failures."""
     found = loop.run(asking)
     assert found["addresses"] == [f"10.0.0.{number}" for number in range(NAMES)]
@@ -95,6 +95,6 @@ def threaded(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_looking_up_in_threads(loop: Loop) -> None:
+def test_names_are_looked_up_in_threads(loop: Loop) -> None:
     """Names of this machine are found, and others are failures."""
     assert loop.run(threaded) == [LOCAL, LOCAL, "DNSLookupError"]

@@ -78,7 +78,7 @@ def ways_to_end(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_the_ways_to_end(loop: Loop) -> None:
+def test_exit_statuses_and_signals_are_reported(loop: Loop) -> None:
     """Exit statuses and signals are told, and a program that is not there ends with 1."""
     assert loop.run(ways_to_end) == [
         ["ProcessDone", 0, None],
@@ -110,7 +110,7 @@ def signalling(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_signals(loop: Loop) -> None:
+def test_a_process_ends_by_the_signal_that_it_is_sent(loop: Loop) -> None:
     """A process ends by the signal that it is sent; one that has ended cannot be sent any."""
     numbers = [signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2]
     expected: list[Any] = [["ProcessTerminated", None, number] for number in numbers]
@@ -134,7 +134,7 @@ def in_and_out(reactor: Any, size: int) -> list[Any]:
     return until(reactor, main())
 
 
-def test_in_and_out(loop: Loop) -> None:
+def test_all_output_arrives_and_every_stream_and_the_end_are_reported(loop: Loop) -> None:
     """All comes through, and the protocol is told of each stream, of the exit, and of the end."""
     end = ["ProcessTerminated", 5, None]
     order = ["made", "lost 0", "lost 1", "exited", "ended"]
@@ -170,7 +170,7 @@ def other_descriptors(reactor: Any, folder: str) -> list[Any]:
     return until(reactor, main())
 
 
-def test_what_a_process_is_given(loop: Loop, tmp_path: Path) -> None:
+def test_a_process_has_the_descriptors_that_were_asked_for(loop: Loop, tmp_path: Path) -> None:
     """It has the descriptors that were asked for and no others, its folder, environment and terminal."""
     first, terminal, typed = loop.run(other_descriptors, str(tmp_path))
     # `ls` has one more, by which it looks.
@@ -203,7 +203,7 @@ def many(reactor: Any, count: int) -> list[Any]:
     return [*found, [each for each in descriptors() if each not in before and "pipe" in each][2:]]
 
 
-def test_many_at_once(loop: Loop) -> None:
+def test_many_processes_at_once_give_their_own_output(loop: Loop) -> None:
     """Each gives its own output and status, and neither processes nor pipes are left."""
     assert loop.run(many, 100) == [True, True, "none left", []]
 
@@ -222,7 +222,7 @@ def short_ones(reactor: Any, count: int) -> int:
     return until(reactor, main())
 
 
-def test_many_in_a_row(loop: Loop) -> None:
+def test_no_process_end_is_missed(loop: Loop) -> None:
     """No end is missed, however close they are."""
     assert loop.run(short_ones, 150) == 150
 
@@ -244,7 +244,7 @@ def helpers(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_simple_cases(loop: Loop) -> None:
+def test_get_process_output_and_its_kin_give_results(loop: Loop) -> None:
     """Output, status and signals come as results and failures."""
     assert loop.run(helpers) == ["out\n", "error\n", 4, "said\n", 1, ["", "", 9]]
 
@@ -265,7 +265,7 @@ def without_handlers(reactor: Any) -> list[Any]:
     return [found, signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL]
 
 
-def test_without_handlers_for_signals(loop: Loop) -> None:
+def test_process_output_arrives_without_signal_handlers(loop: Loop) -> None:
     """What a process says comes all the same, and its end can be asked for."""
     assert loop.run(without_handlers) == [["said\n", ["ProcessDone", 0, None]], True]
 
@@ -284,7 +284,7 @@ def handlers_of_others(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_processes_of_others(loop: Loop) -> None:
+def test_processes_of_other_code_are_not_reaped(loop: Loop) -> None:
     """They are left to those who have started them."""
     assert loop.run(handlers_of_others) == [list(range(5)), ["ProcessDone", 0, None]]
 

@@ -30,7 +30,7 @@ def ending(reactor: Any, busy: bool) -> list[Any]:
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_the_end_by_a_signal(loop: Loop, busy: bool) -> None:
+def test_sigterm_and_sigint_stop_the_reactor_in_order(loop: Loop, busy: bool) -> None:
     """SIGTERM and SIGINT stop the reactor in order, and it remembers which it was."""
     for number in (signal.SIGTERM, signal.SIGINT):
         with loop.start(ending, busy) as process:
@@ -49,7 +49,7 @@ def impatient(reactor: Any) -> str:
     return "ended"
 
 
-def test_a_second_signal(loop: Loop) -> None:
+def test_a_signal_during_shutdown_is_a_logged_error(loop: Loop) -> None:
     """One that comes while the reactor ends is an error that is logged, and the end goes on."""
     with loop.start(impatient) as process:
         assert process.line() == "runs"
@@ -87,7 +87,7 @@ def without_handlers(reactor: Any) -> list[Any]:
     return found
 
 
-def test_without_handlers(loop: Loop) -> None:
+def test_without_signal_handlers_the_loop_can_run_in_a_thread(loop: Loop) -> None:
     """No handler is touched, and the loop may then run in another thread."""
     assert loop.run(without_handlers) == [True, True, True]
 
@@ -98,7 +98,7 @@ def dying(reactor: Any) -> None:
     reactor.run(installSignalHandlers=False)
 
 
-def test_without_handlers_a_signal_does_what_it_always_does(loop: Loop) -> None:
+def test_without_signal_handlers_signals_have_their_default_effect(loop: Loop) -> None:
     """SIGTERM kills, and SIGINT is a KeyboardInterrupt."""
     with loop.start(dying) as process:
         assert process.line() == "runs"
@@ -127,7 +127,7 @@ def handlers_of_the_program(reactor: Any) -> list[Any]:
     return [notes[:3], notes.count("SIGALRM") > 1, set(notes[3:]) == {"SIGALRM"}]
 
 
-def test_handlers_of_the_program(loop: Loop) -> None:
+def test_signal_handlers_of_the_program_are_kept_and_run(loop: Loop) -> None:
     """A SIGINT of the program's own is left to it; handlers run while the loop sleeps, and may wake it."""
     expected = ["own SIGINT", "SIGUSR1", "SIGUSR1"]
     assert loop.run(handlers_of_the_program) == [expected, True, True]
@@ -172,7 +172,7 @@ def raising(reactor: Any) -> list[str]:
     return notes
 
 
-def test_a_handler_that_raises(loop: Loop) -> None:
+def test_an_exception_of_a_signal_handler_is_logged(loop: Loop) -> None:
     """The error is logged, and the loop goes on until it is told to end."""
     with loop.start(raising) as process:
         assert process.line() == "runs"

@@ -141,7 +141,7 @@ def much_data(reactor: Any, chunks: int) -> list[Any]:
     return found
 
 
-def test_much_data(loop: Loop) -> None:
+def test_all_data_arrives_in_order_before_the_connection_ends(loop: Loop) -> None:
     """All arrives in order, before the connection ends."""
     chunks = 150
     sent = hashlib.sha256(CHUNK * chunks).hexdigest()
@@ -192,7 +192,7 @@ def pushing(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_a_sender_that_is_told_to_pause(loop: Loop) -> None:
+def test_a_producer_is_paused_and_resumed(loop: Loop) -> None:
     """It is paused when nobody takes its data, resumed when they do, and stopped when they have left."""
     ends = ["ConnectionAborted", "ConnectionLost"]
     assert loop.run(pushing) == [["resume", "pause"], True, "stop", *ends]
@@ -218,7 +218,7 @@ def halves(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_one_direction_ends_before_the_other(loop: Loop, stock_loop: Loop) -> None:
+def test_half_closed_connections_go_on_in_the_other_direction(loop: Loop, stock_loop: Loop) -> None:
     """The other direction goes on until it is ended too, and both sides are told of each step."""
     found = loop.run(halves)
     assert found == stock_loop.run(halves)
@@ -260,7 +260,7 @@ def ends(reactor: Any) -> dict[str, list[str]]:
     return found
 
 
-def test_the_ways_to_end(loop: Loop, stock_loop: Loop) -> None:
+def test_both_sides_are_told_once_how_a_connection_ended(loop: Loop, stock_loop: Loop) -> None:
     """Both sides are told once, with the reason."""
     found = loop.run(ends)
     assert found == stock_loop.run(ends)
@@ -312,7 +312,7 @@ def failing(reactor: Any) -> list[str]:
     return until(reactor, main())
 
 
-def test_connections_that_fail(loop: Loop) -> None:
+def test_a_failed_connection_reports_its_reason(loop: Loop) -> None:
     """The reason is told, and nothing hangs."""
     expected = ["ConnectionRefusedError", "DNSLookupError", "TimeoutError", "UserError"]
     assert loop.run(failing) == expected
@@ -349,6 +349,6 @@ def listening(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_listening(loop: Loop) -> None:
+def test_a_taken_port_is_refused_and_closing_one_keeps_its_connections(loop: Loop) -> None:
     """A taken port is refused; what has been connected stays so when the port is closed."""
     assert loop.run(listening) == ["OSError", "::1", True, "ConnectionDone"]

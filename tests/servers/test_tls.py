@@ -134,7 +134,7 @@ def exchange(port: int, certificate: str, number: int) -> bool:
     return got == data
 
 
-def test_server(loop: Loop, certificate: str) -> None:
+def test_clients_of_python_get_back_their_data_over_tls(loop: Loop, certificate: str) -> None:
     """Clients of Python's own get back what they send, and one that does not trust is refused alone."""
     with loop.start(serving, certificate) as server:
         port = server.line()
@@ -177,6 +177,6 @@ def both_sides(reactor: Any, certificate: str) -> list[Any]:
     return found
 
 
-def test_both_sides(loop: Loop, certificate: str) -> None:
+def test_tls_between_two_reactor_programs_ends_cleanly(loop: Loop, certificate: str) -> None:
     """Everything comes back, the end is clean, and a wrong name ends the connection before any data."""
     assert loop.run(both_sides, certificate) == [True, ["ConnectionDone"], ["VerificationError", ""]]

@@ -64,7 +64,7 @@ def write_suite(loop: Loop, folder: Path) -> None:
     (folder / "suite.py").write_text(textwrap.dedent(SUITE.format(kind=loop.kind)))
 
 
-def test_a_suite_that_passes(loop: Loop, tmp_path: Path) -> None:
+def test_a_passing_suite_passes_in_any_order(loop: Loop, tmp_path: Path) -> None:
     """All tests pass, again and again in one process, in any order."""
     write_suite(loop, tmp_path)
     for options in ([], ["--random=1"]):
@@ -74,7 +74,7 @@ def test_a_suite_that_passes(loop: Loop, tmp_path: Path) -> None:
         assert "PASSED (successes=5)" in outcome.out
 
 
-def test_a_suite_that_fails(loop: Loop, tmp_path: Path) -> None:
+def test_a_failing_suite_names_its_failures(loop: Loop, tmp_path: Path) -> None:
     """What is too slow, left behind or logged makes a test fail, and is named."""
     write_suite(loop, tmp_path)
     with loop.twisted("trial", "suite.Failing", cwd=tmp_path) as trial:
@@ -85,7 +85,7 @@ def test_a_suite_that_fails(loop: Loop, tmp_path: Path) -> None:
         assert text in outcome.out
 
 
-def test_several_processes(loop: Loop, tmp_path: Path) -> None:
+def test_trial_runs_a_suite_in_several_processes(loop: Loop, tmp_path: Path) -> None:
     """`trial -j` runs the suite in processes of its own."""
     write_suite(loop, tmp_path)
     with loop.twisted("trial", "-j2", "suite.Passing", cwd=tmp_path) as trial:

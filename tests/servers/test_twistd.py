@@ -99,7 +99,7 @@ def daemon(loop: Loop, folder: Path) -> Iterator[int]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_daemon(loop: Loop, tmp_path: Path) -> None:
+def test_a_daemon_serves_and_ends_after_sigterm(loop: Loop, tmp_path: Path) -> None:
     """It runs on when its starter has ended, serves, logs, and is gone with its file after a SIGTERM."""
     log = tmp_path / "log"
     with daemon(loop, tmp_path) as pid:
@@ -118,7 +118,7 @@ def test_a_daemon(loop: Loop, tmp_path: Path) -> None:
     assert not (tmp_path / "pid").exists()
 
 
-def test_reloading(loop: Loop, tmp_path: Path) -> None:
+def test_a_daemon_reloads_its_configuration_after_sighup(loop: Loop, tmp_path: Path) -> None:
     """A SIGHUP makes a daemon read its configuration again, as often as it comes, without a pause."""
     with daemon(loop, tmp_path) as pid:
         port = port_of(tmp_path, tmp_path / "log")
@@ -154,7 +154,7 @@ def foreground(loop: Loop, folder: Path) -> Running:
     return loop.twisted("twistd", "--nodaemon", "--pidfile=", "--python=application.tac", cwd=folder)
 
 
-def test_the_status_after_a_signal(loop: Loop, tmp_path: Path) -> None:
+def test_twistd_ends_by_the_signal_that_it_received(loop: Loop, tmp_path: Path) -> None:
     """After an orderly end the process ends by the signal itself, as its starter expects."""
     for number in (signal.SIGTERM, signal.SIGINT):
         folder = tmp_path / number.name
@@ -168,7 +168,7 @@ def test_the_status_after_a_signal(loop: Loop, tmp_path: Path) -> None:
         assert (folder / "stopped").exists()
 
 
-def test_a_folder_is_served(loop: Loop, tmp_path: Path) -> None:
+def test_twistd_web_serves_a_folder(loop: Loop, tmp_path: Path) -> None:
     """`twistd web` on this reactor gives files and listings."""
     (tmp_path / "page.html").write_text("<p>a page</p>")
     (tmp_path / "big").write_bytes(os.urandom(3_000_000))
@@ -194,7 +194,7 @@ def test_a_folder_is_served(loop: Loop, tmp_path: Path) -> None:
         assert server.wait().status == -signal.SIGTERM
 
 
-def test_without_an_option(loop: Loop, tmp_path: Path) -> None:
+def test_twistd_without_an_option_runs_on_the_default_reactor(loop: Loop, tmp_path: Path) -> None:
     """twistd runs on Twisted's reactor for this system, and where DEFERROUS=1 is set on ours."""
     write_application(tmp_path)
     words = ["--nodaemon", "--pidfile=", "--python=application.tac"]
@@ -208,7 +208,7 @@ def test_without_an_option(loop: Loop, tmp_path: Path) -> None:
     assert f"reactor class: {loop.kind}." in outcome.out
 
 
-def test_it_is_among_the_reactors(loop: Loop, tmp_path: Path) -> None:
+def test_twistd_lists_the_reactor(loop: Loop, tmp_path: Path) -> None:
     """`twistd --help-reactors` knows it, with a description."""
     with twisted_command("twistd", "--help-reactors", cwd=tmp_path) as process:
         outcome = process.wait()

@@ -57,7 +57,7 @@ def serving(reactor: Any) -> list[str]:
     return echo.notes
 
 
-def test_server(loop: Loop) -> None:
+def test_datagrams_of_every_size_come_back(loop: Loop) -> None:
     """Datagrams of every size come back, to whoever has sent them."""
     with loop.start(serving) as server:
         address = (LOCAL, server.line())
@@ -97,7 +97,7 @@ def both_sides(reactor: Any, count: int) -> list[Any]:
     return until(reactor, main())
 
 
-def test_both_sides(loop: Loop) -> None:
+def test_datagrams_on_the_loopback_interface_arrive_in_order(loop: Loop) -> None:
     """On the loopback interface, and not too many at once, all arrive in order."""
     assert loop.run(both_sides, 2000) == [True, True]
 
@@ -133,7 +133,7 @@ def connected(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_connected(loop: Loop) -> None:
+def test_a_connected_port_hears_only_its_address(loop: Loop) -> None:
     """Only that address is heard; and a port that was closed can be opened again."""
     assert loop.run(connected) == [["to the server"], ["start", "stop"] * 4, ["start", "stop"]]
 
@@ -155,7 +155,7 @@ def refused(reactor: Any) -> list[str]:
     return until(reactor, main())
 
 
-def test_refused(loop: Loop, stock_loop: Loop) -> None:
+def test_a_refused_datagram_is_reported(loop: Loop, stock_loop: Loop) -> None:
     """That nobody is there is told in the way of Twisted's.
 
     Where a poller calls a failure something to read, as `select` does, the protocol hears of it first.
@@ -181,7 +181,7 @@ def raising(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_a_protocol_that_raises(loop: Loop) -> None:
+def test_an_exception_of_a_protocol_is_logged(loop: Loop) -> None:
     """The error is logged, and the next datagram comes."""
     assert loop.run(raising) == [["one", "two"], 1]
 
@@ -207,6 +207,6 @@ def multicast(reactor: Any) -> list[str]:
     return until(reactor, main())
 
 
-def test_multicast(loop: Loop) -> None:
+def test_all_members_of_a_group_get_its_datagrams(loop: Loop) -> None:
     """All members of a group get what is sent to it."""
     assert loop.run(multicast) == ["to all"] * 2

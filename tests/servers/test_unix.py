@@ -85,7 +85,7 @@ def streams(reactor: Any, path: str) -> list[Any]:
     return until(reactor, main())
 
 
-def test_streams(loop: Loop, tmp_path: Path) -> None:
+def test_data_and_descriptors_arrive_over_unix_sockets(loop: Loop, tmp_path: Path) -> None:
     """Data and descriptors arrive, the path is taken as long as somebody listens, and goes then."""
     assert loop.run(streams, str(tmp_path / "socket")) == [
         0o600,
@@ -116,7 +116,7 @@ def foreign_client(reactor: Any, path: str) -> str:
     return "left"
 
 
-def test_a_client_of_another_kind(loop: Loop, tmp_path: Path) -> None:
+def test_a_plain_socket_is_served(loop: Loop, tmp_path: Path) -> None:
     """A plain socket is served as well, over a path in the abstract namespace too."""
     for path in (str(tmp_path / "socket"), f"\0deferrous-{os.getpid()}-{loop.name}"):
         with loop.start(foreign_client, path) as server, socket.socket(socket.AF_UNIX) as client:
@@ -191,6 +191,6 @@ def datagrams(reactor: Any, folder: str) -> list[Any]:
     return until(reactor, main())
 
 
-def test_datagrams(loop: Loop, tmp_path: Path) -> None:
+def test_all_unix_datagrams_arrive_and_are_answered(loop: Loop, tmp_path: Path) -> None:
     """All arrive, and who has a path gets answers."""
     assert loop.run(datagrams, str(tmp_path)) == [True, 0, True]

@@ -107,7 +107,7 @@ def ask(port: int, client: int) -> int:
     return right
 
 
-def test_many_clients(loop: Loop) -> None:
+def test_every_request_gets_its_own_answer(loop: Loop) -> None:
     """Every request gets its own answer, whole."""
     with loop.start(serving, patience=1200) as server:
         port = server.line()
@@ -128,7 +128,7 @@ def read_all(connection: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
-def test_requests_in_a_row(loop: Loop) -> None:
+def test_pipelined_requests_are_answered_in_order(loop: Loop) -> None:
     """Requests that are sent without waiting for answers are answered in their order."""
     ways = ["later", "at-once", "thread", "at-once"] * 25
     requests = [f"GET /{way}/40/{n} HTTP/1.1\r\nHost: a\r\n\r\n" for n, way in enumerate(ways)]
@@ -167,7 +167,7 @@ def open_sockets(pid: int) -> int:
     return found
 
 
-def test_clients_that_leave(loop: Loop) -> None:
+def test_clients_that_leave_keep_nothing_open(loop: Loop) -> None:
     """Nothing is left open of them, and others are served."""
     with loop.start(serving) as server:
         port = server.line()
