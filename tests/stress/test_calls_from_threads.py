@@ -53,7 +53,7 @@ def calling(reactor: Any, calls: int, switch_often: bool) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("switch_often", [False, True])
-def test_none_is_lost(loop: Loop, switch_often: bool) -> None:
+def test_no_call_from_a_thread_is_lost_or_reordered(loop: Loop, switch_often: bool) -> None:
     """All are made, in the reactor's thread, and those of each thread in the order in which it made them."""
     calls = CALLS // 10 if switch_often else CALLS
     found = loop.run(calling, calls, switch_often, patience=1200)
@@ -139,7 +139,7 @@ def refusing(reactor: Any) -> list[str]:
     return found
 
 
-def test_what_cannot_be_called_is_refused_where_it_is_asked_for(loop: Loop) -> None:
+def test_a_call_that_is_not_callable_is_an_error_of_the_caller(loop: Loop) -> None:
     """The mistake is the caller's."""
     assert loop.run(refusing) == ["AssertionError"]
 

@@ -145,7 +145,7 @@ def connecting(reactor: Any, port: int, count: int) -> list[Any]:
     return until(reactor, main())
 
 
-def test_very_many_at_once(loop: Loop) -> None:
+def test_thousands_of_connections_are_served(loop: Loop) -> None:
     """Each is answered, and again, and all end."""
     count = possible(CONNECTIONS)
     with loop.start(serving, count, patience=1200) as server:
@@ -200,7 +200,7 @@ def answers(connections: list[socket.socket], patience: float) -> list[socket.so
     return found
 
 
-def test_out_of_descriptors(loop: Loop) -> None:
+def test_a_server_recovers_from_running_out_of_descriptors(loop: Loop) -> None:
     """A server that can accept no more goes on with those that it has, and takes others later."""
     with loop.start(with_few_descriptors, 64) as server:
         address = (LOCAL, server.line())

@@ -43,7 +43,7 @@ def results(reactor: Any, count: int) -> list[Any]:
     return until(reactor, main())
 
 
-def test_results_and_failures(loop: Loop) -> None:
+def test_each_job_fires_its_own_deferred(loop: Loop) -> None:
     """Each job's result or failure comes to the Deferred of that job."""
     assert loop.run(results, 2000) == [
         f"Oops job {number}" if number % 7 == 0 else f"job {number} PoolThread" for number in range(2000)
@@ -139,7 +139,7 @@ def names(reactor: Any) -> dict[str, Any]:
     return found
 
 
-def test_threads_and_their_names(loop: Loop) -> None:
+def test_threads_have_the_names_of_twisteds_and_end_with_the_reactor(loop: Loop) -> None:
     """They have the names of Twisted's, Python knows them, and none is alive when the reactor has ended."""
     found = loop.run(names)
     assert found.pop("names") == [f"PoolThread-twisted.internet.reactor-{number}" for number in range(4)]
@@ -186,7 +186,7 @@ def own_things(reactor: Any) -> list[Any]:
     return [*found, [reference() is not None for reference in kept]]
 
 
-def test_what_a_thread_keeps(loop: Loop) -> None:
+def test_thread_locals_live_as_long_as_their_thread(loop: Loop) -> None:
     """`threading.local` is each thread's own, from job to job, and goes when the thread ends."""
     assert loop.run(own_things) == [True, 60, [True] * 3, [False] * 3]
 
@@ -212,7 +212,7 @@ def contexts(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_the_context_goes_with_the_job(loop: Loop) -> None:
+def test_a_job_runs_in_the_context_of_its_caller(loop: Loop) -> None:
     """The innermost context in which a job is asked for is there in the job, and not in the next one."""
     expected: list[Any] = [[number, f"{number}"] for number in range(20)]
     assert loop.run(contexts) == [*expected, ["alone", "-"], [None, "-"], None]
@@ -240,7 +240,7 @@ def messages(reactor: Any) -> list[Any]:
         ]
 
 
-def test_what_jobs_log(loop: Loop) -> None:
+def test_jobs_log_with_the_system_of_their_context(loop: Loop) -> None:
     """It has the context's system, and an error that nobody waits for is logged."""
     assert loop.run(messages) == [["here", "said"], ["-", "Oops(unheard)"]]
 
@@ -268,7 +268,7 @@ def nested(reactor: Any) -> list[Any]:
     return sorted(done)
 
 
-def test_jobs_that_ask_for_jobs(loop: Loop) -> None:
+def test_jobs_can_hand_over_jobs(loop: Loop) -> None:
     """All of them are done."""
     assert loop.run(nested) == list(range(50))
 
@@ -300,7 +300,7 @@ def waiting_in_threads(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_jobs_that_wait_for_the_reactor(loop: Loop) -> None:
+def test_blocking_call_from_thread_works_in_jobs(loop: Loop) -> None:
     """`blockingCallFromThread` gives the result there, or raises the error."""
     assert loop.run(waiting_in_threads) == [[n, "at once", str(n), str(n)] for n in range(100)]
 
@@ -322,7 +322,7 @@ def in_a_row(reactor: Any) -> list[Any]:
     return [[note[:2] for note in notes], len({note[2] for note in notes})]
 
 
-def test_several_calls_in_one_job(loop: Loop) -> None:
+def test_call_multiple_in_thread_calls_in_order(loop: Loop) -> None:
     """`callMultipleInThread` makes them in order, in one thread."""
     assert loop.run(in_a_row) == [[["one", 0], ["two", 2], ["three", 3]], 1]
 
@@ -357,7 +357,7 @@ def ending_with_jobs(reactor: Any) -> list[Any]:
     return [notes, alive, [deferred.called for deferred in asked]]
 
 
-def test_the_end_waits_for_jobs(loop: Loop) -> None:
+def test_the_reactor_waits_for_its_jobs_when_it_ends(loop: Loop) -> None:
     """All that were asked for are done before the reactor ends; their results come too late for anybody."""
     notes, alive, called = loop.run(ending_with_jobs)
     assert sorted(notes[:5]) == [f"job {number}" for number in range(5)]
@@ -378,7 +378,7 @@ def asking_late(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_jobs_that_come_too_late(loop: Loop) -> None:
+def test_jobs_after_the_end_of_the_pool_are_not_done(loop: Loop) -> None:
     """What is asked for before the pool has ended is done, and nothing of the rest."""
     assert loop.run(asking_late) == ["before"]
 
@@ -418,6 +418,6 @@ def letting_go(reactor: Any) -> list[bool]:
     return until(reactor, main())
 
 
-def test_nothing_is_kept_of_a_job(loop: Loop) -> None:
+def test_a_finished_job_is_released(loop: Loop) -> None:
     """Neither threads nor the pool hold on to what it was given or gave."""
     assert loop.run(letting_go) == [True] * 4

@@ -111,7 +111,7 @@ def both_ways(reactor: Any) -> list[Any]:
     return found
 
 
-def test_readers_and_writers_come_and_go(loop: Loop) -> None:
+def test_readers_and_writers_are_called_while_they_are_added(loop: Loop) -> None:
     """They are told as long as they are there, whenever there is something, and are taken out when lost."""
     assert loop.run(both_ways) == [[True, True], False, [], False, ["lost ConnectionLost", False]]
 
@@ -135,7 +135,7 @@ def removing_others(reactor: Any) -> int:
     return sum("read" in reader.notes for reader in readers)
 
 
-def test_one_that_was_taken_out_is_not_told(loop: Loop) -> None:
+def test_a_removed_descriptor_is_not_called_in_the_same_turn(loop: Loop) -> None:
     """Not even if it was ready in the same turn."""
     assert loop.run(removing_others) == 1
 
@@ -177,7 +177,7 @@ def closing_others(reactor: Any) -> list[Any]:
     return [sum("read" in reader.notes for reader in readers)]
 
 
-def test_a_number_that_is_used_again(loop: Loop) -> None:
+def test_a_reused_descriptor_number_gets_no_old_events(loop: Loop) -> None:
     """Whoever gets the number of a closed descriptor is told of its own data, and of nothing before."""
     assert loop.run(closing_others) == [1]
 
@@ -217,7 +217,7 @@ def closed_behind_its_back(reactor: Any) -> list[Any]:
     return found
 
 
-def test_closed_behind_its_back(loop: Loop) -> None:
+def test_a_closed_descriptor_is_not_called(loop: Loop) -> None:
     """What is closed is not called, and others go on."""
     assert loop.run(closed_behind_its_back) == [[]] * 4
 
@@ -245,7 +245,7 @@ def bad_numbers(reactor: Any) -> list[str]:
     return found
 
 
-def test_numbers_that_are_no_descriptors(loop: Loop, stock_loop: Loop) -> None:
+def test_wrong_descriptors_are_refused_as_by_twisted(loop: Loop, stock_loop: Loop) -> None:
     """They are refused with the same errors as by Twisted, and nothing of them is left."""
     found = loop.run(bad_numbers)
     assert found == stock_loop.run(bad_numbers)
@@ -278,7 +278,7 @@ def regular_files(reactor: Any, folder: str) -> list[Any]:
     return [b"".join(got).decode(), *found[:3]]
 
 
-def test_regular_files(loop: Loop, tmp_path: Path) -> None:
+def test_regular_files_are_always_ready(loop: Loop, tmp_path: Path) -> None:
     """They are always ready, as `select` says of them, though epoll refuses them."""
     assert loop.run(regular_files, str(tmp_path)) == ["some text", True, True, 0]
     assert (tmp_path / "written").read_bytes().startswith(b"ababab")
@@ -307,7 +307,7 @@ def hanging_up(reactor: Any) -> list[Any]:
     return found
 
 
-def test_the_other_side_goes(loop: Loop) -> None:
+def test_readers_and_writers_notice_a_lost_connection(loop: Loop) -> None:
     """A reader gets what was sent before; a writer is told that the connection is lost."""
     assert loop.run(hanging_up) == [["read", "lost"], ["lost ConnectionLost", False]]
 
@@ -358,7 +358,7 @@ def removing_all(reactor: Any) -> list[Any]:
     return [*found, reader.notes, writer.notes]
 
 
-def test_taking_everything_out(loop: Loop) -> None:
+def test_remove_all_removes_all_but_the_waker(loop: Loop) -> None:
     """Everybody's descriptors go, each named once, and the loop can still be woken by threads."""
     assert loop.run(removing_all) == [1, 1, 0, [], []]
 
@@ -377,6 +377,6 @@ def losing_all(reactor: Any) -> list[Any]:
     return [[note for note in each.notes if note != "write"] for each in descriptors]
 
 
-def test_the_end_is_told_to_all(loop: Loop) -> None:
+def test_every_remaining_descriptor_is_told_of_the_end(loop: Loop) -> None:
     """Each reader or writer that is left is told once that it is lost."""
     assert loop.run(losing_all) == [["lost ConnectionLost"]] * 3

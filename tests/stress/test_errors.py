@@ -65,7 +65,7 @@ def timers_and_calls(reactor: Any) -> list[Any]:
     return [sorted(went_on), said]
 
 
-def test_timers_and_calls_from_threads(loop: Loop) -> None:
+def test_errors_in_timers_and_calls_are_logged_and_others_still_called(loop: Loop) -> None:
     """Each error is logged with what was being done, and all others are still called."""
     went_on, said = loop.run(timers_and_calls)
     assert went_on == [0, 0, 1, 1, 2, 2]
@@ -100,7 +100,7 @@ def what_is_said(reactor: Any) -> list[list[str]]:
     return said
 
 
-def test_the_words_are_those_of_twisted(loop: Loop, stock_loop: Loop) -> None:
+def test_errors_are_logged_with_twisteds_texts(loop: Loop, stock_loop: Loop) -> None:
     """Level, name of the logger and text are the same, and each error is told once."""
     said = loop.run(what_is_said)
     assert said == stock_loop.run(what_is_said)
@@ -140,7 +140,7 @@ def cancelled_while_debugging(reactor: Any) -> str:
     return repr(call)
 
 
-def test_timers_with_debugging_say_what_they_would_have_called(loop: Loop) -> None:
+def test_delayed_calls_in_debug_mode_describe_themselves(loop: Loop) -> None:
     """Also when they are cancelled, and do not have it any more."""
     text = loop.run(cancelled_while_debugging)
     assert "cancelled=1 cancelled_while_debugging.<locals>.what_it_would_call()" in text
@@ -172,7 +172,7 @@ def readers(reactor: Any) -> list[Any]:
     ]
 
 
-def test_readers_and_writers_that_raise(loop: Loop, stock_loop: Loop) -> None:
+def test_a_raising_descriptor_is_removed_and_logged(loop: Loop, stock_loop: Loop) -> None:
     """They are taken out and told, whether they raise or return the error; what is raised is logged."""
     found = loop.run(readers)
     assert found == stock_loop.run(readers)
@@ -232,7 +232,7 @@ def protocols(reactor: Any) -> list[Any]:
     ]
 
 
-def test_protocols_that_raise(loop: Loop) -> None:
+def test_an_exception_of_a_protocol_ends_only_its_connection(loop: Loop) -> None:
     """Their connection ends, and the server goes on serving others."""
     answers, lost, said = loop.run(protocols)
     assert answers == ["answer", "", "answer", "", "answer"]
@@ -270,7 +270,7 @@ def blocking(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_a_callback_that_blocks(loop: Loop) -> None:
+def test_work_that_arrives_while_a_callback_blocks_is_done_afterwards(loop: Loop) -> None:
     """All that has come meanwhile is done afterwards."""
     notes = loop.run(blocking)
     assert notes[0] == "blocked"

@@ -191,7 +191,7 @@ def undisturbed(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_what_a_child_removes_stays_with_its_parent() -> None:
+def test_removing_in_a_child_does_not_affect_the_parent() -> None:
     """Descriptors and timers are removed in the child only."""
     assert Loop("deferrous").run(undisturbed) == [7, "x", True]
 
@@ -244,7 +244,7 @@ def grandchildren(reactor: Any) -> int:
     return generation(3)()
 
 
-def test_children_of_children() -> None:
+def test_every_forked_generation_has_its_own_poller() -> None:
     """Every generation has a poller of its own."""
     assert Loop("deferrous").run(grandchildren) == 7
 
@@ -263,7 +263,7 @@ def after_closing_everything(reactor: Any) -> int:
     return status_of(forked(daemon))
 
 
-def test_a_daemon_that_closes_what_it_has_inherited() -> None:
+def test_the_reactor_closes_no_descriptor_that_a_daemon_has_opened() -> None:
     """The reactor closes none of the descriptors that the daemon has opened since."""
     assert Loop("deferrous").run(after_closing_everything) == 7
 
@@ -285,7 +285,7 @@ def in_a_job(reactor: Any) -> int:
         return until(reactor, main())
 
 
-def test_a_job_that_forks(loop: Loop) -> None:
+def test_a_child_forked_by_a_worker_can_use_the_pool(loop: Loop) -> None:
     """The thread that has forked is a worker of the child's pool."""
     assert loop.run(in_a_job) == 7
 
@@ -312,6 +312,6 @@ def stopped_in_the_child(reactor: Any) -> int:
     return status
 
 
-def test_the_pool_of_a_child_stops() -> None:
+def test_the_pool_of_a_child_stops_without_the_parents_threads() -> None:
     """Nothing waits for the threads that the parent had."""
     assert Loop("deferrous").run(stopped_in_the_child) == 7

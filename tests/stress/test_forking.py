@@ -77,7 +77,7 @@ def before_it_runs(reactor: Any, runs: str) -> int:
 
 
 @pytest.mark.parametrize("runs", ["parent", "child", "daemon"])
-def test_before_it_runs(loop: Loop, runs: str) -> None:
+def test_either_side_of_a_fork_can_run_the_reactor(loop: Loop, runs: str) -> None:
     """One side runs it, with the timer and the port that were there before."""
     assert loop.run(before_it_runs, runs) == 18
 
@@ -108,7 +108,7 @@ def while_it_runs(reactor: Any, with_threads: bool, then: str) -> list[Any]:
 
 @pytest.mark.parametrize("then", ["exit", "exec"])
 @pytest.mark.parametrize("with_threads", [False, True])
-def test_while_it_runs(loop: Loop, with_threads: bool, then: str) -> None:
+def test_the_parents_reactor_goes_on_after_a_fork(loop: Loop, with_threads: bool, then: str) -> None:
     """The child can leave or become another program, and the parent's loop and threads go on."""
     assert loop.run(while_it_runs, with_threads, then) == [7] * 5 + [[1, "x"]]
 
@@ -134,7 +134,7 @@ def from_threads(reactor: Any) -> list[Any]:
     return [until(reactor, main()), turns > 0]
 
 
-def test_from_threads(loop: Loop) -> None:
+def test_children_forked_by_threads_are_found_by_them(loop: Loop) -> None:
     """Every child is found by the thread that has started it."""
     assert loop.run(from_threads) == [list(range(40)), True]
 
@@ -164,6 +164,6 @@ def signals_in_the_child(reactor: Any) -> list[Any]:
     return [until(reactor, main()), notes]
 
 
-def test_a_signal_for_the_child(loop: Loop) -> None:
+def test_a_signal_for_the_child_does_not_reach_the_parent(loop: Loop) -> None:
     """The parent's loop hears nothing of it."""
     assert loop.run(signals_in_the_child) == [-signal.SIGTERM, ["the parent has been told to end"]]

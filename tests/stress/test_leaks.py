@@ -286,13 +286,13 @@ def expect_nothing_left(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_nothing_is_left_of(loop: Loop, kind: Round) -> None:
+def test_rounds_leave_nothing_behind(loop: Loop, kind: Round) -> None:
     """After many rounds there is what there was after the first ones."""
     name = kind.__name__
     expect_nothing_left(loop.run(rounds, [name], ROUNDS, 0))
 
 
-def test_nothing_is_left_of_all_together(loop: Loop) -> None:
+def test_all_rounds_together_leave_nothing_behind(loop: Loop) -> None:
     """Everything in turn, at least a few times, and for as long as asked for."""
     names = [kind.__name__ for kind in ALL]
     expect_nothing_left(loop.run(rounds, names, 5, SECONDS, patience=SECONDS * 1.5 + 600))

@@ -231,6 +231,6 @@ def reused(reactor: Any) -> list[str]:
     return [*notes, "then", *new.notes]
 
 
-def test_event_of_an_earlier_descriptor_is_not_told_to_a_new_one_with_its_number() -> None:
+def test_event_of_a_closed_descriptor_is_not_given_to_a_new_one() -> None:
     # Twisted's reactors tell it: docs/python.md says so.
     assert Loop("deferrous").run(reused) == ["then", "read"]

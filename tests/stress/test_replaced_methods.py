@@ -115,7 +115,7 @@ def own_loop(reactor: Any, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", REPLACEMENTS)
-def test_what_wakes_the_reactor_can_be_replaced(loop: Loop, name: str) -> None:
+def test_a_replaced_wake_up_is_called(loop: Loop, name: str) -> None:
     """It is called for calls from threads, for results of jobs, and for calls that wait for the next turn."""
     assert loop.run(own_loop, name) == ["from a thread", "job", "next turn", 2]
 
@@ -156,7 +156,7 @@ def put_back(reactor: Any) -> list[Any]:
     return [wake_up.call_count, wake_up_of_waker.call_count]
 
 
-def test_a_patch_that_is_over_is_over(loop: Loop) -> None:
+def test_a_removed_patch_has_no_effect(loop: Loop) -> None:
     """The reactor is woken as if nothing had been patched."""
     assert loop.run(put_back) == [1, 1]
 
@@ -277,6 +277,6 @@ def handlers(reactor: Any) -> list[int]:
     return [sum(call.args[0] is ValueError for call in calls) for calls in exits]
 
 
-def test_what_logs_errors_can_be_replaced(loop: Loop) -> None:
+def test_a_replaced_error_handler_is_called(loop: Loop) -> None:
     """Each is looked up when the error comes."""
     assert loop.run(handlers) == [1, 1, 1]

@@ -43,7 +43,7 @@ def stopping_before_it_runs(reactor: Any) -> list[Any]:
     return [*found, reactor.running, refusal(reactor.stop), refusal(reactor.run)]
 
 
-def test_before_it_runs(loop: Loop) -> None:
+def test_stopping_before_the_start_is_an_error(loop: Loop) -> None:
     """That is an error, and does no harm; and one that has ended can neither be stopped nor run again."""
     expected = ["ReactorNotRunning", False, False, "ReactorNotRunning", "ReactorNotRestartable"]
     assert loop.run(stopping_before_it_runs) == expected
@@ -61,7 +61,7 @@ def stopping_in_a_trigger(reactor: Any, phase: str) -> list[str]:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_in_a_startup_trigger(loop: Loop, phase: str) -> None:
+def test_stopping_in_a_startup_trigger_ends_after_the_start(loop: Loop, phase: str) -> None:
     """The start is finished and then the end begins, all phases of it."""
     assert loop.run(stopping_in_a_trigger, phase) == [
         "before startup False",
@@ -91,7 +91,7 @@ def stopping_in_a_timer(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_twice(loop: Loop) -> None:
+def test_stopping_twice_is_an_error(loop: Loop) -> None:
     """The second time is an error, and what is asked for afterwards is not done."""
     notes = loop.run(stopping_in_a_timer)
     assert notes[3:] == [
@@ -117,7 +117,7 @@ def stopping_from_a_thread(reactor: Any, of_the_pool: bool) -> str:
 
 
 @pytest.mark.parametrize("of_the_pool", [False, True])
-def test_from_a_thread(loop: Loop, of_the_pool: bool) -> None:
+def test_stopping_from_a_thread_wakes_the_reactor(loop: Loop, of_the_pool: bool) -> None:
     """A loop that sleeps wakes up, whether the thread is of the pool or not."""
     assert loop.run(stopping_from_a_thread, of_the_pool) == "stopped"
 
@@ -143,7 +143,7 @@ def waiting_for_triggers(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_in_shutdown_triggers(loop: Loop) -> None:
+def test_stopping_in_a_shutdown_trigger_is_an_error(loop: Loop) -> None:
     """It is an error there too, and the loop runs until the Deferreds of the first phase have fired."""
     assert loop.run(waiting_for_triggers) == [
         "before startup False",
@@ -173,7 +173,7 @@ def crashing(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_running_after_a_crash(loop: Loop) -> None:
+def test_a_crashed_reactor_can_run_again(loop: Loop) -> None:
     """A crash calls no triggers, leaves everything as it is, and the reactor can be run again."""
     assert loop.run(crashing) == [
         "before startup False",
@@ -200,7 +200,7 @@ def crashing_often(reactor: Any, rounds: int) -> list[int]:
     return done
 
 
-def test_crashing_again_and_again(loop: Loop) -> None:
+def test_timers_and_threads_work_after_repeated_crashes(loop: Loop) -> None:
     """Timers and threads work in each run."""
     assert loop.run(crashing_often, 30) == list(range(30))
 
@@ -215,7 +215,7 @@ def running_within(reactor: Any) -> list[Any]:
     return found
 
 
-def test_running_within_a_run(loop: Loop) -> None:
+def test_running_within_a_run_is_an_error(loop: Loop) -> None:
     """That is an error, and the run goes on."""
     assert loop.run(running_within) == ["ReactorAlreadyRunning"] * 2
 
@@ -249,7 +249,7 @@ def iterating(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_iterating(loop: Loop) -> None:
+def test_iterate_runs_one_turn(loop: Loop) -> None:
     """Each turn does what is due; one that is told to wait is woken; and a loop can be turned from within."""
     notes = loop.run(iterating)
     assert sorted(notes[:2]) == ["call", "timer"]
@@ -273,7 +273,7 @@ def failing_triggers(reactor: Any) -> list[Any]:
         return [notes, [text for text in log.take() if "ValueError" in text]]
 
 
-def test_triggers_that_raise(loop: Loop) -> None:
+def test_exceptions_of_triggers_are_logged(loop: Loop) -> None:
     """Each exception is logged, and all other triggers are called."""
     notes, logged = loop.run(failing_triggers)
     names = [f"{phase} {event}" for event in ("startup", "shutdown") for phase in PHASES]
@@ -301,6 +301,6 @@ def removing_triggers(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_triggers_that_are_taken_away(loop: Loop) -> None:
+def test_removed_triggers_are_not_called(loop: Loop) -> None:
     """They are not called, and taking one away twice is an error."""
     assert loop.run(removing_triggers) == ["kept", "ValueError"]

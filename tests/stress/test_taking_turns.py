@@ -46,7 +46,7 @@ def busy_reactor(reactor: Any) -> list[Any]:
     return [found, turns <= TURNS]
 
 
-def test_a_thread_beside_a_busy_reactor(loop: Loop) -> None:
+def test_a_busy_reactor_does_not_starve_a_thread(loop: Loop) -> None:
     """It is not kept waiting, however many turns the reactor has to take."""
     assert loop.run(busy_reactor) == [[ROUNDS], True]
 
@@ -71,6 +71,6 @@ def busy_worker(reactor: Any) -> list[Any]:
     return found
 
 
-def test_a_reactor_beside_a_busy_worker(loop: Loop) -> None:
+def test_a_busy_worker_does_not_starve_the_reactor(loop: Loop) -> None:
     """It goes on before all jobs are done, though these are functions that never let others run."""
     assert loop.run(busy_worker) == [True]

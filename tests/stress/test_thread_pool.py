@@ -82,7 +82,7 @@ def resizing(reactor: Any, jobs: int, seed: int) -> dict[str, Any]:
     return {"done": [done.count(1), len(done)], "at once": max(most) <= 20, "threads": len(pool.threads)}
 
 
-def test_its_size_under_load(loop: Loop) -> None:
+def test_no_job_is_lost_while_the_pool_changes_its_size(loop: Loop) -> None:
     """No job is lost or done twice, whatever happens to the threads."""
     for seed in range(2):
         found = loop.run(resizing, JOBS, seed, patience=1200)
@@ -120,7 +120,7 @@ def counting(reactor: Any) -> list[Any]:
     return found
 
 
-def test_its_counts(loop: Loop) -> None:
+def test_threads_and_waiting_jobs_are_counted(loop: Loop) -> None:
     """Threads, busy and idle ones, and waiting jobs are counted; what is asked for early is done later."""
     assert loop.run(counting) == [
         [0, 0, 0, 0, 0, 3, False, False],
@@ -168,7 +168,7 @@ def sizes(reactor: Any) -> list[Any]:
     return found
 
 
-def test_its_size(loop: Loop) -> None:
+def test_a_pool_keeps_its_limit(loop: Loop) -> None:
     """It is never above the limit for long, and busy threads that are too many end after their job."""
     assert loop.run(sizes) == [2, [4, 4, 6], 5, 6, 1]
 
@@ -226,7 +226,7 @@ def mistakes(reactor: Any) -> list[str]:
     return [*found, f"{pool.min} {pool.max}"]
 
 
-def test_sizes_that_cannot_be(loop: Loop) -> None:
+def test_wrong_sizes_are_refused_and_change_nothing(loop: Loop) -> None:
     """They are refused, and nothing has changed."""
     negative, above = "minimum is negative", "minimum is greater than maximum"
     assert loop.run(mistakes) == [negative, above, negative, above, above, above, "1 2"]
@@ -254,7 +254,7 @@ def ending(reactor: Any) -> list[Any]:
     return [*found, sorted(names)]
 
 
-def test_its_end(loop: Loop) -> None:
+def test_stopping_a_pool_does_all_earlier_jobs(loop: Loop) -> None:
     """It does all that it was asked for first, waits for its threads, and takes nothing more."""
     complete, left, late, names = loop.run(ending)
     assert (complete, left, late) == (True, 0, [False, False])
@@ -311,7 +311,7 @@ def ending_while_a_thread_starts(reactor: Any) -> list[Any]:
     return found
 
 
-def test_its_end_while_a_thread_starts(loop: Loop) -> None:
+def test_stopping_a_pool_waits_for_a_starting_thread(loop: Loop) -> None:
     """It waits for the thread, and for what that has to do."""
     assert loop.run(ending_while_a_thread_starts) == [True, "done", "stopped"]
 
@@ -328,7 +328,7 @@ def ending_where_a_thread_starts(reactor: Any) -> list[Any]:
     return found
 
 
-def test_its_end_where_a_thread_starts(loop: Loop) -> None:
+def test_stopping_a_pool_in_its_thread_factory_does_not_deadlock(loop: Loop) -> None:
     """It does not wait for itself."""
     assert loop.run(ending_where_a_thread_starts) == ["done"]
 
@@ -395,7 +395,7 @@ def callbacks(reactor: Any) -> list[Any]:
     return [notes, said, len(job_thread)]
 
 
-def test_callbacks_of_jobs(loop: Loop) -> None:
+def test_callbacks_of_jobs_run_in_the_thread_and_errors_are_logged(loop: Loop) -> None:
     """They are called in the job's thread; what they raise is logged, and the thread goes on."""
     notes, said, jobs = loop.run(callbacks)
     assert notes == [[True, "one", True], [False, "two", True], [True, "six", True]]
@@ -422,7 +422,7 @@ def several_pools(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_pools_of_ones_own(loop: Loop) -> None:
+def test_separate_pools_have_separate_threads(loop: Loop) -> None:
     """Each has its threads, and the reactor gets the results."""
     expected = [f"{turn} PoolThread-pool {number}" for turn in range(20) for number in range(3)]
     assert loop.run(several_pools) == expected
@@ -444,7 +444,7 @@ def after_a_crash(reactor: Any) -> list[Any]:
     return found
 
 
-def test_a_crash_leaves_it_alone(loop: Loop) -> None:
+def test_a_crash_does_not_stop_the_pool(loop: Loop) -> None:
     """Only the end of the reactor is the end of its pool."""
     found = loop.run(after_a_crash)
     assert found[1::2] == [[True, False], [True, False], [False, True]]

@@ -145,7 +145,7 @@ def random_programs(reactor: Any, seeds: int) -> int:
     return timers
 
 
-def test_random_programs(loop: Loop) -> None:
+def test_random_timers_run_in_order_and_on_time(loop: Loop) -> None:
     """Each timer is called when its time has come, and not before, in the order of their times."""
     assert loop.run(random_programs, PROGRAMS, patience=1200) > 20 * PROGRAMS
 
@@ -171,7 +171,7 @@ def many_timers(reactor: Any, count: int) -> list[Any]:
     return [left, called == [number for _, number in expected], len(called)]
 
 
-def test_very_many(loop: Loop) -> None:
+def test_very_many_timers_run_in_order(loop: Loop) -> None:
     """Those that are left are called in order."""
     assert loop.run(many_timers, 20_000) == [2000, True, 2000]
 
@@ -193,7 +193,7 @@ def real_time(reactor: Any) -> list[Any]:
     return notes
 
 
-def test_real_time(loop: Loop) -> None:
+def test_no_timer_runs_early(loop: Loop) -> None:
     """None comes early, one in the far future stops nothing, and the order is that of the times."""
     delays = [0, 0.0001, 0.01, 0.015, 0.02, 0.03]
     assert loop.run(real_time) == [[delay, True] for delay in delays]
@@ -234,6 +234,6 @@ def waking_up(reactor: Any) -> list[str]:
     return notes
 
 
-def test_a_sleeping_loop_hears_of_changes(loop: Loop) -> None:
+def test_moving_a_timer_to_now_wakes_the_loop(loop: Loop) -> None:
     """A timer that is moved to now is called now."""
     assert loop.run(waking_up) == ["moved"]

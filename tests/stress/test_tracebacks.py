@@ -112,7 +112,7 @@ def logged(reactor: Any) -> list[list[str]]:
     return found
 
 
-def test_what_is_logged_has_the_entries_of_twisted(loop: Loop, stock_loop: Loop) -> None:
+def test_logged_tracebacks_have_the_entries_of_twisted(loop: Loop, stock_loop: Loop) -> None:
     """They are the same, with their lines: of the reactor, the pool, and of Deferreds that refuse."""
     found = loop.run(logged)
     assert found == stock_loop.run(logged)
