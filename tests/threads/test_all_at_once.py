@@ -62,7 +62,7 @@ def together(*actions: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def test_each_with_its_own(face: ModuleType) -> None:
+def test_threads_with_separate_deferreds_do_not_interfere(face: ModuleType) -> None:
     """Threads that share nothing but the classes do not disturb each other."""
     results: dict[int, list[Any]] = {}
 
@@ -91,7 +91,7 @@ def test_each_with_its_own(face: ModuleType) -> None:
     assert results == expected
 
 
-def test_many_fire_one(shared: ModuleType) -> None:
+def test_of_many_threads_that_fire_one_succeeds(shared: ModuleType) -> None:
     """Of many that fire at the same time one succeeds, and its value is the result."""
     for _ in range(ROUNDS):
         deferred = shared.Deferred()
@@ -108,7 +108,7 @@ def test_many_fire_one(shared: ModuleType) -> None:
         assert [outcome(deferred)] == won
 
 
-def test_many_add_while_one_fires(shared: ModuleType) -> None:
+def test_every_added_callback_runs_once_during_a_firing(shared: ModuleType) -> None:
     """Each callback runs once, whoever added it and whenever."""
     for _ in range(max(ROUNDS // 10, 1)):
         deferred = shared.Deferred()
@@ -127,7 +127,7 @@ def test_many_add_while_one_fires(shared: ModuleType) -> None:
         assert deferred._runningCallbacks is False
 
 
-def test_pausing_and_adding(shared: ModuleType) -> None:
+def test_the_pause_count_stays_right_across_threads(shared: ModuleType) -> None:
     """The count of pauses is right, and what was held back runs in the end."""
     deferred = shared.succeed(0)
     calls: list[int] = []
@@ -144,7 +144,7 @@ def test_pausing_and_adding(shared: ModuleType) -> None:
     assert len(calls) == THREADS * ROUNDS
 
 
-def test_cancelling_what_fires(shared: ModuleType) -> None:
+def test_either_the_firing_or_the_cancelling_wins(shared: ModuleType) -> None:
     """Either the value or the cancellation wins, and the other one does nothing."""
     for turn in range(ROUNDS):
         inner = shared.Deferred()
@@ -161,7 +161,7 @@ def test_cancelling_what_fires(shared: ModuleType) -> None:
         assert result == turn or type(result).__name__ == "CancelledError"
 
 
-def test_looking_at_what_changes(shared: ModuleType) -> None:
+def test_attributes_can_be_read_while_threads_change_them(shared: ModuleType) -> None:
     """Everything can be read while others fire, add and wait, and the collector may run at any time."""
     current: list[Any] = [shared.Deferred()]
     done = threading.Event()
@@ -192,7 +192,7 @@ def test_looking_at_what_changes(shared: ModuleType) -> None:
     assert outcome(current[0]) == ROUNDS - 1
 
 
-def test_lists_of_what_others_fire(shared: ModuleType) -> None:
+def test_a_list_gets_every_result_of_many_threads(shared: ModuleType) -> None:
     """A list whose members are fired by many threads has every result, in its place."""
     members = [shared.Deferred() for _ in range(THREADS * 50)]
     combined = shared.DeferredList(members)
@@ -207,7 +207,7 @@ def test_lists_of_what_others_fire(shared: ModuleType) -> None:
     assert result == [(True, index) for index in range(len(members))]
 
 
-def test_locks_that_are_shared(shared: ModuleType) -> None:
+def test_every_thread_gets_a_shared_lock_in_turn(shared: ModuleType) -> None:
     """Everybody who asks for the lock gets it, one after the other."""
     lock = shared.DeferredLock()
     holders: list[int] = []
@@ -228,7 +228,7 @@ def test_locks_that_are_shared(shared: ModuleType) -> None:
     assert sorted(holders) == everybody
 
 
-def test_one_queue_for_all(shared: ModuleType) -> None:
+def test_every_item_of_a_shared_queue_comes_out_once(shared: ModuleType) -> None:
     """What is put in comes out once."""
     queue = shared.DeferredQueue()
     got: list[tuple[int, int]] = []

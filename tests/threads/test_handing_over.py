@@ -22,7 +22,7 @@ def elsewhere(action: Callable[[], Any]) -> Any:
         return pool.submit(action).result()
 
 
-def test_fired_elsewhere(face: ModuleType) -> None:
+def test_callbacks_run_in_the_thread_that_fires(face: ModuleType) -> None:
     """Callbacks run in the thread that fires, and later ones in the thread that adds them."""
     ran: list[int] = []
 
@@ -38,7 +38,7 @@ def test_fired_elsewhere(face: ModuleType) -> None:
     assert outcome(deferred) == 3
 
 
-def test_made_elsewhere(face: ModuleType) -> None:
+def test_a_deferred_outlives_the_thread_that_made_it(face: ModuleType) -> None:
     """A Deferred outlives the thread that made it."""
     deferred = elsewhere(lambda: face.Deferred(lambda d: d.callback("cancelled")).addCallback(same))
     gc.collect()
@@ -46,7 +46,7 @@ def test_made_elsewhere(face: ModuleType) -> None:
     assert outcome(deferred) == "cancelled"
 
 
-def test_every_step_in_a_thread_of_its_own(face: ModuleType) -> None:
+def test_every_step_can_happen_in_another_thread(face: ModuleType) -> None:
     """Pausing, firing, adding, waiting and cancelling need not happen in one thread."""
     inner = elsewhere(face.Deferred)
     outer = elsewhere(face.Deferred)
@@ -60,7 +60,7 @@ def test_every_step_in_a_thread_of_its_own(face: ModuleType) -> None:
     assert isinstance(elsewhere(lambda: outcome(outer)), CancelledError)
 
 
-def test_generators_go_on_elsewhere(face: ModuleType) -> None:
+def test_a_generator_resumes_in_the_thread_that_fires(face: ModuleType) -> None:
     """A generator or coroutine is resumed in whatever thread fires what it waits for."""
     threads: list[int] = []
     waits = [face.Deferred(), face.Deferred()]
@@ -102,7 +102,7 @@ def test_exceptions_stay_where_they_are_raised(face: ModuleType) -> None:
     assert outcome(deferred) == 1
 
 
-def test_collected_elsewhere(face: ModuleType, logged: Log) -> None:
+def test_a_failure_is_reported_in_the_thread_that_drops_it(face: ModuleType, logged: Log) -> None:
     """A failure is reported by whichever thread lets the last reference go, or collects the cycle."""
 
     def failing(cycle: bool) -> None:
@@ -117,7 +117,7 @@ def test_collected_elsewhere(face: ModuleType, logged: Log) -> None:
     assert logged.unhandled() == ["Oops(cycle False)", "Oops(cycle True)"]
 
 
-def test_debugging_across_threads(face: ModuleType) -> None:
+def test_debug_traces_have_the_stacks_of_both_threads(face: ModuleType) -> None:
     """The stacks that are told of are those of the threads that made and fired it."""
     face.setDebugging(True)
 

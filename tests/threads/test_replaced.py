@@ -80,7 +80,7 @@ def call_from_thread_of_the_instance(reactor: Any) -> list[Any]:
     return [*found, outcome(deferred)]
 
 
-def test_call_from_thread_of_the_reactor(loop: Loop) -> None:
+def test_a_replaced_call_from_thread_delivers_results(loop: Loop) -> None:
     """Results go through what is there when the job ends."""
     once: list[Any] = [[3, 1], 1, "ZeroDivisionError", 2]
     assert loop.run(call_from_thread_of_the_instance) == [*once, *once, "late"]
@@ -101,7 +101,7 @@ def methods_of_the_deferred(reactor: Any) -> list[Any]:
     return found
 
 
-def test_methods_of_the_deferred(loop: Loop) -> None:
+def test_replaced_methods_of_the_deferred_get_the_result(loop: Loop) -> None:
     """Its own `callback` or `errback` is called with the result."""
     assert loop.run(methods_of_the_deferred) == [True, "job"]
 
@@ -126,7 +126,7 @@ def pool_of_the_reactor(reactor: Any) -> list[Any]:
     return found
 
 
-def test_the_pool_and_its_method(loop: Loop) -> None:
+def test_a_replaced_pool_gets_the_jobs(loop: Loop) -> None:
     """Jobs go through what is there when they are handed over."""
     by_method = ["at once", 7, "job", "job of the reactor"]
     assert loop.run(pool_of_the_reactor) == [True, *by_method, *by_method]
@@ -178,7 +178,7 @@ def names_of_threads(reactor: Any) -> list[Any]:
     return found
 
 
-def test_names_of_the_module_of_threads(loop: Loop) -> None:
+def test_replaced_names_of_the_threads_module_are_used(loop: Loop) -> None:
     """`deferToThreadPool` and `defer.Deferred` are looked up in each call."""
     by_name: list[Any] = [[True, True], ["int", ["11"], {"base": 2}], "mine"]
     assert loop.run(names_of_threads) == [*by_name, ["Mine", 7], ["Mine", 7]]
@@ -197,7 +197,7 @@ def missing_name(reactor: Any) -> str:
     return "none"
 
 
-def test_a_name_that_is_gone(loop: Loop) -> None:
+def test_a_deleted_name_is_an_error_when_it_is_looked_up(loop: Loop) -> None:
     """That is an error where it is looked up."""
     assert loop.run(missing_name) == "name 'deferToThreadPool' is not defined"
 
@@ -241,7 +241,7 @@ def names_of_contexts(reactor: Any) -> list[Any]:
     return [*found, done_in_pool(int, "4")]
 
 
-def test_contexts(loop: Loop) -> None:
+def test_a_replaced_context_runs_the_jobs(loop: Loop) -> None:
     """A job is done within a context by what is there to do it."""
     mine = {"key": "mine"}
     by_tracker = [[mine, ["1"], {}]], [[mine, ["3"], {}]]
@@ -258,7 +258,7 @@ def names_of_the_pool(reactor: Any) -> list[Any]:
     return [*found, [str(call.args[0].value) for call in log.err.call_args_list]]
 
 
-def test_names_of_the_module_of_pools(loop: Loop) -> None:
+def test_replaced_names_of_the_pool_module_are_used(loop: Loop) -> None:
     """`Failure` and `log` are looked up when a job fails."""
     assert loop.run(names_of_the_pool) == ["mine", ["logged"]]
 
@@ -277,12 +277,12 @@ def replaced_and_put_back(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_what_is_put_back(loop: Loop) -> None:
+def test_restored_names_are_used(loop: Loop) -> None:
     """It counts again."""
     assert loop.run(replaced_and_put_back) == ["in a thread"]
 
 
-def test_the_functions_without_installing() -> None:
+def test_our_functions_make_our_deferreds_without_installing() -> None:
     """Those of deferrous make Deferreds of deferrous, also where the names of Twisted are still Twisted's."""
     printed = passes(
         """
