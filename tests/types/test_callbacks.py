@@ -92,7 +92,7 @@ def failed() -> Deferred[int]:
     return d
 
 
-def test_a_value() -> None:
+def test_a_callback_that_returns_a_value_gives_its_type() -> None:
     assert assert_type(fired().addCallback(text), Deferred[str]).result == "7"
     assert assert_type(fired().addCallback(lambda number: number + 0.5), Deferred[float]).result == 7.5
     assert assert_type(fired().addCallback(str), Deferred[str]).result == "7"
@@ -100,12 +100,12 @@ def test_a_value() -> None:
     assert assert_type(fired().addCallback(anything), Deferred[Any]).result == 7
 
 
-def test_a_deferred() -> None:
+def test_a_callback_that_returns_a_deferred_gives_its_type() -> None:
     assert assert_type(fired().addCallback(later), Deferred[str]).result == "7"
     assert assert_type(fired().addCallback(lambda number: later(number)), Deferred[str]).result == "7"
 
 
-def test_a_value_a_deferred_or_a_failure() -> None:
+def test_a_callback_that_returns_either_gives_the_type_of_the_value() -> None:
     assert assert_type(fired().addCallback(text_or_later), Deferred[str]).result == "7"
     assert assert_type(fired().addCallback(text_or_failure), Deferred[str]).result == "7"
     assert assert_type(fired().addCallback(later_or_failure), Deferred[str]).result == "7"
@@ -124,7 +124,7 @@ def test_a_result_of_every_type_may_follow_a_failure() -> None:
     d.addErrback(ignored)
 
 
-def test_arguments() -> None:
+def test_arguments_of_a_callback_are_checked() -> None:
     added = fired().addCallback(joined, "and", "more", end="!")
     assert assert_type(added, Deferred[str]).result == "7 and more!"
     named = fired().addCallback(callback=text)
@@ -143,14 +143,14 @@ def test_an_errback_that_fails_leaves_the_type() -> None:
     assert_type(failed().addErrback(error_never), Deferred[int]).addErrback(ignored)
 
 
-def test_both() -> None:
+def test_add_both_gives_the_type_of_the_callback() -> None:
     assert assert_type(failed().addBoth(joined), Deferred[str]).result
     assert assert_type(failed().addBoth(settled), Deferred[int]).result == 0
     assert assert_type(failed().addBoth(settled_later), Deferred[int]).result == 0
     assert assert_type(fired().addBoth(same), Deferred[int]).result == 7
 
 
-def test_a_pair() -> None:
+def test_add_callbacks_gives_the_types_of_both() -> None:
     assert assert_type(fired().addCallbacks(text), Deferred[str]).result == "7"
     assert assert_type(fired().addCallbacks(later), Deferred[str]).result == "7"
     assert assert_type(fired().addCallbacks(later, error_text), Deferred[str]).result == "7"
@@ -160,7 +160,7 @@ def test_a_pair() -> None:
     assert_type(failed().addCallbacks(text, error_passed), Deferred[str]).addErrback(ignored)
 
 
-def test_the_arguments_of_a_pair() -> None:
+def test_arguments_of_a_pair_are_checked() -> None:
     added = failed().addCallbacks(
         joined, joined, ("unused",), {"end": "?"}, errbackArgs=("error",), errbackKeywords={"end": "!"}
     )
@@ -174,7 +174,7 @@ def test_a_pair_may_be_taken_for_something_wider() -> None:
     assert wide.result == "7"
 
 
-def test_a_chain() -> None:
+def test_a_chain_of_callbacks_has_the_type_of_the_last() -> None:
     d = (
         fired()
         .addCallback(text)

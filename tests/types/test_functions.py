@@ -42,13 +42,13 @@ def length_yielded(text: str) -> Generator[Deferred[Any], Any, int]:
     return number
 
 
-def test_results_that_are_there() -> None:
+def test_succeed_and_fail_have_types() -> None:
     assert assert_type(succeed("abc"), Deferred[str]).result == "abc"
     failed: Deferred[str] = assert_type(fail(ValueError()), Deferred[Any])
     failed.addErrback(lambda _: None)
 
 
-def test_calls() -> None:
+def test_execute_and_maybe_deferred_have_the_type_of_the_function() -> None:
     assert assert_type(execute(length, "abc", more=1), Deferred[int]).result == 4
     assert assert_type(maybeDeferred(length, "abc", more=1), Deferred[int]).result == 4
     assert assert_type(maybeDeferred(length_later, "abc"), Deferred[int]).result == 3
@@ -56,7 +56,7 @@ def test_calls() -> None:
     assert assert_type(maybeDeferred(length_yielded, "abc"), Deferred[int]).result == 3
 
 
-def test_coroutines() -> None:
+def test_ensure_deferred_has_the_type_of_the_coroutine() -> None:
     assert assert_type(ensureDeferred(length_awaited("abc")), Deferred[int]).result == 3
     assert assert_type(ensureDeferred(length_later("abc")), Deferred[int]).result == 3
     assert assert_type(Deferred.fromCoroutine(length_awaited("abc")), Deferred[int]).result == 3
@@ -64,11 +64,11 @@ def test_coroutines() -> None:
     assert assert_type(ensureDeferred(running), Deferred[int]).result == 3
 
 
-def test_generators() -> None:
+def test_inline_callbacks_has_the_type_of_the_generator() -> None:
     assert assert_type(length_yielded("abc"), Deferred[int]).result == 3
 
 
-def test_an_async_iteration_of_types() -> None:
+def test_awaiting_gives_the_type_of_the_result() -> None:
     async def all_of_them() -> tuple[int, str]:
         number = await gatherResults([length_later("abc")])
         return assert_type(number, list[int])[0], assert_type(await succeed("x"), str)
@@ -76,14 +76,14 @@ def test_an_async_iteration_of_types() -> None:
     assert assert_type(ensureDeferred(all_of_them()), Deferred[tuple[int, str]]).result == (3, "x")
 
 
-def test_many() -> None:
+def test_gather_results_and_race_have_types() -> None:
     gathered = gatherResults([succeed(1), succeed(2)], consumeErrors=True)
     assert assert_type(gathered, Deferred[list[int]]).result == [1, 2]
     first = race([succeed("a"), Deferred()])
     assert assert_type(first, Deferred[tuple[int, str]]).result == (0, "a")
 
 
-def test_lists() -> None:
+def test_deferred_lists_have_the_type_of_their_pairs() -> None:
     every = DeferredList([succeed(1), succeed(2)])
     assert assert_type(every, DeferredList[list[tuple[bool, int]]]).result == [(True, 1), (True, 2)]
     summed = every.addCallback(lambda pairs: sum(number for success, number in pairs if success))
@@ -101,7 +101,7 @@ def test_a_list_is_a_deferred() -> None:
     assert takes(DeferredList([succeed(1)])) == [(True, 1)]
 
 
-def test_subclasses() -> None:
+def test_subclasses_have_types() -> None:
     class Request(Deferred[str]):
         def __init__(self, path: str) -> None:
             super().__init__(lambda d: d.callback(path))
@@ -116,7 +116,7 @@ def test_subclasses() -> None:
     assert Every(succeed(1)).result == [(True, 1)]
 
 
-def test_timeouts() -> None:
+def test_add_timeout_adds_its_type() -> None:
     clock = Clock()
     late: Deferred[int] = Deferred()
     added = late.addTimeout(2.5, clock, lambda outcome, seconds: f"{seconds} s")
@@ -128,7 +128,7 @@ def as_an_interface(d: Deferred[int], reactor: IReactorTime) -> Deferred[int]:
     return d.addTimeout(1, reactor)
 
 
-def test_futures() -> None:
+def test_futures_have_the_type_of_the_result() -> None:
     loop = new_event_loop()
     try:
         future = assert_type(succeed(1).asFuture(loop), Future[int])
@@ -140,7 +140,7 @@ def test_futures() -> None:
         loop.close()
 
 
-def test_attributes() -> None:
+def test_attributes_have_types() -> None:
     waiting: Deferred[int] = Deferred(canceller=lambda d: d.errback(ValueError()))
     assert_type(waiting.called, bool)
     assert_type(waiting.paused, int)

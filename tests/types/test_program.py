@@ -12,7 +12,7 @@ PROGRAM = Path(__file__).with_name("program.py")
 
 
 @pytest.mark.parametrize("module", ["twisted.internet.defer", "deferrous.defer"])
-def test_it_fits_the_types_of_both(module: str, tmp_path: Path) -> None:
+def test_a_program_fits_our_types_and_twisteds(module: str, tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     source = PROGRAM.read_text("utf-8")
     assert "from twisted.internet.defer import" in source
@@ -25,6 +25,6 @@ def test_it_fits_the_types_of_both(module: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("switch", [None, "1"])
-def test_it_runs_on_both(switch: str | None) -> None:
+def test_the_program_runs_on_both(switch: str | None) -> None:
     outcome = python(str(PROGRAM), env=environment(DEFERROUS=switch))
     assert (outcome.status, outcome.out, outcome.err) == (0, "1\n", "")

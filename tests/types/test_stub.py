@@ -45,7 +45,7 @@ def in_module(name: str) -> Any:
 
 
 @pytest.mark.parametrize(("name", "text"), list(texts(ast.parse(STUB.read_text("utf-8")).body)))
-def test_the_stub_says_what_help_says(name: str, text: str) -> None:
+def test_the_stub_has_the_docstrings_of_help(name: str, text: str) -> None:
     assert inspect.getdoc(in_module(name)) == text
 
 
@@ -62,7 +62,7 @@ def public_names() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", sorted(public_names()))
-def test_what_is_public_has_a_docstring(name: str) -> None:
+def test_every_public_name_has_a_docstring(name: str) -> None:
     assert inspect.getdoc(in_module(name))
 
 
