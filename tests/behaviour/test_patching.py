@@ -11,29 +11,9 @@ import pytest
 from tests.helpers import UNFIRED, Steps, handled, outcome, same
 
 
-@pytest.fixture
-def calls(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that wraps a method of the face's Deferred, and the list that calls go to."""
-    made: list[str] = []
-
-    def wrap(*names: str) -> list[str]:
-        for name in names:
-            monkeypatch.setattr(face.Deferred, name, wrapper(getattr(face.Deferred, name), name))
-        return made
-
-    def wrapper(original: Any, name: str) -> Any:
-        def replacement(self: Any, *args: Any, **keywords: Any) -> Any:
-            made.append(name)
-            return original(self, *args, **keywords)
-
-        return replacement
-
-    return wrap
-
-
 def test_a_patched_add_callbacks_sees_all_callbacks(face: ModuleType, calls: Any) -> None:
     """Callbacks can be wrapped as they are added, as instrumenting packages do."""
-    made = calls("addCallbacks", "addCallback", "addErrback", "addBoth")
+    made = calls(face.Deferred, "addCallbacks", "addCallback", "addErrback", "addBoth")
     deferred = face.Deferred()
     deferred.addCallbacks(same, handled)
     deferred.addCallback(same)
@@ -44,7 +24,7 @@ def test_a_patched_add_callbacks_sees_all_callbacks(face: ModuleType, calls: Any
 
 def test_lists_races_chains_and_generators_call_patched_methods(face: ModuleType, calls: Any) -> None:
     """Lists, races, chains and generators add and fire through whatever is in place."""
-    made = calls("addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
+    made = calls(face.Deferred, "addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
     face.DeferredList([face.Deferred()])
     face.race([face.Deferred()])
     first = face.Deferred()
@@ -72,7 +52,7 @@ def test_lists_races_chains_and_generators_call_patched_methods(face: ModuleType
 
 def test_firing_goes_through_start_run_callbacks_and_run_callbacks(face: ModuleType, calls: Any) -> None:
     """callback and errback go through _startRunCallbacks, and all running through _runCallbacks."""
-    made = calls("_startRunCallbacks", "_runCallbacks")
+    made = calls(face.Deferred, "_startRunCallbacks", "_runCallbacks")
     face.Deferred().callback(1)
     failing = face.Deferred()
     failing.errback(KeyError())
@@ -85,7 +65,7 @@ def test_firing_goes_through_start_run_callbacks_and_run_callbacks(face: ModuleT
 
 def test_locks_and_queues_fire_by_the_patched_callback(face: ModuleType, calls: Any) -> None:
     """They fire what waits for them by its callback method."""
-    made = calls("callback")
+    made = calls(face.Deferred, "callback")
     lock, queue = face.DeferredLock(), face.DeferredQueue()
     lock.acquire()
     lock.acquire()
@@ -97,7 +77,7 @@ def test_locks_and_queues_fire_by_the_patched_callback(face: ModuleType, calls: 
 
 def test_a_patched_init_is_called_for_every_deferred(face: ModuleType, calls: Any) -> None:
     """Whatever makes a Deferred makes it with the __init__ in place."""
-    made = calls("__init__")
+    made = calls(face.Deferred, "__init__")
 
     async def coroutine() -> None:
         await face.succeed(None)
@@ -116,7 +96,7 @@ def test_everything_is_as_before_after_a_patch_is_removed(
     face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the patch is gone everything is as before."""
-    made = calls("callback", "addCallback")
+    made = calls(face.Deferred, "callback", "addCallback")
     monkeypatch.undo()
     deferred = face.Deferred().addCallback(same)
     deferred.callback(1)

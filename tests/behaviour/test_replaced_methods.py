@@ -18,26 +18,6 @@ from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.logs import Log
 
 
-@pytest.fixture
-def calls(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that wraps methods of a class, and the list that calls go to."""
-    made: list[str] = []
-
-    def wrap(owner: Any, *names: str) -> list[str]:
-        for name in names:
-            monkeypatch.setattr(owner, name, wrapper(getattr(owner, name), name))
-        return made
-
-    def wrapper(original: Any, name: str) -> Any:
-        def replacement(self: Any, *args: Any, **keywords: Any) -> Any:
-            made.append(name)
-            return original(self, *args, **keywords)
-
-        return replacement
-
-    return wrap
-
-
 def flow_of(face: ModuleType, waited: Any) -> Any:
     """Start a generator that waits; its result is the name of what was raised there."""
 
