@@ -1,9 +1,9 @@
-"""Twisted's own functions, which are called while a program has replaced a name that they look up.
+"""Twisted's own functions, which run while a program has replaced a name that they look up.
 
-A program may put an object of its own into `twisted.internet.defer`, as in ``defer.Failure = Mine``. The
-functions of Twisted look such names up each time, and then use that object. Those in Rust look nothing up,
-which makes them fast. So while a name is replaced, each of them calls the function of Twisted that it stands
-for. That works since a Deferred in Rust has the attributes of Twisted's.
+A program may replace names in `twisted.internet.defer`, as in ``defer.Failure = Mine``. Twisted's functions
+look such names up in each call and use the replacement. The functions in Rust look up nothing, which makes
+them fast. So while a name is replaced, each of them calls its counterpart in Twisted. That works because a
+Deferred in Rust has the attributes of Twisted's.
 
 It is Python because these functions are.
 """
@@ -18,8 +18,8 @@ from typing import Any
 from twisted.internet import defer
 from twisted.python.failure import Failure
 
-#: What Twisted's functions look up or set on the class or on the objects of it. A program may put something
-#: else there. The methods of Deferreds are not here: the extension looks for each where it is called.
+#: Attributes that Twisted's functions read or set on these classes or their instances, and that a program may
+#: replace. Methods of Deferreds are not here: the extension looks for a replacement when it calls one.
 _OF_FAILURES = (
     *("__new__", "__init__", "__getattr__", "__getattribute__", "__setattr__", "_extrapolate"),
     *("captureVars", "check", "count", "parents", "raiseException", "tb", "throwExceptionIntoGenerator"),
@@ -34,16 +34,16 @@ _OF_DEFERREDS = (
 
 
 class _Names(dict[str, Any]):
-    """The globals of these functions: the names of Twisted's module, with ours for what is Twisted's own.
+    """The globals of these functions: the names of Twisted's module, with our objects for Twisted's own.
 
-    They are looked up in that module each time. It has ours already if deferrous is installed, and Twisted's
-    own where only `deferrous.defer` is used.
+    Each name is looked up in that module each time. If deferrous is installed, the module has our objects
+    already. If only `deferrous.defer` is used, it has Twisted's own.
     """
 
     def __init__(self) -> None:
         self._module = vars(defer)
         self.ours: dict[str, tuple[Any, Any]] = {}
-        # The interpreter looks here first for its own names, too.
+        # The interpreter looks up the names of builtins here first.
         super().__init__((name, value) for name, value in vars(builtins).items() if name not in self._module)
         self["__name__"] = defer.__name__
         self["__builtins__"] = builtins
@@ -54,7 +54,7 @@ class _Names(dict[str, Any]):
         return found if stock is None or found is not stock else ours
 
     def put(self, name: str, ours: Any) -> None:
-        """Have an object of ours stand for that of Twisted's module."""
+        """Use an object of ours instead of Twisted's own of this name."""
         self.ours[name] = self._module[name], ours
 
 
@@ -62,7 +62,7 @@ NAMES = _Names()
 
 
 def with_names(function: FunctionType) -> FunctionType:
-    """Make a function of the same code that looks its globals up among `NAMES`."""
+    """Return a copy of a function whose globals are `NAMES`."""
     copy = FunctionType(
         function.__code__, NAMES, function.__name__, function.__defaults__, function.__closure__
     )
@@ -74,7 +74,7 @@ def with_names(function: FunctionType) -> FunctionType:
 
 
 def _functions() -> Iterator[tuple[str, FunctionType]]:
-    """Go through the functions of Twisted that those in Rust stand for, and those that they call."""
+    """Yield Twisted's functions that have a counterpart in Rust, and those that they call, by name."""
     for name, value in vars(defer).items():
         if isinstance(value, FunctionType) and value.__globals__ is vars(defer):
             yield name, value
@@ -87,7 +87,7 @@ def _functions() -> Iterator[tuple[str, FunctionType]]:
 
 
 def _looked_up(code: CodeType) -> Iterator[str]:
-    """Go through the names that a function and the functions inside it look up."""
+    """Yield the names that a function and its inner functions look up."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -1,9 +1,9 @@
-"""Where Twisted's own functions appear in tracebacks and warnings.
+"""The frames of Twisted's own functions in tracebacks and warnings.
 
-The traceback of a failure starts in the function of Twisted that called: trial, for example, looks for
-these frames to know where a test's own begin. What is in Rust has no frame, so tracebacks get those that
-Twisted's functions would have. They are taken from tracebacks that Twisted's functions make here, once,
-when the extension module is loaded; it is Python because these are.
+The traceback of a failure starts in the function of Twisted that called the program. Trial, for example,
+looks for these frames to find where a test's own frames begin. Rust functions have no frames, so tracebacks
+get the frames that Twisted's functions would have. They are taken from tracebacks that Twisted's functions
+make here, once, when the extension module is loaded; it is Python because these are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Place = tuple[CodeType, dict[str, Any], int, int]
 
 
 class _Raised(Exception):
-    """What is raised to make a traceback."""
+    """Raised to make a traceback."""
 
 
 def _boom(*_: object) -> Any:
@@ -33,7 +33,7 @@ def _generator(first: Any) -> Generator[Any, Any, None]:
 
 
 def _entries(traceback: TracebackType | None) -> Generator[tuple[str, Place], None, None]:
-    """Go through a traceback. The frames are not kept: each holds all that called it."""
+    """Yield the places of a traceback. The frames are not kept, because each refers to all its callers."""
     while traceback is not None:
         frame = traceback.tb_frame
         place = (frame.f_code, frame.f_globals, traceback.tb_lasti, traceback.tb_lineno)

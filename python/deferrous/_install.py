@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deferrous._preexisting import Preexisting
 
     class _Replacing(Protocol):
-        """The part of the module `deferrous.defer` that this file uses."""
+        """What this file uses of the module `deferrous.defer`."""
 
         REPLACEMENTS: Mapping[str, Any]
 

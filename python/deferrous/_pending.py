@@ -1,7 +1,7 @@
-"""What is pending in a reactor, as the lists that Twisted's reactors have it in.
+"""The pending calls of a reactor, as the lists that Twisted's reactors have.
 
-Programs that watch a reactor read these private attributes, and tests empty them. It is Python because a turn
-of the reactor does not come here.
+Programs that watch a reactor read these private attributes, and tests empty them. It is Python because the
+reactor itself does not use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from deferrous._core import EventLoop
 
 
 class Pending(MutableSequence[Any]):
-    """What waits in one queue of a reactor, now. Changes of the list change the queue."""
+    """One queue of a reactor as it is now. Changing the list changes the queue."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -23,7 +23,7 @@ class Pending(MutableSequence[Any]):
         self._name = name
 
     def shows(self, loop: EventLoop, name: str) -> bool:
-        """Say whether this is the queue with a name of an event loop."""
+        """Say whether this is the queue of this name of an event loop."""
         return self._loop is loop and self._name == name
 
     def _now(self) -> list[Any]:
@@ -77,7 +77,7 @@ class Pending(MutableSequence[Any]):
         at, _, _ = slice(index, None).indices(len(self))
         self._loop.splice(self._name, at, at, (value,))
 
-    # Others may append at any time, and lose nothing by these.
+    # Other threads may append at any time. These methods lose nothing then.
     def append(self, value: Any) -> None:
         """Add an entry at the end."""
         self._loop.splice(self._name, sys.maxsize, sys.maxsize, (value,))

@@ -1,9 +1,9 @@
-"""Where functions of Twisted's reactor and thread pool appear in tracebacks.
+"""The frames of Twisted's reactor and thread pool in tracebacks.
 
-As in `_frames`, these functions are run here once to find out, with stand-ins for what they work on: an error
-is raised where they call a program. Copies are run, which log nothing.
+As in `_frames`, these functions are run here once, with stand-ins for their objects. The stand-ins raise an
+error when they are called in place of the program. Copies are run, which log nothing.
 
-A function that is not as expected, because a program has replaced it, is left out: tracebacks lack it then.
+If a program has replaced one of these functions, it is left out, and tracebacks lack it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Trail = list[Place]
 
 
 class _Handler:
-    """Stands for what handles errors in Twisted's functions, and keeps the trail of the last one."""
+    """Stands for the error handlers in Twisted's functions, and keeps the trail of the last error."""
 
     trail: Trail
 
@@ -37,17 +37,17 @@ class _Handler:
         return True
 
     def log(self, *_: object) -> None:
-        """Handle the error that is being handled."""
+        """Keep the trail of the current exception."""
         self.trail = _trail(sys.exc_info()[2])
 
 
 def _trail(traceback: TracebackType | None) -> Trail:
-    """Give the places of a traceback but the last one, which is where the error was raised."""
+    """Return the places of a traceback without the last one, where the error was raised."""
     return [place for _, place in _entries(traceback)][:-1]
 
 
 def _copy(function: Any, **names: Any) -> Callable[..., Any]:
-    """Copy a function, with other things by these names of its module."""
+    """Copy a function, with other objects for these names of its module."""
     return FunctionType(function.__code__, {**function.__globals__, **names})
 
 
@@ -138,10 +138,10 @@ def _found(*finders: Callable[[], Iterator[tuple[str, Trail]]]) -> dict[str, Tra
 
 
 def find() -> dict[str, Trail]:
-    """Return the trails to what the reactor calls."""
+    """Return the trails to the functions that the reactor calls."""
     return _found(_of_calls, _of_turns, _of_descriptors)
 
 
 def find_in_pool() -> dict[str, Trail]:
-    """Return the trails to what workers of the thread pool call."""
+    """Return the trails to the functions that workers of the thread pool call."""
     return _found(_of_jobs)

@@ -1,7 +1,7 @@
-"""Logging what goes wrong in the reactor, with Twisted's own words.
+"""Log errors in the reactor, with Twisted's own texts.
 
-It is Python because it only calls Twisted's loggers, on the rare occasion. Each function is called while the
-exception that it is about is being handled.
+It is Python because it only calls Twisted's loggers, and only for errors. Each function logs the current
+exception.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main_loop() -> None:
 
 
 def thread_call() -> None:
-    """Log an error of what `callFromThread` was given."""
+    """Log an error of a function that was given to `callFromThread`."""
     base._threadCallHandler.__exit__(*sys.exc_info())
 
 
@@ -28,7 +28,7 @@ def timed_call(creator: Sequence[str] | None = None) -> None:
     """Log an error of a delayed call.
 
     Args:
-        creator: the stack of whoever set it, if that was noted.
+        creator: the stack that set it, if that was recorded.
     """
     if not creator:
         base._DEFAULT_DELAYED_CALL_LOGGING_HANDLER.__exit__(*sys.exc_info())
@@ -45,9 +45,9 @@ def elsewhere() -> None:
 
 
 def format_creator() -> list[str]:
-    """Return the stack of whoever sets a delayed call."""
+    """Return the stack that sets a delayed call."""
     return format_stack()[:-1]
 
 
-#: What a delayed call looks like.
+#: The repr of a delayed call.
 describe = base.DelayedCall.__repr__

@@ -1,12 +1,12 @@
-"""The reactor's module as Twisted's ways of picking a reactor expect it.
+"""The reactor's module in the form in which Twisted picks reactors.
 
-Each reactor of Twisted has a module whose name is that of the class in lower case, as `EPollReactor` is in
-`epollreactor`, with the class and a function `install`. Programs find the class by that, such as
-pytest-twisted. So this module stands for the reactor wherever Twisted names one: in
-`twisted.internet.default`, as `--reactor=deferrous`, and where a program installs epoll by name.
+Each reactor of Twisted has a module with the class and a function `install`. The module's name is that of the
+class in lower case, such as `epollreactor` for `EPollReactor`. Programs such as pytest-twisted find the class
+in this way. So Twisted names this module wherever it names our reactor: in `twisted.internet.default`, for
+`--reactor=deferrous`, and where a program installs epoll by name.
 
-It imports nothing of size before it is asked to: with `DEFERROUS=1` it is imported while Twisted's own
-modules are. It is Python because Twisted's modules of reactors are.
+It imports other modules only when they are used, because with `DEFERROUS=1` it is imported in the middle of
+the import of Twisted. It is Python because Twisted's modules of reactors are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from threading import RLock
 from typing import Any
 
-# Type checkers take it for typing's.
+# Type checkers treat it like typing.TYPE_CHECKING.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -23,34 +23,33 @@ if TYPE_CHECKING:
 
 __all__ = ["DeferrousReactor", "install"]
 
-#: The module that a reactor takes the place of.
+#: The name under which a reactor is in `sys.modules`.
 INSTALLED = "twisted.internet.reactor"
 
-#: What is found where no reactor is: some programs put None there, so that nothing can import one.
+#: Means that there is no reactor. None does not: some programs put None there to forbid importing one.
 _NONE = object()
 
-#: The reactor that `deferrous.install()` has installed, until the program picks one.
+#: The reactor that `deferrous.install()` has installed, as long as the program has not picked one.
 _ahead: object = None
 
-# It makes one step of looking whether there is a reactor and putting one there. It is held for nothing else:
-# the reactor is complete by then, so that nothing is imported.
+# Makes one step of checking for a reactor and installing one. Nothing is imported while it is held: the
+# reactor is complete by then.
 _lock = RLock()
 
 
 def install() -> None:
     """Make a DeferrousReactor the one that `from twisted.internet import reactor` gives.
 
-    Call it before anything imports that. Twisted's function of the same name is in each of its modules of
-    reactors.
+    Call it before anything imports that. Each of Twisted's modules of reactors has a function of this name.
 
     Raises:
-        ReactorAlreadyInstalledError: there is one already. The message says of which class.
+        ReactorAlreadyInstalledError: there is a reactor already. The message names its class.
         InstallError: this Python or this Twisted is not supported.
     """
     from deferrous.reactor import DeferrousReactor
 
-    # Where Twisted looks, and not at the attribute of the package: that stays when a program takes the module
-    # out in order to install another reactor.
+    # Twisted looks here too. The attribute of the package stays when a program removes the module in order to
+    # install another reactor.
     present = sys.modules.get(INSTALLED, _NONE)
     if present is _NONE:
         present = _put(DeferrousReactor())
@@ -67,9 +66,9 @@ def install() -> None:
 
 
 def install_as_epoll() -> None:
-    """Install the epoll() reactor, for which that of deferrous stands.
+    """Install the reactor of deferrous in place of the epoll() reactor.
 
-    It is what a program finds as `twisted.internet.epollreactor.install`, and says that it is from there.
+    It replaces `twisted.internet.epollreactor.install`, and its `__module__` is that of the original.
     """
     install()
 
@@ -79,13 +78,13 @@ install_as_epoll.__name__ = install_as_epoll.__qualname__ = "install"
 
 
 def install_ahead() -> None:
-    """Install it before the program picks a reactor, which `deferrous.install()` does.
+    """Install the reactor before the program picks one, for `deferrous.install()`.
 
-    A program that then picks the default one, or epoll by name, has got it already: the first call of
+    If the program then picks the default reactor, or epoll by name, it has it already: the first call of
     `install` is no error.
 
     Raises:
-        ReactorAlreadyInstalledError: there is one already.
+        ReactorAlreadyInstalledError: there is a reactor already.
     """
     global _ahead
     install()
@@ -93,17 +92,17 @@ def install_ahead() -> None:
 
 
 def _is_ahead(present: object) -> bool:
-    """Say whether a reactor is one that the program has not picked yet, which it does now."""
+    """Say whether `install_ahead` installed this reactor and the program picks it only now."""
     global _ahead
     ahead, _ahead = _ahead, None
     return ahead is not None and ahead is present
 
 
 def _put(reactor: object) -> object:
-    """Have Twisted install a reactor, unless another thread has been faster.
+    """Have Twisted install a reactor, unless another thread was faster.
 
     Returns:
-        the one that is there already, or `_NONE` if this one has been installed.
+        the reactor that is there already, or `_NONE` if this one was installed.
     """
     from twisted.internet import main
 
@@ -116,10 +115,10 @@ def _put(reactor: object) -> object:
 
 
 if not TYPE_CHECKING:
-    # A type checker that saw this would take every name of the module for this class.
+    # A type checker would conclude from this that the module has every name, as this class.
 
     def __getattr__(name: str) -> Any:
-        """Import the class when somebody asks for it."""
+        """Import the class when it is used."""
         if name == "DeferrousReactor":
             from deferrous.reactor import DeferrousReactor
 

@@ -30,7 +30,8 @@ HARMLESS: dict[str, str] = {
     "_inlineCallbacks: if not isDeferred and (iscoroutine(result) or inspect.isgenerator(result)): "
     "-- condition 0 forgotten": "no Deferred is a coroutine",
     "_inlineCallbacks: waiting[1] = None -- left out": (
-        "a result stays for longer, which no program looks for, but test_a_waiting_generator_keeps_no_earlier_result_alive"
+        "a result stays for longer, which no program looks for, but "
+        "test_a_waiting_generator_keeps_no_earlier_result_alive"
     ),
     "_handleCancelInlineCallbacks: result.trap(_InternalInlineCallbacksCancelledError) -- left out": (
         "no other failure gets there"
