@@ -1,1 +1,1 @@
-"""The tests of the Python face, by what they protect."""
+"""The Python tests, by what they protect."""

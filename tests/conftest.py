@@ -1,4 +1,4 @@
-"""What all tests of Deferreds share: the faces, and an ear for what is logged."""
+"""Fixtures of all tests: the APIs under test, the reactors, and a listener for log events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stock() -> ModuleType:
 
 @pytest.fixture(scope="session", autouse=True)
 def _collect_only_what_tests_leave() -> Iterator[None]:
-    """Take everything that is there already out of the collector's sight, which makes it quick."""
+    """Freeze all existing objects, which makes collections quick."""
     logs.begin()
     gc.collect()
     gc.freeze()
@@ -41,7 +41,7 @@ def face(request: pytest.FixtureRequest) -> ModuleType:
 
 @pytest.fixture
 def logged(face: ModuleType) -> Iterator[logs.Log]:
-    """Listen to the loggers. What a test has not asked for by its end makes it fail."""
+    """Listen to the loggers. A test fails if it leaves log events that it has not asked for."""
     gc.collect()
     log = logs.Log()
     with log:
@@ -59,5 +59,5 @@ def loop(request: pytest.FixtureRequest) -> reactors.Loop:
 
 @pytest.fixture
 def stock_loop() -> reactors.Loop:
-    """Give the reactor that others are compared with."""
+    """Give the reactor that the others are compared with."""
     return reactors.Loop("epoll")

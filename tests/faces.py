@@ -1,4 +1,4 @@
-"""The implementations that one test is run on.
+"""The APIs of Deferreds that the tests are run on.
 
 ``stock`` is Twisted's own `twisted.internet.defer`, ``ours`` is `deferrous.defer`, and ``copy`` is a second
 copy of Twisted's source, by which tests are tested: they have to hold for more than one module.
@@ -17,10 +17,10 @@ from twisted.python import failure
 
 from tests import second_copy
 
-#: Twisted's Failure, which has no types, and which all faces share.
+#: Twisted's Failure, which has no types. All APIs share it.
 Failure: Any = failure.Failure
 
-#: The faces that the tests run on. The first one is the reference.
+#: The names of these APIs. The first one is the reference.
 NAMES = tuple(os.environ.get("DEFERROUS_FACES", "stock,ours").split(","))
 
 
@@ -31,12 +31,12 @@ def load(name: str) -> ModuleType:
     module = importlib.import_module({"stock": "twisted.internet.defer", "ours": "deferrous.defer"}[name])
     written_in_python = isinstance(module.Deferred.addCallbacks, FunctionType)
     if written_in_python != (name == "stock"):
-        raise AssertionError(f"the face {name} is not what it says: {module.Deferred}")
+        raise AssertionError(f"{name} has the wrong Deferred: {module.Deferred}")
     return module
 
 
 def own_files() -> frozenset[str]:
-    """Give the Python files of our own face, which stand for Twisted's in tracebacks."""
+    """Give the Python files of deferrous, which stand for Twisted's in tracebacks."""
     specification = importlib.util.find_spec("deferrous")
     folders = (specification and specification.submodule_search_locations) or []
     return frozenset(str(file) for folder in folders for file in Path(folder).glob("*.py"))

@@ -13,7 +13,7 @@ from tests.helpers import handled, outcome, same
 
 Case = Callable[[ModuleType], Any]
 
-#: What is wrong, by name. Each says with a function of a face what is done.
+#: Wrong calls, by name. Each is a function of the API under test.
 CASES: dict[str, Case] = {
     "Deferred: two arguments": lambda f: f.Deferred(None, None),
     "Deferred: unknown keyword": lambda f: f.Deferred(cancel=None),

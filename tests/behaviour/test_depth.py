@@ -170,7 +170,7 @@ def test_deep_structures_are_destroyed_without_recursion(
 
 @pytest.mark.parametrize("way", ["inlineCallbacks", "coroutine"])
 def test_generators_nest_at_least_as_deep_as_in_twisted(face: ModuleType, way: str) -> None:
-    """Generators that start each other nest with Python's stack: what stock can, any face can."""
+    """Generators that start each other nest at least as deep as with stock Twisted."""
 
     @face.inlineCallbacks  # type: ignore[untyped-decorator]
     def generator(depth: int) -> Steps:

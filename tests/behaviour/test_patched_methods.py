@@ -17,7 +17,7 @@ from twisted.internet.task import Clock
 from tests.faces import Failure
 from tests.helpers import Oops, Steps, handled, raising, same
 
-#: A program, which is given a face and a class of Deferreds to use.
+#: A program that uses the given API and class of Deferreds.
 Program = Callable[[ModuleType, Any], object]
 
 METHODS = (

@@ -1,4 +1,4 @@
-"""Random programs that are run on two faces, and whose every visible effect has to be the same.
+"""Random programs that are run on two APIs, and whose every visible effect has to be the same.
 
 A program is plain data, see `program`. `machine` lets hypothesis write one out of `strategies` while it
 runs, and cut down what shows a difference; `world` runs an operation on a face and writes down what is seen,

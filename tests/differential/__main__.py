@@ -1,4 +1,4 @@
-"""Runs random programs on two faces, and prints the smallest that shows a difference."""
+"""Runs random programs on two APIs, and prints the smallest that shows a difference."""
 
 from __future__ import annotations
 

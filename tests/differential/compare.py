@@ -1,4 +1,4 @@
-"""Runs a program on two faces, and finds the first difference in what was seen."""
+"""Runs a program on two APIs, and finds the first difference in the recorded effects."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _event(world: World, event: dict[str, Any], naming: bool) -> str:
 
 
 class Incomparable(Exception):
-    """A program goes on for ever, or to the end of the stack, which is nothing that faces have in common."""
+    """A program does not end, or overflows the stack. Implementations may differ in that."""
 
 
 def check_comparable(steps: Iterable[Step]) -> None:

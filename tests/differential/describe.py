@@ -1,4 +1,4 @@
-"""Objects as text that does not depend on where they are in memory, or on which face they are of."""
+"""Objects as text that does not depend on where they are in memory or on their implementation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(r"0x([0-9a-fA-F]+)")
 _TWISTED_FILES = frozenset({stock.__file__, failures.__file__, *faces.own_files()})
 _FILES = "|".join(re.escape(str(name)) for name in sorted(filter(None, _TWISTED_FILES)))
 _SOURCE = r"(?:(?: [CI]:)?    .*(?:\n|\Z))?"
-# An entry of a formatted stack that is in Twisted's own file: a native face has no such frames.
+# An entry of a formatted stack that is in Twisted's own file: a native implementation has no such frames.
 _TWISTED_ENTRY = re.compile(rf'^(?: [CI]:)?  File "(?:{_FILES})", line \d+, in .*\n{_SOURCE}', re.MULTILINE)
 # The entries of whoever runs the program, up to the frame that is there for this.
 _OUTER_ENTRIES = re.compile(

@@ -77,7 +77,7 @@ class Programs(RuleBasedStateMachine):
 
 
 class Compared(Programs):
-    """Writes programs and runs them on two faces at once, one operation after the other."""
+    """Writes programs and runs them on two APIs at once, one operation after the other."""
 
     #: What runs them, and a file without a buffer in which the program stands that runs now.
     comparison: Comparison

@@ -1,4 +1,4 @@
-"""Subclasses of a face's Deferred, which write down every call of what they override."""
+"""Subclasses of an API's Deferred, which record every call of an overridden method."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def make(face: ModuleType, kind: str, listener: Listener) -> type:
 
 
 class Subclasses:
-    """The subclasses of one face, made when they are first asked for and kept."""
+    """The subclasses of one API, made when they are first used and kept."""
 
     def __init__(self, face: ModuleType) -> None:
         self.face = face

@@ -1,4 +1,4 @@
-"""A program in progress on one face, and what has been seen of it."""
+"""A program in progress on one API, and its recorded effects."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ async def coroutine(value: Any = None) -> Any:
 
 
 class Replacer:
-    """Replaces names of `twisted.internet.defer` for one test, whichever face that runs on."""
+    """Replaces names of `twisted.internet.defer` for one test, on either API."""
 
     def __init__(self, face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         self._face = face

@@ -37,7 +37,7 @@ def _switching_often() -> Iterator[None]:
 
 @pytest.fixture
 def shared() -> ModuleType:
-    """Give the face whose Deferreds may be shared."""
+    """Give the API whose Deferreds may be shared between threads."""
     return faces.load(faces.NAMES[-1])
 
 
