@@ -8,13 +8,13 @@ from types import ModuleType
 
 import pytest
 
-from tests import faces, logs, reactors
+from tests import apis, logs, reactors
 
 
 @pytest.fixture(scope="session")
 def stock() -> ModuleType:
     """Give Twisted's own Deferreds."""
-    return faces.load(faces.NAMES[0])
+    return apis.load(apis.NAMES[0])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,23 +30,23 @@ def _collect_only_what_tests_leave() -> Iterator[None]:
 _loaded: dict[str, ModuleType] = {}
 
 
-@pytest.fixture(params=faces.NAMES)
-def face(request: pytest.FixtureRequest) -> ModuleType:
+@pytest.fixture(params=apis.NAMES)
+def api(request: pytest.FixtureRequest) -> ModuleType:
     """Give each implementation of Deferreds in turn."""
     name = request.param
     if name not in _loaded:
-        _loaded[name] = faces.load(name)
+        _loaded[name] = apis.load(name)
     return _loaded[name]
 
 
 @pytest.fixture
-def logged(face: ModuleType) -> Iterator[logs.Log]:
+def logged(api: ModuleType) -> Iterator[logs.Log]:
     """Listen to the loggers. A test fails if it leaves log events that it has not asked for."""
     gc.collect()
     log = logs.Log()
     with log:
         yield log
-        face.setDebugging(False)
+        api.setDebugging(False)
         gc.collect()
     assert not log.events, [log.text(event) for event in log.events]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from tests.faces import Failure
+from tests.apis import Failure
 
 #: What a function gives that yields.
 Steps = Generator[Any, Any, Any]

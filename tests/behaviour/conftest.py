@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def _nothing_unexpected(request: pytest.FixtureRequest) -> None:
     """Make a test fail if it leaves a log event that it has not asked for."""
-    if "face" in request.fixturenames:
+    if "api" in request.fixturenames:
         request.getfixturevalue("logged")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet import defer
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops, Steps, outcome
 
 
@@ -20,27 +20,27 @@ def assertion(deferred: Any) -> tuple[Any, ...]:
     return args
 
 
-def test_awaiting_a_failure_that_was_a_result(face: ModuleType) -> None:
+def test_awaiting_a_failure_that_was_a_result(api: ModuleType) -> None:
     """A Deferred that was made with a failure, and has never run a callback, has no debug information."""
 
     async def wait() -> None:
-        await face.succeed(Failure(Oops()))
+        await api.succeed(Failure(Oops()))
 
-    assert assertion(face.ensureDeferred(wait())) == ()
+    assert assertion(api.ensureDeferred(wait())) == ()
 
 
-def test_list_that_is_told_of_a_failure_that_is_none(face: ModuleType) -> None:
+def test_list_that_is_told_of_a_failure_that_is_none(api: ModuleType) -> None:
     """A DeferredList fails at once with failures only."""
-    listed = face.DeferredList([face.Deferred()], fireOnOneErrback=True)
+    listed = api.DeferredList([api.Deferred()], fireOnOneErrback=True)
     with pytest.raises(AssertionError) as caught:
         listed._cbDeferred("no failure", 0, False)
     assert caught.value.args == ()
 
 
-def test_generator_that_returns_by_an_exception_of_its_own(face: ModuleType) -> None:
+def test_generator_that_returns_by_an_exception_of_its_own(api: ModuleType) -> None:
     """What `returnValue` raises was raised by `returnValue`."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         yield 1
         raise defer._DefGen_Return(2)
@@ -50,19 +50,19 @@ def test_generator_that_returns_by_an_exception_of_its_own(face: ModuleType) -> 
     assert caught.value.args == ()
 
 
-def test_cancelling_a_generator_that_does_not_wait(face: ModuleType) -> None:
+def test_cancelling_a_generator_that_does_not_wait(api: ModuleType) -> None:
     """A generator that is cancelled before it has waited has nothing to cancel."""
     started: list[Any] = []
-    made = face.Deferred.__init__
+    made = api.Deferred.__init__
 
     def noting(self: Any, *args: Any) -> None:
         made(self, *args)
         started.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(face.Deferred, "__init__", noting)
+        patch.setattr(api.Deferred, "__init__", noting)
 
-        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        @api.inlineCallbacks  # type: ignore[untyped-decorator]
         def flow() -> Steps:
             patch.undo()
             flowing[0].cancel()
@@ -73,20 +73,20 @@ def test_cancelling_a_generator_that_does_not_wait(face: ModuleType) -> None:
     assert assertion(waits) == ()
 
 
-def test_releasing_a_free_lock_fails_with_the_text_of_twisted(face: ModuleType) -> None:
+def test_releasing_a_free_lock_fails_with_the_text_of_twisted(api: ModuleType) -> None:
     """An assertion with a text has it."""
     for lock, text in (
-        (face.DeferredLock(), "Tried to release an unlocked lock"),
-        (face.DeferredSemaphore(1), "Someone released me too many times: too many tokens!"),
+        (api.DeferredLock(), "Tried to release an unlocked lock"),
+        (api.DeferredSemaphore(1), "Someone released me too many times: too many tokens!"),
     ):
         with pytest.raises(AssertionError) as caught:
             lock.release()
         assert caught.value.args == (text,)
 
 
-def test_gather_results_asserts_that_all_have_succeeded(face: ModuleType) -> None:
+def test_gather_results_asserts_that_all_have_succeeded(api: ModuleType) -> None:
     """gatherResults has results of Deferreds that have all succeeded."""
-    listed: Any = face.gatherResults([face.Deferred()])
+    listed: Any = api.gatherResults([api.Deferred()])
     listed.addCallback(lambda _: pytest.fail("called"))
     listed.callback([(False, 1)])
     assert assertion(listed) == ()

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.faces import load, queue_name
+from tests.apis import load, queue_name
 from tests.helpers import Oops, handled, outcome, raising, same
 
 
-def test_a_new_deferred_has_no_result_and_default_attributes(face: ModuleType) -> None:
+def test_a_new_deferred_has_no_result_and_default_attributes(api: ModuleType) -> None:
     """Before it fires there is no result, and everything else has its default."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     assert (deferred.called, deferred.paused) == (False, 0)
     assert deferred._debugInfo is None
     assert deferred._chainedTo is None
@@ -30,21 +30,21 @@ def test_a_new_deferred_has_no_result_and_default_attributes(face: ModuleType) -
         deferred.result  # noqa: B018
 
 
-def test_defaults_are_readable_on_the_class(face: ModuleType) -> None:
+def test_defaults_are_readable_on_the_class(api: ModuleType) -> None:
     """Programs look at the class as well as at instances."""
-    assert face.Deferred.called is False
-    assert face.Deferred.paused == 0
-    assert face.Deferred.debug is False
-    assert face.Deferred._debugInfo is None
-    assert face.Deferred._chainedTo is None
-    assert face.Deferred._suppressAlreadyCalled is False
-    assert face.Deferred._runningCallbacks is False
-    assert not hasattr(face.Deferred, "result")
+    assert api.Deferred.called is False
+    assert api.Deferred.paused == 0
+    assert api.Deferred.debug is False
+    assert api.Deferred._debugInfo is None
+    assert api.Deferred._chainedTo is None
+    assert api.Deferred._suppressAlreadyCalled is False
+    assert api.Deferred._runningCallbacks is False
+    assert not hasattr(api.Deferred, "result")
 
 
-def test_the_result_while_and_after_callbacks_run(face: ModuleType) -> None:
+def test_the_result_while_and_after_callbacks_run(api: ModuleType) -> None:
     """A callback sees the result that it is given, and others see what the last one has left."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     seen: list[Any] = []
 
     def first(_: object) -> str:
@@ -59,9 +59,9 @@ def test_the_result_while_and_after_callbacks_run(face: ModuleType) -> None:
     assert deferred._runningCallbacks is False
 
 
-def test_the_result_can_be_changed_from_outside(face: ModuleType) -> None:
+def test_the_result_can_be_changed_from_outside(api: ModuleType) -> None:
     """Old programs set and delete the result, and the next callback gets what they have set."""
-    deferred = face.succeed("old")
+    deferred = api.succeed("old")
     deferred.result = "new"
     assert outcome(deferred) == "new"
     del deferred.result
@@ -70,18 +70,18 @@ def test_the_result_can_be_changed_from_outside(face: ModuleType) -> None:
         del deferred.result
 
 
-def test_the_canceller_is_forgotten_when_it_fires(face: ModuleType) -> None:
+def test_the_canceller_is_forgotten_when_it_fires(api: ModuleType) -> None:
     """Whatever the canceller refers to is not kept longer than it is of use."""
     canceller = same
-    deferred = face.Deferred(canceller)
+    deferred = api.Deferred(canceller)
     assert deferred._canceller is canceller
     deferred.callback(1)
     assert deferred._canceller is None
 
 
-def test_attributes_that_a_program_sets_take_effect(face: ModuleType) -> None:
+def test_attributes_that_a_program_sets_take_effect(api: ModuleType) -> None:
     """called, paused and the flags are what a program has set them to, and count."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.paused = 2
     deferred.callback("held")
     seen: list[Any] = []
@@ -101,9 +101,9 @@ def test_attributes_that_a_program_sets_take_effect(face: ModuleType) -> None:
     assert seen == ["held"]
 
 
-def test_callbacks_can_be_read_as_a_list_of_pairs(face: ModuleType) -> None:
+def test_callbacks_can_be_read_as_a_list_of_pairs(api: ModuleType) -> None:
     """It holds pairs of function, arguments and keywords, in the order in which they were added."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(same, 1, key=2)
     deferred.addErrback(handled, 3)
     deferred.addBoth(same)
@@ -117,11 +117,11 @@ def test_callbacks_can_be_read_as_a_list_of_pairs(face: ModuleType) -> None:
     assert pair == ((same, (4,), {"a": 5}), (handled, (6,), {"b": 7}))
 
 
-def test_the_list_of_callbacks_can_be_changed(face: ModuleType) -> None:
+def test_the_list_of_callbacks_can_be_changed(api: ModuleType) -> None:
     """What is put into the list runs, and what is taken out does not, also after it is replaced."""
     name = queue_name()
     seen: list[Any] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(raising(Oops()))
     queue = getattr(deferred, name)
     del queue[:]
@@ -135,11 +135,11 @@ def test_the_list_of_callbacks_can_be_changed(face: ModuleType) -> None:
     assert getattr(deferred, name) == []
 
 
-def test_the_list_can_be_taken_away_and_put_back(face: ModuleType) -> None:
+def test_the_list_can_be_taken_away_and_put_back(api: ModuleType) -> None:
     """As Twisted itself does to put an errback in front of all others."""
     name = queue_name()
     seen: list[str] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(lambda _: seen.append("last"))
     taken = getattr(deferred, name)
     setattr(deferred, name, [])
@@ -149,9 +149,9 @@ def test_the_list_can_be_taken_away_and_put_back(face: ModuleType) -> None:
     assert seen == ["first", "last"]
 
 
-def test_programs_can_set_attributes_of_their_own(face: ModuleType) -> None:
+def test_programs_can_set_attributes_of_their_own(api: ModuleType) -> None:
     """Programs keep what they like on a Deferred."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.note = "mine"
     assert deferred.note == "mine"
     assert deferred.__dict__["note"] == "mine"
@@ -160,9 +160,9 @@ def test_programs_can_set_attributes_of_their_own(face: ModuleType) -> None:
         deferred.note  # noqa: B018
 
 
-def test_deferreds_can_be_referenced_weakly_and_are_hashed_by_identity(face: ModuleType) -> None:
+def test_deferreds_can_be_referenced_weakly_and_are_hashed_by_identity(api: ModuleType) -> None:
     """A Deferred can be referred to weakly, and is told apart from others by identity."""
-    deferred, other = face.Deferred(), face.Deferred()
+    deferred, other = api.Deferred(), api.Deferred()
     called: list[Any] = []
     reference = weakref.ref(deferred, called.append)
     known = weakref.WeakKeyDictionary({deferred: 1, other: 2})
@@ -175,23 +175,23 @@ def test_deferreds_can_be_referenced_weakly_and_are_hashed_by_identity(face: Mod
     assert list(known.values()) == [2]
 
 
-def test_a_deferred_is_awaitable_iterable_and_generic(face: ModuleType) -> None:
+def test_a_deferred_is_awaitable_iterable_and_generic(api: ModuleType) -> None:
     """A Deferred is Awaitable, can be iterated and takes a type argument."""
-    deferred = face.Deferred()
-    assert issubclass(face.Deferred, Awaitable)
+    deferred = api.Deferred()
+    assert issubclass(api.Deferred, Awaitable)
     assert isinstance(deferred, Awaitable)
-    assert issubclass(face.DeferredList, face.Deferred)
+    assert issubclass(api.DeferredList, api.Deferred)
     assert isinstance(deferred, Iterable)
-    assert face.Deferred[int]() is not None
-    assert face.Deferred[int].__origin__ is face.Deferred
+    assert api.Deferred[int]() is not None
+    assert api.Deferred[int].__origin__ is api.Deferred
     assert not hasattr(deferred, "__len__")
     assert bool(deferred)
 
 
-def test_classes_have_the_names_of_twisted(face: ModuleType, stock: ModuleType) -> None:
+def test_classes_have_the_names_of_twisted(api: ModuleType, stock: ModuleType) -> None:
     """Classes are called as in Twisted, also by pickle, by reports and by documentation."""
     for name in ("Deferred", "DeferredList", "DeferredLock", "DeferredSemaphore", "DeferredQueue"):
-        ours, theirs = getattr(face, name), getattr(stock, name)
+        ours, theirs = getattr(api, name), getattr(stock, name)
         assert (ours.__module__, ours.__qualname__) == (theirs.__module__, theirs.__qualname__)
         # The last is what typing leaves on the bases of Twisted's class, in old Pythons.
         passed = ("__", "_abc", "_is_protocol")
@@ -206,14 +206,14 @@ def test_classes_have_the_names_of_twisted(face: ModuleType, stock: ModuleType) 
         "ensureDeferred",
         "inlineCallbacks",
     ):
-        assert getattr(face, name).__name__ == name
+        assert getattr(api, name).__name__ == name
 
 
-def test_missing_abstract_methods_of_awaitable(face: ModuleType) -> None:
+def test_missing_abstract_methods_of_awaitable(api: ModuleType) -> None:
     """Deferred is complete: its class can be made, and says so."""
-    assert not getattr(face.Deferred, "__abstractmethods__", None)
+    assert not getattr(api.Deferred, "__abstractmethods__", None)
     with pytest.raises(TypeError):
-        face.Deferred(None, None)
+        api.Deferred(None, None)
 
 
 @pytest.mark.parametrize("called", [False, True])

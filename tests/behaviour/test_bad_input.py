@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import handled, outcome, same
 
 Case = Callable[[ModuleType], Any]
@@ -120,10 +120,10 @@ def fired(deferred: Any, *args: Any, **keywords: Any) -> Any:
     return deferred
 
 
-def seen(case: Case, face: ModuleType) -> Any:
-    """Say what comes of a case: the type of an exception, or the result without what differs by face."""
+def seen(case: Case, api: ModuleType) -> Any:
+    """Say what comes of a case: the type of an exception, or the result without what differs by api."""
     try:
-        result = case(face)
+        result = case(api)
     except Exception as error:
         return ("raised", type(error))
     if isinstance(result, (BaseException, Failure)):
@@ -133,15 +133,15 @@ def seen(case: Case, face: ModuleType) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_wrong_arguments_raise_the_same_errors_as_in_twisted(
-    face: ModuleType, stock: ModuleType, name: str
+    api: ModuleType, stock: ModuleType, name: str
 ) -> None:
     """What is wrong on stock is wrong in the same way, and what is right gives the same."""
-    assert seen(CASES[name], face) == seen(CASES[name], stock)
+    assert seen(CASES[name], api) == seen(CASES[name], stock)
 
 
-def test_a_refused_call_changes_nothing(face: ModuleType) -> None:
+def test_a_refused_call_changes_nothing(api: ModuleType) -> None:
     """After a call with wrong arguments a Deferred is what it was."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     for wrong in (deferred.addCallback, deferred.callback, deferred.addCallbacks):
         with pytest.raises(TypeError):
             wrong()
@@ -150,7 +150,7 @@ def test_a_refused_call_changes_nothing(face: ModuleType) -> None:
     assert outcome(deferred) == "still good"
 
 
-def test_comparison_and_hash_of_odd_results(face: ModuleType) -> None:
+def test_comparison_and_hash_of_odd_results(api: ModuleType) -> None:
     """Results are never compared, hashed or asked for their truth."""
 
     class Touchy:
@@ -163,9 +163,9 @@ def test_comparison_and_hash_of_odd_results(face: ModuleType) -> None:
             raise AssertionError("asked for its truth")
 
     touchy = Touchy()
-    first = face.succeed(touchy)
-    second = face.succeed(None).addCallback(lambda _: first)
+    first = api.succeed(touchy)
+    second = api.succeed(None).addCallback(lambda _: first)
     second.addErrback(handled)
     assert outcome(second) is touchy
-    combined = outcome(face.DeferredList([face.succeed(touchy), face.fail(ValueError())], consumeErrors=True))
+    combined = outcome(api.DeferredList([api.succeed(touchy), api.fail(ValueError())], consumeErrors=True))
     assert combined[0][1] is touchy

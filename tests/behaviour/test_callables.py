@@ -50,20 +50,20 @@ KINDS: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 40])
-def test_a_callback_gets_the_result_and_all_its_arguments(face: ModuleType, kind: str, count: int) -> None:
+def test_a_callback_gets_the_result_and_all_its_arguments(api: ModuleType, kind: str, count: int) -> None:
     """The result comes first, then the arguments, then the keywords, however many there are."""
     args = tuple(range(count))
     keywords = {f"k{number}": number for number in range(count)}
     expected = (("r", *args), keywords)
-    assert outcome(face.succeed("r").addCallback(KINDS[kind], *args, **keywords)) == expected
-    assert outcome(face.succeed("r").addBoth(KINDS[kind], *args)) == (("r", *args), {})
-    assert outcome(face.succeed("r").addCallbacks(KINDS[kind], handled, args, keywords)) == expected
-    late = face.Deferred().addCallback(KINDS[kind], **keywords)
+    assert outcome(api.succeed("r").addCallback(KINDS[kind], *args, **keywords)) == expected
+    assert outcome(api.succeed("r").addBoth(KINDS[kind], *args)) == (("r", *args), {})
+    assert outcome(api.succeed("r").addCallbacks(KINDS[kind], handled, args, keywords)) == expected
+    late = api.Deferred().addCallback(KINDS[kind], **keywords)
     late.callback("r")
     assert outcome(late) == (("r",), keywords)
 
 
-def test_callback_and_errback_of_a_pair_have_separate_arguments(face: ModuleType) -> None:
+def test_callback_and_errback_of_a_pair_have_separate_arguments(api: ModuleType) -> None:
     """addCallbacks keeps the arguments of the two sides apart."""
 
     def add(deferred: Any) -> Any:
@@ -76,32 +76,32 @@ def test_callback_and_errback_of_a_pair_have_separate_arguments(face: ModuleType
             errbackKeywords={"b": 5},
         )
 
-    assert outcome(add(face.succeed(None))) == ("good", (1,), {"a": 2})
-    assert outcome(add(face.fail(Oops()))) == ("bad", (3, 4), {"b": 5})
+    assert outcome(add(api.succeed(None))) == ("good", (1,), {"a": 2})
+    assert outcome(add(api.fail(Oops()))) == ("bad", (3, 4), {"b": 5})
 
 
-def test_a_missing_callback_or_errback_passes_the_result_on(face: ModuleType) -> None:
+def test_a_missing_callback_or_errback_passes_the_result_on(api: ModuleType) -> None:
     """A missing side passes on what comes."""
-    assert outcome(face.succeed(1).addErrback(handled)) == 1
+    assert outcome(api.succeed(1).addErrback(handled)) == 1
     error = Oops()
-    assert outcome(face.fail(error).addCallback(same)) is error
-    assert outcome(face.fail(error).addCallbacks(same)) is error
-    assert outcome(face.succeed(2).addCallbacks(same, None)) == 2
+    assert outcome(api.fail(error).addCallback(same)) is error
+    assert outcome(api.fail(error).addCallbacks(same)) is error
+    assert outcome(api.succeed(2).addCallbacks(same, None)) == 2
 
 
-def test_every_adding_method_returns_the_deferred(face: ModuleType) -> None:
+def test_every_adding_method_returns_the_deferred(api: ModuleType) -> None:
     """Every method that adds gives the Deferred itself, fired or not."""
-    for deferred in (face.Deferred(), face.succeed(1)):
+    for deferred in (api.Deferred(), api.succeed(1)):
         assert deferred.addCallback(same) is deferred
         assert deferred.addErrback(handled) is deferred
         assert deferred.addBoth(same) is deferred
         assert deferred.addCallbacks(same, handled) is deferred
-        assert deferred.chainDeferred(face.Deferred()) is deferred
-    assert face.Deferred().callback(1) is None
-    assert face.Deferred().pause() is None
+        assert deferred.chainDeferred(api.Deferred()) is deferred
+    assert api.Deferred().callback(1) is None
+    assert api.Deferred().pause() is None
 
 
-def test_keywords_are_copied_for_each_call(face: ModuleType) -> None:
+def test_keywords_are_copied_for_each_call(api: ModuleType) -> None:
     """A callback may change the keywords that it gets, and nobody else sees it."""
     shared = {"a": 1}
 
@@ -109,15 +109,15 @@ def test_keywords_are_copied_for_each_call(face: ModuleType) -> None:
         keywords["b"] = 2
         return keywords
 
-    deferred = face.succeed(None).addCallbacks(changing, handled, callbackKeywords=shared)
+    deferred = api.succeed(None).addCallbacks(changing, handled, callbackKeywords=shared)
     assert outcome(deferred) == {"a": 1, "b": 2}
     assert shared == {"a": 1}
 
 
-def test_arguments_are_read_when_the_callback_runs(face: ModuleType) -> None:
+def test_arguments_are_read_when_the_callback_runs(api: ModuleType) -> None:
     """addCallbacks takes any iterable as arguments, and keeps the object itself."""
     args, keywords = [1], {"k": 1}
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallbacks(lambda *a, **k: (a, k), handled, args, keywords)
     args.append(2)
     keywords["l"] = 3
@@ -125,27 +125,27 @@ def test_arguments_are_read_when_the_callback_runs(face: ModuleType) -> None:
     assert outcome(deferred) == ((0, 1, 2), {"k": 1, "l": 3})
 
 
-def test_keywords_named_like_parameters_reach_the_callback(face: ModuleType) -> None:
+def test_keywords_named_like_parameters_reach_the_callback(api: ModuleType) -> None:
     """Any keyword may be passed on, but not what the methods call their own."""
-    got = outcome(face.succeed(1).addCallback(lambda r, **k: k, errback=2, args=3, kw=4))
+    got = outcome(api.succeed(1).addCallback(lambda r, **k: k, errback=2, args=3, kw=4))
     assert got == {"errback": 2, "args": 3, "kw": 4}
     with pytest.raises(TypeError):
-        face.succeed(1).addCallback(lambda r, **k: k, self=1)
+        api.succeed(1).addCallback(lambda r, **k: k, self=1)
 
 
-def test_builtins_can_be_callbacks_and_any_object_a_result(face: ModuleType) -> None:
+def test_builtins_can_be_callbacks_and_any_object_a_result(api: ModuleType) -> None:
     """Functions written in C are called as any, and every object is a result."""
-    assert outcome(face.succeed([3, 1, 2]).addCallback(sorted, reverse=True)) == [3, 2, 1]
-    assert outcome(face.succeed("7").addCallback(int)) == 7
-    assert outcome(face.succeed("ff").addCallback(int, 16)) == 255
+    assert outcome(api.succeed([3, 1, 2]).addCallback(sorted, reverse=True)) == [3, 2, 1]
+    assert outcome(api.succeed("7").addCallback(int)) == 7
+    assert outcome(api.succeed("ff").addCallback(int, 16)) == 255
     for odd in (NotImplemented, Ellipsis, type, Oops, Oops(), StopIteration(1), b"", 0):
-        assert outcome(face.succeed(odd).addCallback(same)) is odd
+        assert outcome(api.succeed(odd).addCallback(same)) is odd
 
 
-def test_callbacks_added_by_a_callback_run_after_it(face: ModuleType) -> None:
+def test_callbacks_added_by_a_callback_run_after_it(api: ModuleType) -> None:
     """Callbacks that are added while others run wait for their turn."""
     order: list[str] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
 
     def first(_: object) -> None:
         order.append("first")

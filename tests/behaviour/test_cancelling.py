@@ -14,7 +14,7 @@ from tests.helpers import Oops, Steps, handled, outcome, raising, same
 WAYS = ["inlineCallbacks", "coroutine"]
 
 
-def waiting(face: ModuleType, way: str, deferred: Any, on_cancel: Any = None) -> Any:
+def waiting(api: ModuleType, way: str, deferred: Any, on_cancel: Any = None) -> Any:
     """Start something that waits, and that answers to being cancelled if it is told how."""
 
     def generator() -> Steps:
@@ -33,12 +33,12 @@ def waiting(face: ModuleType, way: str, deferred: Any, on_cancel: Any = None) ->
                 raise
             return await on_cancel()
 
-    return face.ensureDeferred(coroutine()) if way == "coroutine" else face.inlineCallbacks(generator)()
+    return api.ensureDeferred(coroutine()) if way == "coroutine" else api.inlineCallbacks(generator)()
 
 
-def test_cancelling_without_a_canceller_ignores_one_later_firing(face: ModuleType) -> None:
+def test_cancelling_without_a_canceller_ignores_one_later_firing(api: ModuleType) -> None:
     """It fails, the one later firing is swallowed and the next is an error."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.cancel()
     assert isinstance(outcome(deferred), CancelledError)
     assert deferred._suppressAlreadyCalled is True
@@ -48,10 +48,10 @@ def test_cancelling_without_a_canceller_ignores_one_later_firing(face: ModuleTyp
         deferred.errback(Oops())
 
 
-def test_the_canceller_is_called_once_with_the_deferred(face: ModuleType) -> None:
+def test_the_canceller_is_called_once_with_the_deferred(api: ModuleType) -> None:
     """It is called once with the Deferred, and nothing is swallowed afterwards."""
     cancelled: list[Any] = []
-    deferred = face.Deferred(cancelled.append)
+    deferred = api.Deferred(cancelled.append)
     deferred.cancel()
     deferred.cancel()
     assert cancelled == [deferred]
@@ -60,10 +60,10 @@ def test_the_canceller_is_called_once_with_the_deferred(face: ModuleType) -> Non
         deferred.callback("late")
 
 
-def test_a_canceller_may_fire_the_deferred(face: ModuleType) -> None:
+def test_a_canceller_may_fire_the_deferred(api: ModuleType) -> None:
     """What the canceller fires with is the result."""
-    assert outcome(cancelled(face.Deferred(lambda d: d.callback("partial")))) == "partial"
-    assert isinstance(outcome(cancelled(face.Deferred(lambda d: d.errback(Oops())))), Oops)
+    assert outcome(cancelled(api.Deferred(lambda d: d.callback("partial")))) == "partial"
+    assert isinstance(outcome(cancelled(api.Deferred(lambda d: d.errback(Oops())))), Oops)
 
 
 def cancelled(deferred: Any) -> Any:
@@ -72,9 +72,9 @@ def cancelled(deferred: Any) -> Any:
     return deferred
 
 
-def test_an_exception_of_the_canceller_reaches_the_caller_of_cancel(face: ModuleType) -> None:
+def test_an_exception_of_the_canceller_reaches_the_caller_of_cancel(api: ModuleType) -> None:
     """Its exception reaches whoever cancels, and the Deferred has not fired."""
-    deferred = face.Deferred(raising(Oops("canceller")))
+    deferred = api.Deferred(raising(Oops("canceller")))
     with pytest.raises(Oops, match="canceller"):
         deferred.cancel()
     assert not deferred.called
@@ -82,34 +82,34 @@ def test_an_exception_of_the_canceller_reaches_the_caller_of_cancel(face: Module
     assert outcome(deferred) == "after all"
 
 
-def test_a_false_canceller_counts_as_none(face: ModuleType) -> None:
+def test_a_false_canceller_counts_as_none(api: ModuleType) -> None:
     """A canceller counts by its truth."""
 
     class Never(list[Any]):
         def __call__(self, deferred: Any) -> None:
             raise AssertionError("not a canceller")
 
-    deferred = face.Deferred(Never())
+    deferred = api.Deferred(Never())
     deferred.cancel()
     assert deferred._suppressAlreadyCalled is True
     deferred.addErrback(handled)
 
 
-def test_cancelling_a_chain_cancels_the_innermost_deferred(face: ModuleType) -> None:
+def test_cancelling_a_chain_cancels_the_innermost_deferred(api: ModuleType) -> None:
     """However long the row, the one that has not fired is cancelled."""
-    innermost = face.Deferred()
+    innermost = api.Deferred()
     row = innermost
     for _ in range(5):
-        row = face.succeed(row).addCallback(same)
+        row = api.succeed(row).addCallback(same)
     row.cancel()
     assert innermost.called
     assert isinstance(outcome(row), CancelledError)
     assert outcome(innermost) is None
 
 
-def test_cancelling_a_fired_deferred_does_nothing(face: ModuleType) -> None:
+def test_cancelling_a_fired_deferred_does_nothing(api: ModuleType) -> None:
     """Nothing is left to cancel once there is a result, paused or not."""
-    deferred = face.succeed("kept")
+    deferred = api.succeed("kept")
     deferred.cancel()
     deferred.pause()
     deferred.cancel()
@@ -117,39 +117,39 @@ def test_cancelling_a_fired_deferred_does_nothing(face: ModuleType) -> None:
     assert outcome(deferred) == "kept"
 
 
-def test_cancelling_a_deferred_fired_with_a_deferred_cancels_that_one(face: ModuleType) -> None:
+def test_cancelling_a_deferred_fired_with_a_deferred_cancels_that_one(api: ModuleType) -> None:
     """What a Deferred was fired with is cancelled as if it were waited for."""
-    result = face.Deferred()
-    deferred = face.succeed(result)
+    result = api.Deferred()
+    deferred = api.succeed(result)
     deferred.cancel()
     assert isinstance(outcome(result), CancelledError)
     assert deferred.result is result
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_cancelling_a_generator_cancels_its_awaited_deferred(face: ModuleType, way: str) -> None:
+def test_cancelling_a_generator_cancels_its_awaited_deferred(api: ModuleType, way: str) -> None:
     """What it waits for is cancelled, and the error comes out of the wait."""
-    waited = face.Deferred()
-    made = waiting(face, way, waited)
-    assert outcome(face.succeed(1)) == 1
+    waited = api.Deferred()
+    made = waiting(api, way, waited)
+    assert outcome(api.succeed(1)) == 1
     made.cancel()
     assert waited.called
     assert isinstance(outcome(made), CancelledError)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_cancelled_generator_may_wait_for_something_else(face: ModuleType, way: str) -> None:
+def test_a_cancelled_generator_may_wait_for_something_else(api: ModuleType, way: str) -> None:
     """One that waits for something else fires with what comes of that, and can be cancelled again."""
-    second = face.Deferred()
-    made = waiting(face, way, face.Deferred(), lambda: second)
+    second = api.Deferred()
+    made = waiting(api, way, api.Deferred(), lambda: second)
     made.cancel()
     seen: list[Any] = []
     made.addBoth(seen.append)
     assert seen == []
     second.callback("cleaned up")
     assert seen == ["cleaned up"]
-    again = face.Deferred()
-    made = waiting(face, way, face.Deferred(), lambda: again)
+    again = api.Deferred()
+    made = waiting(api, way, api.Deferred(), lambda: again)
     made.cancel()
     made.cancel()
     assert again.called
@@ -157,10 +157,10 @@ def test_a_cancelled_generator_may_wait_for_something_else(face: ModuleType, way
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_callbacks_added_before_see_the_real_end(face: ModuleType, way: str) -> None:
+def test_callbacks_added_before_see_the_real_end(api: ModuleType, way: str) -> None:
     """The error by which a generator is cancelled from inside reaches no callback of the program."""
-    waited = face.Deferred(lambda d: d.callback("canceller's"))
-    made = waiting(face, way, waited)
+    waited = api.Deferred(lambda d: d.callback("canceller's"))
+    made = waiting(api, way, waited)
     seen: list[Any] = []
     made.addBoth(seen.append)
     made.cancel()
@@ -168,29 +168,29 @@ def test_callbacks_added_before_see_the_real_end(face: ModuleType, way: str) -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_cancelling_nested_generators_cancels_the_innermost_wait(face: ModuleType, way: str) -> None:
+def test_cancelling_nested_generators_cancels_the_innermost_wait(api: ModuleType, way: str) -> None:
     """The innermost wait is cancelled, and the error travels out through all of them."""
-    waited = face.Deferred()
+    waited = api.Deferred()
     made = waited
     for _ in range(4):
-        made = waiting(face, way, made)
+        made = waiting(api, way, made)
     made.cancel()
     assert isinstance(outcome(made), CancelledError)
     assert outcome(waited) is None
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_cancelling_a_finished_generator_does_nothing(face: ModuleType, way: str) -> None:
+def test_cancelling_a_finished_generator_does_nothing(api: ModuleType, way: str) -> None:
     """Nothing happens once it is over."""
-    made = waiting(face, way, face.succeed("over"))
+    made = waiting(api, way, api.succeed("over"))
     made.cancel()
     assert outcome(made) == "over"
 
 
-def test_a_timeout_cancels_and_becomes_a_timeout_error(face: ModuleType) -> None:
+def test_a_timeout_cancels_and_becomes_a_timeout_error(api: ModuleType) -> None:
     """addTimeout cancels, and turns the cancellation into a timeout, or into what it is told."""
     clock = Clock()
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     assert deferred.addTimeout(3, clock) is deferred
     clock.advance(2)
     assert not deferred.called
@@ -198,17 +198,17 @@ def test_a_timeout_cancels_and_becomes_a_timeout_error(face: ModuleType) -> None
     error = outcome(deferred)
     assert isinstance(error, TimeoutError)
     assert error.args == (3, "Deferred")
-    special = face.Deferred()
+    special = api.Deferred()
     special.addTimeout(1, clock, onTimeoutCancel=lambda result, seconds: (result.type, seconds))
     clock.advance(1)
     assert outcome(special) == (CancelledError, 1)
     assert clock.getDelayedCalls() == []
 
 
-def test_a_result_in_time_cancels_the_timer(face: ModuleType) -> None:
+def test_a_result_in_time_cancels_the_timer(api: ModuleType) -> None:
     """A result ends the delayed call, and an own cancellation is not a timeout."""
     clock = Clock()
-    fired, stopped, failed = face.Deferred(), face.Deferred(), face.Deferred()
+    fired, stopped, failed = api.Deferred(), api.Deferred(), api.Deferred()
     for deferred in (fired, stopped, failed):
         deferred.addTimeout(1, clock)
     fired.callback("in time")
@@ -220,11 +220,11 @@ def test_a_result_in_time_cancels_the_timer(face: ModuleType) -> None:
     assert isinstance(outcome(failed), Oops)
 
 
-def test_a_canceller_that_fires_decides_what_a_timeout_gives(face: ModuleType) -> None:
+def test_a_canceller_that_fires_decides_what_a_timeout_gives(api: ModuleType) -> None:
     """A canceller that fires decides, and any other error than the cancellation is left alone."""
     clock = Clock()
-    lucky = face.Deferred(lambda d: d.callback("just in time"))
-    other = face.Deferred(lambda d: d.errback(Oops("other")))
+    lucky = api.Deferred(lambda d: d.callback("just in time"))
+    other = api.Deferred(lambda d: d.errback(Oops("other")))
     lucky.addTimeout(1, clock)
     other.addTimeout(1, clock)
     clock.advance(1)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests import faces
+from tests import apis
 from tests.children import code
 
 BEGINNING = """
-    from tests import faces
+    from tests import apis
     from tests.helpers import instead
-    face = faces.load({name!r})
-    first, second = face.Deferred(), face.Deferred()
+    api = apis.load({name!r})
+    first, second = api.Deferred(), api.Deferred()
     outcome = "nothing"
     try:
         {action}
@@ -42,7 +42,7 @@ CIRCLES = {
     "show one": (WAIT_FOR_ITSELF + "str(first)", "nothing True False"),
     "fire two": (FIRE_EACH_OTHER + "first.callback(1)", "nothing True True"),
     "cancel in a canceller": (
-        "first = face.Deferred(lambda d: d.cancel()); first.cancel()",
+        "first = api.Deferred(lambda d: d.cancel()); first.cancel()",
         "RecursionError False False",
     ),
     "add within callbacks": (
@@ -51,23 +51,23 @@ CIRCLES = {
         "nothing True False",
     ),
     "combine with itself": (
-        WAIT_FOR_ITSELF + "both = face.DeferredList([first, first]); both.cancel()",
+        WAIT_FOR_ITSELF + "both = api.DeferredList([first, first]); both.cancel()",
         "nothing True False",
     ),
 }
 
 
 @pytest.mark.parametrize("name", CIRCLES)
-@pytest.mark.parametrize("face_name", faces.NAMES)
-def test_operations_on_circular_chains_end_as_in_twisted(face_name: str, name: str) -> None:
+@pytest.mark.parametrize("api_name", apis.NAMES)
+def test_operations_on_circular_chains_end_as_in_twisted(api_name: str, name: str) -> None:
     """What happens on Twisted's Deferreds happens on all."""
     action, expected = CIRCLES[name]
-    done = code(BEGINNING.format(name=face_name, action=action))
+    done = code(BEGINNING.format(name=api_name, action=action))
     assert (done.status, done.out) == (0, expected + "\n"), done.err
 
 
 def test_a_list_that_its_own_member_waits_for_can_be_cancelled() -> None:
     """A list that its own member waits for logs what goes wrong, and ends."""
-    action = "both = face.DeferredList([first]); first.callback(both); both.cancel()"
-    ends = {code(BEGINNING.format(name=face, action=action)).out for face in faces.NAMES}
+    action = "both = api.DeferredList([first]); first.callback(both); both.cancel()"
+    ends = {code(BEGINNING.format(name=api, action=action)).out for api in apis.NAMES}
     assert len(ends) == 1

@@ -15,7 +15,7 @@ REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("request", default
 WAYS = ["inlineCallbacks", "coroutine"]
 
 
-def start(face: ModuleType, way: str, seen: list[str], *waited: Any) -> Any:
+def start(api: ModuleType, way: str, seen: list[str], *waited: Any) -> Any:
     """Start something that looks at the variable before and after each wait, and sets it."""
 
     def generator() -> Steps:
@@ -33,27 +33,27 @@ def start(face: ModuleType, way: str, seen: list[str], *waited: Any) -> Any:
             seen.append(REQUEST.get())
 
     if way == "coroutine":
-        return face.ensureDeferred(coroutine())
-    return face.inlineCallbacks(generator)()
+        return api.ensureDeferred(coroutine())
+    return api.inlineCallbacks(generator)()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_variables_set_in_a_generator_are_not_visible_outside(face: ModuleType, way: str) -> None:
+def test_variables_set_in_a_generator_are_not_visible_outside(api: ModuleType, way: str) -> None:
     """The context is copied at the start: the caller does not see what is set in it."""
     token = REQUEST.set("outer")
     seen: list[str] = []
-    start(face, way, seen, face.succeed(1))
+    start(api, way, seen, api.succeed(1))
     assert seen == ["outer", "step 0"]
     assert REQUEST.get() == "outer"
     REQUEST.reset(token)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_variables_set_in_a_generator_are_kept_while_it_waits(face: ModuleType, way: str) -> None:
+def test_variables_set_in_a_generator_are_kept_while_it_waits(api: ModuleType, way: str) -> None:
     """Whoever fires what is waited for has another context, which does not get in."""
     seen: list[str] = []
-    first, second = face.Deferred(), face.Deferred()
-    start(face, way, seen, first, second)
+    first, second = api.Deferred(), api.Deferred()
+    start(api, way, seen, first, second)
     contextvars.copy_context().run(lambda: (REQUEST.set("other"), first.callback(1)))
     token = REQUEST.set("third")
     second.callback(2)
@@ -61,10 +61,10 @@ def test_variables_set_in_a_generator_are_kept_while_it_waits(face: ModuleType, 
     assert seen == ["none", "step 0", "step 0", "step 1"]
 
 
-def test_callbacks_run_in_the_context_that_fires(face: ModuleType) -> None:
+def test_callbacks_run_in_the_context_that_fires(api: ModuleType) -> None:
     """Deferreds keep no context for their callbacks."""
     seen: list[str] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     token = REQUEST.set("adding")
     deferred.addCallback(lambda _: seen.append(REQUEST.get()))
     REQUEST.reset(token)
@@ -73,36 +73,36 @@ def test_callbacks_run_in_the_context_that_fires(face: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_two_waiting_generators_have_separate_contexts(face: ModuleType, way: str) -> None:
+def test_two_waiting_generators_have_separate_contexts(api: ModuleType, way: str) -> None:
     """Each of two that wait in turns has its own value."""
-    waits = [face.Deferred() for _ in range(4)]
+    waits = [api.Deferred() for _ in range(4)]
     left: list[str] = []
     right: list[str] = []
-    contextvars.copy_context().run(lambda: (REQUEST.set("left"), start(face, way, left, *waits[:2])))
-    contextvars.copy_context().run(lambda: (REQUEST.set("right"), start(face, way, right, *waits[2:])))
+    contextvars.copy_context().run(lambda: (REQUEST.set("left"), start(api, way, left, *waits[:2])))
+    contextvars.copy_context().run(lambda: (REQUEST.set("right"), start(api, way, right, *waits[2:])))
     for number in (2, 0, 3, 1):
         waits[number].callback(None)
     assert left == ["left", "step 0", "step 0", "step 1"]
     assert right == ["right", "step 0", "step 0", "step 1"]
 
 
-def test_an_inner_coroutine_shares_when_awaited(face: ModuleType) -> None:
+def test_an_inner_coroutine_shares_when_awaited(api: ModuleType) -> None:
     """What is awaited as a coroutine sets the awaiter's variables, and what is wrapped has its own."""
 
     async def inner(value: str) -> None:
         REQUEST.set(value)
-        await face.succeed(None)
+        await api.succeed(None)
 
     async def outer() -> tuple[str, str]:
         await inner("shared")
         first = REQUEST.get()
-        await face.ensureDeferred(inner("apart"))
+        await api.ensureDeferred(inner("apart"))
         return first, REQUEST.get()
 
-    assert outcome(face.ensureDeferred(outer())) == ("shared", "shared")
+    assert outcome(api.ensureDeferred(outer())) == ("shared", "shared")
 
 
-def test_a_yielded_coroutine_has_a_context_of_its_own(face: ModuleType) -> None:
+def test_a_yielded_coroutine_has_a_context_of_its_own(api: ModuleType) -> None:
     """inlineCallbacks wraps what is yielded outside of the generator's context, in a copy of the caller's."""
 
     async def inner() -> str:
@@ -110,7 +110,7 @@ def test_a_yielded_coroutine_has_a_context_of_its_own(face: ModuleType) -> None:
         REQUEST.set("inner")
         return before
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def outer() -> Steps:
         REQUEST.set("outer")
         before = yield inner()
@@ -122,10 +122,10 @@ def test_a_yielded_coroutine_has_a_context_of_its_own(face: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_exception_does_not_lose_the_context(face: ModuleType, way: str) -> None:
+def test_an_exception_does_not_lose_the_context(api: ModuleType, way: str) -> None:
     """Errors are thrown in within the same context."""
     seen: list[str] = []
-    waited = face.Deferred()
+    waited = api.Deferred()
 
     async def coroutine() -> None:
         REQUEST.set("kept")
@@ -141,7 +141,7 @@ def test_an_exception_does_not_lose_the_context(face: ModuleType, way: str) -> N
         except KeyError:
             seen.append(REQUEST.get())
 
-    made = face.ensureDeferred(coroutine()) if way == "coroutine" else face.inlineCallbacks(generator)()
+    made = api.ensureDeferred(coroutine()) if way == "coroutine" else api.inlineCallbacks(generator)()
     waited.errback(KeyError())
     assert seen == ["kept"]
     assert outcome(made) is None

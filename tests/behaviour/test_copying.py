@@ -11,30 +11,30 @@ from typing import Any
 import pytest
 from twisted.internet.defer import AlreadyCalledError, CancelledError, FirstError
 
+from tests.apis import queue_name
 from tests.children import python
-from tests.faces import queue_name
 from tests.helpers import outcome, same
 
 
-def test_a_shallow_copy_shares_callbacks_and_result(face: ModuleType) -> None:
+def test_a_shallow_copy_shares_callbacks_and_result(api: ModuleType) -> None:
     """The copy is another Deferred with the same list of callbacks and the same result."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.note = ["shared"]
     deferred.addCallback(same)
     copied = copy.copy(deferred)
-    assert type(copied) is face.Deferred
+    assert type(copied) is api.Deferred
     assert copied is not deferred
     assert copied.note is deferred.note
     assert getattr(copied, queue_name()) is getattr(deferred, queue_name())
-    fired = face.succeed([1])
+    fired = api.succeed([1])
     again = copy.copy(fired)
     assert (again.called, again.paused) == (True, 0)
     assert again.result is fired.result
 
 
-def test_a_deep_copy_copies_callbacks_and_results(face: ModuleType) -> None:
+def test_a_deep_copy_copies_callbacks_and_results(api: ModuleType) -> None:
     """Callbacks and results are copied as anything is."""
-    deferred = face.succeed([1])
+    deferred = api.succeed([1])
     copied = copy.deepcopy(deferred)
     assert copied.result == [1]
     assert copied.result is not deferred.result
@@ -67,7 +67,7 @@ def test_a_deferred_with_picklable_parts_can_be_pickled(first: str) -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_the_pickled_state_contains_all_that_twisted_has_in_it(
-    face: ModuleType, stock: ModuleType, protocol: int
+    api: ModuleType, stock: ModuleType, protocol: int
 ) -> None:
     """The state that copies and pickles are made of has what it has on stock, and may say more."""
 
@@ -75,8 +75,8 @@ def test_the_pickled_state_contains_all_that_twisted_has_in_it(
         reduced = deferred.__reduce_ex__(protocol)
         return {name: repr(value) for name, value in reduced[2].items()}
 
-    assert state(stock, stock.Deferred()).items() <= state(face, face.Deferred()).items()
-    assert state(stock, stock.succeed(1)).items() <= state(face, face.succeed(1)).items()
+    assert state(stock, stock.Deferred()).items() <= state(api, api.Deferred()).items()
+    assert state(stock, stock.succeed(1)).items() <= state(api, api.succeed(1)).items()
 
 
 @pytest.mark.parametrize("error", [AlreadyCalledError("x"), CancelledError("y")])
@@ -86,9 +86,9 @@ def test_exceptions_are_those_of_twisted_and_can_be_pickled(error: Exception) ->
     assert (type(again), again.args) == (type(error), error.args)
 
 
-def test_first_error_compares_index_and_failure(face: ModuleType) -> None:
+def test_first_error_compares_index_and_failure(api: ModuleType) -> None:
     """FirstError compares by index and failure, and tells of both."""
-    failed = face.DeferredList([face.fail(KeyError("k"))], fireOnOneErrback=True, consumeErrors=True)
+    failed = api.DeferredList([api.fail(KeyError("k"))], fireOnOneErrback=True, consumeErrors=True)
     error = outcome(failed)
     assert isinstance(error, FirstError)
     assert error.index == 0

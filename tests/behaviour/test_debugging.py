@@ -15,9 +15,9 @@ from tests.helpers import Oops, handled
 from tests.logs import Log
 
 
-def make(face: ModuleType) -> Any:
+def make(api: ModuleType) -> Any:
     """Make a Deferred, for its name to be seen in a stack."""
-    return face.Deferred()
+    return api.Deferred()
 
 
 def fire(deferred: Any, value: Any = None) -> None:
@@ -31,27 +31,27 @@ def line_of(function: Any, offset: int) -> int:
 
 
 @pytest.fixture
-def debugging(face: ModuleType) -> Any:
+def debugging(api: ModuleType) -> Any:
     """Switch debugging on for one test."""
-    face.setDebugging(True)
-    yield face
-    face.setDebugging(False)
+    api.setDebugging(True)
+    yield api
+    api.setDebugging(False)
 
 
-def test_set_debugging_sets_the_attribute_of_the_class(face: ModuleType) -> None:
+def test_set_debugging_sets_the_attribute_of_the_class(api: ModuleType) -> None:
     """setDebugging takes any truth, and sets the class attribute that programs also set directly."""
-    assert face.getDebugging() is False
-    face.setDebugging(1)
-    assert face.getDebugging() is True
-    assert face.Deferred.debug is True
-    face.Deferred.debug = False
-    assert face.getDebugging() is False
-    assert face.Deferred()._debugInfo is None
+    assert api.getDebugging() is False
+    api.setDebugging(1)
+    assert api.getDebugging() is True
+    assert api.Deferred.debug is True
+    api.Deferred.debug = False
+    assert api.getDebugging() is False
+    assert api.Deferred()._debugInfo is None
 
 
-def test_without_debugging_the_error_has_no_details(face: ModuleType) -> None:
+def test_without_debugging_the_error_has_no_details(api: ModuleType) -> None:
     """The error says nothing, and the first result stays."""
-    deferred = face.succeed("first")
+    deferred = api.succeed("first")
     for again in (deferred.callback, deferred.errback):
         with pytest.raises(AlreadyCalledError) as caught:
             again(Oops())
@@ -68,7 +68,7 @@ def test_the_second_firing_tells_of_making_and_of_the_first(debugging: ModuleTyp
     text = str(caught.value)
     creator, invoker = text.split(" I: First Invoker was:\n")
     assert creator.startswith("\n C: Deferred was created:\n C:  File ")
-    made = f'"{__file__}", line {line_of(make, 2)}, in make\n C:    return face.Deferred()\n'
+    made = f'"{__file__}", line {line_of(make, 2)}, in make\n C:    return api.Deferred()\n'
     assert creator.endswith(made)
     lines = [line for line in invoker.splitlines(keepends=True) if "defer.py" not in line]
     fired = f' I:  File "{__file__}", line {line_of(fire, 2)}, in fire\n'
@@ -85,17 +85,17 @@ def test_stacks_from_before_debugging_are_not_reported(debugging: ModuleType) ->
     with pytest.raises(AlreadyCalledError) as caught:
         fire(deferred)
     assert str(caught.value).startswith("\n I: First Invoker was:\n")
-    early = face_succeed(debugging)
+    early = api_succeed(debugging)
     debugging.setDebugging(True)
     with pytest.raises(AlreadyCalledError) as caught:
         fire(early)
     assert str(caught.value) == "\n"
 
 
-def face_succeed(face: ModuleType) -> Any:
+def api_succeed(api: ModuleType) -> Any:
     """Make a fired Deferred while nothing is recorded."""
-    face.setDebugging(False)
-    return face.succeed(1)
+    api.setDebugging(False)
+    return api.succeed(1)
 
 
 def test_creator_and_invoker_are_lists_of_frames(debugging: ModuleType) -> None:
@@ -110,14 +110,14 @@ def test_creator_and_invoker_are_lists_of_frames(debugging: ModuleType) -> None:
     assert all(re.match(r'  File ".*", line \d+, in ', frame) for frame in [*info.creator, *info.invoker])
 
 
-def test_debug_may_be_set_on_an_instance_or_a_subclass(face: ModuleType) -> None:
+def test_debug_may_be_set_on_an_instance_or_a_subclass(api: ModuleType) -> None:
     """debug is also looked up on the instance and on a subclass."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.debug = True
     fire(deferred)
     assert deferred._debugInfo.invoker is not None
 
-    class Watched(face.Deferred):  # type: ignore[misc, name-defined]
+    class Watched(api.Deferred):  # type: ignore[misc, name-defined]
         debug = True
 
     assert make_of(Watched)._debugInfo.creator is not None

@@ -18,7 +18,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import formatEvent
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops
 from tests.logs import Log
 

@@ -14,46 +14,46 @@ from tests.helpers import Oops, Steps, handled, outcome, same
 MANY = 100_000
 
 
-def test_many_callbacks_of_one_deferred_run_in_one_call(face: ModuleType) -> None:
+def test_many_callbacks_of_one_deferred_run_in_one_call(api: ModuleType) -> None:
     """Any number of callbacks run in one call, in order."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     for _ in range(MANY):
         deferred.addCallback(lambda number: number + 1)
     deferred.callback(0)
     assert outcome(deferred) == MANY
 
 
-def test_a_long_chain_of_waiting_deferreds_fires_without_recursion(face: ModuleType) -> None:
+def test_a_long_chain_of_waiting_deferreds_fires_without_recursion(api: ModuleType) -> None:
     """Each waits for the next, and the innermost fires them all."""
-    innermost = row = face.Deferred()
+    innermost = row = api.Deferred()
     for _ in range(MANY):
-        row = face.succeed(row).addCallback(same)
+        row = api.succeed(row).addCallback(same)
     innermost.callback("end")
     assert outcome(row) == "end"
 
 
-def test_a_failure_travels_through_a_long_chain_without_recursion(face: ModuleType) -> None:
+def test_a_failure_travels_through_a_long_chain_without_recursion(api: ModuleType) -> None:
     """A failure travels as far."""
-    innermost = row = face.Deferred()
+    innermost = row = api.Deferred()
     for _ in range(MANY):
-        row = face.succeed(row).addCallback(same)
+        row = api.succeed(row).addCallback(same)
     error = Oops()
     innermost.errback(error)
     assert outcome(row) is error
 
 
-def test_a_long_chain_of_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
+def test_a_long_chain_of_fired_deferreds_needs_no_recursion(api: ModuleType) -> None:
     """Results of fired Deferreds are taken one after the other."""
-    row = face.succeed("start")
+    row = api.succeed("start")
     for _ in range(MANY):
-        row = face.succeed(row).addCallback(same)
+        row = api.succeed(row).addCallback(same)
     assert outcome(row) == "start"
 
 
-def test_one_deferred_can_wait_for_many_in_turn(face: ModuleType) -> None:
+def test_one_deferred_can_wait_for_many_in_turn(api: ModuleType) -> None:
     """One Deferred waits for many others, one after the other."""
-    others = [face.Deferred() for _ in range(MANY // 10)]
-    deferred = face.Deferred()
+    others = [api.Deferred() for _ in range(MANY // 10)]
+    deferred = api.Deferred()
     for other in others:
         deferred.addCallback(lambda _, other=other: other)
     deferred.callback(None)
@@ -62,44 +62,44 @@ def test_one_deferred_can_wait_for_many_in_turn(face: ModuleType) -> None:
     assert outcome(deferred) is None
 
 
-def test_a_generator_over_many_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
+def test_a_generator_over_many_fired_deferreds_needs_no_recursion(api: ModuleType) -> None:
     """Fired Deferreds that are yielded are taken in a loop."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         total = 0
         for _ in range(MANY):
-            total += yield face.succeed(1)
+            total += yield api.succeed(1)
         return total
 
     assert outcome(flow()) == MANY
 
 
-def test_a_coroutine_over_many_fired_deferreds_needs_no_recursion(face: ModuleType) -> None:
+def test_a_coroutine_over_many_fired_deferreds_needs_no_recursion(api: ModuleType) -> None:
     """So are those that are awaited."""
 
     async def flow() -> int:
         total = 0
         for _ in range(MANY):
-            total += await face.succeed(1)
+            total += await api.succeed(1)
         return total
 
-    assert outcome(face.ensureDeferred(flow())) == MANY
+    assert outcome(api.ensureDeferred(flow())) == MANY
 
 
-def test_lists_and_races_take_many_deferreds(face: ModuleType) -> None:
+def test_lists_and_races_take_many_deferreds(api: ModuleType) -> None:
     """Lists and races take any number."""
-    members = [face.Deferred() for _ in range(MANY // 10)]
-    combined = face.gatherResults(members)
+    members = [api.Deferred() for _ in range(MANY // 10)]
+    combined = api.gatherResults(members)
     for number, member in enumerate(members):
         member.callback(number)
     assert outcome(combined) == list(range(MANY // 10))
-    assert outcome(face.race([face.Deferred() for _ in range(1000)] + [face.succeed("won")])) == (1000, "won")
+    assert outcome(api.race([api.Deferred() for _ in range(1000)] + [api.succeed("won")])) == (1000, "won")
 
 
-def test_many_waiters_of_a_lock_get_it_without_recursion(face: ModuleType) -> None:
+def test_many_waiters_of_a_lock_get_it_without_recursion(api: ModuleType) -> None:
     """Those who wait for a lock get it in turn, without getting deeper where each gives it back itself."""
-    lock = face.DeferredLock()
+    lock = api.DeferredLock()
     order: list[int] = []
     for number in range(2000):
         lock.acquire().addCallback(lambda _, number=number: order.append(number))
@@ -108,52 +108,52 @@ def test_many_waiters_of_a_lock_get_it_without_recursion(face: ModuleType) -> No
     assert order == list(range(2000))
 
 
-def drop_row(face: ModuleType) -> None:
+def drop_row(api: ModuleType) -> None:
     """Drop a row that waits."""
-    row = face.Deferred()
+    row = api.Deferred()
     for _ in range(MANY):
-        row = face.succeed(row).addCallback(same)
+        row = api.succeed(row).addCallback(same)
 
 
-def drop_results(face: ModuleType) -> None:
+def drop_results(api: ModuleType) -> None:
     """Drop Deferreds that are each other's results."""
-    row = face.succeed(None)
+    row = api.succeed(None)
     for _ in range(MANY):
-        row = face.succeed(row)
+        row = api.succeed(row)
 
 
-def drop_arguments(face: ModuleType) -> None:
+def drop_arguments(api: ModuleType) -> None:
     """Drop Deferreds that are arguments of each other's callbacks."""
-    row = face.Deferred()
+    row = api.Deferred()
     for _ in range(MANY):
-        row = face.Deferred().addCallback(same, row)
+        row = api.Deferred().addCallback(same, row)
 
 
-def drop_attributes(face: ModuleType) -> None:
+def drop_attributes(api: ModuleType) -> None:
     """Drop Deferreds that are attributes of each other."""
-    row = face.Deferred()
+    row = api.Deferred()
     for _ in range(MANY):
-        outer = face.Deferred()
+        outer = api.Deferred()
         outer.inner = row
         row = outer
 
 
-def drop_cancellers(face: ModuleType) -> None:
+def drop_cancellers(api: ModuleType) -> None:
     """Drop Deferreds whose cancellers hold each other."""
 
     def canceller(held: Any) -> Callable[[Any], None]:
         return lambda _: handled(held)
 
-    row = face.Deferred()
+    row = api.Deferred()
     for _ in range(MANY):
-        row = face.Deferred(canceller(row))
+        row = api.Deferred(canceller(row))
 
 
-def drop_chained(face: ModuleType) -> None:
+def drop_chained(api: ModuleType) -> None:
     """Drop Deferreds that are chained with chainDeferred."""
-    row = face.Deferred()
+    row = api.Deferred()
     for _ in range(MANY):
-        outer = face.Deferred()
+        outer = api.Deferred()
         outer.chainDeferred(row)
         row = outer
 
@@ -162,37 +162,37 @@ def drop_chained(face: ModuleType) -> None:
     "drop", [drop_row, drop_results, drop_arguments, drop_attributes, drop_cancellers, drop_chained]
 )
 def test_deep_structures_are_destroyed_without_recursion(
-    face: ModuleType, drop: Callable[[ModuleType], None]
+    api: ModuleType, drop: Callable[[ModuleType], None]
 ) -> None:
     """What is deep is taken apart without a stack."""
-    drop(face)
+    drop(api)
 
 
 @pytest.mark.parametrize("way", ["inlineCallbacks", "coroutine"])
-def test_generators_nest_at_least_as_deep_as_in_twisted(face: ModuleType, way: str) -> None:
+def test_generators_nest_at_least_as_deep_as_in_twisted(api: ModuleType, way: str) -> None:
     """Generators that start each other nest at least as deep as with stock Twisted."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def generator(depth: int) -> Steps:
         return (yield generator(depth - 1)) if depth else (yield innermost)
 
     async def coroutine(depth: int) -> Any:
-        return await (face.ensureDeferred(coroutine(depth - 1)) if depth else innermost)
+        return await (api.ensureDeferred(coroutine(depth - 1)) if depth else innermost)
 
-    innermost = face.Deferred()
-    made = generator(60) if way == "inlineCallbacks" else face.ensureDeferred(coroutine(60))
+    innermost = api.Deferred()
+    made = generator(60) if way == "inlineCallbacks" else api.ensureDeferred(coroutine(60))
     innermost.callback("deep")
     assert outcome(made) == "deep"
 
 
-def test_generators_that_wait_for_each_other_are_resumed(face: ModuleType) -> None:
+def test_generators_that_wait_for_each_other_are_resumed(api: ModuleType) -> None:
     """Generators that wait for each other, started from the innermost on, need stack only to go on."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def generator(waited: Any) -> Steps:
         return (yield waited)
 
-    innermost = row = face.Deferred()
+    innermost = row = api.Deferred()
     for _ in range(150):
         row = generator(row)
     innermost.callback("row")

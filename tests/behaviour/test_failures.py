@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faces import Failure, own_files
+from tests.apis import Failure, own_files
 from tests.helpers import Oops, Steps, noting, outcome, raising
 
 
@@ -29,19 +29,19 @@ def failing(_: object) -> None:
 WAYS = ["callback", "errback", "generator", "coroutine", "maybeDeferred", "execute", "errback method"]
 
 
-def fail_by(face: ModuleType, way: str) -> Any:
+def fail_by(api: ModuleType, way: str) -> Any:
     """Give the failure that is made in one of the ways there are."""
 
     def generator() -> Steps:
-        yield face.succeed(None)
+        yield api.succeed(None)
         deep(2)
 
     async def coroutine() -> None:
-        await face.succeed(None)
+        await api.succeed(None)
         deep(2)
 
     def handling() -> Any:
-        deferred = face.Deferred()
+        deferred = api.Deferred()
         try:
             deep(2)
         except Oops:
@@ -49,12 +49,12 @@ def fail_by(face: ModuleType, way: str) -> Any:
         return deferred
 
     made = {
-        "callback": lambda: face.succeed(None).addCallback(failing),
-        "errback": lambda: face.fail(KeyError()).addErrback(failing),
-        "generator": lambda: face.inlineCallbacks(generator)(),
-        "coroutine": lambda: face.ensureDeferred(coroutine()),
-        "maybeDeferred": lambda: face.maybeDeferred(failing, None),
-        "execute": lambda: face.execute(failing, None),
+        "callback": lambda: api.succeed(None).addCallback(failing),
+        "errback": lambda: api.fail(KeyError()).addErrback(failing),
+        "generator": lambda: api.inlineCallbacks(generator)(),
+        "coroutine": lambda: api.ensureDeferred(coroutine()),
+        "maybeDeferred": lambda: api.maybeDeferred(failing, None),
+        "execute": lambda: api.execute(failing, None),
         "errback method": handling,
     }[way]()
     found: list[Any] = []
@@ -73,9 +73,9 @@ def visible(failure: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_failures_have_the_attributes_of_twisted(face: ModuleType, stock: ModuleType, way: str) -> None:
+def test_failures_have_the_attributes_of_twisted(api: ModuleType, stock: ModuleType, way: str) -> None:
     """A failure has the attributes of Twisted's, in the same order and with the same kinds of values."""
-    ours, theirs = fail_by(face, way), fail_by(stock, way)
+    ours, theirs = fail_by(api, way), fail_by(stock, way)
     assert type(ours) is Failure
     assert list(vars(ours)) == list(vars(theirs))
     for name, value in vars(theirs).items():
@@ -86,19 +86,19 @@ def test_failures_have_the_attributes_of_twisted(face: ModuleType, stock: Module
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_failures_have_all_frames_of_the_program(face: ModuleType, stock: ModuleType, way: str) -> None:
+def test_failures_have_all_frames_of_the_program(api: ModuleType, stock: ModuleType, way: str) -> None:
     """The frames of the program are all there, in order, with their lines."""
-    ours, theirs = fail_by(face, way), fail_by(stock, way)
+    ours, theirs = fail_by(api, way), fail_by(stock, way)
     assert visible(ours) == visible(theirs)
     assert visible(ours)[-3:] == ["deep"] * 3
     lines = [line for name, _, line, *_ in theirs.frames if name == "deep"]
     assert [line for name, _, line, *_ in ours.frames if name == "deep"] == lines
 
 
-def test_each_failure_gets_the_next_number(face: ModuleType) -> None:
+def test_each_failure_gets_the_next_number(api: ModuleType) -> None:
     """Each failure has a number, one up from the last."""
-    first = face.succeed(None).addCallback(failing)
-    second = face.succeed(None).addCallback(failing)
+    first = api.succeed(None).addCallback(failing)
+    second = api.succeed(None).addCallback(failing)
     third = Failure(Oops())
     counts = [first.result.count, second.result.count, third.count]
     assert counts == [counts[0], counts[0] + 1, counts[0] + 2]
@@ -106,31 +106,31 @@ def test_each_failure_gets_the_next_number(face: ModuleType) -> None:
     outcome(second)
 
 
-def test_raise_exception_raises_the_original_with_its_traceback(face: ModuleType) -> None:
+def test_raise_exception_raises_the_original_with_its_traceback(api: ModuleType) -> None:
     """raiseException raises the exception itself, with its traceback."""
-    failure = fail_by(face, "callback")
+    failure = fail_by(api, "callback")
     with pytest.raises(Oops) as caught:
         failure.raiseException()
     assert caught.value is failure.value
     assert [frame.name for frame in traceback.extract_tb(caught.tb)][-3:] == ["deep"] * 3
 
 
-def test_tracebacks_are_printed_as_in_twisted(face: ModuleType, stock: ModuleType) -> None:
+def test_tracebacks_are_printed_as_in_twisted(api: ModuleType, stock: ModuleType) -> None:
     """Tracebacks are printed as Twisted does it, but for the frames of Twisted."""
-    brief = fail_by(face, "callback").getBriefTraceback().splitlines()
+    brief = fail_by(api, "callback").getBriefTraceback().splitlines()
     assert brief[0] == "Traceback: <class 'tests.helpers.Oops'>: deep"
     assert brief[-1].endswith(":deep")
-    long = fail_by(face, "callback").getTraceback()
+    long = fail_by(api, "callback").getTraceback()
     assert long.startswith("Traceback (most recent call last):\n")
     assert long.endswith("tests.helpers.Oops: deep\n")
     assert 'raise Oops("deep")' in long
-    assert repr(fail_by(face, "callback")) == repr(fail_by(stock, "callback"))
+    assert repr(fail_by(api, "callback")) == repr(fail_by(stock, "callback"))
 
 
 @pytest.mark.parametrize("how", ["pickle", "copy"])
-def test_a_copied_failure_has_its_frames_as_text(face: ModuleType, how: str) -> None:
+def test_a_copied_failure_has_its_frames_as_text(api: ModuleType, how: str) -> None:
     """A copy has the frames as text and no traceback object."""
-    failure = fail_by(face, "callback")
+    failure = fail_by(api, "callback")
     again = pickle.loads(pickle.dumps(failure)) if how == "pickle" else copy.copy(failure)
     assert again.tb is None
     assert again.pickled == 1
@@ -138,18 +138,18 @@ def test_a_copied_failure_has_its_frames_as_text(face: ModuleType, how: str) -> 
     assert [tuple(frame) for frame in again.frames] == failure.frames
 
 
-def test_clean_failure_releases_all_objects(face: ModuleType) -> None:
+def test_clean_failure_releases_all_objects(api: ModuleType) -> None:
     """cleanFailure lets go of everything but the words."""
-    failure = fail_by(face, "callback")
+    failure = fail_by(api, "callback")
     failure.cleanFailure()
     assert failure.tb is None
     assert failure.value.__traceback__ is None
     assert visible(failure)[-1] == "deep"
 
 
-def test_check_and_trap_accept_classes_and_names(face: ModuleType) -> None:
+def test_check_and_trap_accept_classes_and_names(api: ModuleType) -> None:
     """Types are checked by class or by name, and what is not trapped is raised."""
-    failure = fail_by(face, "callback")
+    failure = fail_by(api, "callback")
     assert failure.check(KeyError, Oops) is Oops
     assert failure.check("tests.helpers.Oops") == "tests.helpers.Oops"
     assert failure.check(KeyError) is None
@@ -158,28 +158,28 @@ def test_check_and_trap_accept_classes_and_names(face: ModuleType) -> None:
         failure.trap(KeyError)
 
 
-def test_a_failure_is_passed_on_unchanged(face: ModuleType) -> None:
+def test_a_failure_is_passed_on_unchanged(api: ModuleType) -> None:
     """A failure is passed on as it is, and one that is raised is not wrapped."""
     failure = Failure(Oops("one"))
     seen: list[Any] = []
-    deferred = face.fail(failure)
+    deferred = api.fail(failure)
     deferred.addCallback(raising(AssertionError()))
     deferred.addErrback(noting(seen))
     deferred.addErrback(lambda f: seen.append(f))
     assert [item is failure for item in seen] == [True, True]
-    raised = face.succeed(None).addCallback(raising(failure))
+    raised = api.succeed(None).addCallback(raising(failure))
     seen.clear()
     raised.addErrback(seen.append)
     assert seen[0].value is failure.value
     assert seen[0].count == failure.count
 
 
-def test_the_exception_that_was_being_handled(face: ModuleType) -> None:
+def test_the_exception_that_was_being_handled(api: ModuleType) -> None:
     """An exception that is raised by a callback has no context, unless the firing happened in one."""
-    plain = face.succeed(None).addCallback(failing)
+    plain = api.succeed(None).addCallback(failing)
     assert plain.result.value.__context__ is None
     outcome(plain)
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(failing)
     try:
         raise KeyError("around")
@@ -189,15 +189,15 @@ def test_the_exception_that_was_being_handled(face: ModuleType) -> None:
     outcome(deferred)
 
 
-def test_callbacks_of_a_failed_generator_see_its_exception(face: ModuleType) -> None:
+def test_callbacks_of_a_failed_generator_see_its_exception(api: ModuleType) -> None:
     """Twisted fires the Deferred of a generator while its exception is being handled."""
-    waited = face.Deferred()
+    waited = api.Deferred()
 
     def generator() -> Steps:
         yield waited
         raise Oops("generator")
 
-    made = face.inlineCallbacks(generator)()
+    made = api.inlineCallbacks(generator)()
     seen: list[Any] = []
 
     def callback(_: object) -> None:
@@ -209,10 +209,10 @@ def test_callbacks_of_a_failed_generator_see_its_exception(face: ModuleType) -> 
     assert [str(error) for error in seen] == ["generator"]
 
 
-def test_errback_without_arguments_needs_a_current_exception(face: ModuleType) -> None:
+def test_errback_without_arguments_needs_a_current_exception(api: ModuleType) -> None:
     """errback and fail without arguments need one that is being handled."""
     from twisted.python.failure import NoCurrentExceptionError
 
-    for action in (face.Deferred().errback, face.fail):
+    for action in (api.Deferred().errback, api.fail):
         with pytest.raises(NoCurrentExceptionError):
             action()

@@ -27,35 +27,33 @@ def turn(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
 
 
-def test_a_result_becomes_that_of_the_future(face: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
+def test_a_result_becomes_that_of_the_future(api: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
     """The future has the result at once, and the Deferred goes on with nothing."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     future = deferred.asFuture(loop)
     assert isinstance(future, asyncio.Future)
     assert not future.done()
     deferred.callback("value")
     assert future.result() == "value"
     assert outcome(deferred) is None
-    assert loop.run_until_complete(face.succeed("at once").asFuture(loop)) == "at once"
+    assert loop.run_until_complete(api.succeed("at once").asFuture(loop)) == "at once"
 
 
 def test_a_failure_becomes_the_exception_of_the_future(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """The future raises the very exception, and the failure counts as handled."""
     error = Oops("failed")
-    failed = face.fail(error)
+    failed = api.fail(error)
     future = failed.asFuture(loop)
     assert future.exception() is error
     assert outcome(failed) is None
 
 
-def test_cancelling_the_future_cancels_the_deferred(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
-) -> None:
+def test_cancelling_the_future_cancels_the_deferred(api: ModuleType, loop: asyncio.AbstractEventLoop) -> None:
     """The Deferred is cancelled in the loop's next turn, and says nothing to the future."""
     cancelled: list[Any] = []
-    deferred = face.Deferred(cancelled.append)
+    deferred = api.Deferred(cancelled.append)
     future = deferred.asFuture(loop)
     future.cancel()
     assert cancelled == []
@@ -63,7 +61,7 @@ def test_cancelling_the_future_cancels_the_deferred(
     assert cancelled == [deferred]
     assert future.cancelled()
     assert outcome(deferred) is None
-    late = face.Deferred()
+    late = api.Deferred()
     future = late.asFuture(loop)
     future.cancel()
     late.callback("too late")
@@ -72,11 +70,11 @@ def test_cancelling_the_future_cancels_the_deferred(
 
 
 def test_a_deferred_fires_in_the_turn_after_its_future(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """The Deferred fires in the turn after the future is done."""
     futures = [loop.create_future(), loop.create_future()]
-    deferreds = [face.Deferred.fromFuture(future) for future in futures]
+    deferreds = [api.Deferred.fromFuture(future) for future in futures]
     error = KeyError("k")
     futures[0].set_result(1)
     futures[1].set_exception(error)
@@ -86,11 +84,11 @@ def test_a_deferred_fires_in_the_turn_after_its_future(
 
 
 def test_cancelling_a_deferred_from_a_future_cancels_the_future(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """The future is cancelled, and the Deferred fails when the future says so."""
     future = loop.create_future()
-    deferred = face.Deferred.fromFuture(future)
+    deferred = api.Deferred.fromFuture(future)
     deferred.cancel()
     assert future.cancelled()
     seen: list[Any] = []
@@ -101,11 +99,11 @@ def test_cancelling_a_deferred_from_a_future_cancels_the_future(
 
 
 def test_a_cancelled_future_gives_the_error_of_asyncio(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """asyncio's error comes through, which is not Twisted's."""
     future = loop.create_future()
-    deferred = face.Deferred.fromFuture(future)
+    deferred = api.Deferred.fromFuture(future)
     future.cancel()
     turn(loop)
     error = outcome(deferred)
@@ -114,11 +112,11 @@ def test_a_cancelled_future_gives_the_error_of_asyncio(
 
 
 def test_a_deferred_from_a_future_of_a_deferred_has_the_same_result(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """A Deferred as a future as a Deferred is the same result."""
-    deferred = face.Deferred()
-    wrapped = face.Deferred.fromFuture(deferred.asFuture(loop))
+    deferred = api.Deferred()
+    wrapped = api.Deferred.fromFuture(deferred.asFuture(loop))
     deferred.callback("round")
     assert not wrapped.called
     turn(loop)
@@ -126,29 +124,29 @@ def test_a_deferred_from_a_future_of_a_deferred_has_the_same_result(
 
 
 def test_tasks_of_asyncio_and_deferreds_wait_for_each_other(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """A task of asyncio awaits Deferreds as futures, and Deferreds wait for tasks."""
 
     async def work() -> str:
-        first: str = await face.succeed("a").asFuture(loop)
-        later = face.Deferred()
+        first: str = await api.succeed("a").asFuture(loop)
+        later = api.Deferred()
         loop.call_soon(later.callback, "b")
         return first + str(await later.asFuture(loop))
 
     assert loop.run_until_complete(work()) == "ab"
-    deferred = face.Deferred.fromFuture(loop.create_task(work()))
+    deferred = api.Deferred.fromFuture(loop.create_task(work()))
     for _ in range(10):
         turn(loop)
     assert outcome(deferred) == "ab"
 
 
 def test_from_future_makes_an_instance_of_the_subclass(
-    face: ModuleType, loop: asyncio.AbstractEventLoop
+    api: ModuleType, loop: asyncio.AbstractEventLoop
 ) -> None:
     """fromFuture makes an instance of the class that it is called on."""
 
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         pass
 
     future = loop.create_future()

@@ -19,31 +19,31 @@ class Token:
     """Something that can be seen to go."""
 
 
-def test_yielded_values_come_back_and_deferreds_as_their_results(face: ModuleType) -> None:
+def test_yielded_values_come_back_and_deferreds_as_their_results(api: ModuleType) -> None:
     """What is yielded comes back: values as they are, Deferreds as their results."""
 
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         pass
 
     sub = Sub()
     sub.callback("sub")
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         got: list[Any] = []
-        for what in (1, None, face.succeed("fired"), sub, [2]):
+        for what in (1, None, api.succeed("fired"), sub, [2]):
             got.append((yield what))
         return got
 
     assert outcome(flow()) == [1, None, "fired", "sub", [2]]
 
 
-def test_a_generator_resumes_in_the_call_that_fires(face: ModuleType) -> None:
+def test_a_generator_resumes_in_the_call_that_fires(api: ModuleType) -> None:
     """A generator stops at what has not fired, and goes on in the call that fires it."""
-    waits = [face.Deferred(), face.Deferred()]
+    waits = [api.Deferred(), api.Deferred()]
     steps: list[Any] = []
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         for wait in waits:
             steps.append((yield wait))
@@ -59,13 +59,13 @@ def test_a_generator_resumes_in_the_call_that_fires(face: ModuleType) -> None:
     assert [wait.result for wait in waits] == [None, None]
 
 
-def test_a_waiting_generator_keeps_no_earlier_result_alive(face: ModuleType) -> None:
+def test_a_waiting_generator_keeps_no_earlier_result_alive(api: ModuleType) -> None:
     """Who waits keeps no result of an earlier wait alive, however that came."""
 
     def waits() -> Iterator[Any]:
-        yield face.succeed(Token())
+        yield api.succeed(Token())
         yield later
-        yield face.Deferred()
+        yield api.Deferred()
 
     def steps() -> Any:
         for wait in waits():
@@ -75,9 +75,9 @@ def test_a_waiting_generator_keeps_no_earlier_result_alive(face: ModuleType) -> 
         for wait in waits():
             seen.append(weakref.ref(await wait))
 
-    for start in (face.inlineCallbacks(steps), lambda: face.ensureDeferred(coroutine())):
+    for start in (api.inlineCallbacks(steps), lambda: api.ensureDeferred(coroutine())):
         seen: list[weakref.ref[Token]] = []
-        later = face.Deferred()
+        later = api.Deferred()
         unfinished = start()
         assert [token() for token in seen] == [None]
         later.callback(Token())
@@ -85,14 +85,14 @@ def test_a_waiting_generator_keeps_no_earlier_result_alive(face: ModuleType) -> 
         assert outcome(unfinished) is UNFIRED
 
 
-def test_failures_are_raised_at_the_yield(face: ModuleType) -> None:
+def test_failures_are_raised_at_the_yield(api: ModuleType) -> None:
     """The exception itself is raised where it was waited for, at once and later."""
-    error, later = Oops("now"), face.Deferred()
+    error, later = Oops("now"), api.Deferred()
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         caught = []
-        for what in (face.fail(error), later):
+        for what in (api.fail(error), later):
             try:
                 yield what
             except Oops as seen:
@@ -105,43 +105,43 @@ def test_failures_are_raised_at_the_yield(face: ModuleType) -> None:
     assert outcome(made) == [error, second]
 
 
-def test_generators_and_coroutines_can_wait_for_each_other(face: ModuleType) -> None:
+def test_generators_and_coroutines_can_wait_for_each_other(api: ModuleType) -> None:
     """A generator may yield generators and coroutines, and a coroutine may await them."""
 
     def inner() -> Steps:
-        return (yield face.succeed("inner"))
+        return (yield api.succeed("inner"))
 
     async def coroutine() -> Any:
-        return await face.succeed("coroutine")
+        return await api.succeed("coroutine")
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         first = yield inner()
         second = yield coroutine()
-        third = yield face.inlineCallbacks(inner)()
+        third = yield api.inlineCallbacks(inner)()
         return [first, second, third]
 
     assert outcome(flow()) == ["inner", "coroutine", "inner"]
 
 
-def test_a_decorated_function_keeps_its_name_and_binds_as_a_method(face: ModuleType) -> None:
+def test_a_decorated_function_keeps_its_name_and_binds_as_a_method(api: ModuleType) -> None:
     """What is decorated keeps its name and attributes, and binds as a method, also of a class."""
 
     class Service:
-        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        @api.inlineCallbacks  # type: ignore[untyped-decorator]
         def work(self, first: int, *, second: int = 2) -> Steps:
             """Do the work."""
             yield None
             return self, first, second
 
         @classmethod
-        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        @api.inlineCallbacks  # type: ignore[untyped-decorator]
         def made(cls) -> Steps:
             yield None
             return cls
 
         @staticmethod
-        @face.inlineCallbacks  # type: ignore[untyped-decorator]
+        @api.inlineCallbacks  # type: ignore[untyped-decorator]
         def free() -> Steps:
             yield None
             return "free"
@@ -160,30 +160,30 @@ def test_a_decorated_function_keeps_its_name_and_binds_as_a_method(face: ModuleT
         service.work()
 
 
-def test_a_decorated_function_without_a_generator_raises_at_once(face: ModuleType) -> None:
+def test_a_decorated_function_without_a_generator_raises_at_once(api: ModuleType) -> None:
     """A function that makes none raises at once, and says what it made."""
 
     def plain() -> int:
         return 5
 
     with pytest.raises(TypeError) as caught:
-        face.inlineCallbacks(plain)()
+        api.inlineCallbacks(plain)()
     assert str(caught.value) == (f"inlineCallbacks requires {plain!r} to produce a generator; instead got 5")
 
     def leaving() -> None:
         defer.returnValue(1)
 
     with pytest.raises(TypeError, match="returnValue being used in a non-generator"), pytest.warns():
-        face.inlineCallbacks(leaving)()
+        api.inlineCallbacks(leaving)()
     with pytest.raises(Oops):
-        face.inlineCallbacks(raising(Oops()))()
+        api.inlineCallbacks(raising(Oops()))()
 
 
-def test_a_returned_deferred_is_the_result(face: ModuleType) -> None:
+def test_a_returned_deferred_is_the_result(api: ModuleType) -> None:
     """A Deferred that is returned is the result, as Twisted has it, and is passed to callbacks as it is."""
-    inner = face.Deferred()
+    inner = api.Deferred()
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         yield None
         return inner
@@ -192,118 +192,118 @@ def test_a_returned_deferred_is_the_result(face: ModuleType) -> None:
     assert made.result is inner
 
 
-def test_a_stop_iteration_in_a_generator_is_an_error(face: ModuleType) -> None:
+def test_a_stop_iteration_in_a_generator_is_an_error(api: ModuleType) -> None:
     """A StopIteration that gets out of a generator is an error, and one from a failure ends nothing."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def leaking() -> Steps:
         yield None
         raise StopIteration("leaked")
 
     assert isinstance(outcome(leaking()), RuntimeError)
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def catching() -> Steps:
         try:
-            yield face.fail(StopIteration("waited for"))
+            yield api.fail(StopIteration("waited for"))
         except StopIteration as stop:
             return f"caught {stop.value}"
 
     assert outcome(catching()) == "caught waited for"
 
 
-def test_ensure_deferred_takes_coroutines_generators_and_deferreds(face: ModuleType) -> None:
+def test_ensure_deferred_takes_coroutines_generators_and_deferreds(api: ModuleType) -> None:
     """Coroutines and generators become Deferreds, Deferreds stay what they are, all else is refused."""
 
     async def coroutine() -> str:
         return "coroutine"
 
     def generator() -> Steps:
-        return (yield face.succeed("generator"))
+        return (yield api.succeed("generator"))
 
-    assert outcome(face.ensureDeferred(coroutine())) == "coroutine"
-    assert outcome(face.ensureDeferred(generator())) == "generator"
-    deferred = face.Deferred()
-    assert face.ensureDeferred(deferred) is deferred
+    assert outcome(api.ensureDeferred(coroutine())) == "coroutine"
+    assert outcome(api.ensureDeferred(generator())) == "generator"
+    deferred = api.Deferred()
+    assert api.ensureDeferred(deferred) is deferred
     others: list[Any] = [None, 5, coroutine, [], object]
     for other in others:
         with pytest.raises(NotACoroutineError) as caught:
-            face.ensureDeferred(other)
+            api.ensureDeferred(other)
         assert str(caught.value) == f"{other!r} is not a coroutine or a Deferred"
         with pytest.raises(NotACoroutineError) as caught:
-            face.Deferred.fromCoroutine(other)
+            api.Deferred.fromCoroutine(other)
         assert str(caught.value) == f"{other!r} is not a coroutine"
 
 
-def test_from_coroutine_makes_plain_deferreds(face: ModuleType) -> None:
+def test_from_coroutine_makes_plain_deferreds(api: ModuleType) -> None:
     """The class it is called on does not matter, as in Twisted."""
 
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         pass
 
     async def coroutine() -> int:
         return 1
 
-    assert type(Sub.fromCoroutine(coroutine())) is face.Deferred
+    assert type(Sub.fromCoroutine(coroutine())) is api.Deferred
 
 
-def test_maybe_deferred_makes_a_deferred_of_every_outcome(face: ModuleType) -> None:
+def test_maybe_deferred_makes_a_deferred_of_every_outcome(api: ModuleType) -> None:
     """Results, failures, errors, Deferreds and coroutines all become Deferreds."""
-    deferred = face.Deferred()
-    failure = face.fail(Oops("returned")).addErrback(lambda f: [f]).result[0]
+    deferred = api.Deferred()
+    failure = api.fail(Oops("returned")).addErrback(lambda f: [f]).result[0]
 
     async def coroutine(value: int) -> int:
         return value
 
-    assert outcome(face.maybeDeferred(lambda a, b: a + b, 1, b=2)) == 3
-    assert face.maybeDeferred(lambda: deferred) is deferred
-    assert outcome(face.maybeDeferred(lambda: failure)) is failure.value
-    assert isinstance(outcome(face.maybeDeferred(raising(Oops()))), Oops)
-    assert isinstance(outcome(face.maybeDeferred(raising(SystemExit()))), SystemExit)
-    assert outcome(face.maybeDeferred(coroutine, 4)) == 4
-    assert isinstance(outcome(face.execute(raising(Oops()), 1, key=2)), Oops)
-    assert face.execute(lambda: deferred).result is deferred
-    assert isinstance(outcome(face.maybeDeferred(5)), TypeError)
+    assert outcome(api.maybeDeferred(lambda a, b: a + b, 1, b=2)) == 3
+    assert api.maybeDeferred(lambda: deferred) is deferred
+    assert outcome(api.maybeDeferred(lambda: failure)) is failure.value
+    assert isinstance(outcome(api.maybeDeferred(raising(Oops()))), Oops)
+    assert isinstance(outcome(api.maybeDeferred(raising(SystemExit()))), SystemExit)
+    assert outcome(api.maybeDeferred(coroutine, 4)) == 4
+    assert isinstance(outcome(api.execute(raising(Oops()), 1, key=2)), Oops)
+    assert api.execute(lambda: deferred).result is deferred
+    assert isinstance(outcome(api.maybeDeferred(5)), TypeError)
 
 
-def test_awaiting_takes_a_result_or_waits_for_it(face: ModuleType) -> None:
+def test_awaiting_takes_a_result_or_waits_for_it(api: ModuleType) -> None:
     """await takes what is there, and waits where there is nothing or the Deferred is paused."""
-    paused = face.succeed("paused")
+    paused = api.succeed("paused")
     paused.pause()
-    waiting_for = face.Deferred()
-    waiting = face.succeed(None).addCallback(lambda _: waiting_for)
+    waiting_for = api.Deferred()
+    waiting = api.succeed(None).addCallback(lambda _: waiting_for)
     got: list[Any] = []
 
     async def coroutine(deferred: Any) -> None:
         got.append(await deferred)
 
-    for deferred in (face.succeed("fired"), paused, waiting):
-        face.ensureDeferred(coroutine(deferred))
+    for deferred in (api.succeed("fired"), paused, waiting):
+        api.ensureDeferred(coroutine(deferred))
     assert got == ["fired"]
     paused.unpause()
     waiting_for.callback("late")
     assert got == ["fired", "paused", "late"]
 
 
-def test_awaiting_takes_the_result_out_only_if_it_waits(face: ModuleType) -> None:
+def test_awaiting_takes_the_result_out_only_if_it_waits(api: ModuleType) -> None:
     """A fired Deferred keeps the result that is awaited, and one that is waited for passes it on."""
 
     async def coroutine(deferred: Any) -> Any:
         return await deferred
 
-    fired = face.succeed("kept")
-    assert outcome(face.ensureDeferred(coroutine(fired))) == "kept"
+    fired = api.succeed("kept")
+    assert outcome(api.ensureDeferred(coroutine(fired))) == "kept"
     assert fired.result == "kept"
-    unfired = face.Deferred()
-    made = face.ensureDeferred(coroutine(unfired))
+    unfired = api.Deferred()
+    made = api.ensureDeferred(coroutine(unfired))
     unfired.callback("once")
     assert outcome(made) == "once"
     assert unfired.result is None
 
 
-def test_iterating_yields_the_deferred_until_it_has_a_result(face: ModuleType) -> None:
+def test_iterating_yields_the_deferred_until_it_has_a_result(api: ModuleType) -> None:
     """__await__ and __iter__ give themselves until there is a result."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     for method in (deferred.__await__, deferred.__iter__):
         steps = method()
         assert next(steps) is deferred
@@ -317,9 +317,9 @@ def test_iterating_yields_the_deferred_until_it_has_a_result(face: ModuleType) -
     assert isinstance(deferred, Awaitable)
 
 
-def test_steps_can_be_thrown_into_and_closed(face: ModuleType) -> None:
+def test_steps_can_be_thrown_into_and_closed(api: ModuleType) -> None:
     """What __await__ gives is a generator to those who use it by hand."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     steps = deferred.__await__()
     next(steps)
     with pytest.raises(Oops):
@@ -331,39 +331,39 @@ def test_steps_can_be_thrown_into_and_closed(face: ModuleType) -> None:
         next(closed)
 
 
-def test_of_many_waiters_the_first_gets_the_result(face: ModuleType) -> None:
+def test_of_many_waiters_the_first_gets_the_result(api: ModuleType) -> None:
     """Only the first that waits gets the result, and the others get what it leaves behind."""
     got: list[Any] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
 
     async def coroutine() -> None:
         got.append(await deferred)
 
-    made = [face.ensureDeferred(coroutine()) for _ in range(3)]
+    made = [api.ensureDeferred(coroutine()) for _ in range(3)]
     deferred.callback("once")
     assert got == ["once"] + [None] * 2 or got == ["once"] * 3
     assert [outcome(item) for item in made] == [None] * 3
 
 
-def test_an_exception_of_a_coroutine_fails_its_deferred(face: ModuleType) -> None:
+def test_an_exception_of_a_coroutine_fails_its_deferred(api: ModuleType) -> None:
     """An exception makes the Deferred fail, and nothing is raised where it started."""
 
     async def coroutine() -> None:
         raise Oops("at once")
 
-    made = face.ensureDeferred(coroutine())
+    made = api.ensureDeferred(coroutine())
     assert isinstance(made.result.value, Oops)
     made.addErrback(handled)
 
 
-def test_async_comprehensions_and_generators(face: ModuleType) -> None:
+def test_async_comprehensions_and_generators(api: ModuleType) -> None:
     """Asynchronous generators and comprehensions await Deferreds as coroutines do."""
 
     async def numbers() -> Any:
         for number in range(3):
-            yield await face.succeed(number)
+            yield await api.succeed(number)
 
     async def flow() -> Any:
-        return [number async for number in numbers()], [await face.succeed(n) for n in range(2)]
+        return [number async for number in numbers()], [await api.succeed(n) for n in range(2)]
 
-    assert outcome(face.ensureDeferred(flow())) == ([0, 1, 2], [0, 1])
+    assert outcome(api.ensureDeferred(flow())) == ([0, 1, 2], [0, 1])

@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
-from tests.faces import queue_name
+from tests.apis import queue_name
 from tests.helpers import handled, instead, outcome
 from tests.logs import Log
 
@@ -54,11 +54,11 @@ NEXT = pytest.mark.parametrize("another", [False, True])
 @NEXT
 @ADDING
 def test_a_callback_is_released_before_the_next_is_called(
-    face: ModuleType, add: Callable[[Any, Last], object], another: bool
+    api: ModuleType, add: Callable[[Any, Last], object], another: bool
 ) -> None:
     """It goes when the next one has been taken off the list, and before that is called."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     add(deferred, Last(deferred, seen))
     if another:
         deferred.addCallback(seen.append)
@@ -67,18 +67,18 @@ def test_a_callback_is_released_before_the_next_is_called(
     assert deferred.result == (None if another else "added")
 
 
-def test_a_callback_of_a_fired_deferred_is_released_as_in_twisted(face: ModuleType) -> None:
+def test_a_callback_of_a_fired_deferred_is_released_as_in_twisted(api: ModuleType) -> None:
     """It goes when its result is there."""
     seen: list[object] = []
-    deferred = face.succeed("given")
+    deferred = api.succeed("given")
     deferred.addCallback(Last(deferred, seen))
     assert seen == [("returned", 0, False), "returned"]
 
 
-def test_a_raising_callback_is_released_before_the_errback_is_called(face: ModuleType) -> None:
+def test_a_raising_callback_is_released_before_the_errback_is_called(api: ModuleType) -> None:
     """It goes when the failure is there, before the errback is called."""
     seen: list[Any] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(int, Last(deferred, seen))
     deferred.addErrback(handled)
     deferred.callback("given")
@@ -87,10 +87,10 @@ def test_a_raising_callback_is_released_before_the_errback_is_called(face: Modul
     assert (left, running) == (0, False)
 
 
-def test_a_callback_is_released_before_the_waiting_deferred_is_resumed(face: ModuleType) -> None:
+def test_a_callback_is_released_before_the_waiting_deferred_is_resumed(api: ModuleType) -> None:
     """It goes while its own Deferred still has the result that the other is to be given."""
     seen: list[object] = []
-    inner, outer = face.Deferred(), face.Deferred()
+    inner, outer = api.Deferred(), api.Deferred()
     inner.addCallback(Last(inner, seen))
     outer.addCallback(instead, inner).callback(None)
     inner.callback("given")
@@ -111,28 +111,28 @@ class Does:
         self.does()
 
 
-def test_a_result_set_by_a_finalizer_goes_to_the_next_callback(face: ModuleType) -> None:
+def test_a_result_set_by_a_finalizer_goes_to_the_next_callback(api: ModuleType) -> None:
     """The next callback is called with it."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(Does(lambda: setattr(deferred, "result", "put"))).addBoth(seen.append)
     deferred.callback("given")
     assert seen == ["put"]
 
 
-def test_a_result_deleted_by_a_finalizer_fails_the_next_callback(face: ModuleType) -> None:
+def test_a_result_deleted_by_a_finalizer_fails_the_next_callback(api: ModuleType) -> None:
     """The next callback fails by that."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(Does(lambda: delattr(deferred, "result"))).addBoth(seen.append)
     deferred.callback("given")
     assert seen == []
     assert str(outcome(deferred)) == "'Deferred' object has no attribute 'result'"
 
 
-def test_a_deleted_result_of_a_waiting_deferred_is_an_error_at_the_firing(face: ModuleType) -> None:
+def test_a_deleted_result_of_a_waiting_deferred_is_an_error_at_the_firing(api: ModuleType) -> None:
     """It is missed where the Deferred was fired."""
-    inner, outer = face.Deferred(), face.Deferred()
+    inner, outer = api.Deferred(), api.Deferred()
     inner.addCallback(Does(lambda: delattr(inner, "result")))
     outer.addCallback(instead, inner).callback(None)
     with pytest.raises(AttributeError, match="'Deferred' object has no attribute 'result'"):
@@ -158,12 +158,12 @@ def reporting(report: Callable[[str], object]) -> Iterator[None]:
 
 @NEXT
 def test_a_chained_deferred_is_released_after_its_result_was_passed_on(
-    face: ModuleType, logged: Log, another: bool
+    api: ModuleType, logged: Log, another: bool
 ) -> None:
     """It goes, and its failure is reported, when the one that fired it has the None it is left with."""
     seen: list[object] = []
 
-    first, second = face.Deferred(), face.Deferred()
+    first, second = api.Deferred(), api.Deferred()
     first.chainDeferred(second)
     if another:
         first.addCallback(lambda _: seen.append("next"))
@@ -174,29 +174,29 @@ def test_a_chained_deferred_is_released_after_its_result_was_passed_on(
     assert logged.unhandled() == ["ZeroDivisionError(second's)"]
 
 
-def test_a_result_is_released_when_its_successor_is_in_place(face: ModuleType) -> None:
+def test_a_result_is_released_when_its_successor_is_in_place(api: ModuleType) -> None:
     """It goes when the one that follows it is in its place, and its callback still counts as running."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.callback(Last(deferred, seen))
     deferred.addCallback(instead, "next")
     assert seen == [("next", 0, True), "next"]
 
 
-def test_a_result_between_callbacks_is_released_after_the_second_returned(face: ModuleType) -> None:
+def test_a_result_between_callbacks_is_released_after_the_second_returned(api: ModuleType) -> None:
     """It goes when the second one has returned."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(lambda _: Last(deferred, seen))
     deferred.addCallback(instead, "next")
     deferred.callback(None)
     assert seen == [("next", 0, True), "next"]
 
 
-def test_a_result_that_a_callback_has_put_there(face: ModuleType) -> None:
+def test_a_result_that_a_callback_has_put_there(api: ModuleType) -> None:
     """It goes when what the callback has returned is in its place."""
     seen: list[object] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
 
     def put(_: object) -> str:
         deferred.result = Last(deferred, seen)
@@ -207,10 +207,10 @@ def test_a_result_that_a_callback_has_put_there(face: ModuleType) -> None:
     assert seen == [("next", 0, True), "next"]
 
 
-def test_a_result_with_which_a_callback_fails(face: ModuleType) -> None:
+def test_a_result_with_which_a_callback_fails(api: ModuleType) -> None:
     """It goes when the failure is in its place, and nothing is running."""
     seen: list[Any] = []
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(lambda _: Last(deferred, seen))
     deferred.addCallback(int).addErrback(handled)
     deferred.callback(None)
@@ -219,20 +219,20 @@ def test_a_result_with_which_a_callback_fails(face: ModuleType) -> None:
     assert (left, running) == (1, False)
 
 
-def test_a_passed_on_result_is_released_when_none_has_replaced_it(face: ModuleType) -> None:
+def test_a_passed_on_result_is_released_when_none_has_replaced_it(api: ModuleType) -> None:
     """It goes when the None is in its place that the callback of the other one returns."""
     seen: list[object] = []
-    first, second = face.Deferred(), face.Deferred()
+    first, second = api.Deferred(), api.Deferred()
     first.addCallback(lambda _: Last(first, seen)).chainDeferred(second)
     second.addCallback(instead, "other")
     first.callback(None)
     assert seen == [(None, 0, True), None]
 
 
-def test_a_result_set_by_a_finalizer_replaces_the_none(face: ModuleType) -> None:
+def test_a_result_set_by_a_finalizer_replaces_the_none(api: ModuleType) -> None:
     """What is put there when the result that was passed on goes is what the next callback is called with."""
     seen: list[object] = []
-    first, second = face.Deferred(), face.Deferred()
+    first, second = api.Deferred(), api.Deferred()
     first.addCallback(lambda _: Does(lambda: setattr(first, "result", "put"))).chainDeferred(second)
     first.addCallback(seen.append)
     second.addCallback(instead, "other")
@@ -240,13 +240,11 @@ def test_a_result_set_by_a_finalizer_replaces_the_none(face: ModuleType) -> None
     assert seen == ["put"]
 
 
-def test_a_resumed_deferred_without_references_is_released_and_reported(
-    face: ModuleType, logged: Log
-) -> None:
+def test_a_resumed_deferred_without_references_is_released_and_reported(api: ModuleType, logged: Log) -> None:
     """One that nobody holds goes, and its failure is reported, when the one it waited for is done."""
     seen: list[object] = []
-    inner = face.Deferred()
-    face.succeed(None).addCallback(instead, inner)
+    inner = api.Deferred()
+    api.succeed(None).addCallback(instead, inner)
     inner.addCallback(lambda _: seen.append("one")).addCallback(lambda _: seen.append("two"))
     with reporting(seen.append):
         inner.errback(ZeroDivisionError("outer's"))
@@ -254,13 +252,11 @@ def test_a_resumed_deferred_without_references_is_released_and_reported(
     assert logged.unhandled() == ["ZeroDivisionError(outer's)"]
 
 
-def test_a_result_taken_from_a_deferred_is_released_after_all_callbacks(
-    face: ModuleType, logged: Log
-) -> None:
+def test_a_result_taken_from_a_deferred_is_released_after_all_callbacks(api: ModuleType, logged: Log) -> None:
     """It goes when all callbacks are done, whatever has become of it."""
     seen: list[object] = []
-    deferred = face.Deferred()
-    deferred.addCallback(lambda _: face.succeed([face.fail(ZeroDivisionError("held"))]))
+    deferred = api.Deferred()
+    deferred.addCallback(lambda _: api.succeed([api.fail(ZeroDivisionError("held"))]))
     deferred.addCallback(lambda _: seen.append("one"))
     deferred.addCallback(lambda _: seen.append("two"))
     with reporting(seen.append):

@@ -1,6 +1,6 @@
 """Methods of Deferred that a program has replaced are called where Twisted calls them, and only there.
 
-Each of many small programs is run with each method wrapped, on stock Twisted and on the face. The calls have
+Each of many small programs is run with each method wrapped, on stock Twisted and on the api. The calls have
 to be the same.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops, Steps, handled, raising, same
 
 #: A program that uses the given API and class of Deferreds.
@@ -36,23 +36,23 @@ def program(function: Program) -> Program:
 
 
 @program
-def functions(face: ModuleType, kind: Any) -> None:
+def functions(api: ModuleType, kind: Any) -> None:
     """Make Deferreds by functions."""
-    face.succeed(1)
-    face.execute(int)
-    face.maybeDeferred(int)
-    face.maybeDeferred(face.succeed, 1)
+    api.succeed(1)
+    api.execute(int)
+    api.maybeDeferred(int)
+    api.maybeDeferred(api.succeed, 1)
     for failed in (
-        *(face.fail(Oops()), face.execute(raising(Oops())), face.maybeDeferred(raising(Oops()))),
-        face.maybeDeferred(lambda: Failure(Oops())),
+        *(api.fail(Oops()), api.execute(raising(Oops())), api.maybeDeferred(raising(Oops()))),
+        api.maybeDeferred(lambda: Failure(Oops())),
     ):
         failed.addErrback(handled)
 
 
 @program
-def adding(face: ModuleType, kind: Any) -> None:
+def adding(api: ModuleType, kind: Any) -> None:
     """Add callbacks before and after firing."""
-    for deferred in (kind(), face.succeed(1)):
+    for deferred in (kind(), api.succeed(1)):
         deferred.addCallback(same).addErrback(handled).addBoth(same)
         deferred.addCallbacks(same, handled)
         deferred.addCallbacks(same, handled, (), {}, (), {})
@@ -61,7 +61,7 @@ def adding(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def adding_while_running(face: ModuleType, kind: Any) -> None:
+def adding_while_running(api: ModuleType, kind: Any) -> None:
     """Add a callback inside a callback."""
     deferred = kind()
     deferred.addCallback(lambda _: deferred.addCallback(same) and None)
@@ -69,7 +69,7 @@ def adding_while_running(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def firing(face: ModuleType, kind: Any) -> None:
+def firing(api: ModuleType, kind: Any) -> None:
     """Fire with a value, with an error and with what is being handled."""
     kind().callback(1)
     failed = kind()
@@ -84,7 +84,7 @@ def firing(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def firing_twice(face: ModuleType, kind: Any) -> None:
+def firing_twice(api: ModuleType, kind: Any) -> None:
     """Fire again, which is refused."""
     deferred = kind()
     deferred.callback(1)
@@ -94,7 +94,7 @@ def firing_twice(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def firing_forward(face: ModuleType, kind: Any) -> None:
+def firing_forward(api: ModuleType, kind: Any) -> None:
     """Fire one Deferred by another."""
     for outcome in (1, Failure(Oops())):
         first, second, third, fourth = kind(), kind(), kind(), kind()
@@ -106,7 +106,7 @@ def firing_forward(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def waiting(face: ModuleType, kind: Any) -> None:
+def waiting(api: ModuleType, kind: Any) -> None:
     """Wait for a Deferred that a callback returns, fired or not."""
     for fired in (False, True):
         inner = kind()
@@ -120,7 +120,7 @@ def waiting(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def waiting_in_a_row(face: ModuleType, kind: Any) -> None:
+def waiting_in_a_row(api: ModuleType, kind: Any) -> None:
     """Wait for one that waits."""
     innermost, inner, outer = kind(), kind(), kind()
     outer.addCallback(lambda _: inner)
@@ -133,7 +133,7 @@ def waiting_in_a_row(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def pausing(face: ModuleType, kind: Any) -> None:
+def pausing(api: ModuleType, kind: Any) -> None:
     """Pause and go on."""
     deferred = kind()
     deferred.pause()
@@ -148,7 +148,7 @@ def pausing(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def cancelling(face: ModuleType, kind: Any) -> None:
+def cancelling(api: ModuleType, kind: Any) -> None:
     """Cancel with a canceller and without, before and after firing."""
     cancellers = [None, lambda d: d.callback(1), lambda d: d.errback(Oops()), lambda _: None]
     for canceller in cancellers:
@@ -161,7 +161,7 @@ def cancelling(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def cancelling_what_is_waited_for(face: ModuleType, kind: Any) -> None:
+def cancelling_what_is_waited_for(api: ModuleType, kind: Any) -> None:
     """Cancel a Deferred that waits for others."""
     innermost, inner = kind(), kind()
     outer = kind().addCallback(lambda _: inner)
@@ -173,7 +173,7 @@ def cancelling_what_is_waited_for(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def timing_out(face: ModuleType, kind: Any) -> None:
+def timing_out(api: ModuleType, kind: Any) -> None:
     """Time out, and be in time."""
     clock = Clock()
     late, early = kind().addTimeout(1, clock), kind().addTimeout(1, clock)
@@ -183,41 +183,41 @@ def timing_out(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def lists(face: ModuleType, kind: Any) -> None:
+def lists(api: ModuleType, kind: Any) -> None:
     """Combine many."""
     for flags in ({}, {"fireOnOneCallback": True}, {"fireOnOneErrback": True}, {"consumeErrors": True}):
         members = [kind(), kind()]
-        face.DeferredList(members, **flags).addErrback(handled)
+        api.DeferredList(members, **flags).addErrback(handled)
         members[0].callback(1)
         members[1].errback(Oops())
         members[1].addErrback(handled)
-    face.DeferredList([])
+    api.DeferredList([])
     unfired = kind()
-    gathered = face.gatherResults([face.succeed(1), unfired])
+    gathered = api.gatherResults([api.succeed(1), unfired])
     gathered.cancel()
     for failed in (gathered, unfired):
         failed.addErrback(handled)
 
 
 @program
-def races(face: ModuleType, kind: Any) -> None:
+def races(api: ModuleType, kind: Any) -> None:
     """Race."""
     runners = [kind(), kind()]
-    face.race(runners)
+    api.race(runners)
     runners[1].callback(1)
     runners = [kind(), kind()]
-    face.race(runners).addErrback(handled)
+    api.race(runners).addErrback(handled)
     for runner in runners:
         runner.errback(Oops())
-    race = face.race([kind(), kind()])
+    race = api.race([kind(), kind()])
     race.cancel()
     race.addErrback(handled)
 
 
-def flow(face: ModuleType, *yielded: Any) -> Any:
+def flow(api: ModuleType, *yielded: Any) -> Any:
     """Run a generator."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def steps() -> Steps:
         for each in yielded:
             _ = yield each
@@ -234,38 +234,38 @@ async def waits(*awaited: Any) -> str:
 
 
 @program
-def generators(face: ModuleType, kind: Any) -> None:
+def generators(api: ModuleType, kind: Any) -> None:
     """Yield what is fired, what is not, what fails, and plain values."""
     fired, later, nested = kind(), kind(), kind()
     fired.callback(1)
-    flow(face, fired, later, 3, flow(face, nested))
+    flow(api, fired, later, 3, flow(api, nested))
     later.callback(2)
     nested.callback(3)
     failing = kind()
-    flowing = flow(face, failing)
+    flowing = flow(api, failing)
     failing.errback(Oops())
     flowing.addErrback(handled)
-    flow(face, waits(fired, face.succeed(1)))
+    flow(api, waits(fired, api.succeed(1)))
 
 
 @program
-def paused_in_generators(face: ModuleType, kind: Any) -> None:
+def paused_in_generators(api: ModuleType, kind: Any) -> None:
     """Yield what is fired and paused."""
     paused = kind()
     paused.callback(1)
     paused.pause()
-    flow(face, paused)
+    flow(api, paused)
     paused.unpause()
 
 
 @program
-def cancelling_generators(face: ModuleType, kind: Any) -> None:
+def cancelling_generators(api: ModuleType, kind: Any) -> None:
     """Cancel a generator, and again what it does then."""
-    flowing = flow(face, kind())
+    flowing = flow(api, kind())
     flowing.addErrback(handled)
     flowing.cancel()
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def again() -> Steps:
         try:
             yield kind()
@@ -277,31 +277,31 @@ def cancelling_generators(face: ModuleType, kind: Any) -> None:
     flowing.cancel()
     flowing.cancel()
     flowing.addErrback(handled)
-    inner = flow(face, kind())
-    outer = flow(face, inner)
+    inner = flow(api, kind())
+    outer = flow(api, inner)
     outer.cancel()
     outer.addErrback(handled)
 
 
 @program
-def coroutines(face: ModuleType, kind: Any) -> None:
+def coroutines(api: ModuleType, kind: Any) -> None:
     """Run coroutines."""
     fired, later = kind(), kind()
     fired.callback(1)
-    face.ensureDeferred(waits(fired, later))
+    api.ensureDeferred(waits(fired, later))
     later.callback(2)
     failing = kind()
-    failed = face.Deferred.fromCoroutine(waits(failing))
+    failed = api.Deferred.fromCoroutine(waits(failing))
     failing.errback(Oops())
     failed.addErrback(handled)
-    face.maybeDeferred(waits, face.succeed(1))
-    cancelled = face.ensureDeferred(waits(kind()))
+    api.maybeDeferred(waits, api.succeed(1))
+    cancelled = api.ensureDeferred(waits(kind()))
     cancelled.cancel()
     cancelled.addErrback(handled)
 
 
 @program
-def iterating(face: ModuleType, kind: Any) -> None:
+def iterating(api: ModuleType, kind: Any) -> None:
     """Iterate over a Deferred."""
     deferred = kind()
     iterator = iter(deferred)
@@ -312,9 +312,9 @@ def iterating(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def locks(face: ModuleType, kind: Any) -> None:
+def locks(api: ModuleType, kind: Any) -> None:
     """Take turns."""
-    for lock in (face.DeferredLock(), face.DeferredSemaphore(1)):
+    for lock in (api.DeferredLock(), api.DeferredSemaphore(1)):
         lock.acquire()
         waiting = lock.acquire()
         cancelled = lock.acquire()
@@ -323,7 +323,7 @@ def locks(face: ModuleType, kind: Any) -> None:
         lock.release()
         waiting.addCallback(lambda held: held.release())
         lock.run(int)
-        lock.run(face.succeed, 1)
+        lock.run(api.succeed, 1)
         inner = kind()
         lock.run(lambda inner=inner: inner)
         lock.run(int)
@@ -331,9 +331,9 @@ def locks(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def queues(face: ModuleType, kind: Any) -> None:
+def queues(api: ModuleType, kind: Any) -> None:
     """Put and get."""
-    queue = face.DeferredQueue()
+    queue = api.DeferredQueue()
     queue.get()
     queue.put(1)
     queue.put(2)
@@ -344,7 +344,7 @@ def queues(face: ModuleType, kind: Any) -> None:
 
 
 @program
-def futures(face: ModuleType, kind: Any) -> None:
+def futures(api: ModuleType, kind: Any) -> None:
     """Convert to futures and back."""
     loop = asyncio.new_event_loop()
     deferred = kind()
@@ -352,11 +352,11 @@ def futures(face: ModuleType, kind: Any) -> None:
     deferred.callback(1)
     loop.run_until_complete(future)
     back: asyncio.Future[int] = loop.create_future()
-    face.Deferred.fromFuture(back)
+    api.Deferred.fromFuture(back)
     back.set_result(1)
     loop.run_until_complete(asyncio.sleep(0))
     cancelled: asyncio.Future[int] = loop.create_future()
-    called_off = face.Deferred.fromFuture(cancelled)
+    called_off = api.Deferred.fromFuture(cancelled)
     called_off.cancel()
     loop.run_until_complete(asyncio.sleep(0))
     called_off.addErrback(handled)
@@ -373,56 +373,56 @@ def wrapper(original: Any, name: str, made: list[str]) -> Any:
     return replacement
 
 
-def on_the_class(face: ModuleType, run: Program, name: str) -> list[str]:
+def on_the_class(api: ModuleType, run: Program, name: str) -> list[str]:
     """Run a program with a method of the class wrapped."""
     made: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(face.Deferred, name, wrapper(getattr(face.Deferred, name), name, made))
-        run(face, face.Deferred)
+        patch.setattr(api.Deferred, name, wrapper(getattr(api.Deferred, name), name, made))
+        run(api, api.Deferred)
     return made
 
 
-def on_a_subclass(face: ModuleType, run: Program, name: str) -> list[str]:
+def on_a_subclass(api: ModuleType, run: Program, name: str) -> list[str]:
     """Run a program with the method of a subclass."""
     made: list[str] = []
-    run(face, type("Kind", (face.Deferred,), {name: wrapper(getattr(face.Deferred, name), name, made)}))
+    run(api, type("Kind", (api.Deferred,), {name: wrapper(getattr(api.Deferred, name), name, made)}))
     return made
 
 
-def on_each_object(face: ModuleType, run: Program, name: str) -> list[str]:
+def on_each_object(api: ModuleType, run: Program, name: str) -> list[str]:
     """Run a program in which each Deferred that it makes has a method of its own."""
     made: list[str] = []
 
     def kind(*args: Any) -> Any:
-        deferred = face.Deferred(*args)
-        setattr(deferred, name, wrapper(getattr(face.Deferred, name), name, made).__get__(deferred))
+        deferred = api.Deferred(*args)
+        setattr(deferred, name, wrapper(getattr(api.Deferred, name), name, made).__get__(deferred))
         return deferred
 
-    run(face, kind)
+    run(api, kind)
     return made
 
 
-def on_the_class_later(face: ModuleType, run: Program, name: str) -> list[str]:
+def on_the_class_later(api: ModuleType, run: Program, name: str) -> list[str]:
     """Run a program in which the method is wrapped while it runs, when its first Deferred is there."""
     made: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
 
         def kind(*args: Any) -> Any:
-            deferred = face.Deferred(*args)
-            if getattr(face.Deferred, name) is own:
-                patch.setattr(face.Deferred, name, wrapper(own, name, made))
+            deferred = api.Deferred(*args)
+            if getattr(api.Deferred, name) is own:
+                patch.setattr(api.Deferred, name, wrapper(own, name, made))
             return deferred
 
-        own = getattr(face.Deferred, name)
-        run(face, kind)
+        own = getattr(api.Deferred, name)
+        run(api, kind)
     return made
 
 
 @pytest.mark.parametrize("way", [on_the_class, on_a_subclass, on_each_object, on_the_class_later])
 @pytest.mark.parametrize("run", PROGRAMS, ids=lambda run: run.__name__)
 def test_a_patched_method_is_called_as_often_as_by_twisted(
-    face: ModuleType, stock: ModuleType, run: Program, way: Any
+    api: ModuleType, stock: ModuleType, run: Program, way: Any
 ) -> None:
     """A method is called as often as Twisted calls it."""
     for name in METHODS:
-        assert (name, way(face, run, name)) == (name, way(stock, run, name))
+        assert (name, way(api, run, name)) == (name, way(stock, run, name))

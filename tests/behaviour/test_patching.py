@@ -11,10 +11,10 @@ import pytest
 from tests.helpers import UNFIRED, Steps, handled, outcome, same
 
 
-def test_a_patched_add_callbacks_sees_all_callbacks(face: ModuleType, calls: Any) -> None:
+def test_a_patched_add_callbacks_sees_all_callbacks(api: ModuleType, calls: Any) -> None:
     """Callbacks can be wrapped as they are added, as instrumenting packages do."""
-    made = calls(face.Deferred, "addCallbacks", "addCallback", "addErrback", "addBoth")
-    deferred = face.Deferred()
+    made = calls(api.Deferred, "addCallbacks", "addCallback", "addErrback", "addBoth")
+    deferred = api.Deferred()
     deferred.addCallbacks(same, handled)
     deferred.addCallback(same)
     deferred.addErrback(handled)
@@ -22,26 +22,26 @@ def test_a_patched_add_callbacks_sees_all_callbacks(face: ModuleType, calls: Any
     assert made == ["addCallbacks", "addCallback", "addErrback", "addBoth"]
 
 
-def test_lists_races_chains_and_generators_call_patched_methods(face: ModuleType, calls: Any) -> None:
+def test_lists_races_chains_and_generators_call_patched_methods(api: ModuleType, calls: Any) -> None:
     """Lists, races, chains and generators add and fire through whatever is in place."""
-    made = calls(face.Deferred, "addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
-    face.DeferredList([face.Deferred()])
-    face.race([face.Deferred()])
-    first = face.Deferred()
-    first.chainDeferred(face.Deferred())
+    made = calls(api.Deferred, "addCallbacks", "addBoth", "callback", "errback", "cancel", "pause")
+    api.DeferredList([api.Deferred()])
+    api.race([api.Deferred()])
+    first = api.Deferred()
+    first.chainDeferred(api.Deferred())
     assert made == ["addCallbacks"] * 3
     made.clear()
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         return (yield waited)
 
-    waited = face.Deferred()
+    waited = api.Deferred()
     flowing = flow()
     waited.callback(1)
     assert made == ["addBoth", "callback", "callback"]
     made.clear()
-    outer = face.succeed(None).addCallback(lambda _: face.Deferred())
+    outer = api.succeed(None).addCallback(lambda _: api.Deferred())
     assert made == ["pause"]
     made.clear()
     outer.cancel()
@@ -50,23 +50,23 @@ def test_lists_races_chains_and_generators_call_patched_methods(face: ModuleType
     assert flowing.result == 1
 
 
-def test_firing_goes_through_start_run_callbacks_and_run_callbacks(face: ModuleType, calls: Any) -> None:
+def test_firing_goes_through_start_run_callbacks_and_run_callbacks(api: ModuleType, calls: Any) -> None:
     """callback and errback go through _startRunCallbacks, and all running through _runCallbacks."""
-    made = calls(face.Deferred, "_startRunCallbacks", "_runCallbacks")
-    face.Deferred().callback(1)
-    failing = face.Deferred()
+    made = calls(api.Deferred, "_startRunCallbacks", "_runCallbacks")
+    api.Deferred().callback(1)
+    failing = api.Deferred()
     failing.errback(KeyError())
     failing.addErrback(handled)
-    paused = face.succeed(1)
+    paused = api.succeed(1)
     paused.pause()
     paused.unpause()
     assert made == ["_startRunCallbacks", "_runCallbacks"] * 2 + ["_runCallbacks"] * 2
 
 
-def test_locks_and_queues_fire_by_the_patched_callback(face: ModuleType, calls: Any) -> None:
+def test_locks_and_queues_fire_by_the_patched_callback(api: ModuleType, calls: Any) -> None:
     """They fire what waits for them by its callback method."""
-    made = calls(face.Deferred, "callback")
-    lock, queue = face.DeferredLock(), face.DeferredQueue()
+    made = calls(api.Deferred, "callback")
+    lock, queue = api.DeferredLock(), api.DeferredQueue()
     lock.acquire()
     lock.acquire()
     lock.release()
@@ -75,82 +75,82 @@ def test_locks_and_queues_fire_by_the_patched_callback(face: ModuleType, calls: 
     assert made == ["callback"] * 3
 
 
-def test_a_patched_init_is_called_for_every_deferred(face: ModuleType, calls: Any) -> None:
+def test_a_patched_init_is_called_for_every_deferred(api: ModuleType, calls: Any) -> None:
     """Whatever makes a Deferred makes it with the __init__ in place."""
-    made = calls(face.Deferred, "__init__")
+    made = calls(api.Deferred, "__init__")
 
     async def coroutine() -> None:
-        await face.succeed(None)
+        await api.succeed(None)
 
-    face.Deferred()
-    face.succeed(1)
-    face.fail(KeyError()).addErrback(handled)
-    face.ensureDeferred(coroutine())
+    api.Deferred()
+    api.succeed(1)
+    api.fail(KeyError()).addErrback(handled)
+    api.ensureDeferred(coroutine())
     assert made == ["__init__"] * 5
-    face.DeferredList([])
-    face.DeferredQueue().get()
+    api.DeferredList([])
+    api.DeferredQueue().get()
     assert made == ["__init__"] * 7
 
 
 def test_everything_is_as_before_after_a_patch_is_removed(
-    face: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, calls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the patch is gone everything is as before."""
-    made = calls(face.Deferred, "callback", "addCallback")
+    made = calls(api.Deferred, "callback", "addCallback")
     monkeypatch.undo()
-    deferred = face.Deferred().addCallback(same)
+    deferred = api.Deferred().addCallback(same)
     deferred.callback(1)
     assert made == []
     assert outcome(deferred) == 1
 
 
-def test_a_method_patched_on_an_instance_is_called_for_it_alone(face: ModuleType) -> None:
+def test_a_method_patched_on_an_instance_is_called_for_it_alone(api: ModuleType) -> None:
     """A method that is set on one Deferred is that one's."""
     made: list[Any] = []
-    deferred, other = face.Deferred(), face.Deferred()
+    deferred, other = api.Deferred(), api.Deferred()
     deferred.callback = made.append
     other.chainDeferred(deferred)
     other.callback("patched")
     assert made == ["patched"]
     assert outcome(deferred) is UNFIRED
-    inner = face.Deferred()
+    inner = api.Deferred()
     inner.cancel = lambda: made.append("cancelled")
-    outer = face.succeed(None).addCallback(lambda _: inner)
+    outer = api.succeed(None).addCallback(lambda _: inner)
     outer.cancel()
     assert made == ["patched", "cancelled"]
 
 
 def test_a_method_added_to_the_class_works_on_existing_deferreds(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A method that a program adds to the class is there for all, also for those that exist."""
-    deferred, combined = face.succeed(3), face.DeferredList([])
-    monkeypatch.setattr(face.Deferred, "twice", lambda self: self.addCallback(lambda n: n * 2), raising=False)
+    deferred, combined = api.succeed(3), api.DeferredList([])
+    monkeypatch.setattr(api.Deferred, "twice", lambda self: self.addCallback(lambda n: n * 2), raising=False)
     assert outcome(deferred.twice()) == 6
     assert outcome(combined.twice()) == []
 
 
 def test_setting_debug_on_the_class_switches_debugging_on(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Setting Deferred.debug does what setDebugging does."""
-    monkeypatch.setattr(face.Deferred, "debug", True)
-    assert face.getDebugging() is True
-    assert face.Deferred()._debugInfo.creator is not None
+    monkeypatch.setattr(api.Deferred, "debug", True)
+    assert api.getDebugging() is True
+    assert api.Deferred()._debugInfo.creator is not None
     monkeypatch.undo()
-    assert face.getDebugging() is False
-    assert face.Deferred()._debugInfo is None
+    assert api.getDebugging() is False
+    assert api.Deferred()._debugInfo is None
 
 
-def test_mock_with_the_signature_of_a_function(face: ModuleType) -> None:
+def test_mock_with_the_signature_of_a_function(api: ModuleType) -> None:
     """A function as `autospec` gives the mock `self`, and has it check arguments."""
 
     def signature(self: Any, result: Any) -> None:
         """Have the parameters of `callback`."""
 
-    original = face.Deferred.callback
-    with mock.patch.object(face.Deferred, "callback", autospec=signature, side_effect=original) as callback:
-        deferred = face.Deferred()
+    original = api.Deferred.callback
+    with mock.patch.object(api.Deferred, "callback", autospec=signature, side_effect=original) as callback:
+        deferred = api.Deferred()
         with pytest.raises(TypeError, match="result"):
             deferred.callback()
         deferred.callback(1)

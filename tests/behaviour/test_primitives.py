@@ -12,14 +12,14 @@ from twisted.internet.defer import CancelledError, QueueOverflow, QueueUnderflow
 from tests.helpers import UNFIRED, Oops, outcome, raising
 
 
-def locks(face: ModuleType) -> list[Any]:
+def locks(api: ModuleType) -> list[Any]:
     """Give a lock and a semaphore that is as narrow."""
-    return [face.DeferredLock(), face.DeferredSemaphore(1)]
+    return [api.DeferredLock(), api.DeferredSemaphore(1)]
 
 
-def test_locks_are_acquired_in_order(face: ModuleType) -> None:
+def test_locks_are_acquired_in_order(api: ModuleType) -> None:
     """Who asks first gets it first, with the lock itself as the result."""
-    for lock in locks(face):
+    for lock in locks(api):
         order: list[Any] = []
         for name in "abc":
             lock.acquire().addCallback(lambda got, name, order: order.append((name, got)), name, order)
@@ -32,11 +32,11 @@ def test_locks_are_acquired_in_order(face: ModuleType) -> None:
         assert lock.waiting == []
 
 
-def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(face: ModuleType) -> None:
+def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(api: ModuleType) -> None:
     """What is taken can be read, and nothing is given back too often."""
-    lock, semaphore = face.DeferredLock(), face.DeferredSemaphore(3)
+    lock, semaphore = api.DeferredLock(), api.DeferredSemaphore(3)
     assert lock.locked is False
-    assert face.DeferredLock.locked is False
+    assert api.DeferredLock.locked is False
     lock.acquire()
     assert lock.locked is True
     lock.release()
@@ -52,12 +52,12 @@ def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(face: M
     with pytest.raises(AssertionError, match="too many tokens"):
         semaphore.release()
     with pytest.raises(ValueError, match="tokens >= 1"):
-        face.DeferredSemaphore(0)
+        api.DeferredSemaphore(0)
 
 
-def test_a_cancelled_waiter_leaves_the_queue(face: ModuleType) -> None:
+def test_a_cancelled_waiter_leaves_the_queue(api: ModuleType) -> None:
     """One that is cancelled leaves the queue, and the others keep their order."""
-    for lock in locks(face):
+    for lock in locks(api):
         first, second, third = lock.acquire(), lock.acquire(), lock.acquire()
         second.cancel()
         assert isinstance(outcome(second), CancelledError)
@@ -68,10 +68,10 @@ def test_a_cancelled_waiter_leaves_the_queue(face: ModuleType) -> None:
         assert outcome(third) is lock
 
 
-def test_run_holds_the_lock_while_the_function_runs(face: ModuleType) -> None:
+def test_run_holds_the_lock_while_the_function_runs(api: ModuleType) -> None:
     """run holds the lock for as long as the function takes, and gives its result."""
-    for lock in locks(face):
-        inner = face.Deferred()
+    for lock in locks(api):
+        inner = api.Deferred()
         made = lock.run(lambda first, second: first, inner, second=2)
         waiting = lock.run(lambda: "next")
         assert outcome(waiting) is UNFIRED
@@ -83,10 +83,10 @@ def test_run_holds_the_lock_while_the_function_runs(face: ModuleType) -> None:
         assert lock.waiting == []
 
 
-def test_run_holds_the_lock_until_a_coroutine_ends(face: ModuleType) -> None:
+def test_run_holds_the_lock_until_a_coroutine_ends(api: ModuleType) -> None:
     """run takes a coroutine function as well, and the lock is given back at its end."""
-    lock = face.DeferredLock()
-    waited = face.Deferred()
+    lock = api.DeferredLock()
+    waited = api.Deferred()
 
     async def work() -> str:
         await waited
@@ -100,7 +100,7 @@ def test_run_holds_the_lock_until_a_coroutine_ends(face: ModuleType) -> None:
     assert outcome(made) == "worked"
 
 
-def test_async_with_acquires_and_releases(face: ModuleType) -> None:
+def test_async_with_acquires_and_releases(api: ModuleType) -> None:
     """async with takes and gives back, whatever happens in between."""
 
     async def use(lock: Any, waited: Any) -> str:
@@ -109,9 +109,9 @@ def test_async_with_acquires_and_releases(face: ModuleType) -> None:
             await waited
         return "used"
 
-    for lock in locks(face):
-        waits = [face.Deferred(), face.Deferred()]
-        made = [face.ensureDeferred(use(lock, waited)) for waited in waits]
+    for lock in locks(api):
+        waits = [api.Deferred(), api.Deferred()]
+        made = [api.ensureDeferred(use(lock, waited)) for waited in waits]
         waits[0].errback(Oops())
         assert isinstance(outcome(made[0]), Oops)
         waits[1].callback(None)
@@ -119,20 +119,20 @@ def test_async_with_acquires_and_releases(face: ModuleType) -> None:
         assert outcome(lock.acquire()) is lock
 
 
-def test_aenter_and_aexit_return_deferreds(face: ModuleType) -> None:
+def test_aenter_and_aexit_return_deferreds(api: ModuleType) -> None:
     """They give Deferreds, and exceptions are not swallowed."""
-    for lock in locks(face):
+    for lock in locks(api):
         entered = lock.__aenter__()
-        assert isinstance(entered, face.Deferred)
+        assert isinstance(entered, api.Deferred)
         assert entered.result is lock
         left = lock.__aexit__(None, None, None)
-        assert isinstance(left, face.Deferred)
+        assert isinstance(left, api.Deferred)
         assert left.result is False
 
 
-def test_a_queue_is_first_in_first_out(face: ModuleType) -> None:
+def test_a_queue_is_first_in_first_out(api: ModuleType) -> None:
     """What is put in first comes out first, to whoever asked first."""
-    queue = face.DeferredQueue()
+    queue = api.DeferredQueue()
     queue.put("a")
     queue.put("b")
     assert queue.pending == ["a", "b"]
@@ -145,9 +145,9 @@ def test_a_queue_is_first_in_first_out(face: ModuleType) -> None:
     assert (queue.waiting, queue.pending) == ([], [])
 
 
-def test_size_and_backlog_limit_a_queue(face: ModuleType) -> None:
+def test_size_and_backlog_limit_a_queue(api: ModuleType) -> None:
     """size and backlog are limits of what is there and of who waits, and can be read and changed."""
-    queue = face.DeferredQueue(size=1, backlog=1)
+    queue = api.DeferredQueue(size=1, backlog=1)
     assert (queue.size, queue.backlog) == (1, 1)
     queue.put(1)
     with pytest.raises(QueueOverflow):
@@ -160,14 +160,14 @@ def test_size_and_backlog_limit_a_queue(face: ModuleType) -> None:
         queue.get()
     queue.put(3)
     assert outcome(waiting) == 3
-    unlimited = face.DeferredQueue()
+    unlimited = api.DeferredQueue()
     assert (unlimited.size, unlimited.backlog) == (None, None)
 
 
-def test_errors_in_an_except_block_have_that_context(face: ModuleType) -> None:
+def test_errors_in_an_except_block_have_that_context(api: ModuleType) -> None:
     """An error that is raised while another is handled has that as its context, as all have in Python."""
-    narrow = face.DeferredQueue(size=0, backlog=0)
-    fired = face.succeed(1)
+    narrow = api.DeferredQueue(size=0, backlog=0)
+    fired = api.succeed(1)
     for refused in (
         lambda: narrow.put(1),
         narrow.get,
@@ -182,9 +182,9 @@ def test_errors_in_an_except_block_have_that_context(face: ModuleType) -> None:
             assert error.value.__context__ is handled
 
 
-def test_cancelling_a_get_loses_no_item(face: ModuleType) -> None:
+def test_cancelling_a_get_loses_no_item(api: ModuleType) -> None:
     """One that does not want any more loses its place, and nothing is lost."""
-    queue = face.DeferredQueue()
+    queue = api.DeferredQueue()
     first, second = queue.get(), queue.get()
     first.cancel()
     queue.put("for the second")
@@ -192,18 +192,18 @@ def test_cancelling_a_get_loses_no_item(face: ModuleType) -> None:
     assert outcome(second) == "for the second"
 
 
-def test_a_queue_passes_any_object_unchanged(face: ModuleType) -> None:
+def test_a_queue_passes_any_object_unchanged(api: ModuleType) -> None:
     """None, failures and Deferreds go through a queue as they are."""
-    queue = face.DeferredQueue()
-    inner = face.Deferred()
+    queue = api.DeferredQueue()
+    inner = api.Deferred()
     for value in (None, 0, inner):
         queue.put(value)
     assert [queue.get().result for _ in range(3)] == [None, 0, inner]
 
 
-def test_a_waiter_may_release_and_acquire_again_in_its_callback(face: ModuleType) -> None:
+def test_a_waiter_may_release_and_acquire_again_in_its_callback(api: ModuleType) -> None:
     """Who gets the lock may give it back and ask again in the same call."""
-    lock = face.DeferredLock()
+    lock = api.DeferredLock()
     order: list[str] = []
 
     def again(got: Any, name: str) -> None:
@@ -220,13 +220,13 @@ def test_a_waiter_may_release_and_acquire_again_in_its_callback(face: ModuleType
     assert not lock.locked
 
 
-def test_locks_are_instances_of_twisteds_abstract_class(face: ModuleType) -> None:
+def test_locks_are_instances_of_twisteds_abstract_class(api: ModuleType) -> None:
     """Locks and semaphores are instances of Twisted's abstract class, by inheritance or registration."""
     assert (
-        issubclass(face.DeferredLock, defer._ConcurrencyPrimitive)
-        or face.DeferredLock.__mro__[1].__abstractmethods__
+        issubclass(api.DeferredLock, defer._ConcurrencyPrimitive)
+        or api.DeferredLock.__mro__[1].__abstractmethods__
     )
-    for lock in locks(face):
+    for lock in locks(api):
         assert repr(lock).startswith("<twisted.internet.defer.Deferred")
         lock.note = "any attribute"
         assert lock.note == "any attribute"

@@ -13,15 +13,15 @@ import pytest
 from twisted.internet import defer
 from twisted.internet.task import Clock
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.logs import Log
 
 
-def flow_of(face: ModuleType, waited: Any) -> Any:
+def flow_of(api: ModuleType, waited: Any) -> Any:
     """Start a generator that waits; its result is the name of what was raised there."""
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         try:
             yield waited
@@ -43,12 +43,12 @@ async def wait_for(waited: Any) -> str:
 # The class Failure.
 
 
-def test_a_replaced_init_of_failure_is_called(face: ModuleType, calls: Any) -> None:
+def test_a_replaced_init_of_failure_is_called(api: ModuleType, calls: Any) -> None:
     """Whatever makes a failure makes it with the __init__ in place."""
     made = calls(Failure, "__init__")
-    deferreds = [face.fail(Oops()), face.maybeDeferred(raising(Oops())), face.execute(raising(Oops()))]
-    deferreds.append(face.succeed(None).addCallback(raising(Oops())))
-    fired, cancelled = face.Deferred(), face.Deferred()
+    deferreds = [api.fail(Oops()), api.maybeDeferred(raising(Oops())), api.execute(raising(Oops()))]
+    deferreds.append(api.succeed(None).addCallback(raising(Oops())))
+    fired, cancelled = api.Deferred(), api.Deferred()
     fired.errback(Oops())
     cancelled.cancel()
     assert len(made) == len(deferreds) + 2
@@ -56,51 +56,51 @@ def test_a_replaced_init_of_failure_is_called(face: ModuleType, calls: Any) -> N
         deferred.addErrback(handled)
 
 
-def test_a_replaced_throw_of_failure_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_throw_of_failure_is_called(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is thrown by its own method, whether the generator waited before the patch or not."""
-    waited, fresh = face.Deferred(), face.Deferred()
-    before = flow_of(face, waited)
+    waited, fresh = api.Deferred(), api.Deferred()
+    before = flow_of(api, waited)
     monkeypatch.setattr(Failure, "throwExceptionIntoGenerator", lambda _, g: g.throw(OSError()))
-    after = flow_of(face, fresh)
+    after = flow_of(api, fresh)
     waited.errback(Oops())
     fresh.errback(Oops())
     assert (outcome(before), outcome(after)) == ("OSError", "OSError")
-    assert outcome(flow_of(face, face.fail(Oops()))) == "OSError"
+    assert outcome(flow_of(api, api.fail(Oops()))) == "OSError"
 
 
-def test_a_throw_replaced_on_one_failure_is_called(face: ModuleType) -> None:
+def test_a_throw_replaced_on_one_failure_is_called(api: ModuleType) -> None:
     """The method of one failure is that one's."""
     failure = Failure(Oops())
     failure.throwExceptionIntoGenerator = lambda g: g.throw(OSError())
-    waited = face.Deferred()
-    flowing = flow_of(face, waited)
+    waited = api.Deferred()
+    flowing = flow_of(api, waited)
     waited.errback(failure)
     assert outcome(flowing) == "OSError"
-    assert outcome(flow_of(face, face.fail(Oops()))) == "Oops"
+    assert outcome(flow_of(api, api.fail(Oops()))) == "Oops"
 
 
-def test_raising_where_a_deferred_is_awaited(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raising_where_a_deferred_is_awaited(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has failed raises its exception by raiseException."""
-    before = face.Deferred()
-    waits = face.ensureDeferred(wait_for(before))
+    before = api.Deferred()
+    waits = api.ensureDeferred(wait_for(before))
     monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
-    assert outcome(face.ensureDeferred(wait_for(face.fail(Oops())))) == "OSError"
+    assert outcome(api.ensureDeferred(wait_for(api.fail(Oops())))) == "OSError"
     monkeypatch.undo()
-    assert outcome(face.ensureDeferred(wait_for(face.fail(Oops())))) == "Oops"
+    assert outcome(api.ensureDeferred(wait_for(api.fail(Oops())))) == "Oops"
     before.callback(1)
     assert outcome(waits) == ""
 
 
-def test_a_raise_exception_replaced_on_one_failure_is_called(face: ModuleType) -> None:
+def test_a_raise_exception_replaced_on_one_failure_is_called(api: ModuleType) -> None:
     """The method of one failure is that one's."""
     failure = Failure(Oops())
     failure.raiseException = raising(OSError())
-    assert outcome(face.ensureDeferred(wait_for(face.fail(failure)))) == "OSError"
-    failed = face.fail(failure).addErrback(lambda found: found.trap(KeyError))
+    assert outcome(api.ensureDeferred(wait_for(api.fail(failure)))) == "OSError"
+    failed = api.fail(failure).addErrback(lambda found: found.trap(KeyError))
     assert type(outcome(failed)) is OSError
 
 
-def test_trap_calls_a_replaced_check(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_calls_a_replaced_check(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap asks the check in place, of the class or of one failure."""
     failure = Failure(Oops())
     monkeypatch.setattr(Failure, "check", lambda _, *kinds: ("checked", kinds))
@@ -111,14 +111,14 @@ def test_trap_calls_a_replaced_check(face: ModuleType, monkeypatch: pytest.Monke
     assert failure.trap(Oops) == ("own", (Oops,))
 
 
-def test_trap_raises_by_a_replaced_raise_exception(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_raises_by_a_replaced_raise_exception(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fits none of the classes is raised by raiseException."""
     monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
     with pytest.raises(OSError):
         Failure(Oops()).trap(KeyError)
 
 
-def test_check_reads_a_replaced_parents(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reads_a_replaced_parents(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Check looks among the parents, which are a property."""
     monkeypatch.setattr(Failure, "parents", property(lambda _: ["builtins.KeyError"]))
     failure = Failure(Oops())
@@ -127,29 +127,29 @@ def test_check_reads_a_replaced_parents(face: ModuleType, monkeypatch: pytest.Mo
     assert failure.check(Oops, KeyError) is Oops
 
 
-def test_cancelling_a_coroutine_calls_a_replaced_trap(face: ModuleType, calls: Any) -> None:
+def test_cancelling_a_coroutine_calls_a_replaced_trap(api: ModuleType, calls: Any) -> None:
     """Cancelling a coroutine traps an error of its own."""
-    flowing = flow_of(face, face.Deferred())
+    flowing = flow_of(api, api.Deferred())
     made = calls(Failure, "trap")
     flowing.cancel()
     assert made == ["trap"]
     assert outcome(flowing) == "CancelledError"
 
 
-def test_a_timeout_calls_a_replaced_trap(face: ModuleType, calls: Any) -> None:
+def test_a_timeout_calls_a_replaced_trap(api: ModuleType, calls: Any) -> None:
     """A timeout traps the cancellation."""
     clock = Clock()
-    deferred = face.Deferred().addTimeout(1, clock)
+    deferred = api.Deferred().addTimeout(1, clock)
     made = calls(Failure, "trap", "check")
     clock.advance(1)
     assert made == ["trap", "check"]
     assert type(outcome(deferred)) is defer.TimeoutError
 
 
-def test_replaced_methods_clean_and_show_a_failure(face: ModuleType, calls: Any) -> None:
+def test_replaced_methods_clean_and_show_a_failure(api: ModuleType, calls: Any) -> None:
     """A failure that a callback has raised is cleaned and shown by the methods in place."""
     made = calls(Failure, "cleanFailure", "getTraceback", "__repr__")
-    failed = face.succeed(None).addCallback(raising(Oops()))
+    failed = api.succeed(None).addCallback(raising(Oops()))
     failed.result.cleanFailure()
     assert "Oops" in failed.result.getTraceback()
     assert "Oops" in repr(failed)
@@ -157,7 +157,7 @@ def test_replaced_methods_clean_and_show_a_failure(face: ModuleType, calls: Any)
     failed.addErrback(handled)
 
 
-def test_a_replaced_setattr_of_failure_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_setattr_of_failure_is_called(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure that is made sets its attributes by the __setattr__ in place."""
     made: list[str] = []
 
@@ -166,7 +166,7 @@ def test_a_replaced_setattr_of_failure_is_called(face: ModuleType, monkeypatch: 
         BaseException.__setattr__(self, name, value)
 
     monkeypatch.setattr(Failure, "__setattr__", setting, raising=False)
-    face.succeed(None).addCallback(raising(Oops())).addErrback(handled)
+    api.succeed(None).addCallback(raising(Oops())).addErrback(handled)
     monkeypatch.delattr(Failure, "__setattr__")
     assert {"count", "type", "value", "tb"} <= set(made)
 
@@ -175,12 +175,12 @@ def test_a_replaced_setattr_of_failure_is_called(face: ModuleType, monkeypatch: 
 
 
 def test_a_replaced_init_of_debug_info_is_called(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     """A DebugInfo is made when a Deferred has failed, by the __init__ in place."""
     made: list[Any] = []
     monkeypatch.setattr(defer.DebugInfo, "__init__", lambda info: made.append(info), raising=False)
-    failed = face.fail(Oops("lost"))
+    failed = api.fail(Oops("lost"))
     assert [info.failResult.type for info in made] == [Oops]
     made.clear()
     del failed
@@ -188,13 +188,13 @@ def test_a_replaced_init_of_debug_info_is_called(
 
 
 def test_a_replaced_del_of_debug_info_reports_failures(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nobody has handled is reported by the __del__ in place."""
     lost: list[Any] = []
     monkeypatch.setattr(defer.DebugInfo, "__del__", lambda info: lost.append(info.failResult.type))
-    face.fail(Oops())
-    failing = face.Deferred()
+    api.fail(Oops())
+    failing = api.Deferred()
     failing.itself = failing
     failing.errback(KeyError())
     del failing
@@ -203,43 +203,43 @@ def test_a_replaced_del_of_debug_info_reports_failures(
 
 
 def test_a_replaced_method_of_debug_info_gives_the_debug_traces(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What debug mode tells comes from the method in place."""
     monkeypatch.setattr(defer.DebugInfo, "_getDebugTracebacks", lambda _: "traced")
-    face.setDebugging(True)
+    api.setDebugging(True)
     with pytest.raises(defer.AlreadyCalledError, match="traced"):
-        face.succeed(1).callback(2)
-    face.setDebugging(False)
+        api.succeed(1).callback(2)
+    api.setDebugging(False)
 
 
 # The end of a Deferred.
 
 
 def test_a_del_set_on_the_class_is_called_with_all_attributes(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A __del__ that is set on the class is called when a Deferred ends, with all its attributes."""
     ended: list[Any] = []
-    before, listed = face.succeed("before"), face.DeferredList([])
+    before, listed = api.succeed("before"), api.DeferredList([])
     monkeypatch.setattr(
-        face.Deferred, "__del__", lambda self: ended.append((type(self).__name__, self.result)), raising=False
+        api.Deferred, "__del__", lambda self: ended.append((type(self).__name__, self.result)), raising=False
     )
-    face.succeed(1)
+    api.succeed(1)
     del before, listed
     assert ended == [("Deferred", 1), ("Deferred", "before"), ("DeferredList", [])]
     monkeypatch.undo()
-    face.succeed(2)
+    api.succeed(2)
     assert len(ended) == 3
 
 
 def test_a_del_set_on_the_class_is_called_once_for_a_cycle(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is called once for a Deferred in a circle, too."""
     ended: list[Any] = []
-    monkeypatch.setattr(face.Deferred, "__del__", lambda self: ended.append(self.called), raising=False)
-    circle = face.succeed(1)
+    monkeypatch.setattr(api.Deferred, "__del__", lambda self: ended.append(self.called), raising=False)
+    circle = api.succeed(1)
     circle.itself = circle
     del circle
     gc.collect()
@@ -248,24 +248,24 @@ def test_a_del_set_on_the_class_is_called_once_for_a_cycle(
 
 
 def test_a_del_set_on_the_class_may_revive_the_deferred(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Deferred that its __del__ has put somewhere lives on, and ends without another call."""
     kept: list[Any] = []
-    monkeypatch.setattr(face.Deferred, "__del__", lambda self: kept.append(self), raising=False)
-    face.succeed(1)
+    monkeypatch.setattr(api.Deferred, "__del__", lambda self: kept.append(self), raising=False)
+    api.succeed(1)
     assert outcome(kept[0]) == 1
     kept.clear()
     assert kept == []
     for number in range(100):
-        assert face.succeed(number).result == number
+        assert api.succeed(number).result == number
     assert [outcome(each) for each in kept] == list(range(100))
     kept.clear()
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["class", "subclass"])
 def test_a_del_set_on_the_class_does_not_suppress_the_report(
-    face: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log, inner: bool
+    api: ModuleType, monkeypatch: pytest.MonkeyPatch, logged: Log, inner: bool
 ) -> None:
     """A failure that nobody has handled is reported all the same, after the call."""
     ended: list[str] = []
@@ -274,11 +274,11 @@ def test_a_del_set_on_the_class_does_not_suppress_the_report(
         ended.append(self.result.type.__name__)
         assert logged.events == []
 
-    kind: Any = face.Deferred
+    kind: Any = api.Deferred
     if inner:
-        kind = type("Kind", (face.Deferred,), {"__del__": end})
+        kind = type("Kind", (api.Deferred,), {"__del__": end})
     else:
-        monkeypatch.setattr(face.Deferred, "__del__", end, raising=False)
+        monkeypatch.setattr(api.Deferred, "__del__", end, raising=False)
     for circle in (False, True):
         failed = kind()
         failed.itself = failed if circle else None
@@ -288,13 +288,13 @@ def test_a_del_set_on_the_class_does_not_suppress_the_report(
     assert ended == ["Oops", "Oops"]
 
 
-def test_everything_is_as_before_after_a_del_is_deleted(face: ModuleType, logged: Log) -> None:
+def test_everything_is_as_before_after_a_del_is_deleted(api: ModuleType, logged: Log) -> None:
     """After the __del__ of a program was deleted, everything is as before."""
     ended: list[Any] = []
-    face.Deferred.__del__ = lambda self: ended.append(self)
-    del face.Deferred.__del__
+    api.Deferred.__del__ = lambda self: ended.append(self)
+    del api.Deferred.__del__
     for circle in (False, True):
-        failed = face.Deferred()
+        failed = api.Deferred()
         failed.itself = failed if circle else None
         failed.errback(Oops("lost"))
         del failed
@@ -305,7 +305,7 @@ def test_everything_is_as_before_after_a_del_is_deleted(face: ModuleType, logged
 # What else may be on the class Deferred.
 
 
-def test_a_replaced_setattr_of_deferred_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_setattr_of_deferred_is_called(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twisted's functions set attributes by the __setattr__ in place."""
     made: list[str] = []
 
@@ -313,32 +313,32 @@ def test_a_replaced_setattr_of_deferred_is_called(face: ModuleType, monkeypatch:
         made.append(name)
         object.__setattr__(self, name, value)
 
-    monkeypatch.setattr(face.Deferred, "__setattr__", setting, raising=False)
-    deferred = face.Deferred()
+    monkeypatch.setattr(api.Deferred, "__setattr__", setting, raising=False)
+    deferred = api.Deferred()
     deferred.callback(1)
-    monkeypatch.delattr(face.Deferred, "__setattr__")
+    monkeypatch.delattr(api.Deferred, "__setattr__")
     # The list of callbacks had no underscore before Twisted 25.5.
     assert [name.lstrip("_") for name in made if name != "_chainedTo"] == [
         *("callbacks", "canceller", "called", "canceller", "result")
     ]
 
 
-def test_a_replaced_from_coroutine_is_called(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_from_coroutine_is_called(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Coroutines are run by the fromCoroutine in place."""
-    monkeypatch.setattr(face.Deferred, "fromCoroutine", lambda found: ("from", found.close()))
-    assert face.maybeDeferred(wait_for, 1) == ("from", None)
-    assert face.ensureDeferred(wait_for(1)) == ("from", None)
+    monkeypatch.setattr(api.Deferred, "fromCoroutine", lambda found: ("from", found.close()))
+    assert api.maybeDeferred(wait_for, 1) == ("from", None)
+    assert api.ensureDeferred(wait_for(1)) == ("from", None)
 
 
-def test_an_attribute_set_on_the_class_is_used(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_set_on_the_class_is_used(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class attribute that stands for one of a Deferred's own is used."""
     results: list[Any] = []
     mine = property(lambda _: "mine", lambda _, value: results.append(value))
-    monkeypatch.setattr(face.Deferred, "result", mine, raising=False)
-    deferred = face.Deferred()
+    monkeypatch.setattr(api.Deferred, "result", mine, raising=False)
+    deferred = api.Deferred()
     deferred.callback(1)
     deferred.addCallback(results.append)
     assert results == [1, "mine", None]
     del deferred
     monkeypatch.undo()
-    assert outcome(face.succeed(1).addCallback(same)) == 1
+    assert outcome(api.succeed(1).addCallback(same)) == 1

@@ -1,7 +1,7 @@
 """Names of `twisted.internet.defer` that a program has replaced are used wherever Twisted's functions look.
 
 There is one program for each function and each name, in `tests/replaced`. The names are those of Twisted's
-module for both faces: where `deferrous.defer` is used without an installation, they count as well.
+module for both apis: where `deferrous.defer` is used without an installation, they count as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import twisted
 from twisted.internet import defer
 
 from tests import children
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.replaced import coroutines, functions, methods
 from tests.replaced.case import CASES, Replacer
@@ -46,9 +46,9 @@ DIFFERENT = {("DeferredSemaphore.__init__", "_ConcurrencyPrimitive")}
 
 
 @pytest.fixture
-def replace(face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Replacer:
+def replace(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Replacer:
     """Give what replaces names."""
-    return Replacer(face, monkeypatch)
+    return Replacer(api, monkeypatch)
 
 
 #: The tests of replaced methods.
@@ -86,7 +86,7 @@ def test_the_same_where_deferrous_is_installed() -> None:
     """Names count in the same way after an installation."""
     done = children.python(
         *("-m", "pytest", "-q", __file__, METHODS, "-k", "not installed and not every and not other_tests"),
-        env=children.environment(DEFERROUS="1", DEFERROUS_FACES="ours"),
+        env=children.environment(DEFERROUS="1", DEFERROUS_APIS="ours"),
     )
     assert done.status == 0, done.out + done.err
 
@@ -108,7 +108,7 @@ def test_other_tests_pass_while_a_name_is_replaced() -> None:
     assert done.status == 0, done.out + done.err
 
 
-def test_a_name_replaced_by_a_callback_is_used_afterwards(face: ModuleType, replace: Replacer) -> None:
+def test_a_name_replaced_by_a_callback_is_used_afterwards(api: ModuleType, replace: Replacer) -> None:
     """What is called from then on uses it, the function that called included."""
 
     def replacing(*_: object) -> None:
@@ -117,18 +117,18 @@ def test_a_name_replaced_by_a_callback_is_used_afterwards(face: ModuleType, repl
         replace.subclass("DebugInfo")
         raise Oops
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         yield waited
         replacing()
 
-    waited = face.Deferred()
+    waited = api.Deferred()
     flowing = flow()
     ways: list[Any] = [
-        lambda: face.succeed(None).addCallback(replacing),
-        lambda: face.succeed(None).addCallback(same).addCallbacks(replacing, handled),
-        lambda: face.maybeDeferred(replacing),
-        lambda: face.execute(replacing),
+        lambda: api.succeed(None).addCallback(replacing),
+        lambda: api.succeed(None).addCallback(same).addCallbacks(replacing, handled),
+        lambda: api.maybeDeferred(replacing),
+        lambda: api.execute(replacing),
         lambda: (waited.callback(1), flowing)[1],
     ]
     for way in ways:
@@ -155,29 +155,29 @@ def test_fast_path_returns_when_the_name_is_put_back(replace: Replacer) -> None:
 
 
 @pytest.mark.parametrize("which", CASES, ids=" ".join)
-def test_a_replaced_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+def test_a_replaced_name_is_used(api: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
     """The function uses what the program has put in the place of the name."""
     if not hasattr(defer, which[1]) or (which in NEWER and not IS_NEWEST):
         pytest.skip("this Twisted does not look that up")
-    CASES[which](face, replace)
+    CASES[which](api, replace)
 
 
 @pytest.mark.parametrize("which", CASES, ids=" ".join)
-def test_a_restored_name_is_used(face: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
+def test_a_restored_name_is_used(api: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
     """What was made while a name was replaced goes on with Twisted's own."""
     name = which[1]
     if not hasattr(defer, name):
         pytest.skip("this Twisted has no such name")
     replace.put(name, getattr(defer, name))
     replace.put("Failure", type("Mine", (Failure,), {}))
-    inner, failing = face.Deferred(), face.succeed(None).addCallback(raising(Oops()))
+    inner, failing = api.Deferred(), api.succeed(None).addCallback(raising(Oops()))
 
-    @face.inlineCallbacks  # type: ignore[untyped-decorator]
+    @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:
         return (yield inner), (yield waited)
 
-    waited = face.Deferred()
-    flowing, listed = flow(), face.DeferredList([waited])
+    waited = api.Deferred()
+    flowing, listed = flow(), api.DeferredList([waited])
     replace.undo()
     failing.addErrback(handled)
     inner.callback(1)

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.faces import Failure
+from tests.apis import Failure
 from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.logs import Log
 
 
-def test_an_unhandled_failure_logs_a_heading_and_the_failure(face: ModuleType, logged: Log) -> None:
+def test_an_unhandled_failure_logs_a_heading_and_the_failure(api: ModuleType, logged: Log) -> None:
     """A heading comes first and then the failure, from Twisted's own logger."""
     failure = Failure(Oops("lost"))
-    face.fail(failure)
+    api.fail(failure)
     gc.collect()
     heading, report = logged.events
     assert heading["log_format"] == "Unhandled error in Deferred:"
@@ -27,9 +27,9 @@ def test_an_unhandled_failure_logs_a_heading_and_the_failure(face: ModuleType, l
     assert logged.unhandled() == ["Oops(lost)"]
 
 
-def test_a_failed_deferred_that_is_kept_is_not_reported(face: ModuleType, logged: Log) -> None:
+def test_a_failed_deferred_that_is_kept_is_not_reported(api: ModuleType, logged: Log) -> None:
     """Nothing is said as long as somebody may still add an errback."""
-    deferred = face.fail(Oops("kept"))
+    deferred = api.fail(Oops("kept"))
     assert logged.unhandled() == []
     deferred.addCallback(same)
     assert logged.unhandled() == []
@@ -37,49 +37,49 @@ def test_a_failed_deferred_that_is_kept_is_not_reported(face: ModuleType, logged
     assert logged.unhandled() == ["Oops(kept)"]
 
 
-def test_a_failure_is_reported_without_the_collector(face: ModuleType, logged: Log) -> None:
+def test_a_failure_is_reported_without_the_collector(api: ModuleType, logged: Log) -> None:
     """Without a cycle the report does not wait for the collector."""
     gc.disable()
     try:
-        face.fail(Oops("at once"))
+        api.fail(Oops("at once"))
         assert len(logged.events) == 2
     finally:
         gc.enable()
     logged.events.clear()
 
 
-def test_only_a_failure_that_is_the_last_result_is_reported(face: ModuleType, logged: Log) -> None:
+def test_only_a_failure_that_is_the_last_result_is_reported(api: ModuleType, logged: Log) -> None:
     """Only what is left at the end is reported: not what an errback dealt with, but what it raised."""
-    face.fail(Oops("handled")).addErrback(handled)
-    face.fail(Oops("replaced")).addErrback(raising(Oops("new")))
-    face.succeed(1).addCallback(raising(Oops("raised")))
-    face.succeed(1).addCallback(lambda _: Failure(Oops("returned")))
+    api.fail(Oops("handled")).addErrback(handled)
+    api.fail(Oops("replaced")).addErrback(raising(Oops("new")))
+    api.succeed(1).addCallback(raising(Oops("raised")))
+    api.succeed(1).addCallback(lambda _: Failure(Oops("returned")))
     assert logged.unhandled() == ["Oops(new)", "Oops(raised)", "Oops(returned)"]
 
 
-def test_a_failure_that_was_passed_on_is_reported_once(face: ModuleType, logged: Log) -> None:
+def test_a_failure_that_was_passed_on_is_reported_once(api: ModuleType, logged: Log) -> None:
     """A failure that another Deferred has taken is that one's, and is reported once."""
-    inner = face.Deferred()
-    outer = face.succeed(inner).addCallback(same)
+    inner = api.Deferred()
+    outer = api.succeed(inner).addCallback(same)
     inner.errback(Oops("taken late"))
     del inner
     assert logged.unhandled() == []
     del outer
     assert logged.unhandled() == ["Oops(taken late)"]
-    fired = face.fail(Oops("taken at once"))
-    second = face.succeed(fired).addCallback(same)
+    fired = api.fail(Oops("taken at once"))
+    second = api.succeed(fired).addCallback(same)
     del fired
     assert logged.unhandled() == []
     second.addErrback(handled)
 
 
 def test_a_failure_of_a_paused_deferred_is_reported_once_after_it_is_passed_on(
-    face: ModuleType, logged: Log
+    api: ModuleType, logged: Log
 ) -> None:
     """One that failed while it was paused gives its failure away when it goes on."""
-    inner = face.fail(Oops("moved"))
+    inner = api.fail(Oops("moved"))
     inner.pause()
-    outer = face.succeed(inner).addCallback(same)
+    outer = api.succeed(inner).addCallback(same)
     outer.pause()
     inner.unpause()
     del inner
@@ -88,9 +88,9 @@ def test_a_failure_of_a_paused_deferred_is_reported_once_after_it_is_passed_on(
     outer.addErrback(handled)
 
 
-def test_chain_deferred_passes_the_failure_on(face: ModuleType, logged: Log) -> None:
+def test_chain_deferred_passes_the_failure_on(api: ModuleType, logged: Log) -> None:
     """The bound errback of the other returns None, so that only the other has the failure."""
-    first, second = face.Deferred(), face.Deferred()
+    first, second = api.Deferred(), api.Deferred()
     first.chainDeferred(second)
     first.errback(Oops("second's"))
     del first
@@ -99,9 +99,9 @@ def test_chain_deferred_passes_the_failure_on(face: ModuleType, logged: Log) -> 
     assert logged.unhandled() == ["Oops(second's)"]
 
 
-def test_a_failure_of_a_paused_deferred_is_not_reported(face: ModuleType, logged: Log) -> None:
+def test_a_failure_of_a_paused_deferred_is_not_reported(api: ModuleType, logged: Log) -> None:
     """What was paused before it failed has not run to its end, and says nothing."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.pause()
     deferred.errback(Oops("stored"))
     del deferred
@@ -109,39 +109,39 @@ def test_a_failure_of_a_paused_deferred_is_not_reported(face: ModuleType, logged
 
 
 @pytest.mark.parametrize("reads", ["await", "yield", "iteration"])
-def test_an_awaited_failure_counts_as_handled(face: ModuleType, logged: Log, reads: str) -> None:
+def test_an_awaited_failure_counts_as_handled(api: ModuleType, logged: Log, reads: str) -> None:
     """The failure is raised where it is awaited, and is that place's from then on."""
 
     async def awaiting() -> Any:
-        return await face.fail(Oops("awaited"))
+        return await api.fail(Oops("awaited"))
 
     def yielding() -> Steps:
-        yield face.fail(Oops("awaited"))
+        yield api.fail(Oops("awaited"))
 
     if reads == "iteration":
         with pytest.raises(Oops):
-            next(iter(face.fail(Oops("awaited"))))
+            next(iter(api.fail(Oops("awaited"))))
     else:
-        made = face.ensureDeferred(awaiting()) if reads == "await" else face.inlineCallbacks(yielding)()
+        made = api.ensureDeferred(awaiting()) if reads == "await" else api.inlineCallbacks(yielding)()
         assert isinstance(outcome(made), Oops)
     assert logged.unhandled() == []
 
 
-def test_reading_debug_info_does_not_change_what_is_handled(face: ModuleType, logged: Log) -> None:
+def test_reading_debug_info_does_not_change_what_is_handled(api: ModuleType, logged: Log) -> None:
     """That somebody has looked at _debugInfo changes nothing of what is handled."""
 
     async def awaiting(awaited: Any) -> Any:
         return await awaited
 
-    failed = face.fail(Oops("looked at"))
+    failed = api.fail(Oops("looked at"))
     assert failed._debugInfo.failResult is failed.result
-    assert isinstance(outcome(face.ensureDeferred(awaiting(failed))), Oops)
+    assert isinstance(outcome(api.ensureDeferred(awaiting(failed))), Oops)
     assert failed._debugInfo.failResult is None
     del failed
-    second = face.fail(Oops("forgiven"))
+    second = api.fail(Oops("forgiven"))
     second._debugInfo.failResult = None
     del second
-    third = face.fail(Oops("dropped"))
+    third = api.fail(Oops("dropped"))
     info = third._debugInfo
     del third
     assert logged.unhandled() == []
@@ -149,10 +149,10 @@ def test_reading_debug_info_does_not_change_what_is_handled(face: ModuleType, lo
     assert logged.unhandled() == ["Oops(dropped)"]
 
 
-def test_a_handled_failure_is_not_kept_by_debug_info(face: ModuleType) -> None:
+def test_a_handled_failure_is_not_kept_by_debug_info(api: ModuleType) -> None:
     """The record is the only one that keeps a failure for its report."""
     for look_first in (True, False):
-        deferred = face.Deferred()
+        deferred = api.Deferred()
         if look_first:
             deferred.errback(Oops("looked at"))
             assert deferred._debugInfo.failResult is deferred.result
@@ -166,20 +166,20 @@ def test_a_handled_failure_is_not_kept_by_debug_info(face: ModuleType) -> None:
         assert failure() is None
 
 
-def test_deleting_the_result_does_not_handle_it(face: ModuleType, logged: Log) -> None:
+def test_deleting_the_result_does_not_handle_it(api: ModuleType, logged: Log) -> None:
     """What is to be reported is kept apart from the result."""
-    deferred = face.fail(Oops("deleted"))
+    deferred = api.fail(Oops("deleted"))
     del deferred.result
     del deferred
-    replaced = face.fail(Oops("replaced"))
+    replaced = api.fail(Oops("replaced"))
     replaced.result = None
     del replaced
     assert logged.unhandled() == ["Oops(deleted)", "Oops(replaced)"]
 
 
-def test_a_failure_in_a_reference_cycle_is_reported(face: ModuleType, logged: Log) -> None:
+def test_a_failure_in_a_reference_cycle_is_reported(api: ModuleType, logged: Log) -> None:
     """A Deferred that refers to itself is reported when the collector finds it."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.itself = deferred
     deferred.addCallback(same, deferred)
     deferred.errback(Oops("cycle"))
@@ -188,11 +188,11 @@ def test_a_failure_in_a_reference_cycle_is_reported(face: ModuleType, logged: Lo
     assert logged.unhandled() == ["Oops(cycle)"]
 
 
-def test_a_failure_whose_traceback_refers_to_its_deferred_is_reported(face: ModuleType, logged: Log) -> None:
+def test_a_failure_whose_traceback_refers_to_its_deferred_is_reported(api: ModuleType, logged: Log) -> None:
     """The traceback of an exception may lead back to the Deferred that failed with it."""
 
     def failing() -> None:
-        deferred = face.Deferred()
+        deferred = api.Deferred()
         try:
             raise Oops("frame")
         except Oops:
@@ -202,22 +202,22 @@ def test_a_failure_whose_traceback_refers_to_its_deferred_is_reported(face: Modu
     assert logged.unhandled() == ["Oops(frame)"]
 
 
-def test_lists_report_failures_that_they_do_not_consume(face: ModuleType, logged: Log) -> None:
+def test_lists_report_failures_that_they_do_not_consume(api: ModuleType, logged: Log) -> None:
     """A list reports what its members keep, unless it is told to consume it."""
-    face.DeferredList([face.fail(Oops("member"))])
+    api.DeferredList([api.fail(Oops("member"))])
     assert logged.unhandled() == ["Oops(member)"]
-    face.DeferredList([face.fail(Oops("consumed"))], consumeErrors=True)
+    api.DeferredList([api.fail(Oops("consumed"))], consumeErrors=True)
     assert logged.unhandled() == []
-    face.DeferredList([face.fail(Oops("x"))], fireOnOneErrback=True, consumeErrors=True)
+    api.DeferredList([api.fail(Oops("x"))], fireOnOneErrback=True, consumeErrors=True)
     (report,) = logged.unhandled()
     assert report.startswith("FirstError(FirstError[#0, [Failure instance: Traceback")
 
 
-def test_a_list_logs_exceptions_of_its_members_cancellers(face: ModuleType, logged: Log) -> None:
+def test_a_list_logs_exceptions_of_its_members_cancellers(api: ModuleType, logged: Log) -> None:
     """A list that is cancelled logs what its members' cancellers raise, and goes on to the next."""
     cancelled: list[str] = []
-    members = [face.Deferred(raising(Oops("canceller"))), face.Deferred(lambda _: cancelled.append("next"))]
-    combined = face.DeferredList(members, consumeErrors=True)
+    members = [api.Deferred(raising(Oops("canceller"))), api.Deferred(lambda _: cancelled.append("next"))]
+    combined = api.DeferredList(members, consumeErrors=True)
     combined.cancel()
     assert cancelled == ["next"]
     (event,) = logged.events
@@ -227,8 +227,8 @@ def test_a_list_logs_exceptions_of_its_members_cancellers(face: ModuleType, logg
     logged.events.clear()
 
 
-def test_each_of_many_failures_is_reported_once(face: ModuleType, logged: Log) -> None:
+def test_each_of_many_failures_is_reported_once(api: ModuleType, logged: Log) -> None:
     """Each of many is reported, and none twice."""
     for number in range(50):
-        face.fail(Oops(str(number)))
+        api.fail(Oops(str(number)))
     assert logged.unhandled() == sorted(f"Oops({number})" for number in range(50))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet import defer
 
-from tests.faces import queue_name
+from tests.apis import queue_name
 from tests.helpers import UNFIRED, Steps, outcome, same
 
 
@@ -28,13 +28,13 @@ def end_of(function: Any) -> int:
     return first + len(lines) - 1
 
 
-def test_a_callback_that_returns_its_own_deferred(face: ModuleType) -> None:
+def test_a_callback_that_returns_its_own_deferred(api: ModuleType) -> None:
     """The warning blames the callback, by its module and the last line of its code."""
 
     def returns_own(_: object) -> Any:
         return deferred
 
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(returns_own)
     (warning,) = warned(lambda: deferred.callback(None))
     assert str(warning.message) == (
@@ -47,14 +47,14 @@ def test_a_callback_that_returns_its_own_deferred(face: ModuleType) -> None:
     assert outcome(deferred) is UNFIRED
 
 
-def test_the_same_from_something_without_code(face: ModuleType) -> None:
+def test_the_same_from_something_without_code(api: ModuleType) -> None:
     """What has no source lines cannot be blamed, and the attempt fails the Deferred."""
 
     class Returning:
         def __call__(self, _: object) -> Any:
             return deferred
 
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(Returning())
     assert warned(lambda: deferred.callback(None)) == []
     assert isinstance(outcome(deferred), AttributeError)
@@ -66,12 +66,12 @@ def blamed(function: Any) -> tuple[str, int]:
     return inspect.getsourcefile(function) or "", max(lines)
 
 
-def test_a_method_of_twisted_that_returns_its_deferred_is_named(face: ModuleType, stock: ModuleType) -> None:
+def test_a_method_of_twisted_that_returns_its_deferred_is_named(api: ModuleType, stock: ModuleType) -> None:
     """The method is blamed, wherever it comes from."""
-    listed, locked, added = face.Deferred(), face.Deferred(), face.Deferred()
-    face.DeferredList([listed], fireOnOneCallback=True)
+    listed, locked, added = api.Deferred(), api.Deferred(), api.Deferred()
+    api.DeferredList([listed], fireOnOneCallback=True)
     assert len(getattr(listed, queue_name())) == 1
-    face.DeferredLock().run(lambda: locked)
+    api.DeferredLock().run(lambda: locked)
     added.addBoth(added.addBoth)
     expected = {
         listed: stock.DeferredList._cbDeferred,
@@ -85,9 +85,9 @@ def test_a_method_of_twisted_that_returns_its_deferred_is_named(face: ModuleType
         assert outcome(deferred) is UNFIRED
 
 
-def test_the_old_name_of_callbacks_is_deprecated(face: ModuleType) -> None:
+def test_the_old_name_of_callbacks_is_deprecated(api: ModuleType) -> None:
     """Since Twisted 25.5 the list has an underscore, and its old name is deprecated."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(outcome)
     seen: list[Any] = []
     caught = warned(lambda: seen.append(deferred.callbacks))
@@ -105,7 +105,7 @@ def test_the_old_name_of_callbacks_is_deprecated(face: ModuleType) -> None:
         deferred.callbacks = []
 
 
-def test_return_value_works_and_warns_at_its_caller(face: ModuleType) -> None:
+def test_return_value_works_and_warns_at_its_caller(api: ModuleType) -> None:
     """returnValue still works, and warns the line that calls it."""
 
     def flow() -> Steps:
@@ -113,7 +113,7 @@ def test_return_value_works_and_warns_at_its_caller(face: ModuleType) -> None:
         defer.returnValue("old")
 
     results: list[Any] = []
-    (warning,) = warned(lambda: results.append(outcome(face.inlineCallbacks(flow)())))
+    (warning,) = warned(lambda: results.append(outcome(api.inlineCallbacks(flow)())))
     assert results == ["old"]
     assert str(warning.message).startswith(
         "twisted.internet.defer.returnValue was deprecated in Twisted 24.7.0"
@@ -127,14 +127,14 @@ def leaves() -> None:
 
 
 @pytest.mark.parametrize("resumed", ["by a value", "by a failure", "later"])
-def test_return_value_from_another_function_is_named_in_the_warning(face: ModuleType, resumed: str) -> None:
+def test_return_value_from_another_function_is_named_in_the_warning(api: ModuleType, resumed: str) -> None:
     """The warning names the function that called returnValue and the generator that it ended."""
-    unfired = face.Deferred()
+    unfired = api.Deferred()
 
     def flow() -> Steps:
         if resumed == "by a failure":
             try:
-                yield face.fail(KeyError())
+                yield api.fail(KeyError())
             except KeyError:
                 leaves()
         yield unfired if resumed == "later" else None
@@ -143,7 +143,7 @@ def test_return_value_from_another_function_is_named_in_the_warning(face: Module
     results: list[Any] = []
 
     def run() -> None:
-        made = face.inlineCallbacks(flow)()
+        made = api.inlineCallbacks(flow)()
         unfired.callback(None)
         results.append(outcome(made))
 
@@ -157,20 +157,20 @@ def test_return_value_from_another_function_is_named_in_the_warning(face: Module
     assert (warning.filename, warning.lineno) == (__file__, end_of(leaves))
 
 
-def test_the_deprecated_timeout_function_works(face: ModuleType) -> None:
+def test_the_deprecated_timeout_function_works(api: ModuleType) -> None:
     """The function that timed out a Deferred before there was addTimeout is Twisted's, and works on any."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     (warning,) = warned(lambda: defer.timeout(deferred))
     assert "timeout was deprecated in Twisted 17.1.0" in str(warning.message)
     assert isinstance(outcome(deferred), defer.TimeoutError)
 
 
-def test_ordinary_use_causes_no_warnings(face: ModuleType) -> None:
+def test_ordinary_use_causes_no_warnings(api: ModuleType) -> None:
     """Ordinary use warns of nothing."""
 
     def use() -> None:
-        first, second = face.Deferred(), face.Deferred()
-        face.gatherResults([first, second]).addCallback(sum)
+        first, second = api.Deferred(), api.Deferred()
+        api.gatherResults([first, second]).addCallback(sum)
         first.addCallback(lambda _: second)
         first.callback(1)
         second.callback(2)

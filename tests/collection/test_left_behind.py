@@ -24,73 +24,73 @@ SPARE = 1000
 Operation = Callable[[ModuleType], Any]
 
 
-def firing(face: ModuleType) -> None:
+def firing(api: ModuleType) -> None:
     """Callbacks, then the result."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(same, 1).addErrback(handled).addBoth(same, key=2)
     deferred.addCallbacks(same, handled, (1,), {"k": 2}, (3,), {"l": 4})
     deferred.callback([1])
 
 
-def adding(face: ModuleType) -> None:
+def adding(api: ModuleType) -> None:
     """The result, then callbacks."""
-    deferred = face.succeed([1])
+    deferred = api.succeed([1])
     deferred.addCallback(same, 1).addErrback(handled).addBoth(same, key=2)
 
 
-def forgetting(face: ModuleType) -> None:
+def forgetting(api: ModuleType) -> None:
     """Deferreds that never fire."""
-    face.Deferred(same).addCallback(same, [1], key=[2]).addErrback(handled, [3])
+    api.Deferred(same).addCallback(same, [1], key=[2]).addErrback(handled, [3])
 
 
-def waiting(face: ModuleType) -> None:
+def waiting(api: ModuleType) -> None:
     """One that waits for another."""
-    inner = face.Deferred()
-    outer = face.succeed(None).addCallback(lambda _: inner)
+    inner = api.Deferred()
+    outer = api.succeed(None).addCallback(lambda _: inner)
     inner.callback([1])
     outer.addCallback(same)
 
 
-def taking(face: ModuleType) -> None:
+def taking(api: ModuleType) -> None:
     """One that takes from another."""
-    face.succeed(None).addCallback(lambda _: face.succeed([1]))
+    api.succeed(None).addCallback(lambda _: api.succeed([1]))
 
 
-def failing(face: ModuleType) -> None:
+def failing(api: ModuleType) -> None:
     """An exception that is handled."""
-    face.succeed(None).addCallback(lambda _: 1 / 0).addErrback(handled)
+    api.succeed(None).addCallback(lambda _: 1 / 0).addErrback(handled)
 
 
-def cancelling(face: ModuleType) -> None:
+def cancelling(api: ModuleType) -> None:
     """Cancellers of all kinds."""
-    face.Deferred().addErrback(handled).cancel()
-    face.Deferred(lambda d: d.callback([1])).cancel()
-    outer = face.succeed(None).addCallback(lambda _: face.Deferred())
+    api.Deferred().addErrback(handled).cancel()
+    api.Deferred(lambda d: d.callback([1])).cancel()
+    outer = api.succeed(None).addCallback(lambda _: api.Deferred())
     outer.cancel()
     outer.addErrback(handled)
 
 
-def pausing(face: ModuleType) -> None:
+def pausing(api: ModuleType) -> None:
     """A pause over the firing."""
-    deferred = face.Deferred().addCallback(same)
+    deferred = api.Deferred().addCallback(same)
     deferred.pause()
     deferred.callback([1])
     deferred.unpause()
 
 
-def firing_twice(face: ModuleType) -> None:
+def firing_twice(api: ModuleType) -> None:
     """An error for who fires again."""
-    deferred = face.succeed(1)
+    deferred = api.succeed(1)
     try:
         deferred.callback(2)
     except Exception:
         deferred.addCallback(same)
 
 
-def refusing(face: ModuleType) -> None:
+def refusing(api: ModuleType) -> None:
     """Calls with wrong arguments."""
-    deferred = face.Deferred()
-    for wrong in (deferred.addCallback, deferred.callback, deferred.addCallbacks, face.succeed, face.race):
+    deferred = api.Deferred()
+    for wrong in (deferred.addCallback, deferred.callback, deferred.addCallbacks, api.succeed, api.race):
         try:
             wrong()
         except TypeError:
@@ -98,59 +98,59 @@ def refusing(face: ModuleType) -> None:
         raise AssertionError("taken")
 
 
-def combining(face: ModuleType) -> None:
+def combining(api: ModuleType) -> None:
     """Lists and races."""
-    members = [face.Deferred(), face.Deferred()]
-    face.DeferredList(members)
-    face.gatherResults(members).addBoth(same)
-    face.race([face.Deferred(), face.succeed([1])])
+    members = [api.Deferred(), api.Deferred()]
+    api.DeferredList(members)
+    api.gatherResults(members).addBoth(same)
+    api.race([api.Deferred(), api.succeed([1])])
     for member in members:
         member.callback([2])
 
 
-def generating(face: ModuleType) -> None:
+def generating(api: ModuleType) -> None:
     """Generators that wait and do not, and fail."""
-    waited = face.Deferred()
+    waited = api.Deferred()
 
     def flow() -> Steps:
-        yield face.succeed([1])
+        yield api.succeed([1])
         yield waited
         raise Oops
 
-    face.inlineCallbacks(flow)().addErrback(handled)
+    api.inlineCallbacks(flow)().addErrback(handled)
     waited.callback([2])
 
 
-def awaiting(face: ModuleType) -> None:
+def awaiting(api: ModuleType) -> None:
     """Coroutines that wait and do not, and fail."""
-    waited = face.Deferred()
+    waited = api.Deferred()
 
     async def flow() -> Any:
-        await face.succeed([1])
+        await api.succeed([1])
         await waited
         raise Oops
 
-    face.ensureDeferred(flow()).addErrback(handled)
+    api.ensureDeferred(flow()).addErrback(handled)
     waited.callback([2])
 
 
-def abandoning(face: ModuleType) -> None:
+def abandoning(api: ModuleType) -> None:
     """Generators and coroutines that never go on."""
 
     def generator() -> Steps:
-        yield face.Deferred()
+        yield api.Deferred()
 
     async def coroutine() -> Any:
-        await face.Deferred()
+        await api.Deferred()
 
-    face.inlineCallbacks(generator)()
-    face.ensureDeferred(coroutine())
-    face.inlineCallbacks(generator)().addErrback(handled).cancel()
+    api.inlineCallbacks(generator)()
+    api.ensureDeferred(coroutine())
+    api.inlineCallbacks(generator)().addErrback(handled).cancel()
 
 
-def locking(face: ModuleType) -> None:
+def locking(api: ModuleType) -> None:
     """Locks, semaphores and queues."""
-    lock, queue = face.DeferredLock(), face.DeferredQueue()
+    lock, queue = api.DeferredLock(), api.DeferredQueue()
     lock.acquire()
     lock.run(same, [1])
     lock.acquire().addErrback(handled).cancel()
@@ -159,27 +159,27 @@ def locking(face: ModuleType) -> None:
     queue.get()
     queue.get()
     queue.put([2])
-    face.DeferredSemaphore(2).run(same, [3])
+    api.DeferredSemaphore(2).run(same, [3])
 
 
-def timing_out(face: ModuleType) -> None:
+def timing_out(api: ModuleType) -> None:
     """Timeouts that come and that do not."""
     clock = Clock()
-    face.Deferred().addTimeout(1, clock).addErrback(handled)
-    face.Deferred().addTimeout(2, clock).callback([1])
+    api.Deferred().addTimeout(1, clock).addErrback(handled)
+    api.Deferred().addTimeout(2, clock).callback([1])
     clock.advance(1)
 
 
-def calling(face: ModuleType) -> None:
+def calling(api: ModuleType) -> None:
     """maybeDeferred and execute."""
-    face.maybeDeferred(same, [1])
-    face.maybeDeferred(lambda: 1 / 0).addErrback(handled)
-    face.execute(same, value=[2])
+    api.maybeDeferred(same, [1])
+    api.maybeDeferred(lambda: 1 / 0).addErrback(handled)
+    api.execute(same, value=[2])
 
 
-def looking(face: ModuleType) -> None:
+def looking(api: ModuleType) -> None:
     """Everything that can be read and set."""
-    deferred = face.succeed([1])
+    deferred = api.succeed([1])
     deferred.note = str(deferred) + repr(deferred)
     deferred.result = [2]
     names = [name for name in dir(deferred) if not name.startswith("__") and name != "callbacks"]
@@ -188,20 +188,20 @@ def looking(face: ModuleType) -> None:
     del deferred.result
 
 
-def subclassing(face: ModuleType) -> None:
+def subclassing(api: ModuleType) -> None:
     """Instances of a subclass."""
-    kind = subclass(face)
+    kind = subclass(api)
     kind("extra").addCallback(same).callback([1])
 
 
 _subclasses: dict[ModuleType, Any] = {}
 
 
-def subclass(face: ModuleType) -> Any:
+def subclass(api: ModuleType) -> Any:
     """Give a subclass, which is made once."""
-    if face not in _subclasses:
+    if api not in _subclasses:
 
-        class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+        class Sub(api.Deferred):  # type: ignore[misc, name-defined]
             def __init__(self, extra: Any) -> None:
                 super().__init__()
                 self.extra = [extra, self]
@@ -209,13 +209,13 @@ def subclass(face: ModuleType) -> Any:
             def callback(self, result: Any) -> None:
                 super().callback(result)
 
-        _subclasses[face] = Sub
-    return _subclasses[face]
+        _subclasses[api] = Sub
+    return _subclasses[api]
 
 
-def circling(face: ModuleType) -> None:
+def circling(api: ModuleType) -> None:
     """Cycles, which only the collector can end."""
-    deferred = face.Deferred()
+    deferred = api.Deferred()
     deferred.addCallback(same, deferred)
     deferred.own = deferred
 
@@ -238,44 +238,44 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-def test_operations_leave_no_objects_and_no_memory(face: ModuleType, operation: Operation) -> None:
+def test_operations_leave_no_objects_and_no_memory(api: ModuleType, operation: Operation) -> None:
     """After any number of operations there is as much as before."""
     for _ in range(200):
-        operation(face)
+        operation(api)
     blocks, objects = measure()
     for _ in range(TIMES):
-        operation(face)
+        operation(api)
     blocks_after, objects_after = measure()
     assert objects_after - objects < SPARE
     assert blocks_after - blocks < SPARE
 
 
-def test_the_measurement_sees_deferreds_that_are_kept(face: ModuleType) -> None:
+def test_the_measurement_sees_deferreds_that_are_kept(api: ModuleType) -> None:
     """The measure itself: Deferreds that are kept are counted."""
-    kept = [face.Deferred() for _ in range(10)]
+    kept = [api.Deferred() for _ in range(10)]
     blocks, objects = measure()
     # Some are made in the memory of others that have ended, which is counted already.
-    kept += [face.Deferred() for _ in range(2 * SPARE)]
+    kept += [api.Deferred() for _ in range(2 * SPARE)]
     blocks_after, objects_after = measure()
     assert objects_after - objects >= SPARE
     assert blocks_after - blocks >= SPARE
     assert outcome(kept[0].addCallback(same)) == "unfired"
 
 
-def references(face: ModuleType) -> tuple[int, ...]:
+def references(api: ModuleType) -> tuple[int, ...]:
     """Count the references to what every Deferred uses, which no count of objects shows."""
-    shared = (None, True, False, face.Deferred, face.DeferredList, same, handled, ())
+    shared = (None, True, False, api.Deferred, api.DeferredList, same, handled, ())
     return tuple(sys.getrefcount(item) for item in shared)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-def test_reference_counts_of_immortal_objects_do_not_change(face: ModuleType, operation: Operation) -> None:
+def test_reference_counts_of_immortal_objects_do_not_change(api: ModuleType, operation: Operation) -> None:
     """Objects that live for ever keep their counts, where they have one."""
     for _ in range(200):
-        operation(face)
+        operation(api)
     gc.collect()
-    before = references(face)
+    before = references(api)
     for _ in range(1000):
-        operation(face)
+        operation(api)
     gc.collect()
-    assert all(abs(after - count) < 100 for after, count in zip(references(face), before, strict=True))
+    assert all(abs(after - count) < 100 for after, count in zip(references(api), before, strict=True))

@@ -1,7 +1,7 @@
 """Random programs that are run on two APIs, and whose every visible effect has to be the same.
 
 A program is plain data, see `program`. `machine` lets hypothesis write one out of `strategies` while it
-runs, and cut down what shows a difference; `world` runs an operation on a face and writes down what is seen,
+runs, and cut down what shows a difference; `world` runs an operation on a api and writes down what is seen,
 and `compare` finds the first difference. `mutants` plants mistakes in a copy of Twisted's source, which the
 machine has to find.
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from tests import faces, logs
+from tests import apis, logs
 from tests.differential.compare import Comparison, Incomparable, Mismatch, Runner
 from tests.differential.machine import search
 from tests.differential.program import Program, from_text, to_text
@@ -19,7 +19,7 @@ _PATCHING_EVERY = 16
 
 
 def show(program: Program, runner: Runner) -> None:
-    """Print what is seen of a program on one face."""
+    """Print what is seen of a program on one api."""
     for number, step in enumerate(runner.run(program)):
         operation = program["ops"][number] if number < len(program["ops"]) else "end"
         print(f"-- {number}: {operation}")
@@ -58,14 +58,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="another number gives other programs")
     parser.add_argument("--count", type=int, default=1000, help="how many programs to run")
-    parser.add_argument("--candidate", default=faces.NAMES[-1], help="the face that is compared with stock")
+    parser.add_argument("--candidate", default=apis.NAMES[-1], help="the api that is compared with stock")
     parser.add_argument("--record", type=Path, help="a file for the program that runs now")
     parser.add_argument(
         "--program", type=Path, help="a file with one program, to run it and to print what is seen"
     )
     options = parser.parse_args()
     logs.begin()
-    comparison = Comparison(faces.load("stock"), faces.load(options.candidate))
+    comparison = Comparison(apis.load("stock"), apis.load(options.candidate))
     if options.program is not None:
         return run_one(from_text(options.program.read_text()), comparison)
     gc.disable()

@@ -15,17 +15,17 @@ def _those(world: World, slots: list[int]) -> list[Any]:
 
 @operation
 def deferred_list(world: World, slot: int, slots: list[int], flags: tuple[bool, bool, bool]) -> Any:
-    return world.put(slot, world.face.DeferredList(_those(world, slots), *flags))
+    return world.put(slot, world.api.DeferredList(_those(world, slots), *flags))
 
 
 @operation
 def gather(world: World, slot: int, slots: list[int], consume: bool) -> Any:
-    return world.put(slot, world.face.gatherResults(_those(world, slots), consumeErrors=consume))
+    return world.put(slot, world.api.gatherResults(_those(world, slots), consumeErrors=consume))
 
 
 @operation
 def race(world: World, slot: int, slots: list[int]) -> Any:
-    return world.put(slot, world.face.race(_those(world, slots)))
+    return world.put(slot, world.api.race(_those(world, slots)))
 
 
 @operation
@@ -122,9 +122,9 @@ def continue_(world: World, slot: int, other: int) -> None:
 def limit(world: World, name: str, first: int, second: int | None) -> None:
     """Make another semaphore or queue, with limits of its own."""
     if name == "semaphore":
-        world.primitives[name] = world.face.DeferredSemaphore(first)
+        world.primitives[name] = world.api.DeferredSemaphore(first)
     else:
-        world.primitives[name] = world.face.DeferredQueue(first if first >= 0 else None, second)
+        world.primitives[name] = world.api.DeferredQueue(first if first >= 0 else None, second)
 
 
 @operation
@@ -180,7 +180,7 @@ def as_future(world: World, slot: int, number: int) -> Any:
 
 @operation
 def from_future(world: World, slot: int, number: int) -> Any:
-    return world.put(slot, world.face.Deferred.fromFuture(_future(world, number)))
+    return world.put(slot, world.api.Deferred.fromFuture(_future(world, number)))
 
 
 @operation

@@ -48,7 +48,7 @@ class Mismatch(AssertionError):
     def __str__(self) -> str:
         rows = list(zip_longest(self.reference, self.candidate, fillvalue=""))
         width = min(max((len(left) for left, _ in rows), default=0), 100)
-        lines = [f"The faces differ in step {self.step}; where they do is marked, with the reference first."]
+        lines = [f"The apis differ in step {self.step}; where they do is marked, with the reference first."]
         for left, right in rows:
             if left == right:
                 lines.append(f"    {left}")
@@ -60,11 +60,11 @@ class Mismatch(AssertionError):
 
 
 class Runner:
-    """Runs programs on one face."""
+    """Runs programs on one api."""
 
-    def __init__(self, face: ModuleType) -> None:
-        self.face = face
-        self.subclasses = Subclasses(face)
+    def __init__(self, api: ModuleType) -> None:
+        self.api = api
+        self.subclasses = Subclasses(api)
 
     def run(self, program: Program) -> list[Step]:
         """Run a program from the first operation to the end of its last object."""
@@ -78,13 +78,13 @@ class Runner:
 
 
 class Run:
-    """A program in progress on one face."""
+    """A program in progress on one api."""
 
     def __init__(self, runner: Runner, watch: int) -> None:
-        self._face = runner.face
+        self._api = runner.api
         self._listener = runner.subclasses.listener
         self._watch = watch
-        self._world = World(runner.face, runner.subclasses, OPERATIONS)
+        self._world = World(runner.api, runner.subclasses, OPERATIONS)
         self._context = contextvars.Context()
 
     def step(self, op: Op) -> Step:
@@ -127,7 +127,7 @@ class Run:
         world = self._world
         for slot in sorted(world.slots) if how else ():
             found = world.slots[slot]
-            if isinstance(found, self._face.Deferred):
+            if isinstance(found, self._api.Deferred):
                 describe = world.describer.everything if how > 1 else world.describer.deferred
                 try:
                     world.note(f"{slot}: {describe(found)}")
@@ -137,8 +137,8 @@ class Run:
     def _clear(self) -> None:
         world = self._world
         for name, original in world.patched.items():
-            setattr(self._face.Deferred, name, original)
-        self._face.setDebugging(False)
+            setattr(self._api.Deferred, name, original)
+        self._api.setDebugging(False)
         world.loop.clear()
         world.clock.calls.clear()
         for held in (world.slots, world.futures, world.primitives, world.failures):

@@ -12,10 +12,10 @@ from typing import Any
 from twisted.internet import defer as stock
 from twisted.python import failure as failures
 
-from tests import faces
+from tests import apis
 
 _ADDRESS = re.compile(r"0x([0-9a-fA-F]+)")
-_TWISTED_FILES = frozenset({stock.__file__, failures.__file__, *faces.own_files()})
+_TWISTED_FILES = frozenset({stock.__file__, failures.__file__, *apis.own_files()})
 _FILES = "|".join(re.escape(str(name)) for name in sorted(filter(None, _TWISTED_FILES)))
 _SOURCE = r"(?:(?: [CI]:)?    .*(?:\n|\Z))?"
 # An entry of a formatted stack that is in Twisted's own file: a native implementation has no such frames.
@@ -93,12 +93,12 @@ def frames(traceback: TracebackType | None) -> str:
 
 
 class Describer:
-    """Writes down what is seen of the objects of one face."""
+    """Writes down what is seen of the objects of one api."""
 
-    def __init__(self, face: ModuleType) -> None:
-        self.face = face
+    def __init__(self, api: ModuleType) -> None:
+        self.api = api
         self.labels = Labels()
-        self.queue_name = faces.queue_name()
+        self.queue_name = apis.queue_name()
 
     def text(self, text: str, naming: bool = True) -> str:
         """Give a text with names for addresses and without what only Twisted's own source can say."""
@@ -162,7 +162,7 @@ class Describer:
         if isinstance(value, dict):
             pairs = (f"{key}: {self.value(item, depth - 1)}" for key, item in value.items())
             return "{%s}" % (", ".join(pairs) if depth else "...")
-        if isinstance(value, self.face.Deferred):
+        if isinstance(value, self.api.Deferred):
             return self.labels(value, "x")[0]
         return type(value).__name__
 
@@ -230,6 +230,6 @@ class Describer:
         if name in _MARKERS:
             return name
         owner = getattr(function, "__self__", None)
-        if isinstance(owner, self.face.Deferred) and not name.startswith("_"):
+        if isinstance(owner, self.api.Deferred) and not name.startswith("_"):
             return f"{self.value(owner)}.{name}"
         return "internal" if callable(function) else self.value(function)

@@ -102,7 +102,7 @@ async def under(world: World, label: str, spec: Any, primitive: Any) -> Any:
 
 def start(world: World, how: str, spec: Any) -> Any:
     """Start a generator or a coroutine in one of the ways there are."""
-    face = world.face
+    api = world.api
     label = world.number("g")
 
     def body() -> Any:
@@ -112,17 +112,17 @@ def start(world: World, how: str, spec: Any) -> Any:
         return coroutine(world, label, spec)
 
     if how == "inline":
-        return face.inlineCallbacks(body)()
+        return api.inlineCallbacks(body)()
     if how == "from generator":
-        return face.Deferred.fromCoroutine(body())
+        return api.Deferred.fromCoroutine(body())
     if how == "ensure":
-        return face.ensureDeferred(flow())
+        return api.ensureDeferred(flow())
     if how == "from coroutine":
-        return face.Deferred.fromCoroutine(flow())
+        return api.Deferred.fromCoroutine(flow())
     if how == "maybe":
-        return face.maybeDeferred(flow)
+        return api.maybeDeferred(flow)
     if how == "not a generator":
-        return face.inlineCallbacks(lambda: Boom("no generator"))()
+        return api.inlineCallbacks(lambda: Boom("no generator"))()
     if how == "returning":
-        return face.inlineCallbacks(lambda: stock.returnValue(1))()
+        return api.inlineCallbacks(lambda: stock.returnValue(1))()
     return None

@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Iterator
 
-from tests import faces, logs, second_copy
+from tests import apis, logs, second_copy
 from tests.differential.compare import Guard, Incomparable, Runner, Step, check_comparable, compare
 from tests.differential.machine import write
 from tests.differential.mutants import HARMLESS, Mutant, all_mutants
@@ -28,7 +28,7 @@ class Expectations:
 
     def __init__(self, count: int) -> None:
         self._batches = range(0, count, _BATCH)
-        self._reference = Runner(faces.load("stock"))
+        self._reference = Runner(apis.load("stock"))
         self._guard = Guard()
         self._known: list[tuple[Program, list[Step]]] = []
         self._unknown = self._make()

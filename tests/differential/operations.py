@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tests.apis import Failure
 from tests.differential.generators import start, under
 from tests.differential.program import Op
 from tests.differential.world import CURRENT, World
-from tests.faces import Failure
 
 OPERATIONS: dict[str, Any] = {}
 
@@ -30,26 +30,26 @@ def new(world: World, slot: int, kind: str | None, canceller: Any) -> Any:
 
 @operation
 def succeed(world: World, slot: int, value: Any) -> Any:
-    return world.put(slot, world.face.succeed(world.value(value)))
+    return world.put(slot, world.api.succeed(world.value(value)))
 
 
 @operation
 def fail(world: World, slot: int, spec: Any) -> Any:
-    return world.put(slot, world.face.fail(world.value(spec)))
+    return world.put(slot, world.api.fail(world.value(spec)))
 
 
 @operation
 def maybe(world: World, slot: int, spec: Any, count: int) -> Any:
     function = world.callable(spec, None)
     return world.put(
-        slot, world.face.maybeDeferred(function, *_arguments(world, count), **_keywords(world, count))
+        slot, world.api.maybeDeferred(function, *_arguments(world, count), **_keywords(world, count))
     )
 
 
 @operation
 def execute(world: World, slot: int, spec: Any, count: int) -> Any:
     function = world.callable(spec, None)
-    return world.put(slot, world.face.execute(function, *_arguments(world, count), **_keywords(world, count)))
+    return world.put(slot, world.api.execute(function, *_arguments(world, count), **_keywords(world, count)))
 
 
 @operation
@@ -60,12 +60,12 @@ def start_(world: World, slot: int, how: str, spec: Any) -> Any:
 @operation
 def holding(world: World, slot: int, name: str, spec: Any) -> Any:
     flow = under(world, world.number("g"), spec, primitive(world, name))
-    return world.put(slot, world.face.Deferred.fromCoroutine(flow))
+    return world.put(slot, world.api.Deferred.fromCoroutine(flow))
 
 
 @operation
 def ensure(world: World, slot: int, other: int) -> Any:
-    return world.put(slot, world.face.ensureDeferred(world.slot(other)))
+    return world.put(slot, world.api.ensureDeferred(world.slot(other)))
 
 
 @operation
@@ -74,7 +74,7 @@ def alias(world: World, slot: int, other: int, attribute: str | None) -> Any:
     found = world.slot(other)
     if attribute is not None:
         found = getattr(found, attribute, None)
-    return world.put(slot, found) if isinstance(found, world.face.Deferred) else None
+    return world.put(slot, found) if isinstance(found, world.api.Deferred) else None
 
 
 @operation
@@ -243,8 +243,8 @@ def clean(world: World, slot: int) -> Any:
 
 @operation
 def debug(world: World, on: bool) -> Any:
-    world.face.setDebugging(on)
-    return world.face.getDebugging()
+    world.api.setDebugging(on)
+    return world.api.getDebugging()
 
 
 @operation
@@ -261,7 +261,7 @@ def repeat(world: World, times: int, ops: list[Op]) -> None:
 @operation
 def patch(world: World, name: str) -> None:
     """Replace a method of Deferred by one that says so, as instrumenting packages do."""
-    original = world.face.Deferred.__dict__[name]
+    original = world.api.Deferred.__dict__[name]
     if name in world.patched:
         return
     world.patched[name] = original
@@ -270,7 +270,7 @@ def patch(world: World, name: str) -> None:
         world.note(f"patched {name}")
         return original(*args, **keywords)
 
-    setattr(world.face.Deferred, name, replacement)
+    setattr(world.api.Deferred, name, replacement)
 
 
 @operation
@@ -281,11 +281,11 @@ def warn(world: World, text: str) -> None:
 def primitive(world: World, name: str) -> Any:
     """Give the lock, semaphore or queue of a program."""
     if name not in world.primitives:
-        face = world.face
+        api = world.api
         made = {
-            "lock": face.DeferredLock,
-            "semaphore": lambda: face.DeferredSemaphore(1),
-            "queue": lambda: face.DeferredQueue(2, 2),
+            "lock": api.DeferredLock,
+            "semaphore": lambda: api.DeferredSemaphore(1),
+            "queue": lambda: api.DeferredQueue(2, 2),
         }[name]()
         world.primitives[name] = made
     return world.primitives[name]

@@ -69,7 +69,7 @@ def _own_init(base: type) -> Callable[..., None]:
     return __init__
 
 
-def make(face: ModuleType, kind: str, listener: Listener) -> type:
+def make(api: ModuleType, kind: str, listener: Listener) -> type:
     """Make the subclass of a kind."""
     body: dict[str, Any] = {"__doc__": f"A Deferred for tests: {kind}.", "__module__": __name__}
     if kind in MUTE:
@@ -77,12 +77,12 @@ def make(face: ModuleType, kind: str, listener: Listener) -> type:
     for name in KINDS.get(kind, ()):
         body[name] = _traced(name, listener)
     if kind == "init":
-        body["__init__"] = _own_init(face.Deferred)
+        body["__init__"] = _own_init(api.Deferred)
     if kind == "slots":
         body["__slots__"] = ("extra",)
     if kind == "debugging":
         body["debug"] = True
-    made = type(kind.title().replace(" ", ""), (face.Deferred,), body)
+    made = type(kind.title().replace(" ", ""), (api.Deferred,), body)
     made.overriding = made  # type: ignore[attr-defined]
     return made
 
@@ -90,15 +90,15 @@ def make(face: ModuleType, kind: str, listener: Listener) -> type:
 class Subclasses:
     """The subclasses of one API, made when they are first used and kept."""
 
-    def __init__(self, face: ModuleType) -> None:
-        self.face = face
+    def __init__(self, api: ModuleType) -> None:
+        self.api = api
         self.listener = Listener()
         self._made: dict[str, type] = {}
 
     def __call__(self, kind: str | None) -> Any:
         """Give the class of a kind, where none is Deferred itself."""
         if kind is None:
-            return self.face.Deferred
+            return self.api.Deferred
         if kind not in self._made:
-            self._made[kind] = make(self.face, kind, self.listener)
+            self._made[kind] = make(self.api, kind, self.listener)
         return self._made[kind]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import faces, second_copy
+from tests import apis, second_copy
 from tests.children import environment
 from tests.differential.compare import Comparison, Guard, Mismatch, Runner
 from tests.differential.machine import search
@@ -47,7 +47,7 @@ def test_a_found_mistake_is_reduced_and_printed(tmp_path: Path) -> None:
     """What is printed is the smallest program, and both sides of the difference."""
     gc.collect()
     gc.freeze()
-    comparison = Comparison(faces.load("stock"), second_copy.load(_swallow_less))
+    comparison = Comparison(apis.load("stock"), second_copy.load(_swallow_less))
     with (tmp_path / "record").open("wb", buffering=0) as record:
         found = search(comparison, 0, 500, record, remembers=False)
     assert found is not None
@@ -81,7 +81,7 @@ def test_endless_programs_are_not_compared() -> None:
 
 def test_the_same_program_records_the_same_each_time() -> None:
     """A run depends on nothing that was before it."""
-    runner = Runner(faces.load("stock"))
+    runner = Runner(apis.load("stock"))
     program: Program = {
         "watch": 2,
         "ops": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests import faces
+from tests import apis
 from tests.differential.workers import run_all
 
 #: How many programs are compared. The long version of the tests asks for 200,000.
@@ -14,7 +14,7 @@ PROGRAMS = int(os.environ.get("DEFERROUS_PROGRAMS", "2000"))
 
 def test_random_programs_do_the_same_on_stock_and_ours(tmp_path: Path) -> None:
     """No program shows a difference. One that does is cut down and printed with what is seen on both."""
-    found = run_all(faces.NAMES[-1], PROGRAMS, tmp_path)
+    found = run_all(apis.NAMES[-1], PROGRAMS, tmp_path)
     assert not found, "\n".join(found)
 
 

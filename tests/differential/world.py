@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet import defer as stock
 from twisted.internet.task import Clock
 
+from tests.apis import Failure
 from tests.differential.describe import Describer, Named
 from tests.differential.loop import ManualLoop
 from tests.differential.program import (
@@ -29,7 +30,6 @@ from tests.differential.program import (
     Op,
 )
 from tests.differential.subclasses import Subclasses
-from tests.faces import Failure
 
 Operation = Callable[..., object]
 
@@ -49,9 +49,9 @@ _BUILTIN: dict[str, Callable[..., object]] = {"len": len, "type": type, "bool": 
 class World:
     """Slots with Deferreds, a clock, locks and a queue, and what has been seen of a program."""
 
-    def __init__(self, face: ModuleType, subclasses: Subclasses, operations: dict[str, Operation]) -> None:
-        self.face = face
-        self.describer = Describer(face)
+    def __init__(self, api: ModuleType, subclasses: Subclasses, operations: dict[str, Operation]) -> None:
+        self.api = api
+        self.describer = Describer(api)
         self.describe = self.describer.value
         self.subclasses = subclasses
         self.operations = operations
@@ -114,7 +114,7 @@ class World:
         handling = sys.exc_info()[0]
         now = f" while {handling.__name__}" if handling is not None else ""
         self.note(f"{label} called with {self.describe(given)} {self.describe(keywords)}{now}")
-        if attached is None and given and isinstance(given[0], self.face.Deferred):
+        if attached is None and given and isinstance(given[0], self.api.Deferred):
             attached = given[0]  # a canceller, which is made before its Deferred
         self._attached.append(attached)
         self._depth += 1
@@ -209,15 +209,15 @@ class World:
     def new(self, how: str, slot: int) -> Any:
         """Make a Deferred in a state and keep it."""
         if how in ("failed", "failed and paused"):
-            made = self.face.fail(self.error("boom"))
+            made = self.api.fail(self.error("boom"))
         elif how == "unfired":
-            made = self.face.Deferred()
+            made = self.api.Deferred()
         else:
-            made = self.face.succeed(self.value(("token",)))
+            made = self.api.succeed(self.value(("token",)))
         if how in ("paused", "failed and paused"):
             made.pause()
         if how == "waiting":
-            inner = self.put(slot + 1, self.face.Deferred())
+            inner = self.put(slot + 1, self.api.Deferred())
             made.addCallback(lambda _: inner)
         return self.put(slot, made)
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from twisted.internet.interfaces import IReactorFromThreads
 
+from tests.apis import Failure
 from tests.children import PATIENCE
-from tests.faces import Failure
 
 
 class Loop:

@@ -33,8 +33,8 @@ async def coroutine(value: Any = None) -> Any:
 class Replacer:
     """Replaces names of `twisted.internet.defer` for one test, on either API."""
 
-    def __init__(self, face: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._face = face
+    def __init__(self, api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._api = api
         self._monkeypatch = monkeypatch
         #: What has been called, by name.
         self.seen: list[str] = []
@@ -62,7 +62,7 @@ class Replacer:
 
     def subclass(self, name: str, **attributes: Any) -> Any:
         """Replace a class by a subclass of it, which is returned. It notes when an object is made."""
-        base = getattr(self._face, name, None) or getattr(defer, name)
+        base = getattr(self._api, name, None) or getattr(defer, name)
         seen = self.seen
 
         def __init__(self: Any, *args: Any, **keywords: Any) -> None:

@@ -1,7 +1,7 @@
 """Threads that use Deferreds and do not wait for each other: nothing breaks, and nothing is lost.
 
 Twisted's Deferreds are not made for this: its own may lose their way in the middle of a step. So the tests of
-Deferreds that are shared are of the last face alone, whose steps are whole ones.
+Deferreds that are shared are of the last api alone, whose steps are whole ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import AlreadyCalledError
 
-from tests import faces
+from tests import apis
 from tests.helpers import UNFIRED, Oops, Steps, handled, outcome, same
 
 THREADS = 6
@@ -38,7 +38,7 @@ def _switching_often() -> Iterator[None]:
 @pytest.fixture
 def shared() -> ModuleType:
     """Give the API whose Deferreds may be shared between threads."""
-    return faces.load(faces.NAMES[-1])
+    return apis.load(apis.NAMES[-1])
 
 
 def together(*actions: Callable[[int], None]) -> None:
@@ -62,14 +62,14 @@ def together(*actions: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def test_threads_with_separate_deferreds_do_not_interfere(face: ModuleType) -> None:
+def test_threads_with_separate_deferreds_do_not_interfere(api: ModuleType) -> None:
     """Threads that share nothing but the classes do not disturb each other."""
     results: dict[int, list[Any]] = {}
 
     def use(number: int) -> None:
         found = []
         for turn in range(ROUNDS):
-            inner = face.Deferred()
+            inner = api.Deferred()
 
             def flow(inner: Any = inner) -> Steps:
                 return (yield inner)
@@ -77,10 +77,10 @@ def test_threads_with_separate_deferreds_do_not_interfere(face: ModuleType) -> N
             async def coroutine(inner: Any = inner) -> Any:
                 return await inner
 
-            made = [face.inlineCallbacks(flow)(), face.succeed(inner).addCallback(same)]
-            combined = face.gatherResults([*made, face.ensureDeferred(coroutine())])
+            made = [api.inlineCallbacks(flow)(), api.succeed(inner).addCallback(same)]
+            combined = api.gatherResults([*made, api.ensureDeferred(coroutine())])
             inner.callback((number, turn))
-            failing = face.fail(Oops(turn)).addErrback(handled)
+            failing = api.fail(Oops(turn)).addErrback(handled)
             found.append((outcome(combined), outcome(failing)))
         results[number] = found
 
@@ -181,7 +181,7 @@ def test_attributes_can_be_read_while_threads_change_them(shared: ModuleType) ->
             seen = current[0]
             str(seen)
             getattr(seen, "result", None)
-            list(getattr(seen, faces.queue_name()))
+            list(getattr(seen, apis.queue_name()))
             gc.get_referents(seen)
 
     def collect(_: int) -> None:

@@ -22,7 +22,7 @@ def elsewhere(action: Callable[[], Any]) -> Any:
         return pool.submit(action).result()
 
 
-def test_callbacks_run_in_the_thread_that_fires(face: ModuleType) -> None:
+def test_callbacks_run_in_the_thread_that_fires(api: ModuleType) -> None:
     """Callbacks run in the thread that fires, and later ones in the thread that adds them."""
     ran: list[int] = []
 
@@ -30,7 +30,7 @@ def test_callbacks_run_in_the_thread_that_fires(face: ModuleType) -> None:
         ran.append(threading.get_ident())
         return value + 1
 
-    deferred = face.Deferred().addCallback(callback)
+    deferred = api.Deferred().addCallback(callback)
     other = elsewhere(lambda: (deferred.callback(1), threading.get_ident())[1])
     assert ran == [other]
     deferred.addCallback(callback)
@@ -38,18 +38,18 @@ def test_callbacks_run_in_the_thread_that_fires(face: ModuleType) -> None:
     assert outcome(deferred) == 3
 
 
-def test_a_deferred_outlives_the_thread_that_made_it(face: ModuleType) -> None:
+def test_a_deferred_outlives_the_thread_that_made_it(api: ModuleType) -> None:
     """A Deferred outlives the thread that made it."""
-    deferred = elsewhere(lambda: face.Deferred(lambda d: d.callback("cancelled")).addCallback(same))
+    deferred = elsewhere(lambda: api.Deferred(lambda d: d.callback("cancelled")).addCallback(same))
     gc.collect()
     deferred.cancel()
     assert outcome(deferred) == "cancelled"
 
 
-def test_every_step_can_happen_in_another_thread(face: ModuleType) -> None:
+def test_every_step_can_happen_in_another_thread(api: ModuleType) -> None:
     """Pausing, firing, adding, waiting and cancelling need not happen in one thread."""
-    inner = elsewhere(face.Deferred)
-    outer = elsewhere(face.Deferred)
+    inner = elsewhere(api.Deferred)
+    outer = elsewhere(api.Deferred)
     elsewhere(outer.pause)
     elsewhere(lambda: outer.addCallback(lambda _: inner))
     elsewhere(lambda: outer.callback(None))
@@ -60,10 +60,10 @@ def test_every_step_can_happen_in_another_thread(face: ModuleType) -> None:
     assert isinstance(elsewhere(lambda: outcome(outer)), CancelledError)
 
 
-def test_a_generator_resumes_in_the_thread_that_fires(face: ModuleType) -> None:
+def test_a_generator_resumes_in_the_thread_that_fires(api: ModuleType) -> None:
     """A generator or coroutine is resumed in whatever thread fires what it waits for."""
     threads: list[int] = []
-    waits = [face.Deferred(), face.Deferred()]
+    waits = [api.Deferred(), api.Deferred()]
 
     def generator() -> Steps:
         yield waits[0]
@@ -75,7 +75,7 @@ def test_a_generator_resumes_in_the_thread_that_fires(face: ModuleType) -> None:
         threads.append(threading.get_ident())
         return "coroutine"
 
-    made = [face.inlineCallbacks(generator)(), face.ensureDeferred(coroutine())]
+    made = [api.inlineCallbacks(generator)(), api.ensureDeferred(coroutine())]
 
     def fire(waited: Any) -> int:
         waited.callback(None)
@@ -86,9 +86,9 @@ def test_a_generator_resumes_in_the_thread_that_fires(face: ModuleType) -> None:
     assert [outcome(item) for item in made] == ["generator", "coroutine"]
 
 
-def test_exceptions_stay_where_they_are_raised(face: ModuleType) -> None:
+def test_exceptions_stay_where_they_are_raised(api: ModuleType) -> None:
     """Errors of calls are raised in the calling thread."""
-    deferred = face.succeed(1)
+    deferred = api.succeed(1)
     caught: list[BaseException] = []
 
     def again() -> None:
@@ -102,11 +102,11 @@ def test_exceptions_stay_where_they_are_raised(face: ModuleType) -> None:
     assert outcome(deferred) == 1
 
 
-def test_a_failure_is_reported_in_the_thread_that_drops_it(face: ModuleType, logged: Log) -> None:
+def test_a_failure_is_reported_in_the_thread_that_drops_it(api: ModuleType, logged: Log) -> None:
     """A failure is reported by whichever thread lets the last reference go, or collects the cycle."""
 
     def failing(cycle: bool) -> None:
-        deferred = face.fail(Oops(f"cycle {cycle}"))
+        deferred = api.fail(Oops(f"cycle {cycle}"))
         if cycle:
             deferred.own = deferred
 
@@ -117,18 +117,18 @@ def test_a_failure_is_reported_in_the_thread_that_drops_it(face: ModuleType, log
     assert logged.unhandled() == ["Oops(cycle False)", "Oops(cycle True)"]
 
 
-def test_debug_traces_have_the_stacks_of_both_threads(face: ModuleType) -> None:
+def test_debug_traces_have_the_stacks_of_both_threads(api: ModuleType) -> None:
     """The stacks that are told of are those of the threads that made and fired it."""
-    face.setDebugging(True)
+    api.setDebugging(True)
 
     def make_it() -> Any:
-        return face.Deferred()
+        return api.Deferred()
 
     def fire_it() -> None:
         deferred.callback(None)
 
     deferred = elsewhere(make_it)
     elsewhere(fire_it)
-    face.setDebugging(False)
+    api.setDebugging(False)
     assert "in make_it" in "".join(deferred._debugInfo.creator)
     assert "in fire_it" in "".join(deferred._debugInfo.invoker)

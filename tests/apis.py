@@ -21,7 +21,7 @@ from tests import second_copy
 Failure: Any = failure.Failure
 
 #: The names of these APIs. The first one is the reference.
-NAMES = tuple(os.environ.get("DEFERROUS_FACES", "stock,ours").split(","))
+NAMES = tuple(os.environ.get("DEFERROUS_APIS", "stock,ours").split(","))
 
 
 def load(name: str) -> ModuleType:
