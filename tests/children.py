@@ -15,7 +15,7 @@ PATIENCE = float(os.environ.get("DEFERROUS_PATIENCE", "120"))
 
 
 class Outcome(NamedTuple):
-    """What a process left behind."""
+    """The status and the output of a process that has ended."""
 
     status: int
     out: str

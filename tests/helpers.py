@@ -7,14 +7,14 @@ from typing import Any
 
 from tests.apis import Failure
 
-#: What a function gives that yields.
+#: The return type of a generator function.
 Steps = Generator[Any, Any, Any]
-#: What `outcome` gives for a Deferred that has none.
+#: The return value of `outcome` for a Deferred that has not fired.
 UNFIRED = "unfired"
 
 
 class Oops(Exception):
-    """What goes wrong in tests."""
+    """An error in tests."""
 
 
 def outcome(deferred: Any) -> Any:
@@ -36,16 +36,16 @@ def raising(error: BaseException) -> Any:
 
 
 def handled(_: object) -> None:
-    """Be an errback that deals with everything."""
+    """An errback that handles every failure."""
 
 
 def same(value: Any) -> Any:
-    """Be a callback that passes its argument on."""
+    """A callback that passes its argument on."""
     return value
 
 
 def instead(_: object, value: Any) -> Any:
-    """Be a callback that puts something else in the place of its argument."""
+    """A callback that returns another value instead of its argument."""
     return value
 
 

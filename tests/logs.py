@@ -1,4 +1,4 @@
-"""What Twisted's loggers say."""
+"""The events of Twisted's loggers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a program may rely on, one behaviour a file, on Twisted's Deferreds and on ours."""
+"""The behaviour that programs rely on, one subject a file, on Twisted's Deferreds and on ours."""

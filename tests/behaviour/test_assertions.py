@@ -1,4 +1,4 @@
-"""What Twisted's functions assert fails in the same way, with the same arguments."""
+"""Assertions of Twisted's functions fail in the same way, with the same arguments."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_list_that_is_told_of_a_failure_that_is_none(api: ModuleType) -> None:
 
 
 def test_generator_that_returns_by_an_exception_of_its_own(api: ModuleType) -> None:
-    """What `returnValue` raises was raised by `returnValue`."""
+    """The exception of `returnValue` has a traceback into `returnValue`."""
 
     @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:

@@ -1,4 +1,4 @@
-"""What can be read from a Deferred, set on it and taken from it."""
+"""Attributes that can be read from a Deferred, set on it and deleted from it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_result_can_be_changed_from_outside(api: ModuleType) -> None:
 
 
 def test_the_canceller_is_forgotten_when_it_fires(api: ModuleType) -> None:
-    """Whatever the canceller refers to is not kept longer than it is of use."""
+    """The Deferred does not keep the canceller after firing."""
     canceller = same
     deferred = api.Deferred(canceller)
     assert deferred._canceller is canceller
@@ -118,7 +118,7 @@ def test_callbacks_can_be_read_as_a_list_of_pairs(api: ModuleType) -> None:
 
 
 def test_the_list_of_callbacks_can_be_changed(api: ModuleType) -> None:
-    """What is put into the list runs, and what is taken out does not, also after it is replaced."""
+    """Callbacks added to the list run, and removed ones do not, also after the list is replaced."""
     name = queue_name()
     seen: list[Any] = []
     deferred = api.Deferred()

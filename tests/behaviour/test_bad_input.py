@@ -135,7 +135,7 @@ def seen(case: Case, api: ModuleType) -> Any:
 def test_wrong_arguments_raise_the_same_errors_as_in_twisted(
     api: ModuleType, stock: ModuleType, name: str
 ) -> None:
-    """What is wrong on stock is wrong in the same way, and what is right gives the same."""
+    """Wrong calls fail as on stock, and right ones give the same."""
     assert seen(CASES[name], api) == seen(CASES[name], stock)
 
 

@@ -37,7 +37,7 @@ def waiting(api: ModuleType, way: str, deferred: Any, on_cancel: Any = None) -> 
 
 
 def test_cancelling_without_a_canceller_ignores_one_later_firing(api: ModuleType) -> None:
-    """It fails, the one later firing is swallowed and the next is an error."""
+    """The Deferred fails, one later firing is ignored, and the next is an error."""
     deferred = api.Deferred()
     deferred.cancel()
     assert isinstance(outcome(deferred), CancelledError)
@@ -49,7 +49,7 @@ def test_cancelling_without_a_canceller_ignores_one_later_firing(api: ModuleType
 
 
 def test_the_canceller_is_called_once_with_the_deferred(api: ModuleType) -> None:
-    """It is called once with the Deferred, and nothing is swallowed afterwards."""
+    """The canceller is called once with the Deferred, and later firings are errors."""
     cancelled: list[Any] = []
     deferred = api.Deferred(cancelled.append)
     deferred.cancel()
@@ -61,7 +61,7 @@ def test_the_canceller_is_called_once_with_the_deferred(api: ModuleType) -> None
 
 
 def test_a_canceller_may_fire_the_deferred(api: ModuleType) -> None:
-    """What the canceller fires with is the result."""
+    """The value that the canceller fires with is the result."""
     assert outcome(cancelled(api.Deferred(lambda d: d.callback("partial")))) == "partial"
     assert isinstance(outcome(cancelled(api.Deferred(lambda d: d.errback(Oops())))), Oops)
 
@@ -73,7 +73,7 @@ def cancelled(deferred: Any) -> Any:
 
 
 def test_an_exception_of_the_canceller_reaches_the_caller_of_cancel(api: ModuleType) -> None:
-    """Its exception reaches whoever cancels, and the Deferred has not fired."""
+    """The caller of `cancel` gets the exception, and the Deferred has not fired."""
     deferred = api.Deferred(raising(Oops("canceller")))
     with pytest.raises(Oops, match="canceller"):
         deferred.cancel()
@@ -96,7 +96,7 @@ def test_a_false_canceller_counts_as_none(api: ModuleType) -> None:
 
 
 def test_cancelling_a_chain_cancels_the_innermost_deferred(api: ModuleType) -> None:
-    """However long the row, the one that has not fired is cancelled."""
+    """In a chain of any length, the Deferred that has not fired is cancelled."""
     innermost = api.Deferred()
     row = innermost
     for _ in range(5):
@@ -108,7 +108,7 @@ def test_cancelling_a_chain_cancels_the_innermost_deferred(api: ModuleType) -> N
 
 
 def test_cancelling_a_fired_deferred_does_nothing(api: ModuleType) -> None:
-    """Nothing is left to cancel once there is a result, paused or not."""
+    """A Deferred with a result cannot be cancelled, paused or not."""
     deferred = api.succeed("kept")
     deferred.cancel()
     deferred.pause()
@@ -118,7 +118,7 @@ def test_cancelling_a_fired_deferred_does_nothing(api: ModuleType) -> None:
 
 
 def test_cancelling_a_deferred_fired_with_a_deferred_cancels_that_one(api: ModuleType) -> None:
-    """What a Deferred was fired with is cancelled as if it were waited for."""
+    """A Deferred as the result of another is cancelled as if it were awaited."""
     result = api.Deferred()
     deferred = api.succeed(result)
     deferred.cancel()
@@ -128,7 +128,7 @@ def test_cancelling_a_deferred_fired_with_a_deferred_cancels_that_one(api: Modul
 
 @pytest.mark.parametrize("way", WAYS)
 def test_cancelling_a_generator_cancels_its_awaited_deferred(api: ModuleType, way: str) -> None:
-    """What it waits for is cancelled, and the error comes out of the wait."""
+    """The awaited Deferred is cancelled, and the generator gets the error."""
     waited = api.Deferred()
     made = waiting(api, way, waited)
     assert outcome(api.succeed(1)) == 1
@@ -139,7 +139,7 @@ def test_cancelling_a_generator_cancels_its_awaited_deferred(api: ModuleType, wa
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_cancelled_generator_may_wait_for_something_else(api: ModuleType, way: str) -> None:
-    """One that waits for something else fires with what comes of that, and can be cancelled again."""
+    """A cancelled generator that waits for another Deferred gets its result, and can be cancelled again."""
     second = api.Deferred()
     made = waiting(api, way, api.Deferred(), lambda: second)
     made.cancel()

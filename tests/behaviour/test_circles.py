@@ -1,4 +1,4 @@
-"""Deferreds that wait for each other in a circle: whoever goes round is stopped by the end of the stack.
+"""Deferreds that wait for each other in a circle: following the circle ends at the recursion limit.
 
 Each is tried in a process of its own, since one that goes round for ever would take all other tests with it.
 """
@@ -32,7 +32,7 @@ WAIT_FOR_ITSELF = "first.addCallback(instead, first); first.callback(None); "
 IN_EACH_OTHER = "first.callback(second); second.callback(first); "
 FIRE_EACH_OTHER = "first.chainDeferred(second); second.chainDeferred(first); "
 
-#: What is done, and what comes of it.
+#: Operations, with their outcomes.
 CIRCLES = {
     "cancel two": (WAIT_FOR_EACH_OTHER + "first.cancel()", "RecursionError True True"),
     "cancel one": (WAIT_FOR_ITSELF + "first.cancel()", "RecursionError True False"),
@@ -60,7 +60,7 @@ CIRCLES = {
 @pytest.mark.parametrize("name", CIRCLES)
 @pytest.mark.parametrize("api_name", apis.NAMES)
 def test_operations_on_circular_chains_end_as_in_twisted(api_name: str, name: str) -> None:
-    """What happens on Twisted's Deferreds happens on all."""
+    """All Deferreds do as Twisted's."""
     action, expected = CIRCLES[name]
     done = code(BEGINNING.format(name=api_name, action=action))
     assert (done.status, done.out) == (0, expected + "\n"), done.err

@@ -50,7 +50,7 @@ def test_variables_set_in_a_generator_are_not_visible_outside(api: ModuleType, w
 
 @pytest.mark.parametrize("way", WAYS)
 def test_variables_set_in_a_generator_are_kept_while_it_waits(api: ModuleType, way: str) -> None:
-    """Whoever fires what is waited for has another context, which does not get in."""
+    """Firing the awaited Deferred in another context does not change the generator's context."""
     seen: list[str] = []
     first, second = api.Deferred(), api.Deferred()
     start(api, way, seen, first, second)
@@ -87,7 +87,7 @@ def test_two_waiting_generators_have_separate_contexts(api: ModuleType, way: str
 
 
 def test_an_inner_coroutine_shares_when_awaited(api: ModuleType) -> None:
-    """What is awaited as a coroutine sets the awaiter's variables, and what is wrapped has its own."""
+    """An awaited coroutine shares the awaiter's variables. One wrapped in a Deferred has its own."""
 
     async def inner(value: str) -> None:
         REQUEST.set(value)

@@ -77,7 +77,7 @@ def test_the_second_firing_tells_of_making_and_of_the_first(debugging: ModuleTyp
 
 
 def test_stacks_from_before_debugging_are_not_reported(debugging: ModuleType) -> None:
-    """What was fired before debugging was switched on, or made, is not told of."""
+    """Firings and creations before debugging was switched on are not reported."""
     debugging.setDebugging(False)
     deferred = make(debugging)
     debugging.setDebugging(True)

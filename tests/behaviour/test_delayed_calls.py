@@ -29,7 +29,7 @@ REACTORS: list[Callable[[], Any]] = [EPollReactor, DeferrousReactor]
 
 
 class Run:
-    """What a program does on one reactor, and what it sees."""
+    """The operations of a program on one reactor, and the effects that it sees."""
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
@@ -199,7 +199,7 @@ def perform(run: Run, number: int, step: tuple[str, float, int]) -> None:
 def test_random_programs_of_timers_do_the_same_on_both_reactors(
     steps: list[tuple[str, float, int]], debugging: bool
 ) -> None:
-    """Whatever is set, moved, cancelled and made, in whatever order, looks the same."""
+    """Setting, moving, cancelling and making calls in any order looks the same on both reactors."""
 
     def program(run: Run) -> None:
         for number, step in enumerate(steps):
@@ -393,7 +393,7 @@ def test_a_timer_set_by_a_timer_waits_for_the_next_turn() -> None:
     assert seen.index("next turn") < seen.index(("called", 1, (), []))
 
 
-# What else can be seen.
+# Other visible effects.
 
 
 def test_activate_delay_moves_a_delayed_call_at_once() -> None:
@@ -447,7 +447,7 @@ def test_a_delayed_call_is_an_instance_of_twisteds_class_and_interface() -> None
 
 
 def test_errors_in_calls_are_logged_with_the_creator_in_debug_mode(debugging: bool) -> None:
-    """What a call raises is logged; in debug mode with the stack of whoever set it."""
+    """An exception of a call is logged, in debug mode with the stack that set the call."""
 
     def program(run: Run) -> None:
         call = run.set(1.0, run.fail, 0)

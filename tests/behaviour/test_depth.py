@@ -98,7 +98,7 @@ def test_lists_and_races_take_many_deferreds(api: ModuleType) -> None:
 
 
 def test_many_waiters_of_a_lock_get_it_without_recursion(api: ModuleType) -> None:
-    """Those who wait for a lock get it in turn, without getting deeper where each gives it back itself."""
+    """Waiters get a lock in turn without recursion, even if each releases it in its callback."""
     lock = api.DeferredLock()
     order: list[int] = []
     for number in range(2000):
@@ -164,7 +164,7 @@ def drop_chained(api: ModuleType) -> None:
 def test_deep_structures_are_destroyed_without_recursion(
     api: ModuleType, drop: Callable[[ModuleType], None]
 ) -> None:
-    """What is deep is taken apart without a stack."""
+    """Deep structures are destroyed without recursion."""
     drop(api)
 
 

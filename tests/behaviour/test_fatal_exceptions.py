@@ -14,7 +14,7 @@ ALL = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, StopAsyncIte
 
 @pytest.mark.parametrize("kind", ALL)
 def test_fatal_exceptions_in_callbacks_become_failures(api: ModuleType, kind: type[BaseException]) -> None:
-    """The chain goes on with the failure, and whoever fires is not told."""
+    """The chain goes on with the failure, and the caller that fires gets no exception."""
     error = kind("fatal")
     assert outcome(api.succeed(1).addCallback(raising(error))) is error
     assert outcome(api.fail(KeyError()).addErrback(raising(error))) is error

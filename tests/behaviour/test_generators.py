@@ -20,7 +20,7 @@ class Token:
 
 
 def test_yielded_values_come_back_and_deferreds_as_their_results(api: ModuleType) -> None:
-    """What is yielded comes back: values as they are, Deferreds as their results."""
+    """Yielded values come back as they are, and Deferreds as their results."""
 
     class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         pass
@@ -60,7 +60,7 @@ def test_a_generator_resumes_in_the_call_that_fires(api: ModuleType) -> None:
 
 
 def test_a_waiting_generator_keeps_no_earlier_result_alive(api: ModuleType) -> None:
-    """Who waits keeps no result of an earlier wait alive, however that came."""
+    """A waiting generator keeps no result of an earlier wait alive."""
 
     def waits() -> Iterator[Any]:
         yield api.succeed(Token())
@@ -125,7 +125,7 @@ def test_generators_and_coroutines_can_wait_for_each_other(api: ModuleType) -> N
 
 
 def test_a_decorated_function_keeps_its_name_and_binds_as_a_method(api: ModuleType) -> None:
-    """What is decorated keeps its name and attributes, and binds as a method, also of a class."""
+    """A decorated function keeps its name and attributes, and binds as a method, also as a classmethod."""
 
     class Service:
         @api.inlineCallbacks  # type: ignore[untyped-decorator]
@@ -318,7 +318,7 @@ def test_iterating_yields_the_deferred_until_it_has_a_result(api: ModuleType) ->
 
 
 def test_steps_can_be_thrown_into_and_closed(api: ModuleType) -> None:
-    """What __await__ gives is a generator to those who use it by hand."""
+    """The object from __await__ can be used like a generator."""
     deferred = api.Deferred()
     steps = deferred.__await__()
     next(steps)

@@ -1,4 +1,4 @@
-"""When a Deferred lets go of callbacks and results, and what those see that end with it."""
+"""When a Deferred releases callbacks and results, and what their finalizers see."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_a_passed_on_result_is_released_when_none_has_replaced_it(api: ModuleTyp
 
 
 def test_a_result_set_by_a_finalizer_replaces_the_none(api: ModuleType) -> None:
-    """What is put there when the result that was passed on goes is what the next callback is called with."""
+    """A result set by the finalizer of the passed-on result is given to the next callback."""
     seen: list[object] = []
     first, second = api.Deferred(), api.Deferred()
     first.addCallback(lambda _: Does(lambda: setattr(first, "result", "put"))).chainDeferred(second)
@@ -241,7 +241,7 @@ def test_a_result_set_by_a_finalizer_replaces_the_none(api: ModuleType) -> None:
 
 
 def test_a_resumed_deferred_without_references_is_released_and_reported(api: ModuleType, logged: Log) -> None:
-    """One that nobody holds goes, and its failure is reported, when the one it waited for is done."""
+    """An unreferenced Deferred is destroyed, and its failure reported, when the awaited Deferred is done."""
     seen: list[object] = []
     inner = api.Deferred()
     api.succeed(None).addCallback(instead, inner)

@@ -1,4 +1,4 @@
-"""What happens to a Deferred while those run that waited for it, and what the loop finds that comes back."""
+"""Changes to a Deferred while the callbacks of Deferreds that waited for it run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_result_that_is_taken_away_in_a_callback(api: ModuleType, which: int) 
 
 @WAITED_FOR
 def test_a_resumed_deferred_no_longer_says_that_it_waits(api: ModuleType, which: int) -> None:
-    """That is over when the loop comes back."""
+    """The repr no longer names the awaited Deferred when the loop returns to it."""
     deferreds = row(api, lambda: setattr(deferreds[which], "_chainedTo", deferreds[2]))
     deferreds[0].callback("value")
     assert deferreds[which]._chainedTo is None
@@ -135,7 +135,7 @@ def test_a_deferred_that_is_its_own_result_is_not_waited_for(api: ModuleType) ->
 
 
 def test_awaiting_a_failure_in_an_except_block_has_that_context(api: ModuleType) -> None:
-    """What is raised has that exception as its context."""
+    """The raised exception has the handled one as its context."""
     failed = api.fail(Oops("failed"))
     with pytest.raises(Oops) as caught:
         try:

@@ -76,7 +76,7 @@ def test_locks_and_queues_fire_by_the_patched_callback(api: ModuleType, calls: A
 
 
 def test_a_patched_init_is_called_for_every_deferred(api: ModuleType, calls: Any) -> None:
-    """Whatever makes a Deferred makes it with the __init__ in place."""
+    """Every function that makes a Deferred calls the patched __init__."""
     made = calls(api.Deferred, "__init__")
 
     async def coroutine() -> None:

@@ -18,7 +18,7 @@ def locks(api: ModuleType) -> list[Any]:
 
 
 def test_locks_are_acquired_in_order(api: ModuleType) -> None:
-    """Who asks first gets it first, with the lock itself as the result."""
+    """The first waiter gets the lock first, and the lock itself is the result."""
     for lock in locks(api):
         order: list[Any] = []
         for name in "abc":
@@ -33,7 +33,7 @@ def test_locks_are_acquired_in_order(api: ModuleType) -> None:
 
 
 def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(api: ModuleType) -> None:
-    """What is taken can be read, and nothing is given back too often."""
+    """The number of acquired tokens can be read, and releasing too often is an error."""
     lock, semaphore = api.DeferredLock(), api.DeferredSemaphore(3)
     assert lock.locked is False
     assert api.DeferredLock.locked is False
@@ -56,7 +56,7 @@ def test_the_state_of_locks_can_be_read_and_cannot_be_released_too_often(api: Mo
 
 
 def test_a_cancelled_waiter_leaves_the_queue(api: ModuleType) -> None:
-    """One that is cancelled leaves the queue, and the others keep their order."""
+    """A cancelled waiter leaves the queue, and the others keep their order."""
     for lock in locks(api):
         first, second, third = lock.acquire(), lock.acquire(), lock.acquire()
         second.cancel()
@@ -131,7 +131,7 @@ def test_aenter_and_aexit_return_deferreds(api: ModuleType) -> None:
 
 
 def test_a_queue_is_first_in_first_out(api: ModuleType) -> None:
-    """What is put in first comes out first, to whoever asked first."""
+    """The first item goes to the first waiter."""
     queue = api.DeferredQueue()
     queue.put("a")
     queue.put("b")
@@ -183,7 +183,7 @@ def test_errors_in_an_except_block_have_that_context(api: ModuleType) -> None:
 
 
 def test_cancelling_a_get_loses_no_item(api: ModuleType) -> None:
-    """One that does not want any more loses its place, and nothing is lost."""
+    """A cancelled waiter loses its place, and no item is lost."""
     queue = api.DeferredQueue()
     first, second = queue.get(), queue.get()
     first.cancel()
@@ -202,7 +202,7 @@ def test_a_queue_passes_any_object_unchanged(api: ModuleType) -> None:
 
 
 def test_a_waiter_may_release_and_acquire_again_in_its_callback(api: ModuleType) -> None:
-    """Who gets the lock may give it back and ask again in the same call."""
+    """A waiter that gets the lock may release and acquire it in the same call."""
     lock = api.DeferredLock()
     order: list[str] = []
 

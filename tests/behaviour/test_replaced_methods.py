@@ -44,7 +44,7 @@ async def wait_for(waited: Any) -> str:
 
 
 def test_a_replaced_init_of_failure_is_called(api: ModuleType, calls: Any) -> None:
-    """Whatever makes a failure makes it with the __init__ in place."""
+    """Every function that makes a failure calls the replaced __init__."""
     made = calls(Failure, "__init__")
     deferreds = [api.fail(Oops()), api.maybeDeferred(raising(Oops())), api.execute(raising(Oops()))]
     deferreds.append(api.succeed(None).addCallback(raising(Oops())))
@@ -80,7 +80,7 @@ def test_a_throw_replaced_on_one_failure_is_called(api: ModuleType) -> None:
 
 
 def test_raising_where_a_deferred_is_awaited(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has failed raises its exception by raiseException."""
+    """An awaited failure raises its exception by raiseException."""
     before = api.Deferred()
     waits = api.ensureDeferred(wait_for(before))
     monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
@@ -112,7 +112,7 @@ def test_trap_calls_a_replaced_check(api: ModuleType, monkeypatch: pytest.Monkey
 
 
 def test_trap_raises_by_a_replaced_raise_exception(api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What fits none of the classes is raised by raiseException."""
+    """An exception of another class is raised by raiseException."""
     monkeypatch.setattr(Failure, "raiseException", raising(OSError()))
     with pytest.raises(OSError):
         Failure(Oops()).trap(KeyError)
@@ -190,7 +190,7 @@ def test_a_replaced_init_of_debug_info_is_called(
 def test_a_replaced_del_of_debug_info_reports_failures(
     api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nobody has handled is reported by the __del__ in place."""
+    """An unhandled failure is reported by the replaced __del__."""
     lost: list[Any] = []
     monkeypatch.setattr(defer.DebugInfo, "__del__", lambda info: lost.append(info.failResult.type))
     api.fail(Oops())
@@ -205,7 +205,7 @@ def test_a_replaced_del_of_debug_info_reports_failures(
 def test_a_replaced_method_of_debug_info_gives_the_debug_traces(
     api: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What debug mode tells comes from the method in place."""
+    """The text of debug mode comes from the replaced method."""
     monkeypatch.setattr(defer.DebugInfo, "_getDebugTracebacks", lambda _: "traced")
     api.setDebugging(True)
     with pytest.raises(defer.AlreadyCalledError, match="traced"):

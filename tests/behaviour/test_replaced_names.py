@@ -24,7 +24,7 @@ from tests.replaced import coroutines, functions, methods
 from tests.replaced.case import CASES, Replacer
 
 assert coroutines and functions and methods, "importing them fills CASES"
-#: What no test can see.
+#: Names whose use no test can see.
 UNSEEN = {
     # Both sides of the comparison look the name up.
     ("Deferred._runCallbacks", "_NO_RESULT"),
@@ -39,9 +39,9 @@ UNSEEN = {
     ("Deferred.__await__", "Failure"),
 }
 IS_NEWEST = twisted.__version__.startswith("26.")
-#: What older releases of Twisted do not look up, though they have the names.
+#: Names that older releases of Twisted have but do not look up.
 NEWER = {("Deferred._runCallbacks", "_DEFERRED_SUBCLASSES"), ("Deferred._runCallbacks", "warnAboutFunction")}
-#: What `docs/python.md` names as different.
+#: Names that `docs/python.md` lists as different.
 DIFFERENT = {("DeferredSemaphore.__init__", "_ConcurrencyPrimitive")}
 
 
@@ -109,7 +109,7 @@ def test_other_tests_pass_while_a_name_is_replaced() -> None:
 
 
 def test_a_name_replaced_by_a_callback_is_used_afterwards(api: ModuleType, replace: Replacer) -> None:
-    """What is called from then on uses it, the function that called included."""
+    """Later calls use the new name, also in the function that is running."""
 
     def replacing(*_: object) -> None:
         replace.seen.clear()
@@ -164,7 +164,7 @@ def test_a_replaced_name_is_used(api: ModuleType, replace: Replacer, which: tupl
 
 @pytest.mark.parametrize("which", CASES, ids=" ".join)
 def test_a_restored_name_is_used(api: ModuleType, replace: Replacer, which: tuple[str, str]) -> None:
-    """What was made while a name was replaced goes on with Twisted's own."""
+    """Objects made while a name was replaced go on with Twisted's own."""
     name = which[1]
     if not hasattr(defer, name):
         pytest.skip("this Twisted has no such name")

@@ -63,7 +63,7 @@ def test_firing_calls_an_overridden_start_run_callbacks(api: ModuleType) -> None
 
 
 def test_an_overridden_start_that_does_nothing_prevents_firing(api: ModuleType) -> None:
-    """What a subclass does not pass on does not happen."""
+    """If an overridden method does not call the original, nothing happens."""
     kind = type("Silent", (api.Deferred,), {"_startRunCallbacks": lambda self, result: None})
     deferred = kind()
     deferred.callback(1)
@@ -99,7 +99,7 @@ def test_a_pause_that_does_nothing_is_still_counted_down(api: ModuleType) -> Non
 
 
 def test_cancelling_a_chain_calls_an_overridden_cancel(api: ModuleType) -> None:
-    """Who is waited for is asked to cancel, in its own way."""
+    """The overridden `cancel` of the awaited Deferred is called."""
     kind = recording(api, "cancel")
     inner = kind()
     outer = api.Deferred()
@@ -283,7 +283,7 @@ def test_a_subclass_may_have_slots_and_class_attributes(api: ModuleType) -> None
 
 
 def test_an_overridden_str_and_await_are_used(api: ModuleType) -> None:
-    """What a subclass says of itself is what is printed, and what it awaits is what it gives."""
+    """An overridden __str__ is printed, and an overridden __await__ is awaited."""
 
     class Odd(api.Deferred):  # type: ignore[misc, name-defined]
         def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a Deferred says of itself in logs and debuggers."""
+"""The str and repr of Deferreds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_repr_shows_failures_and_none(api: ModuleType) -> None:
 
 
 def test_repr_names_the_awaited_deferred(api: ModuleType) -> None:
-    """Who waits says for whom, and stops when the wait is over."""
+    """A waiting Deferred names the awaited one, until the wait is over."""
     inner = api.Deferred()
     outer = api.succeed(None).addCallback(lambda _: inner)
     assert repr(outer) == f"<Deferred at {address(outer)} waiting on Deferred at {address(inner)}>"

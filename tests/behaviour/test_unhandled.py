@@ -76,7 +76,7 @@ def test_a_failure_that_was_passed_on_is_reported_once(api: ModuleType, logged: 
 def test_a_failure_of_a_paused_deferred_is_reported_once_after_it_is_passed_on(
     api: ModuleType, logged: Log
 ) -> None:
-    """One that failed while it was paused gives its failure away when it goes on."""
+    """A Deferred that failed while it was paused passes its failure on when it is resumed."""
     inner = api.fail(Oops("moved"))
     inner.pause()
     outer = api.succeed(inner).addCallback(same)
@@ -100,7 +100,7 @@ def test_chain_deferred_passes_the_failure_on(api: ModuleType, logged: Log) -> N
 
 
 def test_a_failure_of_a_paused_deferred_is_not_reported(api: ModuleType, logged: Log) -> None:
-    """What was paused before it failed has not run to its end, and says nothing."""
+    """A Deferred that was paused before it failed has not run its callbacks, and reports nothing."""
     deferred = api.Deferred()
     deferred.pause()
     deferred.errback(Oops("stored"))
@@ -128,7 +128,7 @@ def test_an_awaited_failure_counts_as_handled(api: ModuleType, logged: Log, read
 
 
 def test_reading_debug_info_does_not_change_what_is_handled(api: ModuleType, logged: Log) -> None:
-    """That somebody has looked at _debugInfo changes nothing of what is handled."""
+    """Reading _debugInfo does not change whether a failure counts as handled."""
 
     async def awaiting(awaited: Any) -> Any:
         return await awaited
@@ -167,7 +167,7 @@ def test_a_handled_failure_is_not_kept_by_debug_info(api: ModuleType) -> None:
 
 
 def test_deleting_the_result_does_not_handle_it(api: ModuleType, logged: Log) -> None:
-    """What is to be reported is kept apart from the result."""
+    """The failure to report is stored apart from the result."""
     deferred = api.fail(Oops("deleted"))
     del deferred.result
     del deferred

@@ -1,4 +1,4 @@
-"""What Twisted warns of, in its words and with the blame where it puts it."""
+"""Twisted's warnings, with its texts and the functions that it names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_callback_that_returns_its_own_deferred(api: ModuleType) -> None:
 
 
 def test_the_same_from_something_without_code(api: ModuleType) -> None:
-    """What has no source lines cannot be blamed, and the attempt fails the Deferred."""
+    """A function without source lines cannot be named in a warning, and the attempt fails the Deferred."""
 
     class Returning:
         def __call__(self, _: object) -> Any:
@@ -122,7 +122,7 @@ def test_return_value_works_and_warns_at_its_caller(api: ModuleType) -> None:
 
 
 def leaves() -> None:
-    """Return from whoever has called, which is what Twisted warns of."""
+    """Return from the calling generator, which Twisted warns about."""
     defer.returnValue("from elsewhere")
 
 

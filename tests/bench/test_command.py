@@ -24,13 +24,13 @@ def tiny(group: Group) -> Group:
 
 @pytest.fixture(autouse=True)
 def as_short_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes out is not looked at, only that it is all there."""
+    """Measure as briefly as possible. The tests only check that all figures are there."""
     monkeypatch.setattr(_measure, "QUICK", _measure.Pace(processes=2, rounds=2, seconds=0.0001))
     monkeypatch.setattr(bench, "GROUPS", tuple(tiny(group) for group in GROUPS))
 
 
 def figures_of(tmp_path: Path, *arguments: str) -> list[dict[str, Any]]:
-    """What the command writes of each group."""
+    """Return the figures that the command writes for each group."""
     figures = tmp_path / "figures.json"
     assert bench.main([*SHORT, *arguments, "--json", str(figures)]) == 0
     groups: list[dict[str, Any]] = json.loads(figures.read_text())["groups"]

@@ -1,4 +1,4 @@
-"""What is computed from rounds."""
+"""Figures that are computed from rounds."""
 
 from __future__ import annotations
 

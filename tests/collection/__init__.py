@@ -1,1 +1,1 @@
-"""What is left behind when Deferreds, reactors and pools are gone: nothing."""
+"""Deferreds, reactors and pools leave nothing behind when they are gone."""

@@ -1,4 +1,4 @@
-"""What the collector finds."""
+"""The objects that the collector finds."""
 
 from __future__ import annotations
 

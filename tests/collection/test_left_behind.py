@@ -44,7 +44,7 @@ def forgetting(api: ModuleType) -> None:
 
 
 def waiting(api: ModuleType) -> None:
-    """One that waits for another."""
+    """A Deferred that waits for another."""
     inner = api.Deferred()
     outer = api.succeed(None).addCallback(lambda _: inner)
     inner.callback([1])
@@ -52,7 +52,7 @@ def waiting(api: ModuleType) -> None:
 
 
 def taking(api: ModuleType) -> None:
-    """One that takes from another."""
+    """A Deferred that takes the result of another."""
     api.succeed(None).addCallback(lambda _: api.succeed([1]))
 
 

@@ -205,7 +205,7 @@ def test_everything_is_told_to_the_collector(kind: Kind, way: Way) -> None:
 
 
 def test_a_call_tells_of_each_reference_once(kind: Kind) -> None:
-    """What a call refers to directly is counted as often as it does."""
+    """The collector visits each reference of a call once."""
     keywords, clock, note = [Witness() for _ in range(3)]
     call = kind.reactor().callLater(1, same, 1, key=keywords)
     call.seconds, call.creator, call.note = clock, note, note

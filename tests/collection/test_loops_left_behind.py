@@ -1,4 +1,4 @@
-"""What reactors and pools do by the ten thousand leaves no object, no memory and no descriptor behind."""
+"""Ten thousand operations of reactors and pools leave no object, no memory and no descriptor behind."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def giving_pools_up(place: Place) -> None:
     place.kind.defer_to(place.reactor, pool, same, [1]).addErrback(handled)
 
 
-#: What takes a hundred times as long as the others is done less often.
+#: Operations that take a hundred times as long as the others, which are done less often.
 SLOW = 10
 OPERATIONS: list[tuple[Operation, int]] = [
     *((operation, 1) for operation in (firing, cancelling, moving, looking, circling)),

@@ -44,12 +44,12 @@ class Bench:
 
     @property
     def labels(self) -> tuple[str, str]:
-        """What the two sides are called."""
+        """The names of the two sides."""
         return self.sides[0].label, self.sides[1].label
 
     @property
     def explained(self) -> tuple[Explained, ...]:
-        """What differs with a reason: only where the reactor of deferrous is compared with Twisted's."""
+        """The differences with a reason, which exist only if the reactors are compared."""
         return () if self.sides[0].reactor == self.sides[1].reactor else EXPLAINED
 
     def run(
@@ -168,13 +168,13 @@ def _compare(bench: Bench, options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one comparison found."""
+    """The result of one comparison."""
 
     runs: tuple[Ended, Ended]
     judged: Sequence[Judged]
     #: How many differences have a reason.
     explained: int
-    #: What to exit with: SAME, DIFFERENT or NO_VERDICT.
+    #: The exit status: SAME, DIFFERENT or NO_VERDICT.
     status: int
 
     @property

@@ -36,7 +36,7 @@ def _renamed(test: str, old: str, new: str) -> str:
     return ".".join(parts)
 
 
-#: What Twisted runs on where it is fastest, and all others are compared with.
+#: Twisted's fastest reactor, which all others are compared with.
 EPOLL = Reactor("epoll", "twisted.internet.epollreactor.EPollReactor")
 
 DEFERROUS = Reactor("deferrous", "deferrous.reactor.DeferrousReactor")

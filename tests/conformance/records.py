@@ -1,4 +1,4 @@
-"""What one run of trial recorded: the outcomes of its tests, and how the run ended."""
+"""The records of one run of trial: the outcomes of its tests, and how the run ended."""
 
 import json
 from collections import Counter
@@ -40,14 +40,14 @@ Outcomes = tuple[Outcome, ...]
 
 @dataclass(frozen=True)
 class Records:
-    """What one run recorded."""
+    """The records of one run."""
 
     outcomes: Mapping[str, Outcomes]
-    #: What was started and not ended, in order: where the run broke off. Empty for a whole run.
+    #: Tests that started and did not end, in order: where the run broke off. Empty for a whole run.
     unfinished: tuple[str, ...]
     #: The test that was started last, or None if none was.
     last_started: str | None
-    #: What was tested, at the start and at the end; None if the run did not get there.
+    #: The tested Deferreds and reactor, at the start and at the end; None if the run did not get there.
     first_facts: Mapping[str, Any] | None
     last_facts: Mapping[str, Any] | None
 

@@ -1,4 +1,4 @@
-"""What the conformance test prints."""
+"""The output of the conformance test."""
 
 import re
 from collections import Counter
@@ -125,9 +125,9 @@ def describe_explained(explained: Sequence[Explained], old: Sequence[Explained])
 
 @dataclass(frozen=True)
 class Counts:
-    """What the last line counts besides differences."""
+    """The counts of the last line besides differences."""
 
-    #: What is wrong with what ran.
+    #: Problems with the tested Deferreds and reactors.
     problems: int = 0
     #: Differences that have a reason, and reasons for what does not differ.
     explained: int = 0
@@ -152,7 +152,7 @@ def last_line(comparison: Comparison, judged: Sequence[Judged], runs: Sequence[E
     if counts.explained:
         parts.append(f"{counts.explained} explained")
     if counts.outdated:
-        parts.append(f"{counts.outdated} explained in vain")
+        parts.append(f"{counts.outdated} explanations not needed")
     if chance:
         parts.append(f"{chance} differed once and not when run again")
     return "; ".join(parts)

@@ -173,7 +173,7 @@ class TestExplained:
     def test_both_are_counted(self) -> None:
         runs = [Ended(label, Records({}, (), None, None, None), None, 1, Path()) for label in "12"]
         line = report.last_line(Comparison((), (0, 0)), [], runs, report.Counts(explained=2, outdated=1))
-        assert line == "0 differences; 2 explained; 1 explained in vain"
+        assert line == "0 differences; 2 explained; 1 explanations not needed"
 
     def test_the_documentation_has_the_table(self) -> None:
         document = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"

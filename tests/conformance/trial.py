@@ -24,12 +24,12 @@ PROGRESS = 15
 #: How long a process that is told to abort has for writing its stacks, in seconds.
 LAST_WORDS = 10
 
-#: What the runners exit with: 0 if all tests passed, 1 if not.
+#: The exit statuses of the runners: 0 if all tests passed, 1 if not.
 STATUSES = (0, 1)
 
 
 class Mode(Enum):
-    """What is underneath Twisted."""
+    """The implementation underneath Twisted."""
 
     STOCK = "stock"
     INSTALLED = "installed"
@@ -37,9 +37,9 @@ class Mode(Enum):
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two things that are compared."""
+    """One side of the comparison."""
 
-    #: What to call it.
+    #: Its name.
     label: str
     mode: Mode
     #: What trial runs on, and the only one that Twisted makes tests for. None is for what Twisted picks of

@@ -1,4 +1,4 @@
-"""What differs between two runs, and which differences last.
+"""The differences between two runs, and which of them are repeated.
 
 This is the arbiter itself: it knows outcomes, and nothing of processes and files.
 """
@@ -29,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between two runs."""
+    """A difference between two runs."""
 
     differences: tuple[Difference, ...]
     #: How many tests each run did not get to, or through, because it broke off. They are no differences: the
@@ -63,7 +63,7 @@ def _cut_off(test: str, run: Records) -> bool:
 
 
 class Ruling(Enum):
-    """What running a test again says about a difference."""
+    """The verdict on a difference after running the test again."""
 
     #: Stock and installed differ again.
     DIFFERS = "differs"
@@ -77,7 +77,7 @@ class Ruling(Enum):
 class Repeats:
     """The outcomes of a test in the repeated runs of one selection of tests."""
 
-    #: What was run: the test alone, or its module.
+    #: The tests that were run: the test alone, or its module.
     selection: str
     first: tuple[Outcomes | None, ...]
     second: tuple[Outcomes | None, ...]
@@ -164,7 +164,7 @@ def _repeat(selection: str, test: str, run_again: RunAgain, times: int) -> Repea
 
 
 def _ran(outcomes: Outcomes | None) -> bool:
-    """Say whether a test ran, and was not just looked for in vain."""
+    """Say whether a test ran, and was found at all."""
     return outcomes is not None and all(outcome.kind != "not loaded" for outcome in outcomes)
 
 

@@ -1,4 +1,4 @@
-"""What programs do with several Deferreds, with their queues of callbacks, with locks and with futures."""
+"""Operations of programs on several Deferreds, their queues of callbacks, locks and futures."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ assert combined  # it has registered its operations
 
 @dataclass
 class Step:
-    """What was seen in one step: lines in their order, and the reports of finalisers up to here."""
+    """The recorded effects of one step: lines in their order, and the reports of finalisers up to here."""
 
     lines: list[str]
     reports: Counter[str]
@@ -227,7 +227,7 @@ class Guard:
             raise Incomparable
 
     def ends(self, program: Program) -> bool:
-        """Say whether a program comes to its end."""
+        """Say whether a program ends."""
         self._turns.count = 0
         self._runner.run(program)
         return not self._turns.too_many

@@ -20,7 +20,7 @@ _FILES = "|".join(re.escape(str(name)) for name in sorted(filter(None, _TWISTED_
 _SOURCE = r"(?:(?: [CI]:)?    .*(?:\n|\Z))?"
 # An entry of a formatted stack that is in Twisted's own file: a native implementation has no such frames.
 _TWISTED_ENTRY = re.compile(rf'^(?: [CI]:)?  File "(?:{_FILES})", line \d+, in .*\n{_SOURCE}', re.MULTILINE)
-# The entries of whoever runs the program, up to the frame that is there for this.
+# The entries of the code that runs the program, up to a frame that marks this.
 _OUTER_ENTRIES = re.compile(
     rf"(?:^(?: [CI]:)?  File .*\n{_SOURCE})*?^(?: [CI]:)?  File .*, in _begin_of_tracebacks\n{_SOURCE}",
     re.MULTILINE,

@@ -52,7 +52,7 @@ _LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: the number of the place in the tree, and what it is."""
+    """One mistake: the number of its place in the tree, and a description."""
 
     place: int
     name: str

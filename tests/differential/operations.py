@@ -1,4 +1,4 @@
-"""What programs do with one Deferred at a time."""
+"""Operations of programs on one Deferred."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program is: tuples, lists, numbers and words, which can be printed, cut down and read back.
+"""Programs: tuples, lists, numbers and words, which can be printed, reduced and read back.
 
 A program is a dictionary with the operations under ``ops`` and, under ``watch``, how much of every Deferred
 is written down after each of them: 0 nothing, 1 what is cheap, 2 everything. To look at a Deferred can change
@@ -27,7 +27,7 @@ DEPTH = 6
 
 
 class Boom(Exception):
-    """What most callbacks of the programs raise."""
+    """The exception that most callbacks of the programs raise."""
 
 
 class Bare(BaseException):

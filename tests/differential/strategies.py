@@ -1,4 +1,4 @@
-"""What programs are made of, as strategies of hypothesis: one for the arguments of each operation."""
+"""Strategies of hypothesis that make programs: one for the arguments of each operation."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _PATCHED = (
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same all through a program."""
+    """Settings for a whole program."""
 
     #: How many slots are used, and their numbers.
     count: int

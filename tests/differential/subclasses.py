@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-#: What the overriding methods write to. There is one world at a time.
+#: The record that the overriding methods write to. There is one world at a time.
 Note = Callable[[str], None]
 
 _ADDERS = ("addCallbacks", "addCallback", "addErrback", "addBoth")

@@ -44,7 +44,7 @@ def _swallow_less(tree: ast.Module) -> None:
 
 
 def test_a_found_mistake_is_reduced_and_printed(tmp_path: Path) -> None:
-    """What is printed is the smallest program, and both sides of the difference."""
+    """The smallest program is printed, with both sides of the difference."""
     gc.collect()
     gc.freeze()
     comparison = Comparison(apis.load("stock"), second_copy.load(_swallow_less))

@@ -1,4 +1,4 @@
-"""Whatever a program does with Deferreds, it sees the same on Twisted's and on ours."""
+"""Random programs see the same effects on Twisted's Deferreds and on ours."""
 
 from __future__ import annotations
 

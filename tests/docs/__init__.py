@@ -1,1 +1,1 @@
-"""What is documented: every example is run on deferrous, in a process of its own."""
+"""Every example of the documentation is run on deferrous, in a process of its own."""

@@ -1,4 +1,4 @@
-"""What the tests of executors share: the executors, a loop, and an ear for what is logged."""
+"""Fixtures of the tests of executors: the executors, a loop, and a listener for log events."""
 
 from __future__ import annotations
 

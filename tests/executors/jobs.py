@@ -1,4 +1,4 @@
-"""What the tests have executors do: functions that other processes can import.
+"""The jobs of the tests of executors: functions that other processes can import.
 
 Processes tell of themselves and wait for each other by files, which works wherever a job runs.
 """
@@ -16,7 +16,7 @@ from tests.children import PATIENCE
 
 
 class Oops(Exception):
-    """What goes wrong in jobs."""
+    """An error of a job."""
 
 
 def whatever_it_is_called(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

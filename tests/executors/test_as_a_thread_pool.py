@@ -1,4 +1,4 @@
-"""What programs ask of a pool of threads."""
+"""An ExecutorPool can be used like Twisted's ThreadPool."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_pool_of_twisted_is_used_as_twisted_does(loop: Loop) -> None:
 
 
 def test_a_pool_that_says_yes_to_everything_is_no_executor_pool(loop: Loop) -> None:
-    """What tests put in the place of a pool has any method that it is asked for."""
+    """Mocks of pools, which have every method, are not taken for pools with `deferTo`."""
     mock = Mock()
     deferred = deferToThreadPool(loop.reactor, mock, pow, 2, 10)
     [call] = mock.callInThreadWithCallback.call_args_list

@@ -49,7 +49,7 @@ def test_its_jobs_are_run_again_and_nothing_is_lost(client: Any, loop: Loop, tmp
 
 
 def test_the_cluster_goes_on_with_as_many_workers(client: Any, loop: Loop, tmp_path: Path) -> None:
-    """Jobs are taken, and done by whoever takes the place of the one that was killed."""
+    """Jobs are accepted, and done by the worker that replaces the killed one."""
     client.wait_for_workers(WORKERS)
     pool = ExecutorPool(client.get_executor(pure=False))
     killed, *_ = workers(client)

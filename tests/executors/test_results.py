@@ -1,4 +1,4 @@
-"""What a job returns or raises is what its Deferred gives."""
+"""The Deferred of a job gives its result or its exception."""
 
 from __future__ import annotations
 

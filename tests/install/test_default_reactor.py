@@ -1,4 +1,4 @@
-"""What a program finds that asks Twisted for the default reactor, installs one again, or names epoll.
+"""Programs that ask Twisted for the default reactor, install one again, or name epoll.
 
 Each way of installing has to look as stock Twisted does.
 """
@@ -30,7 +30,7 @@ WAYS = {
 
 ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 
-#: What pytest-twisted does to know the class of the default reactor, and what comes of it.
+#: Finds the class of the default reactor as pytest-twisted does, and prints it.
 FIND_CLASS = """
 import inspect
 from twisted.internet import default
@@ -351,7 +351,7 @@ def test_threads_that_install_at_once_get_one_reactor() -> None:
 
 
 def test_installing_in_the_middle_of_installing_waits_for_nothing() -> None:
-    """What puts the reactor there may be a program's, and lazy imports may run anything anywhere."""
+    """A program may replace installReactor, and lazy imports may run any code."""
     passes(
         """
         import sys

@@ -1,4 +1,4 @@
-"""What waits in a reactor is shown by the private attributes in which Twisted's reactors have it."""
+"""The private attributes of Twisted's reactors show the pending calls."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ BESIDES = (f"Twisted[tls]=={TWISTED}", "pytest")
 
 
 class Runner(Enum):
-    """What runs the tests. Each value is a file of the recorder."""
+    """The runners of the tests. Each value is a file of the recorder."""
 
     TRIAL = "run_trial.py"
     PYTEST = "run_pytest.py"
@@ -31,14 +31,14 @@ class Program:
     #: Which tests, and options: arguments of the runner.
     tests: str
     options: str = ""
-    #: What the tests need: extras of the project, separated by commas, and other projects.
+    #: Dependencies of the tests: extras of the project, separated by commas, and other projects.
     extras: str = ""
     needs: str = ""
     from_sources: bool = False
 
     @property
     def requirements(self) -> list[str]:
-        """What to install for it, as pip wants it."""
+        """The requirements of the program, for pip."""
         extras = f"[{self.extras}]" if self.extras else ""
         return [f"{self.name}{extras}=={self.release}", *self.needs.split()]
 

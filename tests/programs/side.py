@@ -13,13 +13,13 @@ from tests.conformance.errors import CannotCompare
 from tests.conformance.trial import Mode, Side
 from tests.programs.programs import TWISTED, Program, Runner
 
-#: What `make lock` writes: one version of everything that the programs and their tests need.
+#: The file that `make lock` writes: one version of each dependency of the programs and their tests.
 LOCK = Path(__file__).parent / "requirements.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramSide(Side):
-    """One of the two things that are compared. They differ in one environment variable."""
+    """One side of the comparison. The sides differ in one environment variable."""
 
     program: Program
     #: The source distribution, unpacked, if the tests are in there.

@@ -42,7 +42,7 @@ class Loop:
         self.name = name
         #: The full name of its class.
         self.kind = CLASSES[name]
-        #: What ``--reactor`` of twistd and trial calls it.
+        #: Its name for ``--reactor`` of twistd and trial.
         self.option = "epoll" if name == "epoll" else "deferrous"
 
     def start(

@@ -1,4 +1,4 @@
-"""What functions need that run in a process with a reactor."""
+"""Helpers of functions that run in a process with a reactor."""
 
 from __future__ import annotations
 

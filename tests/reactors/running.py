@@ -71,12 +71,12 @@ class Running:
 
     @property
     def out(self) -> str:
-        """What it has printed so far."""
+        """The text that it has printed so far."""
         return self._out.read_text()
 
     @property
     def err(self) -> str:
-        """What it has complained of so far."""
+        """The text that it has written to standard error so far."""
         return self._err.read_text()
 
     def alive(self) -> bool:

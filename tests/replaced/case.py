@@ -36,7 +36,7 @@ class Replacer:
     def __init__(self, api: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
         self._api = api
         self._monkeypatch = monkeypatch
-        #: What has been called, by name.
+        #: The names of the functions that were called.
         self.seen: list[str] = []
 
     def put(self, name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""What runs generators and coroutines."""
+"""Replaced names in the functions that run generators and coroutines."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ def without_handlers(reactor: Any) -> list[Any]:
 
 
 def test_process_output_arrives_without_signal_handlers(loop: Loop) -> None:
-    """What a process says comes all the same, and its end can be asked for."""
+    """The output of a process arrives all the same, and its end can be polled."""
     assert loop.run(without_handlers) == [["said\n", ["ProcessDone", 0, None]], True]
 
 

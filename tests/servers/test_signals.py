@@ -50,7 +50,7 @@ def impatient(reactor: Any) -> str:
 
 
 def test_a_signal_during_shutdown_is_a_logged_error(loop: Loop) -> None:
-    """One that comes while the reactor ends is an error that is logged, and the end goes on."""
+    """A signal while the reactor stops is a logged error, and stopping goes on."""
     with loop.start(impatient) as process:
         assert process.line() == "runs"
         process.send(signal.SIGTERM)
@@ -152,7 +152,7 @@ def waking_a_sleeper(reactor: Any) -> str:
 
 
 def test_a_sleeping_loop_is_woken_by_a_handler(loop: Loop) -> None:
-    """What a handler asks for is done at once, also with no timer that would wake the loop."""
+    """Calls of a signal handler take effect at once, also without a timer that would wake the loop."""
     assert loop.run(waking_a_sleeper) == "woken"
 
 

@@ -51,7 +51,7 @@ class Half(Noting):
         self.notes.append("read lost")
 
     def writeConnectionLost(self) -> None:
-        """What we have sent is gone, and nothing more may be sent."""
+        """Our data has been sent, and no more may be sent."""
         self.notes.append("write lost")
 
 

@@ -75,7 +75,7 @@ def test_a_passing_suite_passes_in_any_order(loop: Loop, tmp_path: Path) -> None
 
 
 def test_a_failing_suite_names_its_failures(loop: Loop, tmp_path: Path) -> None:
-    """What is too slow, left behind or logged makes a test fail, and is named."""
+    """A test fails if it is too slow, leaves something behind or logs an error, and the reason is named."""
     write_suite(loop, tmp_path)
     with loop.twisted("trial", "suite.Failing", cwd=tmp_path) as trial:
         outcome = trial.wait()

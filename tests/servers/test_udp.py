@@ -58,7 +58,7 @@ def serving(reactor: Any) -> list[str]:
 
 
 def test_datagrams_of_every_size_come_back(loop: Loop) -> None:
-    """Datagrams of every size come back, to whoever has sent them."""
+    """Datagrams of every size come back to their sender."""
     with loop.start(serving) as server:
         address = (LOCAL, server.line())
         clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(5)]
@@ -156,7 +156,7 @@ def refused(reactor: Any) -> list[str]:
 
 
 def test_a_refused_datagram_is_reported(loop: Loop, stock_loop: Loop) -> None:
-    """That nobody is there is told in the way of Twisted's.
+    """A refused datagram is reported as by Twisted's reactors.
 
     Where a poller calls a failure something to read, as `select` does, the protocol hears of it first.
     """

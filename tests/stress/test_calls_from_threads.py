@@ -78,7 +78,7 @@ def calling_before_and_between(reactor: Any) -> list[Any]:
 
 
 def test_calls_before_the_start_and_from_within(loop: Loop) -> None:
-    """What is asked for early is done after the start; what a call asks for is done in the next turn."""
+    """Calls before the start are made after it. Calls by a call are made in the next turn."""
     expected = ["started", 0, 1, 2, "this turn", "next turn"]
     assert loop.run(calling_before_and_between) == expected
 

@@ -14,7 +14,7 @@ from tests.reactors import Loop
 #: A time long ago, in seconds.
 THEN = 1_000_000_000
 
-#: What `travelled` and `frozen` see.
+#: The results of `travelled` and `frozen`.
 FOLLOWED = {
     "due": [THEN, THEN + 5],
     "waits": [5, 1],

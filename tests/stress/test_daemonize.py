@@ -54,5 +54,5 @@ def daemonized(reactor: Any) -> Any:
 
 
 def test_a_reactor_goes_on_in_a_daemon(loop: Loop) -> None:
-    """What was asked for before the fork is done after it: calls, jobs and connections."""
+    """Calls, jobs and connections from before the fork are done after it."""
     assert loop.run(daemonized) == [["7", "from a thread", "later"], "hello"]

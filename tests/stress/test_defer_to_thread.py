@@ -161,7 +161,7 @@ def own_things(reactor: Any) -> list[Any]:
     barrier = threading.Barrier(3)
 
     class Kept:
-        """What a thread keeps, until it ends."""
+        """The thread-local object, until the thread ends."""
 
     kept: list[weakref.ref[Kept]] = []
 
@@ -379,7 +379,7 @@ def asking_late(reactor: Any) -> list[Any]:
 
 
 def test_jobs_after_the_end_of_the_pool_are_not_done(loop: Loop) -> None:
-    """What is asked for before the pool has ended is done, and nothing of the rest."""
+    """Jobs from before the end of the pool are done, and later ones are not."""
     assert loop.run(asking_late) == ["before"]
 
 

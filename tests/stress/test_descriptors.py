@@ -178,7 +178,7 @@ def closing_others(reactor: Any) -> list[Any]:
 
 
 def test_a_reused_descriptor_number_gets_no_old_events(loop: Loop) -> None:
-    """Whoever gets the number of a closed descriptor is told of its own data, and of nothing before."""
+    """A new descriptor with the number of a closed one gets its own events and no earlier ones."""
     assert loop.run(closing_others) == [1]
 
 
@@ -218,7 +218,7 @@ def closed_behind_its_back(reactor: Any) -> list[Any]:
 
 
 def test_a_closed_descriptor_is_not_called(loop: Loop) -> None:
-    """What is closed is not called, and others go on."""
+    """A closed descriptor is not called, and others go on."""
     assert loop.run(closed_behind_its_back) == [[]] * 4
 
 

@@ -1,4 +1,4 @@
-"""What raises is logged as Twisted logs it, and the loop goes on."""
+"""Exceptions are logged as by Twisted, and the loop goes on."""
 
 from __future__ import annotations
 

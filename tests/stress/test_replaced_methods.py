@@ -1,4 +1,4 @@
-"""What a program replaces of a reactor is called wherever Twisted calls it by its name."""
+"""Replaced methods of a reactor are called wherever Twisted calls them by name."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def parts(reactor: Any) -> list[str]:
 
 
 def test_methods_of_a_reactor_call_each_other_by_name(loop: Loop, stock_loop: Loop) -> None:
-    """What Twisted's reactor calls by name on itself is called by name on ours, too."""
+    """Methods that Twisted's reactor calls by name on itself are called by name on ours too."""
     missing = loop.run(parts)
     assert set(missing) <= set(stock_loop.run(parts)), missing
 

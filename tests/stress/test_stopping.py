@@ -44,7 +44,7 @@ def stopping_before_it_runs(reactor: Any) -> list[Any]:
 
 
 def test_stopping_before_the_start_is_an_error(loop: Loop) -> None:
-    """That is an error, and does no harm; and one that has ended can neither be stopped nor run again."""
+    """Stopping early is a harmless error. A reactor that has ended can neither be stopped nor run again."""
     expected = ["ReactorNotRunning", False, False, "ReactorNotRunning", "ReactorNotRestartable"]
     assert loop.run(stopping_before_it_runs) == expected
 
@@ -216,7 +216,7 @@ def running_within(reactor: Any) -> list[Any]:
 
 
 def test_running_within_a_run_is_an_error(loop: Loop) -> None:
-    """That is an error, and the run goes on."""
+    """A nested run is an error, and the outer run goes on."""
     assert loop.run(running_within) == ["ReactorAlreadyRunning"] * 2
 
 

@@ -202,7 +202,7 @@ def refused(reactor: Any) -> list[Any]:
 
 
 def test_a_job_for_which_there_is_no_thread(loop: Loop) -> None:
-    """Who asked is told, and it is not done later."""
+    """The caller gets the error, and the job is not done later."""
     assert loop.run(refused) == ["can't start new thread", [1, 1, 0, 0], ["taken"]]
 
 

@@ -18,7 +18,7 @@ TURNS = 40
 
 
 class Model:
-    """What timers do, in the simplest words: a list of which the earliest is called."""
+    """A simple model of timers: a list whose earliest entry is called."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -172,7 +172,7 @@ def many_timers(reactor: Any, count: int) -> list[Any]:
 
 
 def test_very_many_timers_run_in_order(loop: Loop) -> None:
-    """Those that are left are called in order."""
+    """The remaining timers are called in order."""
     assert loop.run(many_timers, 20_000) == [2000, True, 2000]
 
 

@@ -109,7 +109,7 @@ def test_of_many_threads_that_fire_one_succeeds(shared: ModuleType) -> None:
 
 
 def test_every_added_callback_runs_once_during_a_firing(shared: ModuleType) -> None:
-    """Each callback runs once, whoever added it and whenever."""
+    """Each callback runs once, whichever thread added it and whenever."""
     for _ in range(max(ROUNDS // 10, 1)):
         deferred = shared.Deferred()
         calls: list[tuple[int, int]] = []
@@ -229,7 +229,7 @@ def test_every_thread_gets_a_shared_lock_in_turn(shared: ModuleType) -> None:
 
 
 def test_every_item_of_a_shared_queue_comes_out_once(shared: ModuleType) -> None:
-    """What is put in comes out once."""
+    """Every item comes out once."""
     queue = shared.DeferredQueue()
     got: list[tuple[int, int]] = []
 

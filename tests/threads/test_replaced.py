@@ -1,4 +1,4 @@
-"""What programs and their tests put in the place of what `deferToThread` and the pool look up is called."""
+"""Replacements of names that `deferToThread` and the pool look up are called."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def missing_name(reactor: Any) -> str:
 
 
 def test_a_deleted_name_is_an_error_when_it_is_looked_up(loop: Loop) -> None:
-    """That is an error where it is looked up."""
+    """A deleted name is an error where it is looked up."""
     assert loop.run(missing_name) == "name 'deferToThreadPool' is not defined"
 
 
@@ -283,7 +283,7 @@ def test_restored_names_are_used(loop: Loop) -> None:
 
 
 def test_our_functions_make_our_deferreds_without_installing() -> None:
-    """Those of deferrous make Deferreds of deferrous, also where the names of Twisted are still Twisted's."""
+    """The functions of deferrous make our Deferreds, even if Twisted's names are not replaced."""
     printed = passes(
         """
         import deferrous.defer, deferrous.reactor, deferrous.threads

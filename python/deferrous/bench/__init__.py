@@ -24,7 +24,7 @@ from deferrous.bench.workloads.reactor import GROUP as REACTOR
 
 __all__ = ["BenchError", "add_arguments", "main"]
 
-#: What is measured, in this order.
+#: The groups, in the order of the output.
 GROUPS = (DEFERREDS, REACTOR)
 
 _INTERRUPTED = 130
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments of the command line say, and return the exit status."""
+    """Run the command with these arguments, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="deferrous bench",
         description="Measure stock Twisted and deferrous in turn, each in processes of its own.",
@@ -85,7 +85,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _chosen(name: str | None, only: Sequence[str] | None) -> list[Chosen]:
-    """What was asked for of each group, without groups of which nothing was."""
+    """Return the groups with the workloads that were asked for."""
     groups = [each for each in GROUPS if name in (None, each.name)]
     wanted = _names(groups, only)
     choices = []
@@ -98,7 +98,7 @@ def _chosen(name: str | None, only: Sequence[str] | None) -> list[Chosen]:
 
 
 def _names(groups: Sequence[Group], only: Sequence[str] | None) -> set[str]:
-    """The names of what was asked for."""
+    """Return the names that were asked for."""
     names = [name for group in groups for name in group.names]
     if only is None:
         return set(names)
@@ -140,7 +140,7 @@ def _report(args: argparse.Namespace, choices: Sequence[Chosen]) -> Report:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command that makes this report, without where it was written to."""
+    """Return the command that makes this report, without its output files."""
     parts = ["deferrous bench"]
     if args.quick:
         parts.append("--quick")
@@ -152,7 +152,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _check_writable(path: Path | None) -> None:
-    """Before a minute of measuring, and not after it."""
+    """Check the path before measuring for a minute, and not after it."""
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise BenchError(f"cannot write to {path}")
 

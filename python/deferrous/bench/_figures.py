@@ -1,4 +1,4 @@
-"""What was measured, and what is computed from it."""
+"""The measured times, and the figures that are computed from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sample(NamedTuple):
     cpu: float
 
     def seconds(self, measure: Measure) -> float:
-        """Those of the clock or those of the processor."""
+        """Return the seconds of the clock or those of the processor."""
         return self.wall if measure == "wall" else self.cpu
 
 
@@ -71,7 +71,7 @@ class Timing:
 
     @property
     def met_peer(self) -> bool:
-        """Whether its peer did it too."""
+        """Whether its peer was measured too."""
         return self.workload.peer is not None and self.workload.peer.name in self.times
 
 
@@ -93,7 +93,7 @@ class Memory:
 
 @dataclass
 class Results:
-    """What has been measured of one group."""
+    """The results of one group."""
 
     group: Group
     timings: Sequence[Timing]
@@ -106,13 +106,13 @@ class Results:
 
     @property
     def with_peer(self) -> list[Timing]:
-        """The workloads that something else than Twisted does too."""
+        """The workloads with a peer."""
         return [timing for timing in self.timings if timing.workload.peer]
 
 
 @dataclass
 class Report:
-    """All that one run of the command has found out."""
+    """The results of one run of the command."""
 
     first: str
     second: str

@@ -1,4 +1,4 @@
-"""What the figures were measured on, without anything that names the machine."""
+"""The kind of the machine, for the report, without its name."""
 
 from __future__ import annotations
 

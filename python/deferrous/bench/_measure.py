@@ -34,7 +34,7 @@ QUICK = Pace(processes=2, rounds=3, seconds=0.008)
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is measured of a group."""
+    """The workloads of a group to measure."""
 
     group: Group
     workloads: Sequence[Workload]
@@ -42,13 +42,13 @@ class Chosen:
 
 
 def steps(choices: Sequence[Chosen], pace: Pace) -> int:
-    """How often progress is told of."""
+    """Return the number of steps of the progress bar."""
     rows = sum(len(each.workloads) + (each.pending is not None) for each in choices)
     return pace.processes * rows
 
 
 def measure(chosen: Chosen, sides: Sequence[Side], pace: Pace, told: Told) -> Results:
-    """Measure what is chosen of one group on all sides."""
+    """Measure the chosen workloads of one group on all sides."""
     timings = [Timing(each, times={}) for each in chosen.workloads]
     if timings:
         _time_workloads(chosen.group, timings, sides, pace, told)
@@ -83,14 +83,14 @@ def _others(workload: Workload) -> list[Side]:
 def _time_workload(timing: Timing, processes: list[Process], pace: Pace) -> None:
     workload = timing.workload
     for process in processes:
-        # What there is to start is started before anything is timed.
+        # Start threads and servers before anything is timed.
         process.ask("warm", name=workload.name, times=1)
         if process.side.name not in timing.times:
             times = workload.times or _calibrate(process, workload.name, pace.seconds)
             timing.times[process.side.name] = times
         process.ask("warm", name=workload.name, times=timing.times[process.side.name])
     for _ in range(pace.rounds):
-        # Another begins each time: what goes first may meet a cache or a clock of its own.
+        # Another side begins each time, because the first one may find another state of caches and clock.
         processes = [*processes[1:], processes[0]]
         samples = {each.side.name: _sample(each, timing) for each in processes}
         timing.rounds.append(dict(sorted(samples.items(), key=lambda item: item[0])))
@@ -132,7 +132,7 @@ def _measure_memory(group: Group, pending: Pending, sides: Sequence[Side], pace:
 
 
 def versions_of(sides: Sequence[Side], groups: Sequence[Group]) -> dict[str, str | None]:
-    """The versions of what is measured. It raises if a side cannot be."""
+    """Return the versions on all sides. It raises if a side cannot be measured."""
     found: dict[str, str | None] = {}
     for group in groups:
         for side in sides:

@@ -63,7 +63,7 @@ def _groups(report: Report) -> list[tuple[str, list[_Bar]]]:
 
 
 def _groups_of(report: Report, results: Results) -> list[tuple[str, list[_Bar]]]:
-    """The rows of one group of workloads, with what is said above them."""
+    """Return the rows of one group of workloads, with their headings."""
     title = results.group.title if len(report.groups) > 1 else ""
     mean = f", {_mean(report, results)}" if title and results.counted else ""
     counted = results.counted

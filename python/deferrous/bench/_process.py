@@ -16,12 +16,12 @@ _SCRIPT = Path(__file__).with_name("_worker.py")
 
 
 class BenchError(Exception):
-    """There is nothing to show, for the reason given."""
+    """Nothing can be measured, for the reason given."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """What is compared. Two sides may be of one kind, which shows what the noise is."""
+    """One of the sides of the comparison. Two sides of one kind show the noise."""
 
     name: str
     kind: str
@@ -62,7 +62,7 @@ class Process(AbstractContextManager["Process"]):
         self.close()
 
     def ask(self, do: str, **about: object) -> dict[str, Any]:
-        """What the method `do` of the worker answers."""
+        """Return the answer of the worker's method `do`."""
         assert self._process.stdin is not None
         # If it has ended, the missing answer says so.
         with suppress(BrokenPipeError):
@@ -96,8 +96,8 @@ class Process(AbstractContextManager["Process"]):
 
 def _environment() -> dict[str, str]:
     environment = dict(os.environ)
-    # It would put deferrous under the stock side too.
+    # The stock side must run without it.
     environment.pop("DEFERROUS", None)
-    # Else the order of sets, and with it the cost of a few things, is another in each process.
+    # All processes have the same order of sets, which some costs depend on.
     environment["PYTHONHASHSEED"] = "0"
     return environment

@@ -16,7 +16,7 @@ _ASCII_BAR = 16
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a table for each group, with what follows from it."""
+    """Print a table for each group, with a summary."""
     for results in report.groups:
         if len(report.groups) > 1:
             console.print(f"{results.group.title}:", style="bold")
@@ -48,7 +48,7 @@ def _table(report: Report, results: Results, ascii_only: bool) -> Table:
 
 
 def _sections(results: Results) -> list[tuple[str, list[Timing]]]:
-    """The rows, with what is said above them."""
+    """Return the sections of the table: a heading and its rows."""
     counted, also = results.counted, [each for each in results.timings if not each.workload.counted]
     return [
         ("", [each for each in counted if each.workload.measure == "wall"]),
@@ -99,7 +99,7 @@ def _floor(report: Report, timing: Timing) -> Text:
 
 
 def _by_the_clock(report: Report, results: Results) -> list[Text]:
-    """What those that are measured by processor time gain in time: of a server, in requests a second."""
+    """The ratios in clock time of the rows that are measured by processor time."""
     ratios = [
         f"{timing.workload.name} {timing.ratio(report.first, report.second, 'wall').median:.2f}x"
         for timing in results.timings

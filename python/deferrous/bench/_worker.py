@@ -199,7 +199,7 @@ async def _next_turn() -> None:
     """Let the reactor end the turn in which the last workload ended, and what that left it to do."""
     reactor: Any = importlib.import_module("twisted.internet.reactor")
     task: Any = importlib.import_module("twisted.internet.task")
-    # Whoever asks waits for an answer, also if a lost call is why there is none.
+    # The parent waits for an answer, which never comes if the reactor has lost the call.
     faulthandler.dump_traceback_later(_STUCK, exit=True)
     await task.deferLater(reactor, 0)
 

@@ -19,7 +19,7 @@ from outcome_records import (  # type: ignore[import-not-found]
 
 
 class OutcomeRecorder:
-    """What pytest calls."""
+    """The hooks that pytest calls."""
 
     def __init__(self) -> None:
         self.descriptor = open_records()

@@ -1,4 +1,4 @@
-"""What a workload is, and a group of them."""
+"""Workloads, and groups of workloads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: What a workload is measured by: the clock, or the processor time of the whole process.
+#: The measure of a workload: the clock, or the processor time of the whole process.
 Measure = Literal["wall", "cpu"]
 #: A workload, which ends when it returns, or when what it returns has been awaited.
 Run = Callable[[int], "Awaitable[None] | None"]
@@ -18,7 +18,7 @@ class Peer:
 
     name: str
     run: Callable[[int], None]
-    #: What of that module it is, for the table.
+    #: The part of that module that is measured, for the table.
     what: str
 
 
@@ -45,24 +45,24 @@ class Workload:
 
     @property
     def operation(self) -> str:
-        """What one operation is, in a line."""
+        """A description of one operation, in a line."""
         return (self.run.__doc__ or "").strip()
 
 
 @dataclass(frozen=True)
 class Pending:
-    """What waits, and how much memory that needs. `fill(places)` puts one into each place of a list."""
+    """Objects that wait, to measure their memory. `fill(places)` puts one into each place of a list."""
 
     name: str
     fill: Callable[[list[Any]], Awaitable[None] | None]
     count: int
-    #: What there are so many of, and one of them, in words.
+    #: Names of the objects, and of one of them.
     what: str
     one: str
 
     @property
     def operation(self) -> str:
-        """What is measured, in a line."""
+        """A description of the figure, in a line."""
         return f"bytes for {self.one}"
 
 

@@ -1,4 +1,4 @@
-"""What `coroutines.unfired` does, with the tasks and futures of asyncio.
+"""The work of `coroutines.unfired`, with the tasks and futures of asyncio.
 
 Both are written in C, so this is the peer that is hard to beat.
 """

@@ -1,4 +1,4 @@
-"""What Deferreds need that wait for something."""
+"""The memory of waiting Deferreds."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 
 from twisted.internet import defer
 
-#: What a process does, besides checking that it is one of the same side.
+#: The program of the process, without the check that it is on the same side.
 _PROGRAM = "from twisted.internet import defer; assert type(defer.succeed).__name__ == {kind!r}"
 
 

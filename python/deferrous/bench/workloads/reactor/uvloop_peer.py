@@ -1,4 +1,4 @@
-"""What `to_threads.one` does, with asyncio on uvloop, whose loop is written in C."""
+"""The work of `to_threads.one`, with asyncio on uvloop, whose loop is written in C."""
 
 from __future__ import annotations
 
