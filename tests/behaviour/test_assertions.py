@@ -38,7 +38,7 @@ def test_list_that_is_told_of_a_failure_that_is_none(api: ModuleType) -> None:
 
 
 def test_generator_that_returns_by_an_exception_of_its_own(api: ModuleType) -> None:
-    """The exception of `returnValue` has a traceback into `returnValue`."""
+    """Raising the exception of `returnValue` without calling it fails an assertion."""
 
     @api.inlineCallbacks  # type: ignore[untyped-decorator]
     def flow() -> Steps:

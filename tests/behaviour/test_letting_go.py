@@ -67,7 +67,7 @@ def test_a_callback_is_released_before_the_next_is_called(
     assert deferred.result == (None if another else "added")
 
 
-def test_a_callback_of_a_fired_deferred_is_released_as_in_twisted(api: ModuleType) -> None:
+def test_a_callback_of_a_fired_deferred_is_released_after_its_result_is_set(api: ModuleType) -> None:
     """It goes when its result is there."""
     seen: list[object] = []
     deferred = api.succeed("given")
@@ -157,7 +157,7 @@ def reporting(report: Callable[[str], object]) -> Iterator[None]:
 
 
 @NEXT
-def test_a_chained_deferred_is_released_after_its_result_was_passed_on(
+def test_a_chained_deferred_is_released_when_the_first_one_has_its_none(
     api: ModuleType, logged: Log, another: bool
 ) -> None:
     """It goes, and its failure is reported, when the one that fired it has the None it is left with."""

@@ -60,7 +60,7 @@ def test_a_result_that_is_taken_away_in_a_callback(api: ModuleType, which: int) 
 
 @WAITED_FOR
 def test_a_resumed_deferred_no_longer_says_that_it_waits(api: ModuleType, which: int) -> None:
-    """The repr no longer names the awaited Deferred when the loop returns to it."""
+    """Its `_chainedTo` is None again when the loop returns to it."""
     deferreds = row(api, lambda: setattr(deferreds[which], "_chainedTo", deferreds[2]))
     deferreds[0].callback("value")
     assert deferreds[which]._chainedTo is None

@@ -244,7 +244,7 @@ def helpers(reactor: Any) -> list[Any]:
     return until(reactor, main())
 
 
-def test_get_process_output_and_its_kin_give_results(loop: Loop) -> None:
+def test_helpers_give_the_output_status_and_signal_of_a_process(loop: Loop) -> None:
     """Output, status and signals come as results and failures."""
     assert loop.run(helpers) == ["out\n", "error\n", 4, "said\n", 1, ["", "", 9]]
 
