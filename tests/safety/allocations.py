@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests import faces, logs
+from tests import apis, logs
 from tests.safety import describing
 
 Say = Callable[[Any], None]
@@ -32,21 +32,21 @@ def cases(kind: str, name: str) -> Iterator[tuple[str, Callable[[Say], object]]]
     """Give the cases: an operation each, in which all allocations from one on fail, or only that one."""
     logs.begin()
     warnings.simplefilter("ignore")
-    face = faces.load(name)
+    api = apis.load(name)
     operations = importlib.import_module(f"tests.safety.{kind}_operations").OPERATIONS
     for operation, make in operations.items():
-        yield operation, functools.partial(_case, face, make)
+        yield operation, functools.partial(_case, api, make)
 
 
-def _case(face: Any, make: Any, say: Say) -> None:
+def _case(api: Any, make: Any, say: Say) -> None:
     _testcapi: Any = importlib.import_module("_testcapi")
     kept: list[Any] = []
     # What is made once, as caches and imports, is made before.
     for _ in range(3):
-        Trial(face, make, kept).run(None)
+        Trial(api, make, kept).run(None)
     for stop in (0, 1):
         for number in range(ENOUGH):
-            trial = Trial(face, make, kept)
+            trial = Trial(api, make, kept)
             trial.run(lambda: _testcapi.set_nomemory(number, number + stop if stop else 0))  # noqa: B023
             say([stop, number, *trial.report()])
             if stop == 0 and trial.succeeded:
@@ -60,11 +60,11 @@ def _case(face: Any, make: Any, say: Say) -> None:
 class Trial:
     """One time that the operation is done."""
 
-    def __init__(self, face: Any, make: Any, kept: list[Any]) -> None:
-        self.face = face
+    def __init__(self, api: Any, make: Any, kept: list[Any]) -> None:
+        self.api = api
         self.make = make
         # Memory that is there to be used again would make an allocation needless.
-        kept.extend(face.Deferred() for _ in range(4))
+        kept.extend(api.Deferred() for _ in range(4))
         self.outcome: Any = None
         self.succeeded = False
         self.after: Any = None
@@ -75,7 +75,7 @@ class Trial:
         _testcapi: Any = importlib.import_module("_testcapi")
         given = [Given() for _ in range(3)]
         before = _counts(given)
-        operation, target, *rest = self.make(self.face, *given)
+        operation, target, *rest = self.make(self.api, *given)
         result = None
         error: Any = None
         # This also empties the interpreter's lists of objects to be used again.

@@ -21,7 +21,7 @@ def _act(function: Act) -> Act:
 
 
 def _set(name: str, value: Any) -> None:
-    ACTS[f"set {name} to {value!r}"] = lambda face, call, seen: setattr(call, name, value)
+    ACTS[f"set {name} to {value!r}"] = lambda api, call, seen: setattr(call, name, value)
 
 
 for _name, _value in [
@@ -38,48 +38,48 @@ for _name, _value in [
 
 
 @_act
-def nothing(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def nothing(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return None
 
 
 @_act
-def cancel(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def cancel(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.cancel()
 
 
 @_act
-def put_off(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def put_off(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.delay(5)
 
 
 @_act
-def bring_forward(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def bring_forward(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.delay(-50)
 
 
 @_act
-def reset(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def reset(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.reset(5)
 
 
 @_act
-def reset_to_the_past(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def reset_to_the_past(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.reset(-5)
 
 
 @_act
-def activate(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def activate(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.activate_delay()
 
 
 @_act
-def ask(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def ask(api: ModuleType, call: Any, seen: list[Any]) -> object:
     seen.append([call.active(), call.getTime()])
     return repr(call)
 
 
 @_act
-def compare(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def compare(api: ModuleType, call: Any, seen: list[Any]) -> object:
     other = call.reactor.callLater(1, len)
     seen.append([call < other, call <= other, call > other, call == other])
     other.cancel()
@@ -87,42 +87,42 @@ def compare(face: ModuleType, call: Any, seen: list[Any]) -> object:
 
 
 @_act
-def set_another(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def set_another(api: ModuleType, call: Any, seen: list[Any]) -> object:
     call.reactor.callLater(0, seen.append, "another")
     return None
 
 
 @_act
-def set_fifty_and_cancel_them(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def set_fifty_and_cancel_them(api: ModuleType, call: Any, seen: list[Any]) -> object:
     for other in [call.reactor.callLater(number, len) for number in range(50)]:
         other.cancel()
     return None
 
 
 @_act
-def cancel_all(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def cancel_all(api: ModuleType, call: Any, seen: list[Any]) -> object:
     for other in call.reactor.getDelayedCalls():
         other.cancel()
     return None
 
 
 @_act
-def run_the_reactor(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def run_the_reactor(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return call.reactor.runUntilCurrent()
 
 
 @_act
-def ask_for_the_timeout(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def ask_for_the_timeout(api: ModuleType, call: Any, seen: list[Any]) -> object:
     call.reactor.timeout()
     return None
 
 
 @_act
-def forget_what_it_calls(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def forget_what_it_calls(api: ModuleType, call: Any, seen: list[Any]) -> object:
     call.func = call.args = call.kw = None
     return None
 
 
 @_act
-def collect(face: ModuleType, call: Any, seen: list[Any]) -> object:
+def collect(api: ModuleType, call: Any, seen: list[Any]) -> object:
     return gc.collect() and None

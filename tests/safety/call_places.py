@@ -43,23 +43,23 @@ def use_up(call: Any) -> Any:
     return describe(call)
 
 
-def _made(face: ModuleType, delay: float, function: Any, *arguments: Any) -> Any:
-    made = reactor(face)
+def _made(api: ModuleType, delay: float, function: Any, *arguments: Any) -> Any:
+    made = reactor(api)
     call = made.callLater(delay, function, *arguments)
     call.reactor = made
     return call
 
 
 @_place
-def it_is_made(face: ModuleType, once: Once) -> Any:
-    call: Any = _made(face, 0, lambda: once(call))
+def it_is_made(api: ModuleType, once: Once) -> Any:
+    call: Any = _made(api, 0, lambda: once(call))
     call.reactor.runUntilCurrent()
     return call
 
 
 @_place
-def one_before_it_is_made(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def one_before_it_is_made(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     made.callLater(-1, lambda: once(call))
     call: Any = made.callLater(0, len, ())
     call.reactor = made
@@ -69,31 +69,31 @@ def one_before_it_is_made(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def it_is_cancelled_and_its_argument_ends(face: ModuleType, once: Once) -> Any:
-    call: Any = _made(face, 5, len, Ends(lambda: once(call)))
+def it_is_cancelled_and_its_argument_ends(api: ModuleType, once: Once) -> Any:
+    call: Any = _made(api, 5, len, Ends(lambda: once(call)))
     call.cancel()
     return call
 
 
 @_place
-def it_is_made_and_what_it_calls_ends(face: ModuleType, once: Once) -> Any:
-    call: Any = _made(face, 0, Ends(lambda: once(call)), 1)
+def it_is_made_and_what_it_calls_ends(api: ModuleType, once: Once) -> Any:
+    call: Any = _made(api, 0, Ends(lambda: once(call)), 1)
     call.reactor.runUntilCurrent()
     call.func = None
     return call
 
 
 @_place
-def its_arguments_are_replaced_and_end(face: ModuleType, once: Once) -> Any:
-    call: Any = _made(face, 5, len, Ends(lambda: once(call)))
+def its_arguments_are_replaced_and_end(api: ModuleType, once: Once) -> Any:
+    call: Any = _made(api, 5, len, Ends(lambda: once(call)))
     call.args = ()
     return call
 
 
 @_place
-def a_weak_reference_to_its_argument_ends(face: ModuleType, once: Once) -> Any:
+def a_weak_reference_to_its_argument_ends(api: ModuleType, once: Once) -> Any:
     argument = Watched(lambda: None)
-    call = _made(face, 5, len, argument)
+    call = _made(api, 5, len, argument)
     kept = weakref.ref(argument, lambda _: once(call))
     del argument
     call.cancel()
@@ -102,8 +102,8 @@ def a_weak_reference_to_its_argument_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def the_clock_is_asked(face: ModuleType, once: Once) -> Any:
-    call = _made(face, 5, len, ())
+def the_clock_is_asked(api: ModuleType, once: Once) -> Any:
+    call = _made(api, 5, len, ())
 
     def seconds() -> float:
         once(call)
@@ -117,8 +117,8 @@ def the_clock_is_asked(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def the_clock_is_asked_when_the_reactor_runs(face: ModuleType, once: Once) -> Any:
-    call = _made(face, 0, len, ())
+def the_clock_is_asked_when_the_reactor_runs(api: ModuleType, once: Once) -> Any:
+    call = _made(api, 0, len, ())
 
     def seconds() -> float:
         once(call)
@@ -130,8 +130,8 @@ def the_clock_is_asked_when_the_reactor_runs(face: ModuleType, once: Once) -> An
 
 
 @_place
-def the_clock_is_asked_when_another_is_set(face: ModuleType, once: Once) -> Any:
-    call = _made(face, 0, len, ())
+def the_clock_is_asked_when_another_is_set(api: ModuleType, once: Once) -> Any:
+    call = _made(api, 0, len, ())
 
     def seconds() -> float:
         once(call)
@@ -143,43 +143,43 @@ def the_clock_is_asked_when_another_is_set(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def it_is_shown_and_its_argument_is(face: ModuleType, once: Once) -> Any:
+def it_is_shown_and_its_argument_is(api: ModuleType, once: Once) -> Any:
     class Shown:
         def __repr__(self) -> str:
             once(call)
             return "shown"
 
-    call = _made(face, 5, len, Shown())
+    call = _made(api, 5, len, Shown())
     repr(call)
     return call
 
 
 @_place
-def it_is_compared(face: ModuleType, once: Once) -> Any:
+def it_is_compared(api: ModuleType, once: Once) -> Any:
     class Other:
         @property
         def time(self) -> Any:
             once(call)
             return 5.0
 
-    call = _made(face, 5, len, ())
+    call = _made(api, 5, len, ())
     assert (call < Other()) is False
     return call
 
 
 @_place
-def it_raises(face: ModuleType, once: Once) -> Any:
+def it_raises(api: ModuleType, once: Once) -> Any:
     def raises() -> None:
         once(call)
         raise ValueError
 
-    call = _made(face, 0, raises)
+    call = _made(api, 0, raises)
     call.reactor.runUntilCurrent()
     return call
 
 
 @_place
-def the_collector_runs(face: ModuleType, once: Once) -> Any:
+def the_collector_runs(api: ModuleType, once: Once) -> Any:
     def cycle() -> None:
         ends: Any = Ends(lambda: once(call))
         ends.own = ends
@@ -188,13 +188,13 @@ def the_collector_runs(face: ModuleType, once: Once) -> Any:
         cycle()
         gc.collect()
 
-    call = _made(face, 0, collects)
+    call = _made(api, 0, collects)
     call.reactor.runUntilCurrent()
     return call
 
 
 @_place
-def another_thread_has_the_turn(face: ModuleType, once: Once) -> Any:
-    call: Any = _made(face, 0, lambda: in_another_thread(lambda: once(call)))
+def another_thread_has_the_turn(api: ModuleType, once: Once) -> Any:
+    call: Any = _made(api, 0, lambda: in_another_thread(lambda: once(call)))
     call.reactor.runUntilCurrent()
     return call

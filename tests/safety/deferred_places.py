@@ -15,7 +15,7 @@ from typing import Any
 
 from twisted.logger import globalLogPublisher
 
-from tests.faces import queue_name
+from tests.apis import queue_name
 from tests.helpers import Oops, Steps, same
 
 Once = Callable[[Any], None]
@@ -60,57 +60,57 @@ class Watched(Ends):
 
 
 @_place
-def a_callback_is_called(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_callback_is_called(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Called(lambda: once(d))).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def an_errback_is_called(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def an_errback_is_called(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addErrback(Called(lambda: once(d))).addErrback(lambda _: "handled")
     d.errback(Oops())
     return d
 
 
 @_place
-def a_callback_raises(face: ModuleType, once: Once) -> Any:
+def a_callback_raises(api: ModuleType, once: Once) -> Any:
     def raises(_: Any) -> None:
         once(d)
         raise Oops
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(raises).addErrback(lambda _: "handled")
     d.callback("given")
     return d
 
 
 @_place
-def a_callback_of_a_fired_one_is_called(face: ModuleType, once: Once) -> Any:
-    d = face.succeed("given")
+def a_callback_of_a_fired_one_is_called(api: ModuleType, once: Once) -> Any:
+    d = api.succeed("given")
     d.addCallback(Called(lambda: once(d)))
     return d
 
 
 @_place
-def a_callback_with_arguments_is_called(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_callback_with_arguments_is_called(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallbacks(Called(lambda: once(d)), None, [1, 2, 3], {"four": 4}).addCallback(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_callback_returns_one_that_waits(face: ModuleType, once: Once) -> Any:
-    inner = face.Deferred()
+def a_callback_returns_one_that_waits(api: ModuleType, once: Once) -> Any:
+    inner = api.Deferred()
 
     def returns(_: Any) -> Any:
         once(d)
         return inner
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(returns).addCallback(same)
     d.callback("given")
     inner.callback("inner")
@@ -118,21 +118,21 @@ def a_callback_returns_one_that_waits(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_callback_returns_one_that_was_fired(face: ModuleType, once: Once) -> Any:
+def a_callback_returns_one_that_was_fired(api: ModuleType, once: Once) -> Any:
     def returns(_: Any) -> Any:
         once(d)
-        return face.succeed("inner")
+        return api.succeed("inner")
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(returns).addCallback(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_callback_of_the_inner_one_is_called(face: ModuleType, once: Once) -> Any:
+def a_callback_of_the_inner_one_is_called(api: ModuleType, once: Once) -> Any:
     """The Deferred waits for one whose callback does it to the outer one."""
-    inner, d = face.Deferred(), face.Deferred()
+    inner, d = api.Deferred(), api.Deferred()
     d.addCallback(lambda _: inner).addCallback(same)
     d.callback("given")
     inner.addCallback(Called(lambda: once(d)))
@@ -141,9 +141,9 @@ def a_callback_of_the_inner_one_is_called(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_callback_of_the_outer_one_is_called(face: ModuleType, once: Once) -> Any:
+def a_callback_of_the_outer_one_is_called(api: ModuleType, once: Once) -> Any:
     """The Deferred is waited for by one whose callback does it to the inner one."""
-    d, outer = face.Deferred(), face.Deferred()
+    d, outer = api.Deferred(), api.Deferred()
     outer.addCallback(lambda _: d).addCallback(Called(lambda: once(d)))
     outer.callback(None)
     d.addBoth(same)
@@ -152,15 +152,15 @@ def a_callback_of_the_outer_one_is_called(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_canceller_is_called(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred(once)
+def a_canceller_is_called(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred(once)
     d.addBoth(lambda _: "cancelled")
     d.cancel()
     return d
 
 
 @_place
-def the_class_of_a_callback_has_a_descriptor(face: ModuleType, once: Once) -> Any:
+def the_class_of_a_callback_has_a_descriptor(api: ModuleType, once: Once) -> Any:
     """`__call__` is found by a descriptor."""
 
     class Described:
@@ -169,7 +169,7 @@ def the_class_of_a_callback_has_a_descriptor(face: ModuleType, once: Once) -> An
             once(d)
             return same
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(Described()).addCallback(same)
     d.callback("given")
     return d
@@ -179,7 +179,7 @@ def the_class_of_a_callback_has_a_descriptor(face: ModuleType, once: Once) -> An
 
 
 @_place
-def a_canceller_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any:
+def a_canceller_is_asked_whether_it_is_true(api: ModuleType, once: Once) -> Any:
     class Canceller:
         def __bool__(self) -> bool:
             once(d)
@@ -188,14 +188,14 @@ def a_canceller_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any
         def __call__(self, _: Any) -> None:
             pass
 
-    d = face.Deferred(Canceller())
+    d = api.Deferred(Canceller())
     d.addErrback(lambda _: "cancelled")
     d.cancel()
     return d
 
 
 @_place
-def a_result_is_asked_for_its_class(face: ModuleType, once: Once) -> Any:
+def a_result_is_asked_for_its_class(api: ModuleType, once: Once) -> Any:
     class Pretends:
         @property
         def __class__(self) -> Any:
@@ -206,27 +206,27 @@ def a_result_is_asked_for_its_class(face: ModuleType, once: Once) -> Any:
         def __class__(self, _: Any) -> None:
             pass
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(lambda _: Pretends()).addBoth(lambda _: "over")
     d.callback("given")
     return d
 
 
 @_place
-def a_returned_result_has_its_own_getattribute(face: ModuleType, once: Once) -> Any:
+def a_returned_result_has_its_own_getattribute(api: ModuleType, once: Once) -> Any:
     class Asked:
         def __getattribute__(self, name: str) -> Any:
             once(d)
             return object.__getattribute__(self, name)
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(lambda _: Asked()).addBoth(lambda _: "over")
     d.callback("given")
     return d
 
 
 @_place
-def a_result_compares_as_equal_to_everything(face: ModuleType, once: Once) -> Any:
+def a_result_compares_as_equal_to_everything(api: ModuleType, once: Once) -> Any:
     class Equal:
         def __eq__(self, other: object) -> bool:
             once(d)
@@ -235,28 +235,28 @@ def a_result_compares_as_equal_to_everything(face: ModuleType, once: Once) -> An
         def __hash__(self) -> int:
             return 1
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(lambda _: Equal()).addBoth(lambda _: "over")
     d.callback(Equal())
     return d
 
 
 @_place
-def the_metaclass_has_its_own_getattribute(face: ModuleType, once: Once) -> Any:
+def the_metaclass_has_its_own_getattribute(api: ModuleType, once: Once) -> Any:
     """What is looked for on the class of a returned Deferred goes through the program."""
     armed: list[Any] = []
 
-    class Meta(type(face.Deferred)):  # type: ignore[misc]
+    class Meta(type(api.Deferred)):  # type: ignore[misc]
         def __getattribute__(cls, name: str) -> Any:
             if armed and name in ("callback", "_runCallbacks", "debug", "addBoth"):
                 armed.clear()
                 once(d)
             return super().__getattribute__(name)
 
-    class Sub(face.Deferred, metaclass=Meta):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred, metaclass=Meta):  # type: ignore[misc, name-defined]
         pass
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(lambda _: Sub()).addBoth(lambda _: "over")
     # On stock Twisted nothing asks the class, so it is asked here.
     armed.append(True)
@@ -267,13 +267,13 @@ def the_metaclass_has_its_own_getattribute(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_result_is_shown(face: ModuleType, once: Once) -> Any:
+def a_result_is_shown(api: ModuleType, once: Once) -> Any:
     class Shown:
         def __repr__(self) -> str:
             once(d)
             return "shown"
 
-    d = face.succeed(Shown())
+    d = api.succeed(Shown())
     repr(d)
     return d
 
@@ -282,7 +282,7 @@ def a_result_is_shown(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_method_is_looked_up(face: ModuleType, once: Once) -> Any:
+def a_method_is_looked_up(api: ModuleType, once: Once) -> Any:
     """Every method that an operation looks up on the object is found by a descriptor."""
 
     class Finds:
@@ -292,13 +292,13 @@ def a_method_is_looked_up(face: ModuleType, once: Once) -> Any:
         def __get__(self, instance: Any, owner: Any) -> Any:
             if instance is not None and armed:
                 once(instance)
-            return getattr(face.Deferred, self.name).__get__(instance, owner)
+            return getattr(api.Deferred, self.name).__get__(instance, owner)
 
     armed: list[Any] = []
     members = {
         name: Finds(name) for name in ("_startRunCallbacks", "_runCallbacks", "addCallbacks", "errback")
     }
-    d = type("Found", (face.Deferred,), members)()
+    d = type("Found", (api.Deferred,), members)()
     d.addCallback(same)
     armed.append(True)
     d.callback("given")
@@ -306,8 +306,8 @@ def a_method_is_looked_up(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def run_callbacks_is_overridden(face: ModuleType, once: Once) -> Any:
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+def run_callbacks_is_overridden(api: ModuleType, once: Once) -> Any:
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def _runCallbacks(self) -> None:
             once(self)
             super()._runCallbacks()
@@ -320,13 +320,13 @@ def run_callbacks_is_overridden(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def pause_is_overridden(face: ModuleType, once: Once) -> Any:
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+def pause_is_overridden(api: ModuleType, once: Once) -> Any:
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def pause(self) -> None:
             once(self)
             super().pause()
 
-    inner = face.Deferred()
+    inner = api.Deferred()
     d = Sub()
     d.addCallback(lambda _: inner)
     d.callback("given")
@@ -335,13 +335,13 @@ def pause_is_overridden(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def continuation_is_overridden(face: ModuleType, once: Once) -> Any:
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+def continuation_is_overridden(api: ModuleType, once: Once) -> Any:
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def _continuation(self) -> Any:
             once(self)
             return super()._continuation()
 
-    inner = face.Deferred()
+    inner = api.Deferred()
     d = Sub()
     d.addCallback(lambda _: inner)
     d.callback("given")
@@ -350,11 +350,11 @@ def continuation_is_overridden(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def the_list_of_callbacks_is_read_through_an_override(face: ModuleType, once: Once) -> Any:
+def the_list_of_callbacks_is_read_through_an_override(api: ModuleType, once: Once) -> Any:
     """A member of a list, whose entry asks that list for a method when it is shown."""
     armed: list[Any] = []
 
-    class Listing(face.DeferredList):  # type: ignore[misc, name-defined]
+    class Listing(api.DeferredList):  # type: ignore[misc, name-defined]
         def __getattribute__(self, name: str) -> Any:
             if armed and name == "_cbDeferred":
                 armed.clear()
@@ -362,7 +362,7 @@ def the_list_of_callbacks_is_read_through_an_override(face: ModuleType, once: On
                 [object() for _ in range(1000)]
             return super().__getattribute__(name)
 
-    d = face.Deferred()
+    d = api.Deferred()
     listing = Listing([d])
     for number in range(20):
         d.addCallback(lambda result, number=number: result)
@@ -376,14 +376,14 @@ def the_list_of_callbacks_is_read_through_an_override(face: ModuleType, once: On
 
 
 @_place
-def chain_deferred_looks_for_methods(face: ModuleType, once: Once) -> Any:
-    class Asked(face.Deferred):  # type: ignore[misc, name-defined]
+def chain_deferred_looks_for_methods(api: ModuleType, once: Once) -> Any:
+    class Asked(api.Deferred):  # type: ignore[misc, name-defined]
         def __getattribute__(self, name: str) -> Any:
             if name == "errback":
                 once(d)
             return super().__getattribute__(name)
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.chainDeferred(Asked())
     if not d.called:
         d.callback("given")
@@ -391,14 +391,14 @@ def chain_deferred_looks_for_methods(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def debug_info_is_told(face: ModuleType, once: Once) -> Any:
+def debug_info_is_told(api: ModuleType, once: Once) -> Any:
     """`failResult` of a program's own record is set when a failure has been taken over."""
 
     class Info:
         def __setattr__(self, name: str, value: Any) -> None:
             once(d)
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addErrback(lambda _: "handled")
     d._debugInfo = Info()
     d.errback(Oops())
@@ -409,8 +409,8 @@ def debug_info_is_told(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_callback_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_callback_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: once(d)))
     d.addBoth(same).addBoth(same)
     d.callback("given")
@@ -418,24 +418,24 @@ def a_callback_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_callback_of_a_fired_one_ends(face: ModuleType, once: Once) -> Any:
-    d = face.succeed("given")
+def a_callback_of_a_fired_one_ends(api: ModuleType, once: Once) -> Any:
+    d = api.succeed("given")
     d.addCallback(Ends(lambda: once(d)))
     d.addCallback(same)
     return d
 
 
 @_place
-def the_last_callback_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def the_last_callback_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: once(d)))
     d.callback("given")
     return d
 
 
 @_place
-def an_argument_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def an_argument_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(lambda result, *_: result, Ends(lambda: once(d)))
     d.addBoth(same)
     d.callback("given")
@@ -443,8 +443,8 @@ def an_argument_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_keyword_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_keyword_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(lambda result, **_: result, key=Ends(lambda: once(d)))
     d.addBoth(same)
     d.callback("given")
@@ -452,79 +452,79 @@ def a_keyword_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_given_result_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_given_result_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(lambda _: "next").addBoth(same)
     d.callback(Ends(lambda: once(d)))
     return d
 
 
 @_place
-def a_result_between_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_result_between_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(lambda _: Ends(lambda: once(d))).addCallback(lambda _: "next").addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_result_that_is_replaced_ends(face: ModuleType, once: Once) -> Any:
-    d = face.succeed(None)
+def a_result_that_is_replaced_ends(api: ModuleType, once: Once) -> Any:
+    d = api.succeed(None)
     d.result = Ends(lambda: once(d))
     d.result = "other"
     return d
 
 
 @_place
-def a_result_that_is_deleted_ends(face: ModuleType, once: Once) -> Any:
-    d = face.succeed(None)
+def a_result_that_is_deleted_ends(api: ModuleType, once: Once) -> Any:
+    d = api.succeed(None)
     d.result = Ends(lambda: once(d))
     del d.result
     return d
 
 
 @_place
-def a_canceller_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred(Ends(lambda: once(d)))
+def a_canceller_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred(Ends(lambda: once(d)))
     d.addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_canceller_that_is_replaced_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred(Ends(lambda: once(d)))
+def a_canceller_that_is_replaced_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred(Ends(lambda: once(d)))
     d._canceller = None
     return d
 
 
 @_place
-def a_canceller_ends_in_init(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred(Ends(lambda: once(d)))
+def a_canceller_ends_in_init(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred(Ends(lambda: once(d)))
     d.addBoth(same)
     d.__init__()
     return d
 
 
 @_place
-def callbacks_end_in_init(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def callbacks_end_in_init(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: once(d))).addBoth(same)
     d.__init__()
     return d
 
 
 @_place
-def callbacks_that_are_replaced_end(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def callbacks_that_are_replaced_end(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: once(d))).addBoth(same)
     setattr(d, queue_name(), [])
     return d
 
 
 @_place
-def callbacks_of_a_list_that_was_read_end(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def callbacks_of_a_list_that_was_read_end(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: once(d)))
     assert len(getattr(d, queue_name())) == 1
     d.addBoth(same).addBoth(same)
@@ -533,20 +533,20 @@ def callbacks_of_a_list_that_was_read_end(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def what_it_says_it_waits_for_ends(face: ModuleType, once: Once) -> Any:
-    class Inner(face.Deferred):  # type: ignore[misc, name-defined]
+def what_it_says_it_waits_for_ends(api: ModuleType, once: Once) -> Any:
+    class Inner(api.Deferred):  # type: ignore[misc, name-defined]
         def __del__(self) -> None:
             once(d)
 
-    d = face.Deferred()
+    d = api.Deferred()
     Inner().chainDeferred(d)
     d.callback("given")
     return d
 
 
 @_place
-def a_deferred_that_was_returned_ends(face: ModuleType, once: Once) -> Any:
-    class Inner(face.Deferred):  # type: ignore[misc, name-defined]
+def a_deferred_that_was_returned_ends(api: ModuleType, once: Once) -> Any:
+    class Inner(api.Deferred):  # type: ignore[misc, name-defined]
         def __del__(self) -> None:
             once(d)
 
@@ -555,14 +555,14 @@ def a_deferred_that_was_returned_ends(face: ModuleType, once: Once) -> Any:
         inner.callback("inner")
         return inner
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(returns).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def an_exception_ends(face: ModuleType, once: Once) -> Any:
+def an_exception_ends(api: ModuleType, once: Once) -> Any:
     class Ending(Exception):
         def __del__(self) -> None:
             once(d)
@@ -570,15 +570,15 @@ def an_exception_ends(face: ModuleType, once: Once) -> Any:
     def raises(_: Any) -> None:
         raise Ending
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(raises).addErrback(lambda _: "handled").addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def an_attribute_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def an_attribute_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(same)
     d.note = Ends(lambda: once(d))
     d.note = None
@@ -586,11 +586,11 @@ def an_attribute_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_subclass_ends(face: ModuleType, once: Once) -> Any:
+def a_subclass_ends(api: ModuleType, once: Once) -> Any:
     """`__del__` of the Deferred itself, which revives it."""
     kept: list[Any] = []
 
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def __del__(self) -> None:
             once(self)
             kept.append(self)
@@ -607,8 +607,8 @@ def a_subclass_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_weak_reference_to_a_callback_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_weak_reference_to_a_callback_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     callback = Watched(lambda: None)
     kept = weakref.ref(callback, lambda _: once(d))
     d.addCallback(callback).addBoth(same)
@@ -619,8 +619,8 @@ def a_weak_reference_to_a_callback_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_weak_reference_to_a_result_ends(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_weak_reference_to_a_result_ends(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     result = Watched(lambda: None)
     kept = weakref.ref(result, lambda _: once(d))
     d.addCallback(lambda _: "next").addBoth(same)
@@ -631,12 +631,12 @@ def a_weak_reference_to_a_result_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_weak_reference_to_the_inner_one_ends(face: ModuleType, once: Once) -> Any:
+def a_weak_reference_to_the_inner_one_ends(api: ModuleType, once: Once) -> Any:
     kept: list[Any] = []
-    d = face.Deferred()
+    d = api.Deferred()
 
     def returns(_: Any) -> Any:
-        inner = face.Deferred()
+        inner = api.Deferred()
         kept.append(weakref.ref(inner, lambda _: once(d)))
         waiting.append(inner)
         return inner
@@ -652,7 +652,7 @@ def a_weak_reference_to_the_inner_one_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def the_collector_runs_in_a_callback(face: ModuleType, once: Once) -> Any:
+def the_collector_runs_in_a_callback(api: ModuleType, once: Once) -> Any:
     def collects(phase: str, _: Any) -> None:
         once(d)
 
@@ -662,14 +662,14 @@ def the_collector_runs_in_a_callback(face: ModuleType, once: Once) -> Any:
         gc.callbacks.remove(collects)
         return result
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(callback).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_cycle_is_collected_in_a_callback(face: ModuleType, once: Once) -> Any:
+def a_cycle_is_collected_in_a_callback(api: ModuleType, once: Once) -> Any:
     def callback(result: Any) -> Any:
         cycle: Any = Ends(lambda: once(d))
         cycle.own = cycle
@@ -677,14 +677,14 @@ def a_cycle_is_collected_in_a_callback(face: ModuleType, once: Once) -> Any:
         gc.collect()
         return result
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(callback).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def a_cycle_through_it_is_collected(face: ModuleType, once: Once) -> Any:
+def a_cycle_through_it_is_collected(api: ModuleType, once: Once) -> Any:
     """The collector has found the Deferred, and its callback revives it."""
     kept: list[Any] = []
 
@@ -693,7 +693,7 @@ def a_cycle_through_it_is_collected(face: ModuleType, once: Once) -> Any:
         once(d)
 
     def make() -> None:
-        d = face.Deferred()
+        d = api.Deferred()
         d.addCallback(Ends(lambda: revive(d))).addBoth(same)
 
     make()
@@ -702,11 +702,11 @@ def a_cycle_through_it_is_collected(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_cycle_of_an_unhandled_failure_is_collected(face: ModuleType, once: Once) -> Any:
+def a_cycle_of_an_unhandled_failure_is_collected(api: ModuleType, once: Once) -> Any:
     """What is logged of a failure gets at another Deferred."""
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(same)
-    failed = face.fail(Oops())
+    failed = api.fail(Oops())
     failed.own = failed
     observer: Any = lambda _: once(d)  # noqa: E731
     globalLogPublisher.addObserver(observer)
@@ -717,12 +717,12 @@ def a_cycle_of_an_unhandled_failure_is_collected(face: ModuleType, once: Once) -
 
 
 @_place
-def an_unhandled_failure_is_logged_within_a_callback(face: ModuleType, once: Once) -> Any:
+def an_unhandled_failure_is_logged_within_a_callback(api: ModuleType, once: Once) -> Any:
     def callback(result: Any) -> Any:
-        face.fail(Oops())
+        api.fail(Oops())
         return result
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallback(callback).addBoth(same)
     observer: Any = lambda _: once(d)  # noqa: E731
     globalLogPublisher.addObserver(observer)
@@ -742,16 +742,16 @@ def in_another_thread(does: Callable[[], object]) -> None:
 
 
 @_place
-def another_thread_has_the_turn_in_a_callback(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def another_thread_has_the_turn_in_a_callback(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Called(lambda: in_another_thread(lambda: once(d)))).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def another_thread_has_the_turn_in_a_finalizer(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def another_thread_has_the_turn_in_a_finalizer(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
     d.addCallback(Ends(lambda: in_another_thread(lambda: once(d)))).addBoth(same)
     d.callback("given")
     return d
@@ -761,20 +761,20 @@ def another_thread_has_the_turn_in_a_finalizer(face: ModuleType, once: Once) -> 
 
 
 @_place
-def arguments_are_iterated_over(face: ModuleType, once: Once) -> Any:
+def arguments_are_iterated_over(api: ModuleType, once: Once) -> Any:
     class Arguments:
         def __iter__(self) -> Iterator[Any]:
             once(d)
             return iter(("argument",))
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallbacks(lambda result, _: result, None, Arguments()).addBoth(same)
     d.callback("given")
     return d
 
 
 @_place
-def keywords_are_a_mapping(face: ModuleType, once: Once) -> Any:
+def keywords_are_a_mapping(api: ModuleType, once: Once) -> Any:
     class Keywords:
         def keys(self) -> Any:
             once(d)
@@ -783,7 +783,7 @@ def keywords_are_a_mapping(face: ModuleType, once: Once) -> Any:
         def __getitem__(self, name: str) -> Any:
             return name
 
-    d = face.Deferred()
+    d = api.Deferred()
     d.addCallbacks(lambda result, key: result, None, (), Keywords()).addBoth(same)
     d.callback("given")
     return d
@@ -793,40 +793,40 @@ def keywords_are_a_mapping(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_generator_goes_on(face: ModuleType, once: Once) -> Any:
-    waited = face.Deferred()
+def a_generator_goes_on(api: ModuleType, once: Once) -> Any:
+    waited = api.Deferred()
 
     def generator() -> Steps:
         yield waited
         once(d)
         return "returned"
 
-    d = face.inlineCallbacks(generator)()
+    d = api.inlineCallbacks(generator)()
     d.addErrback(lambda _: "failed")
     waited.callback(None)
     return d
 
 
 @_place
-def a_generator_goes_on_and_gets_at_what_it_waits_for(face: ModuleType, once: Once) -> Any:
-    d = face.Deferred()
+def a_generator_goes_on_and_gets_at_what_it_waits_for(api: ModuleType, once: Once) -> Any:
+    d = api.Deferred()
 
     def generator() -> Steps:
         yield d
         once(d)
-        yield face.succeed(None)
+        yield api.succeed(None)
         return "returned"
 
-    made = face.inlineCallbacks(generator)()
+    made = api.inlineCallbacks(generator)()
     made.addErrback(lambda _: "failed")
     d.callback("given")
     return d
 
 
 @_place
-def a_generator_is_closed(face: ModuleType, once: Once) -> Any:
+def a_generator_is_closed(api: ModuleType, once: Once) -> Any:
     """Nothing waits for it any more, and its `finally` runs where its Deferred is cancelled."""
-    waited: list[Any] = [face.Deferred()]
+    waited: list[Any] = [api.Deferred()]
 
     def generator() -> Steps:
         try:
@@ -834,7 +834,7 @@ def a_generator_is_closed(face: ModuleType, once: Once) -> Any:
         finally:
             once(d)
 
-    d = face.inlineCallbacks(generator)()
+    d = api.inlineCallbacks(generator)()
     d.addErrback(lambda _: "failed")
     waited.clear()
     gc.collect()
@@ -842,37 +842,37 @@ def a_generator_is_closed(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_generator_is_cancelled(face: ModuleType, once: Once) -> Any:
+def a_generator_is_cancelled(api: ModuleType, once: Once) -> Any:
     def generator() -> Steps:
         try:
-            yield face.Deferred()
+            yield api.Deferred()
         except Exception:
             once(d)
             return "cancelled"
 
-    d = face.inlineCallbacks(generator)()
+    d = api.inlineCallbacks(generator)()
     d.cancel()
     d.addErrback(lambda _: "failed")
     return d
 
 
 @_place
-def a_coroutine_goes_on(face: ModuleType, once: Once) -> Any:
-    waited = face.Deferred()
+def a_coroutine_goes_on(api: ModuleType, once: Once) -> Any:
+    waited = api.Deferred()
 
     async def coroutine() -> str:
         await waited
         once(d)
         return "returned"
 
-    d = face.ensureDeferred(coroutine())
+    d = api.ensureDeferred(coroutine())
     d.addErrback(lambda _: "failed")
     waited.callback(None)
     return d
 
 
 @_place
-def a_coroutine_is_given_something_of_its_own(face: ModuleType, once: Once) -> Any:
+def a_coroutine_is_given_something_of_its_own(api: ModuleType, once: Once) -> Any:
     """What is yielded is asked whether it can be waited for."""
     armed: list[Any] = []
 
@@ -889,16 +889,16 @@ def a_coroutine_is_given_something_of_its_own(face: ModuleType, once: Once) -> A
         yield Yielded()
         return "returned"
 
-    waited = face.Deferred()
-    d = face.inlineCallbacks(generator)()
+    waited = api.Deferred()
+    d = api.inlineCallbacks(generator)()
     d.addErrback(lambda _: "failed")
     waited.callback(None)
     return d
 
 
 @_place
-def add_both_is_overridden_where_a_generator_waits(face: ModuleType, once: Once) -> Any:
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+def add_both_is_overridden_where_a_generator_waits(api: ModuleType, once: Once) -> Any:
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def addBoth(self, *arguments: Any, **keywords: Any) -> Any:
             once(self)
             return super().addBoth(*arguments, **keywords)
@@ -908,16 +908,16 @@ def add_both_is_overridden_where_a_generator_waits(face: ModuleType, once: Once)
     def generator() -> Steps:
         yield d
 
-    face.inlineCallbacks(generator)().addErrback(lambda _: "failed")
+    api.inlineCallbacks(generator)().addErrback(lambda _: "failed")
     if not d.called:
         d.callback("given")
     return d
 
 
 @_place
-def an_iterator_is_asked_within_another(face: ModuleType, once: Once) -> Any:
+def an_iterator_is_asked_within_another(api: ModuleType, once: Once) -> Any:
     """`await` of a Deferred whose own iterator has begun."""
-    d = face.Deferred()
+    d = api.Deferred()
     iterator = iter(d)
     assert next(iterator) is d
     once(d)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from tests.faces import Failure, queue_name
+from tests.apis import Failure, queue_name
 
 #: The attributes of a Deferred that say in which state it is.
 STATE = ("called", "paused", "_runningCallbacks", "_suppressAlreadyCalled")

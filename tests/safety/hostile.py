@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests import faces, logs
+from tests import apis, logs
 from tests.safety import apart, describing
 
 Say = Callable[[Any], None]
@@ -24,9 +24,9 @@ def cases(kind: str, place: str) -> Iterator[tuple[str, Callable[[Say], object]]
     places = importlib.import_module(f"tests.safety.{kind}_places")
     acts = importlib.import_module(f"tests.safety.{kind}_acts")
     for name in ("stock", "ours"):
-        face = faces.load(name)
+        api = apis.load(name)
         for act in acts.ACTS:
-            case = functools.partial(_case, face, places, places.PLACES[place], acts.ACTS[act])
+            case = functools.partial(_case, api, places, places.PLACES[place], acts.ACTS[act])
             yield f"{name}: {act}", case
 
 
@@ -49,13 +49,13 @@ class Once:
             self.seen.append(f"raised {type(error).__name__}")
 
 
-def _case(face: Any, places: Any, place: Any, act: Any, say: Say) -> None:
-    once = Once(lambda target: act(face, target, once.seen))
+def _case(api: Any, places: Any, place: Any, act: Any, say: Say) -> None:
+    once = Once(lambda target: act(api, target, once.seen))
     log = logs.Log()
     with log:
         target = None
         try:
-            target = place(face, once)
+            target = place(api, once)
         except Exception as error:
             once.seen.append(f"the operation raised {type(error).__name__}")
         describe = getattr(places, "describe", describing.deferred)

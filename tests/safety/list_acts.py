@@ -39,7 +39,7 @@ def _act(function: Act) -> Act:
 
 
 def _set(name: str, value: Any) -> None:
-    ACTS[f"set {name} to {value!r}"] = lambda face, d, seen: setattr(d, name, value)
+    ACTS[f"set {name} to {value!r}"] = lambda api, d, seen: setattr(d, name, value)
 
 
 for _name, _value in [
@@ -55,78 +55,78 @@ for _name, _value in [
 
 
 @_act
-def fire_a_member(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def fire_a_member(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._deferredList[0].callback("from within")
 
 
 @_act
-def fail_a_member(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def fail_a_member(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._deferredList[-1].errback(Oops("from within"))
 
 
 @_act
-def cancel_a_member(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def cancel_a_member(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._deferredList[-1].cancel()
 
 
 @_act
-def clear_the_members(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def clear_the_members(api: ModuleType, d: Any, seen: list[Any]) -> object:
     d._deferredList.clear()
     return [object() for _ in range(100)]
 
 
 @_act
-def add_members(face: ModuleType, d: Any, seen: list[Any]) -> object:
-    d._deferredList.extend(face.Deferred() for _ in range(50))
+def add_members(api: ModuleType, d: Any, seen: list[Any]) -> object:
+    d._deferredList.extend(api.Deferred() for _ in range(50))
     return None
 
 
 @_act
-def replace_the_members(face: ModuleType, d: Any, seen: list[Any]) -> object:
-    d._deferredList = [face.Deferred()]
+def replace_the_members(api: ModuleType, d: Any, seen: list[Any]) -> object:
+    d._deferredList = [api.Deferred()]
     return None
 
 
 @_act
-def clear_the_results(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def clear_the_results(api: ModuleType, d: Any, seen: list[Any]) -> object:
     d.resultList.clear()
     return [object() for _ in range(100)]
 
 
 @_act
-def replace_the_results(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def replace_the_results(api: ModuleType, d: Any, seen: list[Any]) -> object:
     d.resultList = [None] * 10
     return None
 
 
 @_act
-def replace_the_results_by_a_tuple(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def replace_the_results_by_a_tuple(api: ModuleType, d: Any, seen: list[Any]) -> object:
     d.resultList = ()
     return None
 
 
 @_act
-def say_that_one_has_fired(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def say_that_one_has_fired(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._cbDeferred("said", 0, True)
 
 
 @_act
-def say_that_one_has_failed(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def say_that_one_has_failed(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._cbDeferred("no failure", 0, False)
 
 
 @_act
-def say_that_one_has_fired_that_is_not_there(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def say_that_one_has_fired_that_is_not_there(api: ModuleType, d: Any, seen: list[Any]) -> object:
     return d._cbDeferred("said", 1000, True)
 
 
 @_act
-def initialise_again(face: ModuleType, d: Any, seen: list[Any]) -> object:
-    return d.__init__([face.Deferred(), face.succeed(1)])
+def initialise_again(api: ModuleType, d: Any, seen: list[Any]) -> object:
+    return d.__init__([api.Deferred(), api.succeed(1)])
 
 
 @_act
-def read_everything(face: ModuleType, d: Any, seen: list[Any]) -> object:
+def read_everything(api: ModuleType, d: Any, seen: list[Any]) -> object:
     for name in ("_deferredList", "resultList", "finishedCount", "fireOnOneCallback", "consumeErrors"):
         repr(getattr(d, name))
     return None

@@ -38,18 +38,18 @@ def use_up(d: Any) -> Any:
     return [said, describing.use_up(d)]
 
 
-def a_list(face: ModuleType, count: int = 3, **keywords: Any) -> tuple[list[Any], Any]:
-    members = [face.Deferred() for _ in range(count)]
-    d = face.DeferredList(members, **keywords)
+def a_list(api: ModuleType, count: int = 3, **keywords: Any) -> tuple[list[Any], Any]:
+    members = [api.Deferred() for _ in range(count)]
+    d = api.DeferredList(members, **keywords)
     d.addErrback(lambda _: "failed")
     return members, d
 
 
 @_place
-def a_member_is_given_a_result_by_a_callback(face: ModuleType, once: Once) -> Any:
-    members = [face.Deferred() for _ in range(3)]
+def a_member_is_given_a_result_by_a_callback(api: ModuleType, once: Once) -> Any:
+    members = [api.Deferred() for _ in range(3)]
     members[1].addCallback(Called(lambda: once(d)))
-    d = face.DeferredList(members)
+    d = api.DeferredList(members)
     for member in members:
         if not member.called:
             member.callback("given")
@@ -57,8 +57,8 @@ def a_member_is_given_a_result_by_a_callback(face: ModuleType, once: Once) -> An
 
 
 @_place
-def the_list_fires(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def the_list_fires(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     d.addCallback(Called(lambda: once(d)))
     for member in members:
         if not member.called:
@@ -67,87 +67,87 @@ def the_list_fires(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def the_list_fires_on_one_callback(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face, fireOnOneCallback=True)
+def the_list_fires_on_one_callback(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api, fireOnOneCallback=True)
     d.addCallback(Called(lambda: once(d)))
     members[1].callback("given")
     return d
 
 
 @_place
-def the_list_fails_on_one_errback(face: ModuleType, once: Once) -> Any:
-    members = [face.Deferred() for _ in range(3)]
-    d = face.DeferredList(members, fireOnOneErrback=True, consumeErrors=True)
+def the_list_fails_on_one_errback(api: ModuleType, once: Once) -> Any:
+    members = [api.Deferred() for _ in range(3)]
+    d = api.DeferredList(members, fireOnOneErrback=True, consumeErrors=True)
     d.addErrback(Called(lambda: once(d))).addErrback(lambda _: "failed")
     members[1].errback(Oops())
     return d
 
 
 @_place
-def a_canceller_of_a_member_is_called(face: ModuleType, once: Once) -> Any:
-    members = [face.Deferred(lambda _: once(d)) for _ in range(3)]
-    d: Any = face.DeferredList(members, consumeErrors=True)
+def a_canceller_of_a_member_is_called(api: ModuleType, once: Once) -> Any:
+    members = [api.Deferred(lambda _: once(d)) for _ in range(3)]
+    d: Any = api.DeferredList(members, consumeErrors=True)
     d.cancel()
     return d
 
 
 @_place
-def a_canceller_of_a_member_raises(face: ModuleType, once: Once) -> Any:
+def a_canceller_of_a_member_raises(api: ModuleType, once: Once) -> Any:
     def cancel(_: Any) -> None:
         once(d)
         raise Oops
 
-    members = [face.Deferred(cancel) for _ in range(3)]
-    d = face.DeferredList(members, consumeErrors=True)
+    members = [api.Deferred(cancel) for _ in range(3)]
+    d = api.DeferredList(members, consumeErrors=True)
     d.cancel()
     return d
 
 
 @_place
-def cancel_of_a_member_is_overridden(face: ModuleType, once: Once) -> Any:
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+def cancel_of_a_member_is_overridden(api: ModuleType, once: Once) -> Any:
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def cancel(self) -> None:
             once(d)
             super().cancel()
 
-    d = face.DeferredList([Sub(), face.Deferred(), Sub()], consumeErrors=True)
+    d = api.DeferredList([Sub(), api.Deferred(), Sub()], consumeErrors=True)
     d.cancel()
     return d
 
 
 @_place
-def add_callbacks_of_a_member_is_overridden(face: ModuleType, once: Once) -> Any:
+def add_callbacks_of_a_member_is_overridden(api: ModuleType, once: Once) -> Any:
     made: list[Any] = []
 
-    class Sub(face.Deferred):  # type: ignore[misc, name-defined]
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
         def addCallbacks(self, *arguments: Any, **keywords: Any) -> Any:
             once(made[0])
             return super().addCallbacks(*arguments, **keywords)
 
-    class Listing(face.DeferredList):  # type: ignore[misc, name-defined]
+    class Listing(api.DeferredList):  # type: ignore[misc, name-defined]
         def __init__(self, *arguments: Any) -> None:
             made.append(self)
             super().__init__(*arguments)
 
-    d = Listing([face.Deferred(), Sub(), face.Deferred()])
+    d = Listing([api.Deferred(), Sub(), api.Deferred()])
     d.addErrback(lambda _: "failed")
     return d
 
 
 @_place
-def the_members_are_iterated_over(face: ModuleType, once: Once) -> Any:
+def the_members_are_iterated_over(api: ModuleType, once: Once) -> Any:
     made: list[Any] = []
 
-    class Listing(face.DeferredList):  # type: ignore[misc, name-defined]
+    class Listing(api.DeferredList):  # type: ignore[misc, name-defined]
         def __init__(self, *arguments: Any) -> None:
             made.append(self)
             super().__init__([])
             super().__init__(*arguments)
 
     def members() -> Iterator[Any]:
-        yield face.Deferred()
+        yield api.Deferred()
         once(made[0])
-        yield face.Deferred()
+        yield api.Deferred()
 
     d = Listing(members())
     d.addErrback(lambda _: "failed")
@@ -155,13 +155,13 @@ def the_members_are_iterated_over(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def cb_deferred_is_overridden(face: ModuleType, once: Once) -> Any:
-    class Listing(face.DeferredList):  # type: ignore[misc, name-defined]
+def cb_deferred_is_overridden(api: ModuleType, once: Once) -> Any:
+    class Listing(api.DeferredList):  # type: ignore[misc, name-defined]
         def _cbDeferred(self, *arguments: Any, **keywords: Any) -> Any:
             once(self)
             return super()._cbDeferred(*arguments, **keywords)
 
-    members = [face.Deferred() for _ in range(3)]
+    members = [api.Deferred() for _ in range(3)]
     d = Listing(members)
     for member in members:
         if not member.called:
@@ -182,8 +182,8 @@ class Truth:
 
 
 @_place
-def a_flag_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def a_flag_is_asked_whether_it_is_true(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     d.fireOnOneCallback = Truth(lambda: once(d), False)
     for member in members:
         if not member.called:
@@ -193,8 +193,8 @@ def a_flag_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_flag_of_errors_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def a_flag_of_errors_is_asked_whether_it_is_true(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     d.fireOnOneErrback = Truth(lambda: once(d), True)
     for member in members:
         member.addErrback(lambda _: None)
@@ -204,8 +204,8 @@ def a_flag_of_errors_is_asked_whether_it_is_true(face: ModuleType, once: Once) -
 
 
 @_place
-def a_flag_of_consuming_is_asked_whether_it_is_true(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def a_flag_of_consuming_is_asked_whether_it_is_true(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     d.consumeErrors = Truth(lambda: once(d), True)
     members[1].errback(Oops())
     d.consumeErrors = True
@@ -227,8 +227,8 @@ class Results(list[Any]):
 
 
 @_place
-def the_results_are_of_a_program(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def the_results_are_of_a_program(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     results = Results([None, None, None])
     results.once = lambda: once(d)
     d.resultList = results
@@ -239,42 +239,42 @@ def the_results_are_of_a_program(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_result_ends_that_is_replaced(face: ModuleType, once: Once) -> Any:
-    members, d = a_list(face)
+def a_result_ends_that_is_replaced(api: ModuleType, once: Once) -> Any:
+    members, d = a_list(api)
     d.resultList[1] = Ends(lambda: once(d))
     members[1].callback("given")
     return d
 
 
 @_place
-def the_results_end_that_are_replaced(face: ModuleType, once: Once) -> Any:
-    _, d = a_list(face)
+def the_results_end_that_are_replaced(api: ModuleType, once: Once) -> Any:
+    _, d = a_list(api)
     d.resultList.append(Ends(lambda: once(d)))
     d.resultList = [None] * 3
     return d
 
 
 @_place
-def the_members_end_that_are_replaced(face: ModuleType, once: Once) -> Any:
-    _, d = a_list(face)
+def the_members_end_that_are_replaced(api: ModuleType, once: Once) -> Any:
+    _, d = a_list(api)
     d._deferredList.append(Ends(lambda: once(d)))
-    d._deferredList = [face.Deferred()]
+    d._deferredList = [api.Deferred()]
     return d
 
 
 @_place
-def a_member_of_another_kind_ends_when_it_is_initialised_again(face: ModuleType, once: Once) -> Any:
-    _, d = a_list(face)
+def a_member_of_another_kind_ends_when_it_is_initialised_again(api: ModuleType, once: Once) -> Any:
+    _, d = a_list(api)
     d._deferredList.append(Ends(lambda: once(d)))
-    d.__init__([face.succeed(1), face.Deferred()])
+    d.__init__([api.succeed(1), api.Deferred()])
     return d
 
 
 @_place
-def another_thread_has_the_turn(face: ModuleType, once: Once) -> Any:
-    members = [face.Deferred() for _ in range(3)]
+def another_thread_has_the_turn(api: ModuleType, once: Once) -> Any:
+    members = [api.Deferred() for _ in range(3)]
     members[1].addCallback(Called(lambda: in_another_thread(lambda: once(d))))
-    d = face.DeferredList(members)
+    d = api.DeferredList(members)
     d.addErrback(lambda _: "failed").addBoth(same)
     for member in members:
         if not member.called:

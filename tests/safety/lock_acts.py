@@ -22,7 +22,7 @@ def _act(function: Act) -> Act:
 
 
 def _set(name: str, make: Any) -> None:
-    ACTS[f"set {name} to {make()!r}"] = lambda face, lock, seen: setattr(lock, name, make())
+    ACTS[f"set {name} to {make()!r}"] = lambda api, lock, seen: setattr(lock, name, make())
 
 
 for _name, _make in [
@@ -39,18 +39,18 @@ for _name, _make in [
 
 
 @_act
-def nothing(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def nothing(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     return None
 
 
 @_act
-def acquire(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def acquire(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     lock.acquire().addCallback(lambda _: seen.append("acquired"))
     return None
 
 
 @_act
-def acquire_twice_and_cancel(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def acquire_twice_and_cancel(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     for _ in range(2):
         waits = lock.acquire().addErrback(lambda _: seen.append("cancelled"))
         waits.cancel()
@@ -58,18 +58,18 @@ def acquire_twice_and_cancel(face: ModuleType, lock: Any, seen: list[Any]) -> ob
 
 
 @_act
-def release(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def release(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     return lock.release()
 
 
 @_act
-def run(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def run(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     lock.run(seen.append, "ran")
     return None
 
 
 @_act
-def run_what_raises(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def run_what_raises(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     def raises() -> None:
         raise Oops
 
@@ -78,42 +78,42 @@ def run_what_raises(face: ModuleType, lock: Any, seen: list[Any]) -> object:
 
 
 @_act
-def put(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def put(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     return lock.put("put from within")
 
 
 @_act
-def get(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def get(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     lock.get().addCallback(lambda found: seen.append(["got", found]))
     return None
 
 
 @_act
-def get_and_cancel(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def get_and_cancel(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     waits = lock.get().addErrback(lambda _: seen.append("cancelled"))
     waits.cancel()
     return None
 
 
 @_act
-def clear_the_waiting(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def clear_the_waiting(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     lock.waiting.clear()
     return None
 
 
 @_act
-def clear_the_pending(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def clear_the_pending(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     lock.pending.clear()
     return None
 
 
 @_act
-def initialise_again(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def initialise_again(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     return lock.__init__(*([2] if hasattr(lock, "tokens") else []))
 
 
 @_act
-def read_everything(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def read_everything(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     for name in ("waiting", "pending", "locked", "tokens", "limit", "size", "backlog"):
         if hasattr(lock, name):
             repr(getattr(lock, name))
@@ -121,5 +121,5 @@ def read_everything(face: ModuleType, lock: Any, seen: list[Any]) -> object:
 
 
 @_act
-def collect(face: ModuleType, lock: Any, seen: list[Any]) -> object:
+def collect(api: ModuleType, lock: Any, seen: list[Any]) -> object:
     return gc.collect() and None

@@ -36,30 +36,30 @@ def use_up(lock: Any) -> Any:
 
 
 def _of_both(name: str, place: Any) -> None:
-    PLACES[f"{name}, of a lock"] = lambda face, once: place(face.DeferredLock(), face, once)
-    PLACES[f"{name}, of a semaphore"] = lambda face, once: place(face.DeferredSemaphore(1), face, once)
+    PLACES[f"{name}, of a lock"] = lambda api, once: place(api.DeferredLock(), api, once)
+    PLACES[f"{name}, of a semaphore"] = lambda api, once: place(api.DeferredSemaphore(1), api, once)
 
 
-def _acquired(lock: Any, face: ModuleType, once: Once) -> Any:
+def _acquired(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.acquire()
     lock.acquire().addCallback(Called(lambda: once(lock)))
     lock.release()
     return lock
 
 
-def _runs(lock: Any, face: ModuleType, once: Once) -> Any:
+def _runs(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.run(lambda: once(lock)).addErrback(lambda _: None)
     return lock
 
 
-def _runs_later(lock: Any, face: ModuleType, once: Once) -> Any:
+def _runs_later(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.acquire()
     lock.run(lambda: once(lock)).addErrback(lambda _: None)
     lock.release()
     return lock
 
 
-def _cancelled(lock: Any, face: ModuleType, once: Once) -> Any:
+def _cancelled(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.acquire()
     waits = lock.acquire().addErrback(lambda _: once(lock))
     lock.acquire().addErrback(lambda _: None)
@@ -93,7 +93,7 @@ class Line(list[Any]):
         super().remove(item)
 
 
-def _line(lock: Any, face: ModuleType, once: Once) -> Any:
+def _line(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.acquire()
     line = Line()
     lock.waiting = line
@@ -102,7 +102,7 @@ def _line(lock: Any, face: ModuleType, once: Once) -> Any:
     return lock
 
 
-def _line_that_is_released(lock: Any, face: ModuleType, once: Once) -> Any:
+def _line_that_is_released(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.acquire()
     line = Line()
     lock.waiting = line
@@ -112,19 +112,19 @@ def _line_that_is_released(lock: Any, face: ModuleType, once: Once) -> Any:
     return lock
 
 
-def _ends(lock: Any, face: ModuleType, once: Once) -> Any:
+def _ends(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.waiting = Ends(lambda: once(lock))
     lock.waiting = []
     return lock
 
 
-def _ends_in_init(lock: Any, face: ModuleType, once: Once) -> Any:
+def _ends_in_init(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.waiting = Ends(lambda: once(lock))
     lock.__init__(*([2] if hasattr(lock, "tokens") else []))
     return lock
 
 
-def _compared(lock: Any, face: ModuleType, once: Once) -> Any:
+def _compared(lock: Any, api: ModuleType, once: Once) -> Any:
     class Equal:
         def __eq__(self, other: object) -> bool:
             once(lock)
@@ -140,7 +140,7 @@ def _compared(lock: Any, face: ModuleType, once: Once) -> Any:
     return lock
 
 
-def _method(lock: Any, face: ModuleType, once: Once) -> Any:
+def _method(lock: Any, api: ModuleType, once: Once) -> Any:
     acquires = lock.acquire
 
     def acquire() -> Any:
@@ -153,7 +153,7 @@ def _method(lock: Any, face: ModuleType, once: Once) -> Any:
     return lock
 
 
-def _thread(lock: Any, face: ModuleType, once: Once) -> Any:
+def _thread(lock: Any, api: ModuleType, once: Once) -> Any:
     lock.run(lambda: in_another_thread(lambda: once(lock))).addErrback(lambda _: None)
     return lock
 
@@ -172,16 +172,16 @@ _of_both("another thread has the turn", _thread)
 
 
 @_place
-def a_queue_gives(face: ModuleType, once: Once) -> Any:
-    queue = face.DeferredQueue(3, 3)
+def a_queue_gives(api: ModuleType, once: Once) -> Any:
+    queue = api.DeferredQueue(3, 3)
     queue.get().addCallback(Called(lambda: once(queue)))
     queue.put("given")
     return queue
 
 
 @_place
-def one_that_waits_for_a_queue_is_cancelled(face: ModuleType, once: Once) -> Any:
-    queue = face.DeferredQueue(3, 3)
+def one_that_waits_for_a_queue_is_cancelled(api: ModuleType, once: Once) -> Any:
+    queue = api.DeferredQueue(3, 3)
     waits = queue.get().addErrback(lambda _: once(queue))
     waits.cancel()
     return queue
@@ -203,46 +203,46 @@ class Limit:
 
 
 @_place
-def the_size_of_a_queue_is_compared(face: ModuleType, once: Once) -> Any:
-    queue: Any = face.DeferredQueue(Limit(lambda: once(queue)), 3)
+def the_size_of_a_queue_is_compared(api: ModuleType, once: Once) -> Any:
+    queue: Any = api.DeferredQueue(Limit(lambda: once(queue)), 3)
     queue.put("given")
     queue.size = None
     return queue
 
 
 @_place
-def the_backlog_of_a_queue_is_compared(face: ModuleType, once: Once) -> Any:
-    queue: Any = face.DeferredQueue(3, Limit(lambda: once(queue)))
+def the_backlog_of_a_queue_is_compared(api: ModuleType, once: Once) -> Any:
+    queue: Any = api.DeferredQueue(3, Limit(lambda: once(queue)))
     queue.get()
     queue.backlog = None
     return queue
 
 
 @_place
-def the_size_of_a_queue_ends(face: ModuleType, once: Once) -> Any:
-    queue: Any = face.DeferredQueue(Ends(lambda: once(queue)))
+def the_size_of_a_queue_ends(api: ModuleType, once: Once) -> Any:
+    queue: Any = api.DeferredQueue(Ends(lambda: once(queue)))
     queue.size = None
     return queue
 
 
 @_place
-def the_size_of_a_queue_ends_as_it_is_initialised_again(face: ModuleType, once: Once) -> Any:
-    queue: Any = face.DeferredQueue(Ends(lambda: once(queue)))
+def the_size_of_a_queue_ends_as_it_is_initialised_again(api: ModuleType, once: Once) -> Any:
+    queue: Any = api.DeferredQueue(Ends(lambda: once(queue)))
     queue.__init__()
     return queue
 
 
 @_place
-def the_objects_in_a_queue_end(face: ModuleType, once: Once) -> Any:
-    queue = face.DeferredQueue(3, 3)
+def the_objects_in_a_queue_end(api: ModuleType, once: Once) -> Any:
+    queue = api.DeferredQueue(3, 3)
     queue.put(Ends(lambda: once(queue)))
     queue.pending = []
     return queue
 
 
 @_place
-def the_objects_of_a_queue_are_in_a_list_of_the_program(face: ModuleType, once: Once) -> Any:
-    queue = face.DeferredQueue(3, 3)
+def the_objects_of_a_queue_are_in_a_list_of_the_program(api: ModuleType, once: Once) -> Any:
+    queue = api.DeferredQueue(3, 3)
     line = Line()
     queue.pending = line
     queue.put("given")
@@ -252,8 +252,8 @@ def the_objects_of_a_queue_are_in_a_list_of_the_program(face: ModuleType, once: 
 
 
 @_place
-def an_object_of_a_queue_ends(face: ModuleType, once: Once) -> Any:
-    queue = face.DeferredQueue(3, 3)
+def an_object_of_a_queue_ends(api: ModuleType, once: Once) -> Any:
+    queue = api.DeferredQueue(3, 3)
     queue.put(Ends(lambda: once(queue)))
     queue.get()
     return queue

@@ -20,57 +20,57 @@ def _act(function: Act) -> Act:
 
 
 @_act
-def nothing(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def nothing(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     return None
 
 
 @_act
-def call_from_a_thread(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def call_from_a_thread(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     reactor.callFromThread(seen.append, "called")
     return None
 
 
 @_act
-def call_fifty_from_a_thread(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def call_fifty_from_a_thread(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     for number in range(50):
         reactor.callFromThread(seen.append, number)
     return None
 
 
 @_act
-def wake(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def wake(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     return reactor.wakeUp()
 
 
 @_act
-def clear_the_queue(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def clear_the_queue(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     del reactor.threadCallQueue[:]
     return None
 
 
 @_act
-def replace_the_queue(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def replace_the_queue(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     reactor.threadCallQueue = []
     return None
 
 
 @_act
-def append_to_the_queue(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def append_to_the_queue(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     reactor.threadCallQueue.append((seen.append, ("appended",), {}))
     return None
 
 
 @_act
-def read_the_queue(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def read_the_queue(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     return repr(list(reactor.threadCallQueue))
 
 
 @_act
-def call_later(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def call_later(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     reactor.callLater(0, seen.append, "later")
     return None
 
 
 @_act
-def collect(face: ModuleType, reactor: Any, seen: list[Any]) -> object:
+def collect(api: ModuleType, reactor: Any, seen: list[Any]) -> object:
     return gc.collect() and None

@@ -29,8 +29,8 @@ def use_up(reactor: Any) -> Any:
 
 
 @_place
-def a_call_is_made(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def a_call_is_made(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     made.callFromThread(lambda: once(made))
     made.callFromThread(len, ())
     made.runUntilCurrent()
@@ -38,8 +38,8 @@ def a_call_is_made(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def an_argument_ends(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def an_argument_ends(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     made.callFromThread(id, Ends(lambda: once(made)))
     made.callFromThread(len, ())
     made.runUntilCurrent()
@@ -47,12 +47,12 @@ def an_argument_ends(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def a_call_raises(face: ModuleType, once: Once) -> Any:
+def a_call_raises(api: ModuleType, once: Once) -> Any:
     def raises() -> None:
         once(made)
         raise ValueError
 
-    made = reactor(face)
+    made = reactor(api)
     made.callFromThread(raises)
     made.callFromThread(len, ())
     made.runUntilCurrent()
@@ -60,16 +60,16 @@ def a_call_raises(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def entries_of_the_queue_end(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def entries_of_the_queue_end(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     made.callFromThread(id, Ends(lambda: once(made)))
     del made.threadCallQueue[:]
     return made
 
 
 @_place
-def the_reactor_is_woken(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def the_reactor_is_woken(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     wakes = made.wakeUp
 
     def wake_up() -> None:
@@ -82,8 +82,8 @@ def the_reactor_is_woken(face: ModuleType, once: Once) -> Any:
 
 
 @_place
-def another_thread_has_the_turn(face: ModuleType, once: Once) -> Any:
-    made = reactor(face)
+def another_thread_has_the_turn(api: ModuleType, once: Once) -> Any:
+    made = reactor(api)
     made.callFromThread(lambda: in_another_thread(lambda: once(made)))
     made.callFromThread(len, ())
     made.runUntilCurrent()

@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any
 
 
-def reactor(face: ModuleType) -> Any:
+def reactor(api: ModuleType) -> Any:
     """Make one of Twisted's for Twisted's own Deferreds, and one of ours for ours. Time stands still."""
-    if face.__name__ == "deferrous.defer":
+    if api.__name__ == "deferrous.defer":
         from deferrous.reactor import DeferrousReactor
 
         made: Any = DeferrousReactor()
