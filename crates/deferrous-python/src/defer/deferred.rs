@@ -13,7 +13,7 @@ use pyo3::ffi;
 
 use super::{
     callback::{Callback, Canceller},
-    kinds::{self, Kind, Method, classes, kind, kind_of_class},
+    kinds::{self, Kind, Method, classes, is_deferred_class, kind, kind_of_class},
 };
 use crate::interp::{
     Counted, Maybe, Obj, Queue, Raw, Room, Traverse, Visitor, copied, peek, raise,
@@ -234,10 +234,14 @@ impl Deferred {
         }
     }
 
-    /// Whether `self.result` is the Deferred itself.
+    /// `self.result`, if that is a Deferred. No object is asked.
     #[inline(always)]
-    pub fn is_own_result(&self) -> bool {
-        peek(&self.parts().result).is_some_and(|(result, _)| self.0.is(result))
+    pub fn deferred_result(&self) -> Maybe<Option<Self>> {
+        match peek(&self.parts().result) {
+            None => Err(no_attribute(self, "result")),
+            Some((_, class)) if is_deferred_class(class) => Ok(self.result().map(Deferred)),
+            Some(_) => Ok(None),
+        }
     }
 
     /// Notes the result of a Deferred that is fired. Its callbacks have not run.

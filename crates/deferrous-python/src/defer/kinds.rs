@@ -321,6 +321,15 @@ fn kind_of_other(object: &Obj) -> Kind {
     ask(object)
 }
 
+/// Whether objects of the class are Deferreds: `class in _DEFERRED_SUBCLASSES`. No object is asked.
+#[inline(always)]
+pub fn is_deferred_class(class: *mut ffi::PyTypeObject) -> bool {
+    match kind_of_class(class) {
+        Some(kind) => kind == Kind::Deferred,
+        None => is_subclass(class, &classes().deferred) && is_listed(class),
+    }
+}
+
 /// Whether a subclass is in Twisted's list of them.
 fn is_listed(class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the list is alive, and its length is looked at for each item; nothing runs meanwhile.

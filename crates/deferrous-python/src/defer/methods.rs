@@ -273,8 +273,10 @@ unsafe extern "C" fn setstate(raw: Raw, arguments: *const Raw, count: Count, nam
     enter(|| unsafe {
         let [state] = SETSTATE.bind(arguments, count, names)?;
         let items = Obj::owned(ffi::PyMapping_Items(state))?;
-        for at in 0..ffi::PyList_GET_SIZE(items.as_ptr()) {
-            let pair = Obj::borrowed(ffi::PyList_GET_ITEM(items.as_ptr(), at));
+        // A tuple, since a program could find a list by the collector, and change it while attributes are set.
+        let items = Obj::owned(ffi::PySequence_Tuple(items.as_ptr()))?;
+        for at in 0..ffi::PyTuple_GET_SIZE(items.as_ptr()) {
+            let pair = Obj::borrowed(ffi::PyTuple_GET_ITEM(items.as_ptr(), at));
             let name = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
             let value = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?;
             Deferred::from_self(&raw).object().setattr(&name, &value)?;

@@ -337,12 +337,8 @@ impl Call {
         let kept = returned.and_then(|result| self.store(current, result));
         current.parts().running_callbacks.set(false);
         match kept {
-            Ok(Kind::Deferred) => {
-                let result = current.required_result()?;
-                // SAFETY: its kind has just been looked at.
-                self.chain_to(current, unsafe { Deferred::from_object(result) })
-            }
-            Ok(_) => Ok(true),
+            Ok(None) => Ok(true),
+            Ok(Some(inner)) => self.chain_to(current, inner),
             Err(raised) => {
                 // The variables of all frames are expensive, and so captured in debug mode only.
                 let owner = self.this.debug().then(|| self.this.object().clone());
@@ -355,19 +351,20 @@ impl Call {
         }
     }
 
-    /// Makes what a callback has returned the current result. Returns what is there afterwards: the result before it
-    /// ends meanwhile, which may run user code.
+    /// Makes what a callback has returned the current result. Returns what is there afterwards, if that is a Deferred:
+    /// the result before it ends meanwhile, which may run user code.
     #[inline(always)]
-    fn store(&self, current: &Deferred, result: Obj) -> Maybe<Kind> {
+    fn store(&self, current: &Deferred, result: Obj) -> Maybe<Option<Deferred>> {
         current.set_result(result);
-        let kind = current.result_kind()?;
-        if kind == Kind::Deferred
-            && current.is_own_result()
+        let Some(inner) = current.deferred_result()? else {
+            return Ok(None);
+        };
+        if inner.is(current)
             && let Some(item) = &self.item
         {
             blame::warn_of_itself(&item.callable(self.failed)?)?;
         }
-        Ok(kind)
+        Ok(Some(inner))
     }
 
     /// The result is another Deferred. If that has a result, it is taken, and the loop goes on.
