@@ -9,7 +9,7 @@ SOAK_RUNS ?= 20
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance programs matrix pythons bench lint docs soak collector venv venv-release wheel lock
+.PHONY: help demo test conformance programs matrix pythons bench lint docs soak safety collector venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -105,6 +105,9 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \
 	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
+
+safety: venv ## re-enter all operations wherever user code runs, and let each allocation fail
+	DEFERROUS_SAFETY=all $(VENV)/python -m pytest $(PARALLEL) tests/safety
 
 collector: ## pass the tests of behaviour with the collector running in every allocation, on CPython 3.10 or 3.11
 	scripts/collector

@@ -217,6 +217,27 @@ impl Obj {
         }
     }
 
+    /// `len(self)`.
+    pub fn len(&self) -> Maybe<usize> {
+        // SAFETY: the object is alive.
+        match unsafe { ffi::PyObject_Size(self.as_ptr()) } {
+            -1 => Err(Raised),
+            length => Ok(length.unsigned_abs()),
+        }
+    }
+
+    /// `[None] * count`.
+    pub fn list_of_none(count: usize) -> Maybe {
+        // SAFETY: the thread is attached; each place is filled before anything can look at the list.
+        unsafe {
+            let list = Self::owned(ffi::PyList_New(count.cast_signed()))?;
+            for at in 0..count {
+                ffi::PyList_SET_ITEM(list.as_ptr(), at.cast_signed(), Self::none().into_ptr());
+            }
+            Ok(list)
+        }
+    }
+
     /// What a class or a base of it has by this name, as instances find it: no descriptor is asked.
     #[inline]
     pub fn class_attribute(class: *mut ffi::PyTypeObject, name: &Obj) -> Option<Obj> {

@@ -44,18 +44,20 @@ impl Members {
         // SAFETY: the thread is attached.
         let list = || unsafe { Obj::owned(ffi::PyList_New(0)) };
         let off = || Obj::bool(false);
-        self.set_lists(list()?, list()?);
+        self.set_deferreds(list()?);
+        self.set_results(list()?);
         self.set_flags([off(), off(), off()]);
         Ok(())
     }
 
-    /// Sets the Deferreds, and the list of their results.
-    pub fn set_lists(&self, deferreds: Obj, results: Obj) {
-        let before = (
-            self.deferreds.replace(Some(deferreds)),
-            self.results.replace(Some(results)),
-        );
-        drop(before);
+    /// Sets the list of the Deferreds.
+    pub fn set_deferreds(&self, deferreds: Obj) {
+        drop(self.deferreds.replace(Some(deferreds)));
+    }
+
+    /// Sets the list of their results.
+    pub fn set_results(&self, results: Obj) {
+        drop(self.results.replace(Some(results)));
     }
 
     /// Sets `fireOnOneCallback`, `fireOnOneErrback` and `consumeErrors`: nothing has fired yet.

@@ -140,18 +140,13 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
 ///
 /// `deferreds` is alive.
 unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<()> {
-    // SAFETY: as the caller says; the new list is filled before anything can look at it.
-    let (deferreds, results, count) = unsafe {
-        let deferreds = Obj::owned(ffi::PySequence_List(deferreds))?;
-        let count = ffi::PyList_GET_SIZE(deferreds.as_ptr());
-        let results = Obj::owned(ffi::PyList_New(count))?;
-        for at in 0..count {
-            ffi::PyList_SET_ITEM(results.as_ptr(), at, Obj::none().into_ptr());
-        }
-        (deferreds, results, count)
-    };
-    // In the order of Twisted's function: what is let go of or called on the way may look at the list.
-    members(list).set_lists(deferreds, results);
+    // In the order of Twisted's function: what is let go of or called on the way may look at the list, and put
+    // anything in the place of its parts.
+    // SAFETY: as the caller says, it is alive.
+    let deferreds = unsafe { Obj::owned(ffi::PySequence_List(deferreds)) }?;
+    members(list).set_deferreds(deferreds);
+    let results = Obj::list_of_none(required(&members(list).deferreds)?.len()?)?;
+    members(list).set_results(results);
     if making::is_original() {
         // SAFETY: a null canceller means none.
         unsafe { making::initialise(list, ptr::null_mut()) }?;
@@ -159,7 +154,7 @@ unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<
         let init = classes().deferred.getattr(&names().init)?;
         init.call(&[list.object().as_ptr()])?;
     }
-    if count == 0 && !flags[0].is_true()? {
+    if required(&members(list).deferreds)?.len()? == 0 && !flags[0].is_true()? {
         // SAFETY: the thread is attached.
         let empty = unsafe { Obj::owned(ffi::PyList_New(0)) }?;
         list.call_callback(empty)?;

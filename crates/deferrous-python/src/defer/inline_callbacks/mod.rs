@@ -349,8 +349,9 @@ fn wait_for_deferred(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
     // The common case: it has a result already, and nothing left to do with it.
     if deferred.parts().called.get()
         && is_idle(&deferred)
-        && let Some(result) = deferred.parts().result.replace(Some(Obj::none()))
+        && let Some(result) = deferred.result()
     {
+        deferred.set_result(Obj::none());
         drop(deferred.parts().chained_to.take());
         debug_info::note(&deferred, false);
         return Ok(Some(result));
