@@ -1,7 +1,7 @@
 """Which of these tests run by default.
 
-`make safety` runs them all. Those that are left out otherwise take minutes, or show differences between stock and
-ours in locks, queues, delayed calls and calls from threads that are still to be mended.
+`make safety` runs them all. Those that are left out otherwise take minutes, or show differences between
+stock and ours in locks, queues, delayed calls and calls from threads that are still to be mended.
 """
 
 from __future__ import annotations
