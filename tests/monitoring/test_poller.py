@@ -190,8 +190,14 @@ def errors(reactor: Any) -> dict[str, Any]:
                 raise failures.pop(0)
             return super().poll(timeout, maxevents)
 
+    def stop_after_the_failures() -> None:
+        if failures:
+            reactor.callLater(0.01, stop_after_the_failures)
+        else:
+            reactor.stop()
+
     reactor._poller = Fails(reactor._poller)
-    reactor.callLater(0.01, reactor.stop)
+    reactor.callLater(0.01, stop_after_the_failures)
     reactor.run()
     failed = [event["log_failure"].value for event in logged if "log_failure" in event]
     return {"left": len(failures), "errors": [error.errno for error in failed]}
