@@ -46,7 +46,6 @@
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited |
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and a [`Remote`] for other threads |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
-//! | other kinds of Deferred | the engine itself, in [`chain`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
 //! # What it guarantees
@@ -89,7 +88,7 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-pub mod chain;
+mod chain;
 mod combine;
 mod coroutine;
 mod deferred;

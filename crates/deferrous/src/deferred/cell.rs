@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    chain::{self, AlreadyCalled, Entry, Host, Queue, State, Step},
+    chain::{self, AlreadyCalled, Host, Parts, State, Step},
     deferred::{
         dispose::{self, Remains},
         errors::{Abandoned, Cancelled, CircularWait},
@@ -120,15 +120,28 @@ impl<T: 'static> From<Result<T, Failure>> for Outcome {
     }
 }
 
-impl Host for Closures {
+impl Parts for Closures {
     type Cell = DeferredCell;
     type Upstream = Weak<CellData>;
     type Outcome = Outcome;
-    type Links = Queue<Entry<Self>>;
     type Link = Link;
-    type Spent = ();
     type Canceller = Canceller;
 
+    #[inline]
+    fn nothing(&self) -> Outcome {
+        Outcome::nothing()
+    }
+
+    fn upstream(&self, cell: &DeferredCell) -> Self::Upstream {
+        Rc::downgrade(cell)
+    }
+
+    fn upgrade(&self, upstream: &Self::Upstream) -> Option<DeferredCell> {
+        upstream.upgrade()
+    }
+}
+
+impl Host for Closures {
     #[inline(always)]
     fn with<R>(&self, cell: &DeferredCell, f: impl FnOnce(&mut State<Self>) -> R) -> R {
         f(&mut cell.state.borrow_mut())
@@ -139,7 +152,7 @@ impl Host for Closures {
     }
 
     #[inline]
-    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome, (): &mut ()) -> Step<Self> {
+    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
         catch_unwind(AssertUnwindSafe(|| link.call(outcome))).unwrap_or_else(|panic| {
             *outcome = Outcome::Failure(Failure::from_panic(panic));
             Step::Outcome
@@ -185,11 +198,6 @@ impl Host for Closures {
         }
     }
 
-    #[inline]
-    fn nothing(&self) -> Outcome {
-        Outcome::nothing()
-    }
-
     fn cancelled(&self) -> Outcome {
         Outcome::Failure(Cancelled.into())
     }
@@ -205,14 +213,6 @@ impl Host for Closures {
         // The link has given up the handle, and what `inner` comes to is taken by nobody.
         inner.detached.set(true);
         Outcome::Failure(CircularWait.into())
-    }
-
-    fn upstream(&self, cell: &DeferredCell) -> Self::Upstream {
-        Rc::downgrade(cell)
-    }
-
-    fn upgrade(&self, upstream: &Self::Upstream) -> Option<DeferredCell> {
-        upstream.upgrade()
     }
 }
 

@@ -36,7 +36,7 @@ impl Firing {
 
     #[inline]
     pub(crate) fn fire(&self, outcome: Outcome) -> Result<(), AlreadyCalled> {
-        chain::fire(&Closures, &self.0, outcome).map(drop)
+        chain::fire(&Closures, &self.0, outcome)
     }
 
     /// Fires a Deferred that may have been cancelled meanwhile. Then a value is no news any more,

@@ -3,8 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use deferrous::chain::{
-    AlreadyCalled, Entry, Host, NotPaused, Queue, State, Step, add, cancel, fire, pause, unpause,
+use super::{
+    AlreadyCalled, Host, NotPaused, Parts, State, Step, add, cancel, fire, pause, unpause,
 };
 
 type Outcome = Result<i64, String>;
@@ -38,15 +38,27 @@ struct Arena {
     notes: RefCell<Vec<String>>,
 }
 
-impl Host for Arena {
+impl Parts for Arena {
     type Cell = usize;
     type Upstream = usize;
     type Outcome = Outcome;
-    type Links = Queue<Entry<Self>>;
     type Link = Link;
-    type Spent = ();
     type Canceller = Canceller;
 
+    fn nothing(&self) -> Outcome {
+        Ok(0)
+    }
+
+    fn upstream(&self, cell: &usize) -> usize {
+        *cell
+    }
+
+    fn upgrade(&self, upstream: &usize) -> Option<usize> {
+        Some(*upstream)
+    }
+}
+
+impl Host for Arena {
     fn with<R>(&self, cell: &usize, f: impl FnOnce(&mut State<Self>) -> R) -> R {
         let mut state = self.cells.borrow_mut()[*cell].take().expect("lent twice");
         let result = f(&mut state);
@@ -58,7 +70,7 @@ impl Host for Arena {
         a == b
     }
 
-    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome, (): &mut ()) -> Step<Self> {
+    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
         match (link, &mut *outcome) {
             (Link::Plus(n), Ok(value)) => *value += n,
             (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),
@@ -69,7 +81,7 @@ impl Host for Arena {
             (Link::Cancel(other), _) => cancel(self, &other),
             (Link::Fire(other, value), _) => {
                 let fired = fire(self, &other, Ok(value));
-                self.note(format!("{:?}", fired.map(drop)));
+                self.note(format!("{:?}", fired));
             }
             (Link::Add(link), _) => {
                 add(self, cell, || *link);
@@ -85,17 +97,13 @@ impl Host for Arena {
         self.note("canceller".to_owned());
         match canceller {
             Canceller::Nothing => {}
-            Canceller::Fires(value) => assert_eq!(fire(self, cell, Ok(value)), Ok(None)),
+            Canceller::Fires(value) => assert_eq!(fire(self, cell, Ok(value)), Ok(())),
             Canceller::CancelsAgain => cancel(self, cell),
         }
     }
 
     fn settled(&self, _: &usize) {
         self.settled.set(self.settled.get() + 1);
-    }
-
-    fn nothing(&self) -> Outcome {
-        Ok(0)
     }
 
     fn cancelled(&self) -> Outcome {
@@ -108,14 +116,6 @@ impl Host for Arena {
 
     fn circular(&self, _: &usize) -> Outcome {
         Err("circular".to_owned())
-    }
-
-    fn upstream(&self, cell: &usize) -> usize {
-        *cell
-    }
-
-    fn upgrade(&self, upstream: &usize) -> Option<usize> {
-        Some(*upstream)
     }
 }
 
@@ -159,7 +159,7 @@ impl Arena {
 fn an_outcome_is_given_once() {
     let arena = Arena::default();
     let d = arena.unfired(&[Link::Plus(1)]);
-    assert_eq!(fire(&arena, &d, Ok(1)), Ok(None));
+    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
     assert_eq!(fire(&arena, &d, Ok(5)), Err(AlreadyCalled));
     assert_eq!(arena.outcome(d), Some(Ok(2)));
 }
@@ -292,7 +292,7 @@ fn without_a_canceller_the_one_later_firing_is_swallowed() {
     let arena = Arena::default();
     let d = arena.unfired(&[]);
     cancel(&arena, &d);
-    assert_eq!(fire(&arena, &d, Ok(1)), Ok(None));
+    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
     assert_eq!(fire(&arena, &d, Ok(2)), Err(AlreadyCalled));
     assert_eq!(arena.outcome(d), Some(Err("cancelled".to_owned())));
 }
@@ -347,9 +347,9 @@ fn circles_fail() {
 }
 
 #[test]
-fn a_row_of_any_length_takes_no_stack_and_settles_each() {
+fn a_chain_of_any_length_takes_no_stack_and_settles_each() {
     let small = std::thread::Builder::new().stack_size(128 * 1024);
-    let row = small.spawn(|| {
+    let chain = small.spawn(|| {
         let arena = Arena::default();
         let innermost = arena.unfired(&[]);
         let mut d = innermost;
@@ -361,5 +361,5 @@ fn a_row_of_any_length_takes_no_stack_and_settles_each() {
         assert_eq!(arena.outcome(d), Some(Ok(100_000)));
         assert_eq!(arena.settled.get() - before, 100_001);
     });
-    row.unwrap().join().unwrap();
+    chain.unwrap().join().unwrap();
 }
