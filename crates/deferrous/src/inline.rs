@@ -2,7 +2,7 @@
 //!
 //! A chain forgets the types of its values and closures, and a box for each would be most of its
 //! cost. [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger. This
-//! is the only file of the engine's typed face with `unsafe` in it, and what it offers is safe: a
+//! is the only file of the engine's typed API with `unsafe` in it, and what it offers is safe: a
 //! `Value` checks its type before it gives anything out.
 
 use std::{
@@ -17,33 +17,36 @@ use std::{
 /// Three words: a `String`, a `Vec`, a boxed slice and a number, or a closure over as much.
 type Words = [usize; 3];
 
-/// Room for a `T`, or for a box of one.
+/// Storage for a `T`, or for a box of one.
 #[repr(transparent)]
-struct Room(MaybeUninit<Words>);
+struct InlineStorage(MaybeUninit<Words>);
 
 const fn fits<T>() -> bool {
     size_of::<T>() <= size_of::<Words>() && align_of::<T>() <= align_of::<Words>()
 }
 
-impl Room {
+impl InlineStorage {
     #[inline]
     fn new<T>(content: T) -> Self {
-        let mut room = MaybeUninit::<Words>::uninit();
+        let mut storage = MaybeUninit::<Words>::uninit();
         if const { fits::<T>() } {
             // SAFETY: a `T` fits into the words by size and alignment, as just asked.
-            unsafe { room.as_mut_ptr().cast::<T>().write(content) };
+            unsafe { storage.as_mut_ptr().cast::<T>().write(content) };
         } else {
             // SAFETY: a box of a sized type is one word.
             unsafe {
-                room.as_mut_ptr().cast::<Box<T>>().write(Box::new(content));
+                storage
+                    .as_mut_ptr()
+                    .cast::<Box<T>>()
+                    .write(Box::new(content));
             };
         }
-        Room(room)
+        InlineStorage(storage)
     }
 
     /// # Safety
     ///
-    /// The room was made with a `T`, which has not been taken out or dropped.
+    /// The storage was made with a `T`, which has not been taken out or dropped.
     #[inline]
     unsafe fn take<T>(&self) -> T {
         let words = self.0.as_ptr();
@@ -58,7 +61,7 @@ impl Room {
 
     /// # Safety
     ///
-    /// As for [`take`](Room::take).
+    /// As for [`take`](InlineStorage::take).
     unsafe fn drop_content<T>(&mut self) {
         let words = self.0.as_mut_ptr();
         if const { fits::<T>() } {
@@ -88,7 +91,7 @@ struct ValueKind {
     id: TypeId,
     name: fn() -> &'static str,
     /// Drops the content; absent where there is nothing to do.
-    drop: Option<unsafe fn(&mut Room)>,
+    drop: Option<unsafe fn(&mut InlineStorage)>,
 }
 
 impl ValueKind {
@@ -99,7 +102,7 @@ impl ValueKind {
                 id: TypeId::of::<T>(),
                 name: type_name::<T>,
                 drop: if mem::needs_drop::<T>() || !fits::<T>() {
-                    Some(Room::drop_content::<T>)
+                    Some(InlineStorage::drop_content::<T>)
                 } else {
                     None
                 },
@@ -111,7 +114,7 @@ impl ValueKind {
 /// A value whose type has been forgotten.
 pub(crate) struct Value {
     kind: &'static ValueKind,
-    room: Room,
+    storage: InlineStorage,
     /// The content may be anything, and so may not be sent or shared.
     _content: PhantomData<*mut ()>,
 }
@@ -121,7 +124,7 @@ impl Value {
     pub(crate) fn new<T: 'static>(content: T) -> Self {
         Value {
             kind: ValueKind::of::<T>(),
-            room: Room::new(content),
+            storage: InlineStorage::new(content),
             _content: PhantomData,
         }
     }
@@ -140,7 +143,7 @@ impl Value {
         // Not by `mem::replace`: moving all words costs more than reading those that are there.
         self.kind = ValueKind::of::<()>();
         // SAFETY: the type was compared, and the kind says that the content is gone.
-        unsafe { self.room.take::<T>() }
+        unsafe { self.storage.take::<T>() }
     }
 
     /// The name of the value's type.
@@ -165,30 +168,30 @@ impl Drop for Value {
     fn drop(&mut self) {
         if let Some(drop) = self.kind.drop {
             // SAFETY: the function was chosen for the type that `new` put in.
-            unsafe { drop(&mut self.room) };
+            unsafe { drop(&mut self.storage) };
         }
     }
 }
 
 struct ThunkKind<A, R> {
-    call: unsafe fn(&Room, &mut A) -> R,
-    drop: unsafe fn(&mut Room),
+    call: unsafe fn(&InlineStorage, &mut A) -> R,
+    drop: unsafe fn(&mut InlineStorage),
 }
 
 /// A closure over `&mut A` that is called once, and whose type has been forgotten.
 pub(crate) struct Thunk<A: 'static, R: 'static> {
     kind: &'static ThunkKind<A, R>,
-    room: Room,
+    storage: InlineStorage,
     /// The closure may hold anything, and so may not be sent or shared.
     _content: PhantomData<*mut ()>,
 }
 
 /// # Safety
 ///
-/// The room was made with an `F`, which has not been taken out or dropped.
-unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(room: &Room, argument: &mut A) -> R {
+/// The storage was made with an `F`, which has not been taken out or dropped.
+unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(storage: &InlineStorage, argument: &mut A) -> R {
     // SAFETY: passed on to the caller.
-    let f = unsafe { room.take::<F>() };
+    let f = unsafe { storage.take::<F>() };
     f(argument)
 }
 
@@ -199,10 +202,10 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
             kind: const {
                 &ThunkKind {
                     call: call::<A, R, F>,
-                    drop: Room::drop_content::<F>,
+                    drop: InlineStorage::drop_content::<F>,
                 }
             },
-            room: Room::new(f),
+            storage: InlineStorage::new(f),
             _content: PhantomData,
         }
     }
@@ -212,7 +215,7 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
         let this = ManuallyDrop::new(self);
         // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used
         // again.
-        unsafe { (this.kind.call)(&this.room, argument) }
+        unsafe { (this.kind.call)(&this.storage, argument) }
     }
 }
 
@@ -220,7 +223,7 @@ impl<A: 'static, R: 'static> Drop for Thunk<A, R> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: `kind` was chosen for the closure that `new` put in.
-        unsafe { (self.kind.drop)(&mut self.room) };
+        unsafe { (self.kind.drop)(&mut self.storage) };
     }
 }
 
