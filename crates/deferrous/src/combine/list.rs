@@ -5,8 +5,11 @@ use std::{
     rc::Rc,
 };
 
+use super::{
+    errors::FirstError,
+    inputs::{Fires, Inputs},
+};
 use crate::{
-    combine::{Fires, FirstError, Inputs},
     deferred::{Deferred, Trigger, deferred_with_canceller, succeed},
     failure::Failure,
 };

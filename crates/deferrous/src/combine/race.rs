@@ -2,8 +2,11 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use super::{
+    errors::AllFailed,
+    inputs::{Fires, Inputs},
+};
 use crate::{
-    combine::{AllFailed, Fires, Inputs},
     deferred::{Deferred, Trigger, deferred_with_canceller, fail},
     failure::Failure,
 };

@@ -1,0 +1,42 @@
+//! The Deferreds that are combined.
+
+use std::{cell::Cell, rc::Rc};
+
+use crate::{
+    deferred::{CancelHandle, Deferred, Trigger},
+    failure::Failure,
+    unhandled::{Origin, report},
+};
+
+/// What one of the Deferreds came to decides about the result, which is fired so.
+pub(super) type Fires<T> = (Trigger<T>, Result<T, Failure>);
+
+/// The way back to the Deferreds that were combined.
+pub(super) struct Inputs {
+    handles: Vec<CancelHandle>,
+    /// They were cancelled from here, so their failures are expected.
+    cancelled: Cell<bool>,
+}
+
+impl Inputs {
+    pub(super) fn new<T: 'static>(deferreds: &[Deferred<T>]) -> Rc<Self> {
+        Rc::new(Inputs {
+            handles: deferreds.iter().map(Deferred::cancel_handle).collect(),
+            cancelled: Cell::new(false),
+        })
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancelled.set(true);
+        for handle in &self.handles {
+            handle.cancel_soon();
+        }
+    }
+
+    /// A failure that came too late to be in the result.
+    pub(super) fn late(&self, failure: Failure) {
+        if !self.cancelled.get() {
+            report(Origin::Deferred, failure);
+        }
+    }
+}
