@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::deferred::dispose::{self, Remains};
+use crate::nesting;
 
 /// The error of a Deferred: any error of the program, or a caught panic; Twisted's `Failure`.
 ///
@@ -147,7 +147,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Errors may hold failures, as those of combined Deferreds do, to any depth.
         if let Some(error) = self.error.take() {
-            dispose::dispose(Remains::Error(error));
+            nesting::run(move || drop(error));
         }
     }
 }

@@ -95,6 +95,7 @@ mod deferred;
 pub mod event_loop;
 mod failure;
 mod inline;
+mod nesting;
 mod reactor;
 mod sync;
 mod unhandled;

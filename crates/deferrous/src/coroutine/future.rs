@@ -13,9 +13,7 @@ use crate::{
     chain::{self, State, Step},
     deferred::{
         Cancelled, CircularWait, Deferred,
-        cell::{Closures, DeferredCell, Outcome, Waiter},
-        dispose::{self, Remains},
-        trigger::Firing,
+        cell::{Closures, DeferredCell, Firing, Outcome, Waiter},
     },
     failure::Failure,
     inline::Thunk,
@@ -106,7 +104,7 @@ impl<T> Drop for DeferredFuture<T> {
         }
         chain::add(&Closures, &cell, || Thunk::new(ignore_cancelled));
         cell.detach();
-        dispose::dispose(Remains::Cancel(cell));
+        cell.cancel_soon();
     }
 }
 

@@ -10,7 +10,7 @@ mod task;
 mod waker;
 
 pub use future::DeferredFuture;
-pub(crate) use registry::{Errand, Home, give_up_errand, run_errand, with_home};
+pub(crate) use registry::{RemoteWake, WakeTarget, drop_remote_wake, run_remote_wake, with_target};
 pub use waker::CannotResume;
 
 use crate::{deferred::Deferred, failure::Failure};

@@ -7,27 +7,27 @@ use std::{
     sync::Arc,
 };
 
-use super::task::Task;
+use crate::deferred::cell::{Waiter, wake_and_finish};
 
 /// What a waker on another thread wants done on the coroutine's own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Errand {
+pub(crate) enum RemoteWake {
     /// Poll the coroutine.
     Resume(u64),
     /// Drop the coroutine if nothing else leads to it: its last waker is gone.
     Forget(u64),
 }
 
-/// Where errands can be sent from any thread: a reactor.
-pub(crate) trait Home: Send + Sync {
-    /// Has [`run_errand`] called on the home thread, soon. `false` if the reactor is gone.
-    fn send(&self, errand: Errand) -> bool;
+/// Where a [`RemoteWake`] can be sent from any thread: a reactor.
+pub(crate) trait WakeTarget: Send + Sync {
+    /// Has [`run_remote_wake`] called on the reactor's thread, soon. `false` if the reactor is gone.
+    fn send(&self, wake: RemoteWake) -> bool;
 }
 
 thread_local! {
     static NEXT_ID: Cell<u64> = const { Cell::new(0) };
-    static WAITING: RefCell<HashMap<u64, Rc<Task>>> = RefCell::new(HashMap::new());
-    static HOME: RefCell<Option<Arc<dyn Home>>> = const { RefCell::new(None) };
+    static WAITING: RefCell<HashMap<u64, Rc<dyn Waiter>>> = RefCell::new(HashMap::new());
+    static TARGET: RefCell<Option<Arc<dyn WakeTarget>>> = const { RefCell::new(None) };
 }
 
 pub(super) fn new_id() -> u64 {
@@ -39,13 +39,13 @@ pub(super) fn new_id() -> u64 {
 }
 
 /// Keeps a coroutine alive for its wakers.
-pub(super) fn keep(id: u64, task: Rc<Task>) {
+pub(super) fn keep(id: u64, task: Rc<dyn Waiter>) {
     // On a thread that is ending nothing can wake it any more, and it is dropped.
     let _ = WAITING.try_with(|waiting| waiting.borrow_mut().insert(id, task));
 }
 
-pub(super) fn take(id: u64) -> Option<Rc<Task>> {
-    let take = |waiting: &RefCell<HashMap<u64, Rc<Task>>>| {
+pub(super) fn take(id: u64) -> Option<Rc<dyn Waiter>> {
+    let take = |waiting: &RefCell<HashMap<u64, Rc<dyn Waiter>>>| {
         let mut waiting = waiting.borrow_mut();
         // Coroutines that await Deferreds alone, which are most, are never here.
         if waiting.is_empty() {
@@ -57,39 +57,41 @@ pub(super) fn take(id: u64) -> Option<Rc<Task>> {
     WAITING.try_with(take).unwrap_or(None)
 }
 
-/// The home of coroutines spawned now.
-pub(crate) fn current_home() -> Option<Arc<dyn Home>> {
+/// The target of coroutines spawned now.
+pub(crate) fn current_target() -> Option<Arc<dyn WakeTarget>> {
     // On a thread that is ending there is none.
-    HOME.try_with(|home| home.borrow().clone()).unwrap_or(None)
+    TARGET
+        .try_with(|target| target.borrow().clone())
+        .unwrap_or(None)
 }
 
-/// Makes `home` the current one for the length of `f`.
-pub(crate) fn with_home<R>(home: Arc<dyn Home>, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Arc<dyn Home>>);
+/// Makes `target` the current one for the length of `f`.
+pub(crate) fn with_target<R>(target: Arc<dyn WakeTarget>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<dyn WakeTarget>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            HOME.set(self.0.take());
+            TARGET.set(self.0.take());
         }
     }
-    let _restore = Restore(HOME.replace(Some(home)));
+    let _restore = Restore(TARGET.replace(Some(target)));
     f()
 }
 
 /// Does what a waker sent from another thread.
-pub(crate) fn run_errand(errand: Errand) {
-    match errand {
-        Errand::Resume(id) => {
+pub(crate) fn run_remote_wake(wake: RemoteWake) {
+    match wake {
+        RemoteWake::Resume(id) => {
             if let Some(task) = take(id) {
-                task.wake();
+                wake_and_finish(task);
             }
         }
-        Errand::Forget(id) => drop(take(id)),
+        RemoteWake::Forget(id) => drop(take(id)),
     }
 }
 
-/// Gives up an errand that no reactor will run: what it was to resume is dropped, since nothing
-/// else may.
-pub(crate) fn give_up_errand(errand: Errand) {
-    let (Errand::Resume(id) | Errand::Forget(id)) = errand;
+/// Gives up a wake that no reactor will run: the coroutine that it was to resume is dropped, since
+/// nothing else may.
+pub(crate) fn drop_remote_wake(wake: RemoteWake) {
+    let (RemoteWake::Resume(id) | RemoteWake::Forget(id)) = wake;
     drop(take(id));
 }

@@ -11,16 +11,14 @@ use std::{
 };
 
 use super::{
-    registry::{self, Errand, Home, current_home},
+    registry::{self, RemoteWake, WakeTarget, current_target},
     waker::{OwnWaker, TaskWaker, this_thread},
 };
 use crate::{
     chain::State,
     deferred::{
         Deferred,
-        cell::{Canceller, CellData, DeferredCell, Outcome, Waiter},
-        dispose,
-        trigger::Firing,
+        cell::{Canceller, CellData, DeferredCell, Firing, Outcome, Waiter, wake_and_finish},
     },
     failure::Failure,
 };
@@ -39,7 +37,7 @@ pub(super) struct Task {
     /// Fires the Deferred of the result.
     result: RefCell<Option<Firing>>,
     thread: ThreadId,
-    home: Option<Arc<dyn Home>>,
+    target: Option<Arc<dyn WakeTarget>>,
     /// A waker that nobody else holds, to be used again.
     idle_waker: Cell<Option<OwnWaker>>,
     /// The registry was told of this coroutine, and may still know it.
@@ -62,7 +60,7 @@ pub(super) fn spawn<T: 'static>(
         cancelled: Cell::new(false),
         result: RefCell::new(None),
         thread: this_thread(),
-        home: current_home(),
+        target: current_target(),
         idle_waker: Cell::new(None),
         registered: Cell::new(false),
         lent_waker: RefCell::new(ArcWeak::new()),
@@ -75,7 +73,7 @@ pub(super) fn spawn<T: 'static>(
     });
     let cell = CellData::new(|| State::new(Some(canceller)));
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
-    task.wake();
+    wake_and_finish(task);
     Deferred::from_cell(cell)
 }
 
@@ -103,9 +101,9 @@ impl Waiter for Task {
             // With a reactor the next poll is one of its next calls, so that a coroutine that
             // always wakes itself does not keep everything else waiting. If the reactor has ended,
             // there is no next poll.
-            let errand_sent = notified && waker.shared.send(Errand::Resume(waker.shared.id));
-            let poll_now = self.again.take() || notified && self.home.is_none();
-            self.put_back(waker, errand_sent);
+            let wake_sent = notified && waker.shared.send(RemoteWake::Resume(waker.shared.id));
+            let poll_now = self.again.take() || notified && self.target.is_none();
+            self.put_back(waker, wake_sent);
             if !poll_now {
                 return None;
             }
@@ -114,13 +112,6 @@ impl Waiter for Task {
 }
 
 impl Task {
-    /// Polls, and fires the result if that is the end.
-    pub(super) fn wake(self: Rc<Self>) {
-        if let Some((firing, outcome)) = dispose::wake(self) {
-            firing.finish(outcome);
-        }
-    }
-
     fn poll_with(self: &Rc<Self>, future: &mut ErasedFuture, waker: &OwnWaker) -> Poll<Outcome> {
         struct Restore(Option<(Rc<Task>, *const ())>);
         impl Drop for Restore {
@@ -145,7 +136,7 @@ impl Task {
     fn waker(&self) -> OwnWaker {
         let waker = self.idle_waker.take().unwrap_or_else(|| {
             let lent = self.lent_waker.borrow().upgrade();
-            OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.home.clone())))
+            OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.target.clone())))
         });
         if self.registered.take() {
             drop(registry::take(waker.shared.id));
@@ -155,9 +146,9 @@ impl Task {
 
     /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the
     /// coroutine, and when it is dropped, the coroutine is.
-    fn put_back(self: &Rc<Self>, waker: OwnWaker, errand_sent: bool) {
+    fn put_back(self: &Rc<Self>, waker: OwnWaker, wake_sent: bool) {
         let lent = waker.is_lent();
-        if lent || errand_sent || waker.shared.is_woken() {
+        if lent || wake_sent || waker.shared.is_woken() {
             self.registered.set(true);
             registry::keep(waker.shared.id, self.clone());
         }

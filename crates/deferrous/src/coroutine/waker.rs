@@ -11,8 +11,11 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use super::registry::{self, Errand, Home};
-use crate::unhandled::{Origin, report};
+use super::registry::{self, RemoteWake, WakeTarget};
+use crate::{
+    deferred::cell::wake_and_finish,
+    unhandled::{Origin, report},
+};
 
 /// A coroutine was woken from another thread, and no reactor was there to resume it.
 ///
@@ -68,20 +71,20 @@ impl OwnWaker {
 pub(super) struct TaskWaker {
     pub(super) id: u64,
     thread: ThreadId,
-    home: Option<Arc<dyn Home>>,
+    target: Option<Arc<dyn WakeTarget>>,
     /// The coroutine woke itself while it was being polled.
     notified: AtomicBool,
-    /// Another thread has woken it since the last poll began: an errand is on its way, and must
-    /// find the coroutine.
+    /// Another thread has woken it since the last poll began: a wake is on its way to the reactor,
+    /// and must find the coroutine.
     woken: AtomicBool,
 }
 
 impl TaskWaker {
-    pub(super) fn new(thread: ThreadId, home: Option<Arc<dyn Home>>) -> Arc<Self> {
+    pub(super) fn new(thread: ThreadId, target: Option<Arc<dyn WakeTarget>>) -> Arc<Self> {
         Arc::new(TaskWaker {
             id: registry::new_id(),
             thread,
-            home,
+            target,
             notified: AtomicBool::new(false),
             woken: AtomicBool::new(false),
         })
@@ -106,12 +109,12 @@ impl TaskWaker {
         self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Relaxed)
     }
 
-    /// Sends an errand to the reactor; `false` if there is none.
-    pub(super) fn send(&self, errand: Errand) -> bool {
-        self.home.as_ref().is_some_and(|home| home.send(errand))
+    /// Sends a wake to the reactor; `false` if there is none.
+    pub(super) fn send(&self, wake: RemoteWake) -> bool {
+        self.target.as_ref().is_some_and(|target| target.send(wake))
     }
 
-    fn is_at_home(&self) -> bool {
+    fn is_on_own_thread(&self) -> bool {
         this_thread() == self.thread
     }
 }
@@ -122,14 +125,14 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.is_at_home() {
+        if self.is_on_own_thread() {
             match registry::take(self.id) {
-                Some(task) => task.wake(),
+                Some(task) => wake_and_finish(task),
                 None => self.notified.store(true, Ordering::Relaxed),
             }
         } else {
             self.woken.store(true, Ordering::Release);
-            if !self.send(Errand::Resume(self.id)) {
+            if !self.send(RemoteWake::Resume(self.id)) {
                 self.woken.store(false, Ordering::Release);
                 report(Origin::Wake, CannotResume.into());
             }
@@ -139,13 +142,13 @@ impl Wake for TaskWaker {
 
 impl Drop for TaskWaker {
     fn drop(&mut self) {
-        if self.is_at_home() {
+        if self.is_on_own_thread() {
             if !*self.woken.get_mut() {
                 drop(registry::take(self.id));
             }
         } else {
             // Without a reactor to tell, the coroutine stays where it is until its thread ends.
-            self.send(Errand::Forget(self.id));
+            self.send(RemoteWake::Forget(self.id));
         }
     }
 }

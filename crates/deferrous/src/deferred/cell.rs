@@ -7,15 +7,12 @@ use std::{
     rc::{Rc, Weak},
 };
 
+use super::errors::{Abandoned, Cancelled, CircularWait};
 use crate::{
     chain::{self, AlreadyCalled, Host, Parts, State, Step},
-    deferred::{
-        dispose::{self, Remains},
-        errors::{Abandoned, Cancelled, CircularWait},
-        trigger::Firing,
-    },
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
+    nesting,
     unhandled::{Origin, drop_reporting, report},
 };
 
@@ -185,7 +182,7 @@ impl Host for Closures {
     #[inline]
     fn resume(&self, cell: &DeferredCell, outcome: &mut Outcome) -> Option<DeferredCell> {
         let waiter = cell.waiter.take()?;
-        match catch_unwind(AssertUnwindSafe(|| dispose::wake(waiter))) {
+        match catch_unwind(AssertUnwindSafe(|| wake(waiter))) {
             Ok(ended) => {
                 let (firing, result) = ended?;
                 *outcome = result;
@@ -280,7 +277,8 @@ impl CellData {
         let left = self.triggers.get() - 1;
         self.triggers.set(left);
         if left == 0 && !self.read(|state| state.is_called() || state.is_cancelling()) {
-            dispose::dispose(Remains::Abandoned(self.clone()));
+            let cell = self.clone();
+            nesting::run(move || cell.abandon());
         }
     }
 
@@ -297,6 +295,11 @@ impl CellData {
         // It may have been cancelled since its last trigger went.
         let _ = chain::fire(&Closures, self, Outcome::Failure(Abandoned.into()));
     }
+
+    /// Cancels the Deferred now, or soon if very many cancellations are nested already.
+    pub(crate) fn cancel_soon(self: Rc<Self>) {
+        nesting::run(move || chain::cancel(&Closures, &self));
+    }
 }
 
 impl Drop for CellData {
@@ -306,13 +309,107 @@ impl Drop for CellData {
         match state.take_outcome() {
             Some(Outcome::Failure(failure)) => report(Origin::Deferred, failure),
             Some(Outcome::Value(value)) if value.needs_drop() => {
-                dispose::dispose(Remains::Value(value));
+                nesting::run(move || drop(value));
             }
             _ => {}
         }
         if state.pending() > 0 || !state.is_called() {
-            let state = std::mem::replace(state, State::new(None));
-            dispose::dispose(Remains::State(state));
+            let state = mem::replace(state, State::new(None));
+            nesting::run(move || drop_links(state));
         }
+    }
+}
+
+/// Drops the links of a Deferred that ended before they could run, and fails those that wait for it.
+fn drop_links(mut state: State<Closures>) {
+    while let Some(link) = state.take_link() {
+        match link {
+            Ok(link) => drop(link),
+            Err(outer) => chain::resume(&Closures, &outer, Outcome::Failure(Abandoned.into())),
+        }
+    }
+}
+
+/// Lets `waiter` go on, and says what it has ended with. If very many are nested already, it goes on
+/// soon.
+pub(crate) fn wake(waiter: Rc<dyn Waiter>) -> Option<(Firing, Outcome)> {
+    if nesting::is_deepest() {
+        nesting::run(move || finish(waiter.resume()));
+        return None;
+    }
+    nesting::run_nested(|| waiter.resume())
+}
+
+/// Lets `waiter` go on, and fires what it has ended with.
+pub(crate) fn wake_and_finish(waiter: Rc<dyn Waiter>) {
+    finish(wake(waiter));
+}
+
+fn finish(ended: Option<(Firing, Outcome)>) {
+    if let Some((firing, outcome)) = ended {
+        firing.finish(outcome);
+    }
+}
+
+/// The right to fire a Deferred, whatever its type. The last one to go abandons the Deferred.
+pub(crate) struct Firing(DeferredCell);
+
+impl Firing {
+    #[inline]
+    pub(crate) fn new(cell: DeferredCell) -> Self {
+        cell.add_trigger();
+        Firing(cell)
+    }
+
+    #[inline]
+    pub(crate) fn fire(&self, outcome: Outcome) -> Result<(), AlreadyCalled> {
+        chain::fire(&Closures, &self.0, outcome)
+    }
+
+    /// Fires a Deferred that may have been cancelled meanwhile. Then nobody wants the value, and a
+    /// failure is reported.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Failure(failure) if self.is_called() => {
+                report(Origin::Deferred, failure);
+            }
+            outcome => drop(self.fire(outcome)),
+        }
+    }
+
+    /// Whether the Deferred was fired or cancelled.
+    #[inline]
+    pub(crate) fn is_called(&self) -> bool {
+        self.0.read(State::is_called)
+    }
+
+    /// The Deferred that this fires.
+    pub(crate) fn cell(&self) -> &DeferredCell {
+        &self.0
+    }
+
+    pub(crate) fn fires(&self, cell: &DeferredCell) -> bool {
+        Rc::ptr_eq(&self.0, cell)
+    }
+
+    /// The Deferred, for somebody who is about to fire it without this.
+    pub(crate) fn into_cell(self) -> DeferredCell {
+        // Counted for good, so that dropping this does not abandon the Deferred first.
+        self.0.add_trigger();
+        self.0.clone()
+    }
+}
+
+impl Clone for Firing {
+    #[inline]
+    fn clone(&self) -> Self {
+        Firing::new(self.0.clone())
+    }
+}
+
+impl Drop for Firing {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.remove_trigger();
     }
 }

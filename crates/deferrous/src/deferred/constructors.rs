@@ -2,14 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::{
-    chain::State,
-    deferred::{
-        CallbackResult, Deferred, Trigger,
-        cell::{Canceller, CellData, Outcome},
-    },
-    failure::Failure,
+use super::{
+    cell::{Canceller, CellData, Outcome},
+    returns::CallbackResult,
+    trigger::Trigger,
+    typed::Deferred,
 };
+use crate::{chain::State, failure::Failure};
 
 /// Makes a Deferred: the end that fires it and the end that waits. Twisted's `Deferred()`.
 ///

@@ -2,13 +2,8 @@
 
 use std::{fmt, rc::Rc, rc::Weak};
 
-use crate::{
-    chain::{self, State},
-    deferred::{
-        cell::{CellData, Closures, DeferredCell},
-        dispose::{self, Remains},
-    },
-};
+use super::cell::{CellData, Closures, DeferredCell};
+use crate::chain::{self, State};
 
 /// Cancels a Deferred that has been moved elsewhere.
 ///
@@ -34,7 +29,7 @@ impl CancelHandle {
     /// after those.
     pub(crate) fn cancel_soon(&self) {
         if let Some(cell) = self.0.upgrade() {
-            dispose::dispose(Remains::Cancel(cell));
+            cell.cancel_soon();
         }
     }
 

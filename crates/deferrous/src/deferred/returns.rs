@@ -1,14 +1,10 @@
 //! What a callback may return.
 
-use crate::{
-    chain::Step,
-    deferred::{
-        Deferred,
-        cell::{Closures, Outcome},
-        succeed,
-    },
-    failure::Failure,
+use super::{
+    cell::{Closures, Outcome},
+    typed::Deferred,
 };
+use crate::{chain::Step, failure::Failure};
 
 /// What a callback may return: nothing, a `Result`, or another Deferred to wait for.
 ///
@@ -25,7 +21,10 @@ pub trait CallbackResult: sealed::IntoStep {
 }
 
 pub(crate) mod sealed {
-    use super::{Closures, Outcome, Step};
+    use crate::{
+        chain::Step,
+        deferred::cell::{Closures, Outcome},
+    };
 
     pub trait IntoStep {
         /// Puts what was returned in place of the outcome, unless it is a Deferred.
@@ -39,7 +38,7 @@ impl CallbackResult for () {
     type Value = ();
 
     fn into_deferred(self) -> Deferred<()> {
-        succeed(())
+        Ok(()).into()
     }
 }
 

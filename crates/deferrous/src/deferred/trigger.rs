@@ -1,13 +1,12 @@
 //! The end that fires.
 
-use std::{fmt, marker::PhantomData, rc::Rc};
+use std::{fmt, marker::PhantomData};
 
-use crate::{
-    chain::{self, AlreadyCalled, State},
-    deferred::cell::{Closures, DeferredCell, Outcome},
-    failure::Failure,
-    unhandled::{Origin, report},
+use super::{
+    cell::{DeferredCell, Firing, Outcome},
+    describe::describe,
 };
+use crate::{chain::AlreadyCalled, failure::Failure};
 
 /// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
 ///
@@ -22,58 +21,6 @@ use crate::{
 pub struct Trigger<T> {
     firing: Firing,
     _value: PhantomData<fn(T)>,
-}
-
-/// The right to fire a Deferred, whatever its type. The last one to go abandons the Deferred.
-pub(crate) struct Firing(DeferredCell);
-
-impl Firing {
-    #[inline]
-    pub(crate) fn new(cell: DeferredCell) -> Self {
-        cell.add_trigger();
-        Firing(cell)
-    }
-
-    #[inline]
-    pub(crate) fn fire(&self, outcome: Outcome) -> Result<(), AlreadyCalled> {
-        chain::fire(&Closures, &self.0, outcome)
-    }
-
-    /// Fires a Deferred that may have been cancelled meanwhile. Then a value is no news any more,
-    /// and a failure is reported.
-    pub(crate) fn finish(&self, outcome: Outcome) {
-        match outcome {
-            Outcome::Failure(failure) if self.0.read(State::is_called) => {
-                report(Origin::Deferred, failure);
-            }
-            outcome => drop(self.fire(outcome)),
-        }
-    }
-
-    pub(crate) fn fires(&self, cell: &DeferredCell) -> bool {
-        Rc::ptr_eq(&self.0, cell)
-    }
-
-    /// The Deferred, for somebody who is about to fire it without this.
-    pub(crate) fn into_cell(self) -> DeferredCell {
-        // Counted for good, so that dropping this does not abandon the Deferred first.
-        self.0.add_trigger();
-        self.0.clone()
-    }
-}
-
-impl Clone for Firing {
-    #[inline]
-    fn clone(&self) -> Self {
-        Firing::new(self.0.clone())
-    }
-}
-
-impl Drop for Firing {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.remove_trigger();
-    }
 }
 
 impl<T: 'static> Trigger<T> {
@@ -136,12 +83,12 @@ impl<T: 'static> Trigger<T> {
     /// Whether the Deferred was fired or cancelled; Twisted's `called`.
     #[inline]
     pub fn is_called(&self) -> bool {
-        self.firing.0.read(State::is_called)
+        self.firing.is_called()
     }
 
     /// Whether nobody would notice if the Deferred were fired: it was dropped, and has no links.
     pub(crate) fn is_unwanted(&self) -> bool {
-        self.firing.0.is_unwanted()
+        self.firing.cell().is_unwanted()
     }
 
     pub(crate) fn into_firing(self) -> Firing {
@@ -161,6 +108,6 @@ impl<T> Clone for Trigger<T> {
 
 impl<T> fmt::Debug for Trigger<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::describe::<T>(f, "Trigger", &self.firing.0)
+        describe::<T>(f, "Trigger", self.firing.cell())
     }
 }

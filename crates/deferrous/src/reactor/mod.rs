@@ -41,7 +41,7 @@ use self::{
 };
 use crate::{
     coroutine,
-    deferred::{Deferred, trigger::Firing},
+    deferred::{Deferred, cell::Firing},
     failure::Failure,
 };
 
@@ -204,7 +204,7 @@ impl Reactor {
             }
         }
         let _restore = Restore(CURRENT.replace(Some(self.clone())));
-        coroutine::with_home(self.0.shared.clone(), f)
+        coroutine::with_target(self.0.shared.clone(), f)
     }
 
     /// [`spawn`](crate::spawn)s a coroutine that this reactor resumes when another thread wakes it.

@@ -11,7 +11,7 @@ use super::{
     errors::{ReactorGone, WouldDeadlock},
 };
 use crate::{
-    coroutine::{Errand, Home, give_up_errand},
+    coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
     deferred::{CallbackResult, CancelHandle, cell::Outcome},
     event_loop::{Inbox, Poller},
     failure::Failure,
@@ -22,7 +22,7 @@ pub(super) enum Message {
     Call(Box<dyn FnOnce(&Reactor) + Send>),
     /// Fire what waits under this key: a job in a thread has ended.
     Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
-    Errand(Errand),
+    Wake(RemoteWake),
     /// The pool's last worker has gone.
     PoolStopped,
 }
@@ -64,16 +64,16 @@ impl Shared {
     pub(super) fn close(&self) {
         for message in self.inbox.close() {
             match message {
-                Message::Errand(errand) => give_up_errand(errand),
+                Message::Wake(wake) => drop_remote_wake(wake),
                 other => drop(other),
             }
         }
     }
 }
 
-impl Home for Shared {
-    fn send(&self, errand: Errand) -> bool {
-        Shared::send(self, Message::Errand(errand)).is_ok()
+impl WakeTarget for Shared {
+    fn send(&self, wake: RemoteWake) -> bool {
+        Shared::send(self, Message::Wake(wake)).is_ok()
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     remote::Message,
 };
 use crate::{
-    coroutine::run_errand,
+    coroutine::run_remote_wake,
     deferred::{Deferred, cell::Outcome, deferred},
     event_loop::Events,
     failure::Failure,
@@ -235,7 +235,7 @@ impl Reactor {
         let done = catch_unwind(AssertUnwindSafe(|| match message {
             Message::Call(call) => call(self),
             Message::Fire(key, outcome) => self.fire_reply(key, outcome()),
-            Message::Errand(errand) => run_errand(errand),
+            Message::Wake(wake) => run_remote_wake(wake),
             Message::PoolStopped => {
                 self.thread_pool().join();
                 let trigger = self.0.pool_stopped.take();
