@@ -30,8 +30,8 @@
 //! # Ok::<(), Failure>(())
 //! ```
 //!
-//! Deferreds do not make code asynchronous. They carry results; that nothing waits is up to who
-//! makes them. Long work inside a function that returns a Deferred blocks as it always does, and
+//! Deferreds do not make code asynchronous. They carry results; it is up to the code that
+//! makes them not to block. Long work inside a function that returns a Deferred blocks as it always does, and
 //! belongs into [`defer_to_thread`](Reactor::defer_to_thread).
 //!
 //! # What is here
@@ -53,8 +53,8 @@
 //! 1. A Deferred gets its outcome once. A second one is refused with [`AlreadyCalled`] and changes
 //!    nothing.
 //! 2. Links run in the order in which they were added. A value goes to the callback, a failure to
-//!    the errback, and what the link at hand has no side for passes by. What a callback returns is
-//!    the next outcome; a panic is a failure.
+//!    the errback, and an outcome for which a link has no side is passed on. What a callback
+//!    returns is the next outcome; a panic is a failure.
 //! 3. A link added after firing runs at once, before the call that adds it returns, unless the
 //!    Deferred is paused, waits, or runs a link right now. Then it is queued, and whoever ends that
 //!    state runs it.
@@ -66,8 +66,8 @@
 //!    happens.
 //! 7. A failure that nothing takes is reported, once ([`set_unhandled_handler`]). When the last
 //!    [`Trigger`] is dropped, the Deferred fails with [`Abandoned`]: nothing waits for ever by
-//!    accident. (What owns itself by its own closures, as a Deferred whose callback owns its
-//!    trigger, is never dropped, as ever in Rust.)
+//!    accident. (A Deferred that owns itself through its closures, for example because its callback
+//!    owns its trigger, is never dropped, as everywhere in Rust.)
 //! 8. All of this may be done from inside any callback or canceller.
 //!
 //! # Threads

@@ -84,7 +84,7 @@ fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferre
 
 impl<T: 'static> Gathering<T> {
     fn succeeded(&self, index: usize, value: T) -> Option<Fires<Vec<T>>> {
-        // After a failure nobody wants the value, which may be a permit that others wait for.
+        // Drop the value now if the result has failed: it may be a permit that others wait for.
         self.trigger.borrow().as_ref()?;
         self.values.borrow_mut()[index] = Some(value);
         let missing = self.missing.get() - 1;

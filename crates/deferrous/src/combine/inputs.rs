@@ -8,7 +8,7 @@ use crate::{
     unhandled::{Origin, report},
 };
 
-/// What one of the Deferreds came to decides about the result, which is fired so.
+/// The trigger of the result, and what to fire it with.
 pub(super) type Fires<T> = (Trigger<T>, Result<T, Failure>);
 
 /// The way back to the Deferreds that were combined.
@@ -33,7 +33,7 @@ impl Inputs {
         }
     }
 
-    /// A failure that came too late to be in the result.
+    /// Reports a failure that came too late to be in the result.
     pub(super) fn late(&self, failure: Failure) {
         if !self.cancelled.get() {
             report(Origin::Deferred, failure);

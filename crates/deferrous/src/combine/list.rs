@@ -125,7 +125,7 @@ pub fn deferred_list<T: 'static>(
     });
     for (index, deferred) in deferreds.into_iter().enumerate() {
         let listing = listing.clone();
-        deferred.end_with(move |outcome| listing.came(index, outcome));
+        deferred.end_with(move |outcome| listing.on_outcome(index, outcome));
     }
     result
 }
@@ -139,7 +139,7 @@ struct Listing<T> {
 }
 
 impl<T: 'static> Listing<T> {
-    fn came(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
+    fn on_outcome(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
         self.missing.set(self.missing.get() - 1);
         let fires = match &outcome {
             Ok(_) => self.options.one_callback,
@@ -158,8 +158,8 @@ impl<T: 'static> Listing<T> {
     }
 
     fn fire_early(&self, index: usize, outcome: Result<T, Failure>) -> Option<Fires<Listed<T>>> {
-        // Nobody gets what has come before, which may be a permit that others wait for. Failures in
-        // it were to be part of the result, and are not lost.
+        // Drop the earlier values now: one may be a permit that others wait for. The earlier
+        // failures were to be part of the result, so report them.
         for earlier in self.results.take().into_iter().flatten() {
             if let Err(failure) = earlier
                 && !self.options.consume

@@ -108,7 +108,7 @@ impl<T> Drop for DeferredFuture<T> {
     }
 }
 
-/// Nobody waits any more, so that the Deferred was cancelled is no news.
+/// Nobody waits any more, so the cancellation is expected.
 fn ignore_cancelled(outcome: &mut Outcome) -> Step<Closures> {
     if let Outcome::Failure(failure) = outcome
         && failure.check::<Cancelled>()

@@ -23,8 +23,8 @@ use crate::{deferred::Deferred, failure::Failure};
 /// reactor that was current here when it was spawned (see `Reactor::current`), and if there was
 /// none the wake is reported as an unhandled [`CannotResume`].
 ///
-/// Coroutines that wake each other from inside each other do so to some depth; what lies deeper
-/// goes on when that has come back, so that a row of any length takes no stack.
+/// Coroutines that wake each other nest only to some depth. Those beyond it are resumed after the
+/// others have returned, so that a chain of any length takes no stack.
 ///
 /// Cancelling the Deferred drops the future where it waits, and so cancels the Deferred it awaits.
 /// A panic becomes a failure. A coroutine that nothing can wake any more is dropped, and its

@@ -9,7 +9,7 @@ use std::{
 
 use crate::deferred::cell::{Waiter, wake_and_finish};
 
-/// What a waker on another thread wants done on the coroutine's own.
+/// What a waker on another thread asks of the coroutine's own thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RemoteWake {
     /// Poll the coroutine.

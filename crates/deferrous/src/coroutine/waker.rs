@@ -60,7 +60,7 @@ impl OwnWaker {
     /// Whether somebody else has a clone.
     pub(super) fn is_lent(&self) -> bool {
         let lent = Arc::strong_count(&self.shared) > 2;
-        // Who has let go of a clone has woken before that.
+        // A clone that was dropped on another thread has woken before that.
         fence(Ordering::Acquire);
         lent
     }
@@ -105,7 +105,7 @@ impl TaskWaker {
 
     /// Whether a wake came during the poll that has just ended.
     pub(super) fn take_notified(&self) -> bool {
-        // Looked at first because exchanging is dear, and seldom needed.
+        // Loaded first, because a swap is expensive and rarely needed.
         self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Relaxed)
     }
 

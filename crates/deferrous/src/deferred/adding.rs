@@ -122,14 +122,14 @@ impl<T: 'static> Deferred<T> {
     }
 
     /// Adds the last link, which may end with firing another Deferred. As an `add_both` that calls
-    /// its trigger, but a row of any length takes no stack.
+    /// its trigger, but a chain of any length takes no stack.
     pub(crate) fn end_with<U: 'static>(
         self,
         last: impl FnOnce(Result<T, Failure>) -> Option<(Trigger<U>, Result<U, Failure>)> + 'static,
     ) {
         self.link::<()>(
             move |outcome: &mut Outcome| match last(outcome.take_result()) {
-                // One that was cancelled meanwhile has an outcome, and wants no other.
+                // If it was cancelled meanwhile, it has an outcome already.
                 Some((trigger, result)) if !trigger.is_called() => {
                     *outcome = result.into();
                     Step::Forward(trigger.into_firing().into_cell())

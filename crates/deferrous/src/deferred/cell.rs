@@ -16,7 +16,7 @@ use crate::{
     unhandled::{Origin, drop_reporting, report},
 };
 
-/// The host: nothing but a name, since a Rust closure needs no interpreter.
+/// The host of the engine whose links are Rust closures.
 pub(crate) struct Closures;
 
 /// A value, or a failure.
@@ -28,8 +28,8 @@ pub(crate) enum Outcome {
 /// Both sides of a callback/errback pair in one closure.
 pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
-/// Asks for the work to be given up; it gets the cell so that it may fire it. Few Deferreds have
-/// one, so it is one word here.
+/// Called to give up the work. It gets the cell so that it may fire it. Boxed, because few Deferreds
+/// have one.
 pub(crate) struct Canceller(Box<Armed>);
 
 struct Armed(Option<Thunk<DeferredCell, ()>>);
@@ -49,16 +49,16 @@ impl Canceller {
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        // The engine drops it in the middle of its work, which no destructor may cut short.
+        // The engine drops it while it fires a Deferred, and a panic must not interrupt that.
         if let Some(canceller) = self.0.take() {
             drop_reporting(Origin::Deferred, canceller);
         }
     }
 }
 
-/// Something that awaits a Deferred's outcome: it goes on when that is there to be taken.
+/// Something that awaits a Deferred: it goes on when the outcome can be taken.
 pub(crate) trait Waiter {
-    /// Goes on. If that is the end of it, says which Deferred is to be fired with what result.
+    /// Goes on. If it ends, returns its result and the right to fire the Deferred with it.
     fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)>;
 }
 
@@ -241,12 +241,12 @@ impl CellData {
         }
     }
 
-    /// Has `waiter` go on when the chain has run dry, instead of who was to before.
+    /// Has `waiter` go on when no link is left, instead of the waiter before it.
     pub(crate) fn set_waiter(&self, waiter: Option<Rc<dyn Waiter>>) {
         drop(self.waiter.replace(waiter));
     }
 
-    /// Nobody will add a link any more.
+    /// The handle is gone, so no link will be added any more.
     #[inline]
     pub(crate) fn detach(&self) {
         self.detached.set(true);
@@ -330,8 +330,8 @@ fn drop_links(mut state: State<Closures>) {
     }
 }
 
-/// Lets `waiter` go on, and says what it has ended with. If very many are nested already, it goes on
-/// soon.
+/// Lets `waiter` go on: now, and then returns its result if it ends; or soon, if very many are nested
+/// already.
 pub(crate) fn wake(waiter: Rc<dyn Waiter>) -> Option<(Firing, Outcome)> {
     if nesting::is_deepest() {
         nesting::run(move || finish(waiter.resume()));
@@ -392,7 +392,7 @@ impl Firing {
         Rc::ptr_eq(&self.0, cell)
     }
 
-    /// The Deferred, for somebody who is about to fire it without this.
+    /// The Deferred, for a caller that fires it itself.
     pub(crate) fn into_cell(self) -> DeferredCell {
         // Counted for good, so that dropping this does not abandon the Deferred first.
         self.0.add_trigger();

@@ -25,8 +25,7 @@ impl CancelHandle {
         }
     }
 
-    /// Cancels the Deferred now, or, if this is one of very many cancellations inside each other,
-    /// after those.
+    /// Cancels the Deferred now, or soon if very many cancellations are nested already.
     pub(crate) fn cancel_soon(&self) {
         if let Some(cell) = self.0.upgrade() {
             cell.cancel_soon();

@@ -37,8 +37,8 @@ impl<T: 'static> Trigger<T> {
     /// # Errors
     ///
     /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one call
-    /// that follows a cancellation without a canceller is accepted and ignored, because who makes
-    /// it could not know.
+    /// that follows a cancellation without a canceller is accepted and ignored, because its
+    /// caller could not know.
     ///
     /// ```
     /// let (trigger, d) = deferrous::deferred::<u64>();

@@ -99,7 +99,7 @@ impl<T: 'static> DeferredQueue<T> {
     /// [`QueueOverflow`], with the item, if nobody waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
         while let Some(trigger) = self.0.waiters.next() {
-            // Who has dropped the Deferred does not want the item.
+            // If the Deferred was dropped, nobody wants the item.
             if !trigger.is_called() && !trigger.is_unwanted() {
                 let _ = trigger.callback(item);
                 return Ok(());

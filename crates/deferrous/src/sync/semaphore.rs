@@ -34,8 +34,8 @@ struct Shared {
 impl Shared {
     /// Gives free tokens to those that wait.
     ///
-    /// Whoever gets one may be done with it at once and come back here, once for each that waits:
-    /// so only the outermost call hands out, and the row may be of any length.
+    /// Whoever gets a token may release it at once and so call this again, once for each that waits.
+    /// Only the outermost call hands out, so that any number may wait.
     fn hand_out(self: &Rc<Self>) {
         if self.handing_out.replace(true) {
             return;

@@ -8,39 +8,39 @@ use std::{
 
 use crate::deferred::{Deferred, Trigger, deferred_with_canceller};
 
-/// Waiting triggers by the number they drew, so that one that is cancelled is found quickly.
-pub(super) struct Waiters<T>(Rc<RefCell<Drawn<T>>>);
+/// Waiting triggers by number, so that a cancelled one is found quickly.
+pub(super) struct Waiters<T>(Rc<RefCell<Numbered<T>>>);
 
-struct Drawn<T> {
+struct Numbered<T> {
     next: u64,
     waiting: BTreeMap<u64, Trigger<T>>,
 }
 
 impl<T: 'static> Waiters<T> {
     pub(super) fn new() -> Self {
-        Waiters(Rc::new(RefCell::new(Drawn {
+        Waiters(Rc::new(RefCell::new(Numbered {
             next: 0,
             waiting: BTreeMap::new(),
         })))
     }
 
-    /// A Deferred at the end of the row. Cancelling it takes it out.
+    /// A Deferred at the end of the queue. Cancelling it takes it out.
     pub(super) fn wait(&self) -> Deferred<T> {
-        let mut drawn = self.0.borrow_mut();
-        let number = drawn.next;
-        drawn.next += 1;
-        let row: Weak<RefCell<Drawn<T>>> = Rc::downgrade(&self.0);
+        let mut queue = self.0.borrow_mut();
+        let number = queue.next;
+        queue.next += 1;
+        let weak: Weak<RefCell<Numbered<T>>> = Rc::downgrade(&self.0);
         let (trigger, deferred) = deferred_with_canceller(move |_| {
-            if let Some(row) = row.upgrade() {
-                let left = row.borrow_mut().waiting.remove(&number);
-                drop(left);
+            if let Some(queue) = weak.upgrade() {
+                let removed = queue.borrow_mut().waiting.remove(&number);
+                drop(removed);
             }
         });
-        drawn.waiting.insert(number, trigger);
+        queue.waiting.insert(number, trigger);
         deferred
     }
 
-    /// Takes the first in the row.
+    /// Takes the first in the queue.
     pub(super) fn next(&self) -> Option<Trigger<T>> {
         let first = self.0.borrow_mut().waiting.pop_first();
         first.map(|(_, trigger)| trigger)
