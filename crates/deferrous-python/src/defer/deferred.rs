@@ -234,6 +234,12 @@ impl Deferred {
         }
     }
 
+    /// Whether `self.result` is this object.
+    #[inline(always)]
+    pub fn has_result(&self, object: Raw) -> bool {
+        peek(&self.parts().result).is_some_and(|(result, _)| std::ptr::eq(result, object))
+    }
+
     /// `self.result`, if that is a Deferred. No object is asked.
     #[inline(always)]
     pub fn deferred_result(&self) -> Maybe<Option<Self>> {

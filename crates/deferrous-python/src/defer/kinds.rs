@@ -302,19 +302,21 @@ pub fn kind(object: &Obj) -> Kind {
 #[inline(never)]
 fn kind_of_other(object: &Obj) -> Kind {
     let class = object.class();
-    if is_subclass(class, &classes().deferred) {
+    if is_deferred_subclass(class) {
         // Twisted knows them by `__init_subclass__`, which a class may keep from running.
         return match is_listed(class) {
             true => Kind::Deferred,
             false => Kind::Value,
         };
     }
-    if is_subclass(class, &twisted().failure) {
+    // A failure is an exception, of which the class has a flag.
+    // SAFETY: the class is alive.
+    let is_exception = unsafe { (*class).tp_flags & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 };
+    if is_exception && is_subclass(class, &twisted().failure) {
         return Kind::Failure;
     }
     if has_plain_attributes(class)
-        && Obj::class_attribute(class, &names().class)
-            .is_some_and(|found| found.is(classes().class_descriptor.as_ptr()))
+        && Obj::class_attribute_is(class, &names().class, &classes().class_descriptor)
     {
         return Kind::Value;
     }
@@ -326,8 +328,19 @@ fn kind_of_other(object: &Obj) -> Kind {
 pub fn is_deferred_class(class: *mut ffi::PyTypeObject) -> bool {
     match kind_of_class(class) {
         Some(kind) => kind == Kind::Deferred,
-        None => is_subclass(class, &classes().deferred) && is_listed(class),
+        None => is_deferred_subclass(class) && is_listed(class),
     }
+}
+
+/// Whether a class is a subclass of `Deferred`. Objects of most classes are smaller, which is seen at once.
+#[inline(always)]
+fn is_deferred_subclass(class: *mut ffi::PyTypeObject) -> bool {
+    let deferred = &classes().deferred;
+    // SAFETY: both are classes and alive.
+    let is_as_large = unsafe {
+        (*class).tp_basicsize >= (*deferred.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize
+    };
+    is_as_large && is_subclass(class, deferred)
 }
 
 /// Whether a subclass is in Twisted's list of them.

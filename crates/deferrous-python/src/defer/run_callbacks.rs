@@ -9,7 +9,7 @@ use super::{
     callback::{Callback, Called},
     callback_queue, debug_info,
     deferred::Deferred,
-    kinds::{Kind, Method, kind, kind_of_class},
+    kinds::{Kind, Method, is_deferred_class, kind},
 };
 use crate::{
     blame,
@@ -31,8 +31,8 @@ pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
 /// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
 /// them: see [`is_idle`].
 ///
-/// This is the fast path for the common case: the callback is called with a value or passed by, returns a value, and
-/// nothing else is to be done. It does what [`Call::run`] does, which goes on where the case is another.
+/// This is the fast path for the common case: the callback is called or passed by, returns no Deferred, and nothing
+/// else is to be done. It does what [`Call::run`] does, which goes on where the case is another.
 #[inline(always)]
 pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
     let parts = deferred.parts();
@@ -48,8 +48,14 @@ pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
         let called = callback.call(&result, failed);
         drop(result);
         return match called {
-            Called::Returned(Ok(value)) if kind_of_class(value.class()) == Some(Kind::Value) => {
+            Called::Returned(Ok(value)) if !is_deferred_class(value.class()) => {
+                let stored = value.as_ptr();
                 deferred.set_result(value);
+                if !deferred.has_result(stored) {
+                    // The end of the result before it has put something else there.
+                    let call = Call::after(deferred.clone(), callback, failed);
+                    return run(call, From::Returned(deferred.required_result()));
+                }
                 parts.running_callbacks.set(false);
                 finish_added(deferred, callback)
             }

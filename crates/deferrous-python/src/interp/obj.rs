@@ -217,6 +217,13 @@ impl Obj {
         }
     }
 
+    /// Whether [`class_attribute`](Self::class_attribute) finds `expected`.
+    #[inline(always)]
+    pub fn class_attribute_is(class: *mut ffi::PyTypeObject, name: &Obj, expected: &Obj) -> bool {
+        // SAFETY: the class and the name are alive; what is found is only compared.
+        unsafe { ptr::eq(_PyType_Lookup(class, name.as_ptr()), expected.as_ptr()) }
+    }
+
     /// `len(self)`.
     pub fn len(&self) -> Maybe<usize> {
         // SAFETY: the object is alive.
