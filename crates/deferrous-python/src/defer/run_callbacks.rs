@@ -25,7 +25,32 @@ pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
         // The loop is already running above us on the call stack.
         return Ok(());
     }
+    if has_no_callbacks(deferred) {
+        return run_none(deferred);
+    }
     run(Call::new(deferred.clone(), None), From::Top)
+}
+
+/// What [`run_callbacks`] does where there are no callbacks.
+#[inline(always)]
+fn run_none(deferred: &Deferred) -> Maybe<()> {
+    let parts = deferred.parts();
+    if parts.paused.get() != 0 {
+        return Ok(());
+    }
+    drop(parts.chained_to.take());
+    if !has_no_callbacks(deferred) {
+        return run(Call::new(deferred.clone(), None), From::Next);
+    }
+    let failed = deferred.result_kind()? == Kind::Failure;
+    debug_info::note(deferred, failed);
+    Ok(())
+}
+
+/// Whether no callback waits to be called.
+#[inline(always)]
+fn has_no_callbacks(deferred: &Deferred) -> bool {
+    deferred.parts().callbacks.is_empty() && !is_some(&deferred.parts().listed)
 }
 
 /// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
@@ -76,8 +101,7 @@ pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
 /// The end of [`run_added`], unless callbacks have been added meanwhile.
 #[inline(always)]
 fn finish_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
-    let parts = deferred.parts();
-    if !parts.callbacks.is_empty() || is_some(&parts.listed) {
+    if !has_no_callbacks(deferred) {
         return run(Call::after(deferred.clone(), callback, false), From::Next);
     }
     let failed = deferred.result_kind()? == Kind::Failure;
@@ -89,10 +113,7 @@ fn finish_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
 #[inline(always)]
 pub fn is_idle(deferred: &Deferred) -> bool {
     let parts = deferred.parts();
-    parts.paused.get() == 0
-        && !parts.running_callbacks.get()
-        && parts.callbacks.is_empty()
-        && !is_some(&parts.listed)
+    parts.paused.get() == 0 && !parts.running_callbacks.get() && has_no_callbacks(deferred)
 }
 
 /// Whether firing this Deferred is to note the result and to run its callbacks, and nothing else.
