@@ -15,7 +15,7 @@ use crate::{
 
 /// A value that is not there yet, with a chain of callbacks that wait for it; Twisted's `Deferred`.
 ///
-/// [`deferred`](crate::deferred()) makes one together with the [`Trigger`] that fires it. Each `add_` method appends a
+/// [`deferred`](crate::deferred()) makes one together with the [`Trigger`](crate::Trigger) that fires it. Each `add_` method appends a
 /// link to the chain, and takes and returns the handle, whose type follows the value: a chain has
 /// one end, and a handle that was moved cannot fork it. The links run in order when the Deferred is
 /// fired, or at once if it has been.
