@@ -146,7 +146,7 @@ pub fn clear(deferred: &Deferred) {
     drop(before);
 }
 
-/// What a Deferred that waits puts into the callbacks of the one that it waits for.
+/// The entry that a waiting Deferred adds to the callbacks of the Deferred it waits for; Twisted's `_continuation`.
 pub fn continuation(waiting: &Obj) -> Maybe {
     let twisted = twisted();
     let who = Obj::tuple([waiting.clone()])?;

@@ -1,4 +1,4 @@
-//! What a Deferred is in memory: its result, its callbacks, and why they may not run.
+//! The memory layout of a Deferred: its result, its callbacks, and the reasons not to run them.
 //!
 //! User code can reach a Deferred at any time. So its parts are in cells that are read by copying and written by
 //! replacing: none is borrowed while anything else runs.
@@ -97,7 +97,8 @@ impl Parts {
 /// `raw` is memory for a Deferred.
 #[inline(always)]
 unsafe fn fill(raw: Raw, parts: Parts) {
-    // SAFETY: as the caller says. What a subclass adds is left as it is.
+    // SAFETY: the caller gives memory for a whole layout, of which each field is written once here. The fields of a
+    // subclass come after it.
     unsafe {
         let layout = raw.cast::<Layout>();
         (&raw mut (*layout).attributes).write(Cell::new(ptr::null_mut()));
@@ -219,7 +220,7 @@ impl Deferred {
         }
     }
 
-    /// `self.result = result`. What was there may run user code when it ends, with the new result in place.
+    /// `self.result = result`. Dropping the old result may run user code, which sees the new one.
     #[inline(always)]
     pub fn set_result(&self, result: Obj) {
         drop(self.parts().result.replace(Some(result)));

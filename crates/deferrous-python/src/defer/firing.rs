@@ -1,4 +1,4 @@
-//! What the methods of a Deferred do: adding callbacks, firing, pausing. Each calls the others as Twisted's do, so that
+//! Adding callbacks, firing and pausing. The methods call each other as Twisted's do, so that
 //! subclasses may override them.
 
 use std::ptr;

@@ -1,4 +1,4 @@
-//! What a `DeferredList` keeps of its Deferreds, beside being a Deferred itself.
+//! The fields that a `DeferredList` has in addition to those of a Deferred.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use pyo3::ffi;
 use super::super::deferred::{Deferred, Layout as DeferredLayout};
 use crate::interp::{Maybe, Obj, copied, type_error};
 
-/// What a `DeferredList` is in memory.
+/// The memory layout of a `DeferredList`.
 #[repr(C)]
 pub struct Layout {
     deferred: DeferredLayout,

@@ -140,8 +140,7 @@ unsafe extern "C" fn init(raw: Raw, arguments: Raw, keywords: Raw) -> c_int {
 ///
 /// `deferreds` is alive.
 unsafe fn initialise(list: &Deferred, deferreds: Raw, flags: [Obj; 3]) -> Maybe<()> {
-    // In the order of Twisted's function: what is let go of or called on the way may look at the list, and put
-    // anything in the place of its parts.
+    // The order of Twisted's `__init__`: dropping the old parts may run user code, which may replace the new ones.
     // SAFETY: as the caller says, it is alive.
     let deferreds = unsafe { Obj::owned(ffi::PySequence_List(deferreds)) }?;
     members(list).set_deferreds(deferreds);

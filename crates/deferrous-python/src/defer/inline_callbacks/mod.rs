@@ -389,7 +389,7 @@ fn added(driver: &Obj, deferred: Deferred) -> Maybe<Option<Obj>> {
     Ok(early)
 }
 
-/// What was waited for has a result.
+/// Goes on with the result of the Deferred that the generator waited for.
 #[inline(always)]
 fn resume(driver: &Obj, result: &Obj) -> Maybe<Option<End>> {
     let parts = parts(driver)?;

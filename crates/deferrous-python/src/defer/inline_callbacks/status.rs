@@ -184,8 +184,8 @@ fn add_first_by_method(status: &Obj, deferred: &Deferred) -> Maybe<()> {
     Ok(())
 }
 
-/// What the callback that [`cancel`] adds does: cancels what is waited for, and lets the Deferred wait for what
-/// the generator makes of that.
+/// Twisted's `_handleCancelInlineCallbacks`, which [`cancel`] adds as an errback. It cancels the Deferred that the
+/// generator waits for, and returns a new Deferred for the generator's result.
 #[cold]
 fn cancelled(status: &Obj, failure: &Obj) -> Maybe {
     if replaced::any() {
