@@ -103,7 +103,7 @@ def begin(core: Any, replacements: dict[str, Any]) -> None:
     """
 
     def warn(offender: Any, text: str) -> None:
-        warn_about_function(core._blamed(offender), text)
+        warn_about_function(core._warn_target(offender), text)
 
     warn_about_function: Callable[[Any, str], None] = vars(defer)["warnAboutFunction"]
     NAMES.put("warnAboutFunction", warn)

@@ -25,7 +25,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from typing_extensions import Never, Self, TypeVar, disjoint_base
 
-__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore", "__version__", "_blamed", "_watch", "race"]
+__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore", "__version__", "_warn_target", "_watch", "race"]
 
 __version__: str
 failure_methods: dict[str, Any]
@@ -521,7 +521,7 @@ def _cancellableInlineCallbacks(gen: _Running[_T]) -> Deferred[_T]:
 def _start(gen: _Running[_T]) -> Deferred[_T]:
     """What `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place."""
 
-def _blamed(callable: _V) -> _V:
+def _warn_target(callable: _V) -> _V:
     """Twisted's function in the place of one of ours, which has no lines that a warning could name."""
 
 def _watch(

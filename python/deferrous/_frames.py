@@ -119,6 +119,14 @@ def execute_of_run() -> SimpleNamespace:
     return SimpleNamespace(__module__=run.__module__, __code__=code, __globals__=run.__globals__)
 
 
+def code_with_dict(code: CodeType) -> CodeType:
+    """Return code of the same name and place whose frames keep their variables in a dict."""
+    made = compile("", code.co_filename, "exec")
+    if sys.version_info >= (3, 11):
+        made = made.replace(co_qualname=code.co_qualname)
+    return made.replace(co_name=code.co_name, co_firstlineno=code.co_firstlineno)
+
+
 def find() -> dict[str, Place]:
     """Return the frames by name: of the loop, of the functions that call, of the two ways into a
     generator, of awaiting what has failed and what is waited for, and of firing again and cancelling."""

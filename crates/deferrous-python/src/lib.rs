@@ -3,7 +3,6 @@
 //! `interp` is the interpreter, `defer` has the Deferreds. Everything that programs can see is as in
 //! `twisted.internet.defer`.
 
-mod blame;
 mod defer;
 mod docs;
 mod failure;
@@ -15,10 +14,11 @@ mod return_value;
 mod sync;
 mod threads;
 mod twisted;
+mod warn_target;
 
-use pyo3::{PyErr, prelude::*};
+use pyo3::{prelude::*, types::PyDict};
 
-use interp::{Maybe, Obj, Raised};
+use interp::{Maybe, Obj, shorten_name, to_result};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
@@ -30,53 +30,64 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    use super::blame::blamed_function;
-    #[pymodule_export]
     use super::race::race;
     #[pymodule_export]
     use super::replaced::watch;
     #[pymodule_export]
     use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
+    #[pymodule_export]
+    use super::warn_target::warn_target;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        load(module).map_err(|Raised| PyErr::fetch(module.py()))
+        load(module)
     }
 }
 
 /// Makes the classes and functions, and puts them into the module.
-fn load(module: &Bound<'_, PyModule>) -> Maybe<()> {
+fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
     // Before anything of Twisted is looked at: an unsupported one may lack it.
-    twisted::import("deferrous._guard")?;
-    twisted::load()?;
-    failure::load()?;
-    let add_methods = twisted::import("deferrous._methods")?.get("add_methods")?;
-    let defer = defer::load(|deferred| add_methods.call(&[deferred.as_ptr()]).map(drop))?;
-    // SAFETY: the module is alive.
-    let module = unsafe { Obj::borrowed(module.as_ptr()) };
-    defer::set_defaults(
-        &module.get("DeferredLock")?,
-        &[("locked", Some(Obj::bool(false)))],
-    )?;
-    let module_name = Obj::name("twisted.internet.defer")?;
+    py.import("deferrous._guard")?;
+    twisted::load(py)?;
+    failure::load(py.import("deferrous._frames")?.as_any())?;
+    let add_methods = py.import("deferrous._methods")?.getattr("add_methods")?;
+    let defer = defer::load(|deferred| {
+        let done = add_methods.call1((deferred.bind(py),));
+        interp::from_result(py, done.map(drop))
+    });
+    let lock = Obj::from_bound(&module.getattr("DeferredLock")?);
+    let defaults = [("locked", Some(Obj::bool(false)))];
+    let rest = || -> Maybe<_> {
+        let defer = defer?;
+        defer::set_defaults(&lock, &defaults)?;
+        let reactor = reactor::load()?.into_iter().chain(threads::load()?);
+        Ok(defer.into_iter().chain(reactor))
+    };
+    for (name, object) in to_result(py, rest())? {
+        module.setattr(name, object.bind(py))?;
+    }
     module
-        .get("race")?
-        .setattr(&Obj::name("__module__")?, &module_name)?;
+        .getattr("race")?
+        .setattr("__module__", "twisted.internet.defer")?;
     for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
-        // SAFETY: PyO3 keeps its classes, and their names, for ever.
-        unsafe { interp::shorten_name(module.get(name)?.as_ptr().cast()) };
+        shorten_name(module.getattr(name)?.cast()?);
     }
-    let reactor = reactor::load()?.into_iter().chain(threads::load()?);
-    for (name, object) in defer.into_iter().chain(reactor) {
-        module.setattr(&Obj::name(name)?, &object)?;
+    let methods = PyDict::new(py);
+    for (name, method) in failure::methods(py)? {
+        methods.set_item(name, method)?;
     }
-    // SAFETY: the thread is attached.
-    let methods = unsafe { Obj::owned(pyo3::ffi::PyDict_New()) }?;
-    for (name, method) in failure::methods()? {
-        let name = Obj::name(name)?;
-        // SAFETY: the dict, the name and the method are alive.
-        unsafe { pyo3::ffi::PyDict_SetItem(methods.as_ptr(), name.as_ptr(), method.as_ptr()) };
-    }
-    module.setattr(&Obj::name("failure_methods")?, &methods)?;
+    module.setattr("failure_methods", methods)?;
+    let (ours, objects) = (defer::classes(), twisted::objects(py));
+    let classes = [
+        (&ours.deferred_list, &objects.deferred_list),
+        (&ours.deferred, &objects.deferred),
+    ];
+    let mut warned_of: Vec<_> = classes
+        .map(|(ours, twisted)| (ours.bind(py).clone().unbind(), twisted.clone_ref(py)))
+        .into();
+    let primitive = py.get_type::<sync::Primitive>().into_any().unbind();
+    warned_of.push((primitive, objects.primitive.clone_ref(py)));
+    warn_target::load(py.get_type::<sync::Execute>(), warned_of);
     Ok(())
 }

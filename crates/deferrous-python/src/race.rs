@@ -4,15 +4,15 @@ use pyo3::{
     gc::{PyTraverseError, PyVisit},
     intern,
     prelude::*,
-    types::PyList,
+    types::{PyList, PyTuple},
 };
 
 use crate::{
     defer::Deferred,
     failure,
-    interp::{Field, Maybe, Obj, enter_py, fallible},
+    interp::{Field, Obj, fallible, to_result},
     replaced,
-    twisted::twisted,
+    twisted::objects,
 };
 
 /// One race: the callbacks of its Deferreds, and the canceller of the Deferred that it fires.
@@ -64,7 +64,7 @@ impl Race {
         for (_, failure) in in_order {
             ordered.append(failure)?;
         }
-        let group = enter_py(py, || failure_group(&ordered))?;
+        let group = failure_group(&ordered)?;
         match self.result.clone_out(py) {
             Some(result) => result
                 .call_method1(py, intern!(py, "errback"), (group,))
@@ -94,10 +94,10 @@ impl Race {
 }
 
 /// The failure of a race that nobody has won.
-fn failure_group(failures: &Bound<'_, PyList>) -> Maybe {
-    let class = replaced::named("FailureGroup", &twisted().failure_group)?;
-    let group = class.call(&[failures.as_ptr()])?;
-    failure::from_value(&group)
+fn failure_group<'py>(failures: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyAny>> {
+    let py = failures.py();
+    let class = replaced::current(py, intern!(py, "FailureGroup"), &objects(py).failure_group)?;
+    failure::failure_of(&class.call1((failures,))?)
 }
 
 /// Make a Deferred of the first result of several; the others are cancelled.
@@ -112,11 +112,8 @@ fn failure_group(failures: &Bound<'_, PyList>) -> Maybe {
 #[pyo3(signature = (ds))]
 pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if replaced::any() {
-        return enter_py(py, || {
-            let (own, arguments) = (std::ptr::null_mut(), [ds.as_ptr()]);
-            // SAFETY: there is one argument, which is alive.
-            unsafe { replaced::call("race", own, arguments.as_ptr(), 1, std::ptr::null_mut()) }
-        });
+        let arguments: Bound<'_, PyTuple> = fallible::tuple(py, [ds.clone()])?;
+        return replaced::call_stock(intern!(py, "race"), None, &arguments, None);
     }
     let runners = fallible::list(py)?;
     for runner in ds.try_iter()? {
@@ -130,11 +127,8 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     };
     let race = Bound::new(py, race)?;
     let canceller = race.getattr(intern!(py, "cancel"))?;
-    let result = enter_py(py, || {
-        // SAFETY: the canceller is alive.
-        let canceller = unsafe { Obj::borrowed(canceller.as_ptr()) };
-        Deferred::unfired(Some(canceller)).map(Deferred::into_object)
-    })?;
+    let result = to_result(py, Deferred::unfired(Some(Obj::from_bound(&canceller))))?;
+    let result = result.into_object().into_bound(py);
     race.get().result.set(py, Some(result.clone().unbind()));
     let succeeded = race.getattr(intern!(py, "succeeded"))?;
     let failed = race.getattr(intern!(py, "failed"))?;

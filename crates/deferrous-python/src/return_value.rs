@@ -1,86 +1,83 @@
 //! `returnValue`, which ends a generator by an exception, and the warning where it ends another
 //! generator than the one that called it.
 
-use std::ptr;
-
-use pyo3::ffi;
-
-use crate::{
-    interp::{Maybe, Obj, Raised, assertion_failed, reraise, take_raised},
-    twisted::{names, none},
+use pyo3::{
+    exceptions::{PyAssertionError, PyDeprecationWarning},
+    intern,
+    prelude::*,
+    types::PyString,
 };
+
+use crate::interp::{Maybe, Obj, attached, fallible, from_result};
+
+/// [`value_of`] for modules that do not use PyO3 yet.
+pub fn of(exception: &Obj) -> Maybe {
+    attached(|py| {
+        let value = value_of(exception.bind(py));
+        from_result(py, value.map(|value| Obj::from_bound(&value)))
+    })
+}
 
 /// The value that the exception carries.
 ///
 /// The traceback starts in the generator, and `returnValue` and the wrapper that marks it as
 /// deprecated are two more frames. If there are still more, somebody else called it.
-pub fn of(exception: &Obj) -> Maybe {
-    let generator = exception.getattr(&names().traceback)?;
-    if let Some(caller) = ultimate(&generator, exception)? {
-        warn(&caller, &generator)?;
+pub fn value_of<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = exception.py();
+    let generator = exception.getattr(intern!(py, "__traceback__"))?;
+    let mut entries = Vec::new();
+    let mut entry = generator.clone();
+    while !entry.is_none() {
+        let next = entry.getattr(intern!(py, "tb_next"))?;
+        entries.push(entry);
+        entry = next;
     }
-    exception.getattr(&names().value)
-}
-
-fn next(traceback: &Obj) -> Maybe<Option<Obj>> {
-    if traceback.is(none()) {
-        return Ok(None);
-    }
-    let next = traceback.get("tb_next")?;
-    Ok((!next.is(none())).then_some(next))
-}
-
-/// The frame that called `returnValue`, unless it is the generator's own.
-fn ultimate(generator: &Obj, exception: &Obj) -> Maybe<Option<Obj>> {
-    let mut frames = vec![generator.clone()];
-    while let Some(deeper) = frames.last().map(next).transpose()?.flatten() {
-        frames.push(deeper);
-    }
-    match frames.len() {
+    match entries.len() {
         // It was not raised by `returnValue`.
-        ..3 => Err(raise_assertion(exception)),
-        3 => Ok(None),
-        count => Ok(Some(frames.swap_remove(count - 3))),
+        ..3 => return Err(assertion_failed(exception)),
+        3 => {}
+        count => warn(&entries[count - 3], &generator)?,
     }
+    exception.getattr(intern!(py, "value"))
 }
 
-/// Raises what Twisted's assertions do, while the exception is being handled.
+/// What Twisted's assertions raise, while the exception is being handled.
 #[cold]
-fn raise_assertion(exception: &Obj) -> Raised {
-    let error = take_raised(assertion_failed());
-    // SAFETY: both are exceptions and alive; the reference is handed over.
-    unsafe { ffi::PyException_SetContext(error.as_ptr(), exception.clone().into_ptr()) };
-    reraise(error)
+fn assertion_failed(exception: &Bound<'_, PyAny>) -> PyErr {
+    let py = exception.py();
+    let error = PyErr::from_type(py.get_type::<PyAssertionError>(), ());
+    error.set_context(py, Some(PyErr::from_value(exception.clone())));
+    error
 }
 
-fn warn(caller: &Obj, generator: &Obj) -> Maybe<()> {
-    let code = |traceback: &Obj| traceback.get("tb_frame")?.get("f_code");
-    let name = |traceback: &Obj| code(traceback)?.get("co_name");
-    let shown = |object: &Obj| {
-        // SAFETY: the object is alive.
-        unsafe { Obj::owned(ffi::PyObject_Repr(object.as_ptr())) }?.to_text()
-    };
-    let text = Obj::text(&format!(
+/// The code of an entry of a traceback.
+fn code<'py>(entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = entry.py();
+    let frame = entry.getattr(intern!(py, "tb_frame"))?;
+    frame.getattr(intern!(py, "f_code"))
+}
+
+/// The name of that code, as Python shows it.
+fn name<'py>(entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    code(entry)?.getattr(intern!(entry.py(), "co_name"))?.repr()
+}
+
+fn warn(caller: &Bound<'_, PyAny>, generator: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = caller.py();
+    let text = format!(
         "returnValue() in {} causing {} to exit: returnValue should only be invoked by functions \
          decorated with inlineCallbacks",
-        shown(&name(caller)?)?,
-        shown(&name(generator)?)?,
-    ))?;
-    let module = Obj::name("warnings")?;
-    // SAFETY: the name and the class are alive.
-    let (warnings, category) = unsafe {
-        let warnings = Obj::owned(ffi::PyImport_Import(module.as_ptr()))?;
-        (warnings, Obj::borrowed(ffi::PyExc_DeprecationWarning))
-    };
-    let file = code(caller)?.get("co_filename")?;
-    let line = caller.get("tb_lineno")?;
-    let arguments = [
-        ptr::null_mut(),
-        text.as_ptr(),
-        category.as_ptr(),
-        file.as_ptr(),
-        line.as_ptr(),
-    ];
-    warnings.call_method(&Obj::name("warn_explicit")?, arguments)?;
+        name(caller)?.to_str()?,
+        name(generator)?.to_str()?,
+    );
+    py.import(intern!(py, "warnings"))?.call_method1(
+        intern!(py, "warn_explicit"),
+        (
+            fallible::text(py, &text)?,
+            py.get_type::<PyDeprecationWarning>(),
+            code(caller)?.getattr(intern!(py, "co_filename"))?,
+            caller.getattr(intern!(py, "tb_lineno"))?,
+        ),
+    )?;
     Ok(())
 }

@@ -12,10 +12,10 @@ use super::{
     kinds::{Kind, Method, is_deferred_class, kind},
 };
 use crate::{
-    blame,
     failure::{self, Place},
     interp::{Maybe, Obj, is_some, take_raised},
     twisted::names,
+    warn_target,
 };
 
 /// Runs the callbacks of a Deferred that has a result.
@@ -389,7 +389,7 @@ impl Call {
         if inner.is(current)
             && let Some(item) = &self.item
         {
-            blame::warn_of_itself(&item.callable(self.failed)?)?;
+            warn_target::warn_of_itself(&item.callable(self.failed)?)?;
         }
         Ok(Some(inner))
     }

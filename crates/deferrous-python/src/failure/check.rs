@@ -4,141 +4,107 @@
 //! class that is a base of the failure's has its name among those: only where none is are the names
 //! compared, by Twisted's own methods.
 
-use std::{ptr, sync::OnceLock};
+use std::ffi::CStr;
 
-use pyo3::ffi;
+use pyo3::{
+    exceptions::{PyException, PyRuntimeError},
+    intern,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyDict, PyType},
+};
 
+use super::has_own;
 use crate::{
-    interp::{Attached, CALL_WITH_KEYWORDS, Maybe, Obj, Raw, enter, method},
+    interp::{Arguments, Method, attributes, is_subtype, method_descriptor},
     replaced,
-    twisted::{names, twisted},
+    twisted::objects,
 };
 
 /// Twisted's own methods.
 struct Original {
-    check: Obj,
-    trap: Obj,
+    check: Py<PyAny>,
+    trap: Py<PyAny>,
 }
 
-static ORIGINAL: OnceLock<Attached<Original>> = OnceLock::new();
+static ORIGINAL: PyOnceLock<Original> = PyOnceLock::new();
+
+fn original(py: Python<'_>) -> PyResult<&Original> {
+    ORIGINAL
+        .get(py)
+        .ok_or_else(|| PyRuntimeError::new_err("the extension was not loaded"))
+}
 
 /// The methods, for Twisted's class.
-pub fn methods() -> Maybe<[(&'static str, Obj); 2]> {
-    let class = &twisted().failure;
+pub fn methods(py: Python<'_>) -> PyResult<[(&'static str, Bound<'_, PyAny>); 2]> {
+    let class = objects(py).failure.bind(py);
     let original = Original {
-        check: class.getattr(&names().check)?,
-        trap: class.getattr(&names().trap)?,
+        check: class.getattr("check")?.unbind(),
+        trap: class.getattr("trap")?.unbind(),
     };
-    let _ = ORIGINAL.set(Attached(original));
-    let make = |definition: ffi::PyMethodDef| {
-        let definition = Box::leak(Box::new(definition));
-        // SAFETY: the class is alive and the definition lives for ever.
-        unsafe { Obj::owned(ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition)) }
-    };
+    let _ = ORIGINAL.set(py, original);
     Ok([
-        ("check", make(method(c"check", CALL_WITH_KEYWORDS(check), c"check($self, /, *errorTypes)\n--\n\nThe first of the classes, or names of classes, that fits the exception, or None."))?),
-        ("trap", make(method(c"trap", CALL_WITH_KEYWORDS(trap), c"trap($self, /, *errorTypes)\n--\n\nThe same, but raise the exception if none fits."))?),
+        ("check", method_descriptor::<Check>(class)?),
+        ("trap", method_descriptor::<Trap>(class)?),
     ])
 }
 
 /// The first class that the exception is an instance of, if those before it cannot fit either.
-///
-/// # Safety
-/// `failure` is a Failure, and there are `count` arguments.
-unsafe fn first_base(failure: Raw, arguments: *const Raw, count: ffi::Py_ssize_t) -> Option<Obj> {
-    // SAFETY: as the caller says; a failure has BaseException's layout.
-    unsafe {
-        let dict = (*failure.cast::<ffi::PyBaseExceptionObject>()).dict;
-        if count < 1 || dict.is_null() {
-            return None;
+fn first_base<'py>(
+    attributes: &Bound<'py, PyDict>,
+    arguments: Arguments<'_, 'py>,
+) -> Option<Bound<'py, PyAny>> {
+    let py = attributes.py();
+    let first = arguments.positional.first()?;
+    // Names that somebody has set count instead of the classes.
+    if !arguments.are_positional() || attributes.contains(intern!(py, "_parents")).unwrap_or(true) {
+        return None;
+    }
+    let class = attributes.get_item(intern!(py, "type")).ok()??;
+    let (class, base) = (class.cast::<PyType>().ok()?, first.cast::<PyType>().ok()?);
+    let fits = is_subtype(class, &py.get_type::<PyException>())
+        && is_subtype(class, base)
+        && is_subtype(base, &py.get_type::<PyException>());
+    fits.then(|| first.clone())
+}
+
+struct Check;
+
+impl Method for Check {
+    const NAME: &'static CStr = c"check";
+    const DOC: &'static CStr = c"check($self, /, *errorTypes)\n--\n\nThe first of the classes, or names of classes, that fits the exception, or None.";
+
+    fn call<'py>(
+        failure: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match first_base(&attributes(failure)?, arguments) {
+            Some(found) if !replaced::any() => Ok(found),
+            _ => arguments.pass_on(original(failure.py())?.check.bind(failure.py()), failure),
         }
-        // Names that somebody has set count instead of the classes.
-        if !ffi::PyDict_GetItemWithError(dict, names().parents.as_ptr()).is_null() {
-            return None;
-        }
-        let class = ffi::PyDict_GetItemWithError(dict, names().type_.as_ptr());
-        let first = *arguments;
-        let base: Raw = ffi::PyExc_Exception;
-        if class.is_null()
-            || ffi::PyType_Check(class) == 0
-            || ffi::PyType_Check(first) == 0
-            || ffi::PyType_IsSubtype(class.cast(), base.cast()) == 0
-            || ffi::PyType_IsSubtype(class.cast(), first.cast()) == 0
-            || ffi::PyType_IsSubtype(first.cast(), base.cast()) == 0
-        {
-            return None;
-        }
-        Some(Obj::borrowed(first))
     }
 }
 
-/// Calls one of Twisted's own methods with the same arguments.
-///
-/// # Safety
-///
-/// The arguments are as the interpreter gave them.
-unsafe fn call_original(
-    which: fn(&Original) -> &Obj,
-    failure: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Maybe {
-    let Some(original) = ORIGINAL.get() else {
-        return Err(crate::interp::type_error("the module was not loaded"));
-    };
-    let keywords = if names.is_null() {
-        0
-    } else {
-        // SAFETY: the names are a tuple.
-        unsafe { ffi::PyTuple_GET_SIZE(names) }
-    };
-    // SAFETY: as the caller says.
-    unsafe {
-        let given = std::slice::from_raw_parts(arguments, (count + keywords).unsigned_abs());
-        let all: Vec<Raw> = [failure].into_iter().chain(given.iter().copied()).collect();
-        let count = count.unsigned_abs() + 1;
-        let method = which(&original.0).as_ptr();
-        Obj::owned(ffi::PyObject_Vectorcall(method, all.as_ptr(), count, names))
-    }
-}
+struct Trap;
 
-/// # Safety
-/// `failure` is a Failure. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn check(
-    failure: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: called by the interpreter with a failure.
-    enter(|| unsafe {
-        match first_base(failure, arguments, count) {
-            Some(found) if names.is_null() && !replaced::any() => Ok(found),
-            _ => call_original(|original| &original.check, failure, arguments, count, names),
-        }
-    })
-}
+impl Method for Trap {
+    const NAME: &'static CStr = c"trap";
+    const DOC: &'static CStr =
+        c"trap($self, /, *errorTypes)\n--\n\nThe same, but raise the exception if none fits.";
 
-/// # Safety
-/// As for `check`.
-unsafe extern "C" fn trap(
-    failure: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: called by the interpreter with a failure.
-    enter(|| unsafe {
+    fn call<'py>(
+        failure: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = failure.py();
+        let attributes = attributes(failure)?;
         // A subclass or the object may have a `check` of its own, which Twisted's method calls.
-        let dict = (*failure.cast::<ffi::PyBaseExceptionObject>()).dict;
-        let is_plain = ptr::eq((*failure).ob_type, twisted().failure.as_ptr().cast())
+        let is_plain = failure.get_type().is(&objects(py).failure)
             && !replaced::any()
-            && !dict.is_null()
-            && !super::has_own(dict, &crate::twisted::names().check);
-        match first_base(failure, arguments, count) {
-            Some(found) if is_plain && names.is_null() => Ok(found),
-            _ => call_original(|original| &original.trap, failure, arguments, count, names),
+            && !has_own(&attributes, intern!(py, "check"));
+        match first_base(&attributes, arguments) {
+            Some(found) if is_plain => Ok(found),
+            _ => arguments.pass_on(original(py)?.trap.bind(py), failure),
         }
-    })
+    }
 }

@@ -3,14 +3,15 @@
 //! Where they are is found once, by `deferrous._frames`. A frame that never ran can be in any number
 //! of tracebacks.
 
-use std::{ffi::CString, ptr, sync::OnceLock};
-
-use pyo3::ffi;
-
-use crate::{
-    interp::{Attached, Maybe, Obj, Raised, reraise, set_aside, take_raised},
-    twisted::import,
+use pyo3::{
+    exceptions::PyBaseException,
+    intern,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyCode, PyDict, PyFrame, PyTraceback, PyTuple},
 };
+
+use crate::interp::{fallible, frame, set_traceback, traceback};
 
 /// Where an exception has passed through Twisted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,255 +42,177 @@ pub enum Place {
     CancelList,
 }
 
+/// For each place the names that `deferrous._frames` has for its frames, the innermost first.
+const FRAMES_OF_PLACES: [&[&str]; 12] = [
+    &["_runCallbacks"],
+    &["maybeDeferred"],
+    &["execute"],
+    &["send"],
+    &["throwExceptionIntoGenerator", "throw"],
+    &["raiseException", "__iter__"],
+    &["wait"],
+    &["callback"],
+    &["errback"],
+    &["_startRunCallbacks"],
+    &["cancel"],
+    &["DeferredList.cancel"],
+];
+
 /// One entry of a traceback, without those after it.
 struct Entry {
-    code: Obj,
-    globals: Obj,
-    frame: Obj,
-    instruction: Obj,
-    line: Obj,
+    code: Py<PyCode>,
+    globals: Py<PyDict>,
+    frame: Py<PyFrame>,
+    instruction: Py<PyAny>,
+    line: Py<PyAny>,
 }
 
 struct Frames {
-    run_callbacks: Vec<Entry>,
-    maybe_deferred: Vec<Entry>,
-    execute: Vec<Entry>,
-    send: Vec<Entry>,
-    throw: Vec<Entry>,
-    await_: Vec<Entry>,
-    wait: Vec<Entry>,
-    callback: Vec<Entry>,
-    errback: Vec<Entry>,
-    start_run_callbacks: Vec<Entry>,
-    cancel: Vec<Entry>,
-    cancel_list: Vec<Entry>,
-    execute_of_run: Obj,
+    /// By place, the innermost first.
+    places: Vec<Vec<Entry>>,
+    execute_of_run: Py<PyAny>,
+    code_with_dict: Py<PyAny>,
 }
 
-static FRAMES: OnceLock<Attached<Frames>> = OnceLock::new();
+static FRAMES: PyOnceLock<Frames> = PyOnceLock::new();
 
-/// Finds the frames.
-pub fn load() -> Maybe<()> {
-    let module = import("deferrous._frames")?;
-    let found = module.get("find")?.call(&[])?;
-    let entries = |names: &[&str]| -> Maybe<Vec<Entry>> {
-        names.iter().map(|name| entry(&found, name)).collect()
-    };
+/// Finds the frames, with the functions of `deferrous._frames`.
+pub fn load(helpers: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = helpers.py();
+    let found = helpers.call_method0(intern!(py, "find"))?;
+    let entry = |name: &&str| Entry::new(&found.get_item(name)?);
+    let entries = |names: &&[&str]| names.iter().map(entry).collect::<PyResult<_>>();
     let frames = Frames {
-        run_callbacks: entries(&["_runCallbacks"])?,
-        maybe_deferred: entries(&["maybeDeferred"])?,
-        execute: entries(&["execute"])?,
-        send: entries(&["send"])?,
-        throw: entries(&["throwExceptionIntoGenerator", "throw"])?,
-        await_: entries(&["raiseException", "__iter__"])?,
-        wait: entries(&["wait"])?,
-        callback: entries(&["callback"])?,
-        errback: entries(&["errback"])?,
-        start_run_callbacks: entries(&["_startRunCallbacks"])?,
-        cancel: entries(&["cancel"])?,
-        cancel_list: entries(&["DeferredList.cancel"])?,
-        execute_of_run: module.get("execute_of_run")?.call(&[])?,
+        places: FRAMES_OF_PLACES
+            .iter()
+            .map(entries)
+            .collect::<PyResult<_>>()?,
+        execute_of_run: helpers
+            .call_method0(intern!(py, "execute_of_run"))?
+            .unbind(),
+        code_with_dict: helpers.getattr(intern!(py, "code_with_dict"))?.unbind(),
     };
-    let _ = FRAMES.set(Attached(frames));
+    let _ = FRAMES.set(py, frames);
     Ok(())
 }
 
-fn entry(found: &Obj, name: &str) -> Maybe<Entry> {
-    let name = Obj::name(name)?;
-    // SAFETY: the dict and the key are alive.
-    let place = unsafe { Obj::owned(ffi::PyObject_GetItem(found.as_ptr(), name.as_ptr())) }?;
-    entry_at(&place)
-}
-
-/// The entry of a place, a tuple as `deferrous._frames` makes it.
-fn entry_at(place: &Obj) -> Maybe<Entry> {
-    // SAFETY: the tuple is alive.
-    let item = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(place.as_ptr(), at)) };
-    let (code, globals) = (item(0)?, item(1)?);
-    Ok(Entry {
-        frame: frame(&code, &globals, None)?,
-        code,
-        globals,
-        instruction: item(2)?,
-        line: item(3)?,
-    })
-}
-
-/// A frame that never runs, with variables if its code lets it have those that it is given.
-fn frame(code: &Obj, globals: &Obj, variables: Option<&Obj>) -> Maybe {
-    let variables = variables.map_or(ptr::null_mut(), Obj::as_ptr);
-    // SAFETY: the code and the globals are those of a function, and this thread is attached.
-    unsafe {
-        let thread = ffi::PyThreadState_Get();
-        let code = code.as_ptr().cast();
-        let frame = Obj::owned(ffi::PyFrame_New(thread, code, globals.as_ptr(), variables).cast())?;
-        #[cfg(not(Py_3_11))]
-        forget_caller(&frame);
-        Ok(frame)
+impl Entry {
+    /// The entry of a place as `deferrous._frames` describes it.
+    fn new(place: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (code, globals, instruction, line): (
+            Bound<'_, PyCode>,
+            Bound<'_, PyDict>,
+            Py<PyAny>,
+            Py<PyAny>,
+        ) = place.extract()?;
+        Ok(Entry {
+            frame: frame(&code, &globals, None)?.unbind(),
+            code: code.unbind(),
+            globals: globals.unbind(),
+            instruction,
+            line,
+        })
     }
-}
 
-/// Lets go of the frame that made this one. It would otherwise be kept, with its variables, as long as this one is.
-/// CPython 3.11 and later do not note it for a frame that does not run.
-#[cfg(not(Py_3_11))]
-fn forget_caller(frame: &Obj) {
-    // SAFETY: in CPython 3.10, `f_back` is the first field of a frame after the head that all objects of variable
-    // size have. It may be null, and is null before what was there is let go of.
-    unsafe {
-        let back = frame.as_ptr().cast::<ffi::PyVarObject>().add(1);
-        let back = back.cast::<*mut ffi::PyObject>();
-        let caller = std::mem::replace(&mut *back, ptr::null_mut());
-        ffi::Py_XDECREF(caller);
+    /// Puts the entry in front of the traceback of `exception`.
+    fn prepend(
+        &self,
+        exception: &Bound<'_, PyBaseException>,
+        frame: &Bound<'_, PyFrame>,
+    ) -> PyResult<()> {
+        let py = exception.py();
+        let entry = py.get_type::<PyTraceback>().call1((
+            traceback(exception),
+            frame,
+            &self.instruction,
+            &self.line,
+        ))?;
+        set_traceback(exception, Some(entry.cast()?));
+        Ok(())
     }
-}
 
-/// The same code, but one whose frames keep their variables in a dict.
-fn with_dict(code: &Obj) -> Maybe {
-    let (file, name) = (
-        code.get("co_filename")?.to_text()?,
-        code.get("co_name")?.to_text()?,
-    );
-    let first = code.get("co_firstlineno")?;
-    let text = |text: String| CString::new(text).unwrap_or_default();
-    let (file, name) = (text(file), text(name));
-    // SAFETY: the texts end with a zero.
-    unsafe {
-        let first = ffi::PyLong_AsLong(first.as_ptr());
-        let first = std::ffi::c_int::try_from(first).unwrap_or_default();
-        Obj::owned(ffi::PyCode_NewEmpty(file.as_ptr(), name.as_ptr(), first).cast())
+    /// A frame of the entry's function whose variable `self` is `owner`.
+    fn frame_with<'py>(&self, owner: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyFrame>> {
+        let py = owner.py();
+        let Some(frames) = FRAMES.get(py) else {
+            return Ok(self.frame.bind(py).clone());
+        };
+        let code = frames.code_with_dict.bind(py).call1((&self.code,))?;
+        let variables = fallible::dict(py)?;
+        variables.set_item(intern!(py, "self"), owner)?;
+        frame(code.cast()?, self.globals.bind(py), Some(&variables))
     }
 }
 
 /// What warnings need of the function inside `run` of Twisted's locks.
-pub fn execute_of_run() -> Obj {
+pub fn execute_of_run(py: Python<'_>) -> Py<PyAny> {
     FRAMES
-        .get()
-        .map_or_else(Obj::none, |Attached(frames)| frames.execute_of_run.clone())
+        .get(py)
+        .map_or_else(|| py.None(), |frames| frames.execute_of_run.clone_ref(py))
 }
 
-impl Place {
-    /// The entries, the innermost first.
-    fn entries(self) -> &'static [Entry] {
-        let Some(Attached(frames)) = FRAMES.get() else {
-            return &[];
-        };
-        match self {
-            Place::RunCallbacks => &frames.run_callbacks,
-            Place::MaybeDeferred => &frames.maybe_deferred,
-            Place::Execute => &frames.execute,
-            Place::Send => &frames.send,
-            Place::Throw => &frames.throw,
-            Place::Await => &frames.await_,
-            Place::Wait => &frames.wait,
-            Place::Callback => &frames.callback,
-            Place::Errback => &frames.errback,
-            Place::StartRunCallbacks => &frames.start_run_callbacks,
-            Place::Cancel => &frames.cancel,
-            Place::CancelList => &frames.cancel_list,
-        }
-    }
-}
-
-/// The frames of Twisted's functions between its loop and what it calls.
-pub struct Trail(Vec<Entry>);
-
-impl Trail {
-    /// The trail that `found`, a dict, has by this name: places, the outermost first. Where Twisted is not as
-    /// expected there is none, and tracebacks lack its entries.
-    pub fn find(found: &Obj, name: &str) -> Maybe<Self> {
-        let name = Obj::name(name)?;
-        // SAFETY: the dict and the key are alive; what is found is kept.
-        let places = unsafe {
-            let places = ffi::PyDict_GetItemWithError(found.as_ptr(), name.as_ptr());
-            if places.is_null() {
-                return Ok(Trail(Vec::new()));
-            }
-            Obj::borrowed(places)
-        };
-        // SAFETY: the list is alive.
-        let length = unsafe { ffi::PySequence_Size(places.as_ptr()) };
-        // SAFETY: as above.
-        let place = |at| unsafe { Obj::owned(ffi::PySequence_GetItem(places.as_ptr(), at)) };
-        let entries = (0..length).rev().map(|at| entry_at(&place(at)?));
-        Ok(Trail(entries.collect::<Maybe<_>>()?))
-    }
-
-    /// Notes in the traceback of `exception` that it has come this way.
-    #[cold]
-    pub fn lead_to(&self, exception: &Obj) {
-        add_entries(exception, &self.0);
-    }
-
-    /// The same for an exception that is raised.
-    #[cold]
-    pub fn through(&self, raised: Raised) -> Raised {
-        let exception = take_raised(raised);
-        self.lead_to(&exception);
-        reraise(exception)
-    }
-}
-
-/// Notes in the traceback of the exception that is raised that it has passed through `place`.
-#[cold]
-pub fn pass_raised(raised: Raised, place: Place) -> Raised {
-    let exception = take_raised(raised);
-    pass(&exception, place);
-    reraise(exception)
+/// The entries of a place, the innermost first.
+fn entries(py: Python<'_>, place: Place) -> &'static [Entry] {
+    FRAMES
+        .get(py)
+        .map_or(&[], |frames| &frames.places[place as usize])
 }
 
 /// Notes in the traceback of `exception` that it has passed through `place`.
-pub fn pass(exception: &Obj, place: Place) {
-    add_entries(exception, place.entries());
+pub fn add_frames(exception: &Bound<'_, PyBaseException>, place: Place) {
+    add_entries(exception, entries(exception.py(), place));
 }
 
-/// Adds entries in front of a traceback, the innermost first.
-fn add_entries(exception: &Obj, entries: &[Entry]) {
-    for entry in entries {
-        if prepend(exception, entry, &entry.frame).is_err() {
-            // A traceback that lacks an entry is better than another exception.
-            drop(set_aside());
-        }
-    }
+/// The same for an exception that is raised.
+#[cold]
+#[allow(dead_code, reason = "modules move to it one by one")]
+pub fn add_frames_to(py: Python<'_>, error: PyErr, place: Place) -> PyErr {
+    let exception = error.into_value(py).into_bound(py);
+    add_frames(&exception, place);
+    PyErr::from_value(exception.into_any())
 }
 
 /// The same for a failure that captures the variables of frames: `owner` is the function's `self`.
 #[cold]
-pub fn pass_with(exception: &Obj, place: Place, owner: &Obj) {
-    for entry in place.entries() {
-        let made = with_dict(&entry.code).and_then(|code| {
-            // SAFETY: the thread is attached.
-            let variables = unsafe { Obj::owned(ffi::PyDict_New()) }?;
-            let name = Obj::name("self")?;
-            // SAFETY: the dict, the name and the object are alive.
-            unsafe { ffi::PyDict_SetItem(variables.as_ptr(), name.as_ptr(), owner.as_ptr()) };
-            prepend(
-                exception,
-                entry,
-                &frame(&code, &entry.globals, Some(&variables))?,
-            )
-        });
-        if made.is_err() {
-            drop(set_aside());
-        }
+pub fn add_frames_with(
+    exception: &Bound<'_, PyBaseException>,
+    place: Place,
+    owner: &Bound<'_, PyAny>,
+) {
+    for entry in entries(exception.py(), place) {
+        // As in `add_entries`.
+        let _ = entry
+            .frame_with(owner)
+            .and_then(|frame| entry.prepend(exception, &frame));
     }
 }
 
-fn prepend(exception: &Obj, entry: &Entry, frame: &Obj) -> Maybe<()> {
-    // SAFETY: the exception is alive; no traceback is null, without an exception being set.
-    let rest = unsafe { Obj::owned(ffi::PyException_GetTraceback(exception.as_ptr())) }
-        .unwrap_or_else(|Raised| Obj::none());
-    // SAFETY: the class of tracebacks is alive for ever.
-    let class = unsafe { Obj::borrowed((&raw mut ffi::PyTraceBack_Type).cast()) };
-    let traceback = class.call_with_room([
-        ptr::null_mut(),
-        rest.as_ptr(),
-        frame.as_ptr(),
-        entry.instruction.as_ptr(),
-        entry.line.as_ptr(),
-    ])?;
-    // SAFETY: both are alive.
-    match unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) } {
-        0 => Ok(()),
-        _ => Err(Raised),
+/// Adds entries in front of a traceback, the innermost first.
+fn add_entries(exception: &Bound<'_, PyBaseException>, entries: &[Entry]) {
+    for entry in entries {
+        // A traceback that lacks an entry is better than another exception.
+        let _ = entry.prepend(exception, entry.frame.bind(exception.py()));
+    }
+}
+
+/// The frames of Twisted's functions between its loop and what it calls, the innermost first.
+pub struct Trail(Vec<Entry>);
+
+impl Trail {
+    /// The trail that `found` has by this name: places, the outermost first. Where Twisted is not as
+    /// expected there is none, and tracebacks lack its entries.
+    pub fn new(found: &Bound<'_, PyDict>, name: &str) -> PyResult<Self> {
+        let Some(places) = found.get_item(name)? else {
+            return Ok(Trail(Vec::new()));
+        };
+        let places: Vec<Bound<'_, PyTuple>> = places.extract()?;
+        let entries = places.iter().rev().map(|place| Entry::new(place));
+        Ok(Trail(entries.collect::<PyResult<_>>()?))
+    }
+
+    /// Notes in the traceback of `exception` that it has come this way.
+    #[cold]
+    pub fn add_to(&self, exception: &Bound<'_, PyBaseException>) {
+        add_entries(exception, &self.0);
     }
 }

@@ -5,55 +5,76 @@
 
 mod check;
 mod frames;
+mod raw;
 
-use std::ptr;
-
-use pyo3::ffi;
-
-use crate::{
-    interp::{Maybe, Obj, Raised, Raw, take_raised, write_unraisable},
-    replaced,
-    twisted::{names, twisted},
+use pyo3::{
+    exceptions::PyBaseException,
+    intern,
+    prelude::*,
+    types::{PyBool, PyDict, PyString, PyTraceback, PyTuple},
 };
 
-pub use check::methods;
-use frames::pass_with;
-pub use frames::{Place, Trail, execute_of_run, load, pass, pass_raised};
+use crate::{
+    interp::{
+        attributes, fallible, is_subtype, new_object, set_attributes, set_traceback, traceback,
+    },
+    replaced,
+    twisted::objects,
+};
 
-/// The failure of the exception that has been raised; Twisted's `Failure(captureVars=...)` in an
-/// exception handler. `place` is the function of Twisted that handles it.
+pub use crate::interp::handling as while_handling;
+pub use check::methods;
+#[allow(unused_imports, reason = "modules move to it one by one")]
+pub use frames::add_frames_to;
+pub use frames::{Place, Trail, add_frames, execute_of_run, load};
+pub use raw::{
+    current, exception_of, from_exception, from_exception_here, from_raised, from_value, handling,
+    pass, pass_raised,
+};
+
+/// The failure of an exception that a function of Twisted handles; `Failure(captureVars=...)` there. `place` is that
+/// function.
 ///
 /// In debug mode, the variables of frames are captured; `owner` is what that function has as `self`.
-pub fn from_raised(raised: Raised, owner: Option<Obj>, place: Place) -> Obj {
-    from_exception(&take_raised(raised), owner, place)
-}
-
-/// As [`from_raised`], of an exception that was taken.
-pub fn from_exception(exception: &Obj, owner: Option<Obj>, place: Place) -> Obj {
-    let capture = owner.is_some();
+pub fn caught<'py>(
+    exception: &Bound<'py, PyBaseException>,
+    owner: Option<&Bound<'py, PyAny>>,
+    place: Place,
+) -> Bound<'py, PyAny> {
     match owner {
-        Some(owner) => pass_with(exception, place, &owner),
-        None => pass(exception, place),
+        Some(owner) => frames::add_frames_with(exception, place, owner),
+        None => add_frames(exception, place),
     }
-    caught(exception, capture)
+    made_of(exception, owner.is_some())
 }
 
-/// As [`from_exception`], where no function of Twisted is added to the traceback.
-pub fn from_exception_here(exception: &Obj) -> Obj {
-    caught(exception, false)
+/// The same, of an exception that has been raised.
+#[allow(dead_code, reason = "modules move to it one by one")]
+pub fn caught_error<'py>(
+    py: Python<'py>,
+    error: PyErr,
+    owner: Option<&Bound<'py, PyAny>>,
+    place: Place,
+) -> Bound<'py, PyAny> {
+    caught(&error.into_value(py).into_bound(py), owner, place)
 }
 
-/// The failure of an exception that is being handled.
-fn caught(exception: &Obj, capture: bool) -> Obj {
+/// As [`caught`], where no function of Twisted is added to the traceback.
+pub fn caught_here<'py>(exception: &Bound<'py, PyBaseException>) -> Bound<'py, PyAny> {
+    made_of(exception, false)
+}
+
+fn made_of<'py>(exception: &Bound<'py, PyBaseException>, capture: bool) -> Bound<'py, PyAny> {
+    let py = exception.py();
     if !replaced::any()
         && !is_failure(exception)
-        && let Ok(failure) = build(exception, None, capture)
+        && let Ok(failure) = build(exception, &PyTuple::empty(py), capture)
     {
         return failure;
     }
-    handling(exception, || current(capture)).unwrap_or_else(|raised| {
-        write_unraisable(raised, exception.as_ptr());
-        exception.clone()
+    while_handling(exception, || current_failure(py, capture)).unwrap_or_else(|error| {
+        error.write_unraisable(py, Some(exception));
+        exception.clone().into_any()
     })
 }
 
@@ -62,161 +83,89 @@ fn caught(exception: &Obj, capture: bool) -> Obj {
 /// # Errors
 ///
 /// `NoCurrentExceptionError` if none is.
-pub fn current(capture: bool) -> Maybe {
-    let capture = Obj::bool(capture);
-    let keywords = Obj::tuple([names().capture_vars.clone()])?;
-    let arguments = [capture.as_ptr()];
-    let class = replaced::named("Failure", &twisted().failure)?;
-    // SAFETY: the class, the value and the name are alive during the call.
-    unsafe {
-        Obj::owned(ffi::PyObject_Vectorcall(
-            class.as_ptr(),
-            arguments.as_ptr(),
-            0,
-            keywords.as_ptr(),
-        ))
-    }
+pub fn current_failure(py: Python<'_>, capture: bool) -> PyResult<Bound<'_, PyAny>> {
+    let keywords = fallible::dict(py)?;
+    keywords.set_item(intern!(py, "captureVars"), PyBool::new(py, capture))?;
+    let class = replaced::current(py, intern!(py, "Failure"), &objects(py).failure)?;
+    class.call((), Some(&keywords))
 }
 
 /// Twisted's `Failure(value)`.
-pub fn from_value(value: &Obj) -> Maybe {
-    // SAFETY: the object is alive.
-    let is_exception = unsafe { ffi::PyExceptionInstance_Check(value.as_ptr()) } != 0;
-    if is_exception && !replaced::any() && !is_failure(value) {
-        return build(value, Some(value), false);
+pub fn failure_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Ok(exception) = value.cast::<PyBaseException>()
+        && !replaced::any()
+        && !is_failure(exception)
+    {
+        return build(exception, &fallible::tuple(py, [value.clone()])?, false);
     }
-    replaced::named("Failure", &twisted().failure)?.call(&[value.as_ptr()])
+    replaced::current(py, intern!(py, "Failure"), &objects(py).failure)?.call1((value,))
 }
 
-fn is_failure(exception: &Obj) -> bool {
-    // SAFETY: both are classes and alive.
-    unsafe { ffi::PyType_IsSubtype(exception.class(), twisted().failure.as_ptr().cast()) != 0 }
+fn is_failure(exception: &Bound<'_, PyAny>) -> bool {
+    let class = objects(exception.py()).failure.bind(exception.py());
+    is_subtype(&exception.get_type(), class)
 }
 
-/// Makes a failure with the attributes that `__init__` sets, in the same order.
-fn build(exception: &Obj, argument: Option<&Obj>, capture: bool) -> Maybe {
-    let arguments = match argument {
-        Some(argument) => Obj::tuple([argument.clone()])?,
-        None => twisted().empty.clone(),
-    };
-    let class = twisted().failure.as_ptr().cast::<ffi::PyTypeObject>();
-    // SAFETY: the class is alive and has BaseException's layout, whose dict is null in a new one.
-    unsafe {
-        let new = (*class).tp_new.ok_or(Raised)?;
-        let failure = Obj::owned(new(class, arguments.as_ptr(), ptr::null_mut()))?;
-        let attributes = Obj::owned(ffi::PyDict_New())?;
-        let traceback = Obj::owned(ffi::PyException_GetTraceback(exception.as_ptr()))
-            .unwrap_or_else(|Raised| Obj::none());
-        let names = names();
-        let set = |name: &Obj, value: &Obj| match ffi::PyDict_SetItem(
-            attributes.as_ptr(),
-            name.as_ptr(),
-            value.as_ptr(),
-        ) {
-            0 => Ok(()),
-            _ => Err(Raised),
-        };
-        set(&names.count, &next_count()?)?;
-        set(&names.type_, &Obj::borrowed(exception.class().cast()))?;
-        set(&names.value, exception)?;
-        set(&names.capture_vars, &Obj::bool(capture))?;
-        set(&names.tb, &traceback)?;
-        let place = &raw mut (*failure.as_ptr().cast::<ffi::PyBaseExceptionObject>()).dict;
-        let before = place.replace(attributes.into_ptr());
-        ffi::Py_XDECREF(before);
-        Ok(failure)
-    }
+/// Makes a failure with the attributes that `__init__` sets, in the same order. `arguments` are those of the class.
+fn build<'py>(
+    exception: &Bound<'py, PyBaseException>,
+    arguments: &Bound<'py, PyTuple>,
+    capture: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = exception.py();
+    let failure = new_object(objects(py).failure.bind(py), arguments)?;
+    let all = fallible::dict(py)?;
+    all.set_item(intern!(py, "count"), next_count(py)?)?;
+    all.set_item(intern!(py, "type"), exception.get_type())?;
+    all.set_item(intern!(py, "value"), exception)?;
+    all.set_item(intern!(py, "captureVars"), PyBool::new(py, capture))?;
+    all.set_item(intern!(py, "tb"), traceback(exception))?;
+    set_attributes(&failure, &all)?;
+    Ok(failure)
 }
 
 /// Counts one more failure in Twisted's module.
-fn next_count() -> Maybe {
-    let (module, name) = (&twisted().failure_globals, &names().count);
-    // SAFETY: the module's dict and the key are alive; the number is looked at as one only if it is.
-    unsafe {
-        let count = ffi::PyDict_GetItemWithError(module.as_ptr(), name.as_ptr());
-        if count.is_null() {
-            return Err(Raised);
-        }
-        let count = ffi::PyLong_AsLong(count);
-        if count == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        let count = Obj::owned(ffi::PyLong_FromLong(count + 1))?;
-        if ffi::PyDict_SetItem(module.as_ptr(), name.as_ptr(), count.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        Ok(count)
-    }
-}
-
-/// Runs `body` as in an `except` block that has caught `exception`.
-pub fn handling<T>(exception: &Obj, body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
-    let (mut class, mut value, mut traceback) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the interpreter hands out three references and takes three over; what was there
-    // before is put back.
-    unsafe {
-        ffi::PyErr_GetExcInfo(&raw mut class, &raw mut value, &raw mut traceback);
-        ffi::PyErr_SetExcInfo(
-            Obj::borrowed(exception.class().cast()).into_ptr(),
-            exception.clone().into_ptr(),
-            ffi::PyException_GetTraceback(exception.as_ptr()),
-        );
-        let result = body();
-        ffi::PyErr_SetExcInfo(class, value, traceback);
-        result
-    }
+fn next_count(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let globals = objects(py).failure_globals.bind(py).as_any();
+    let count: usize = globals.get_item(intern!(py, "count"))?.extract()?;
+    let count = fallible::int(py, count.saturating_add(1))?;
+    globals.set_item(intern!(py, "count"), &count)?;
+    Ok(count)
 }
 
 /// How many attributes [`build`] sets.
-const ATTRIBUTES: ffi::Py_ssize_t = 5;
+const ATTRIBUTES: usize = 5;
 
-/// Whether a program has set an attribute of this name on a failure, which has `dict`.
-///
-/// # Safety
-///
-/// `dict` is a dict and alive.
+/// Whether a program has set an attribute of this name on a failure, which has these.
 #[inline]
-unsafe fn has_own(dict: Raw, name: &Obj) -> bool {
-    // SAFETY: as the caller says. There are no more attributes in most of them, which is seen at once.
-    unsafe {
-        if ffi::PyDict_Size(dict) <= ATTRIBUTES {
-            return false;
-        }
-        let found = ffi::PyDict_Contains(dict, name.as_ptr());
-        if found < 0 {
-            ffi::PyErr_Clear();
-        }
-        found != 0
-    }
+fn has_own(attributes: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> bool {
+    // There are no more attributes in most failures, which is seen at once.
+    attributes.len() > ATTRIBUTES && attributes.contains(name).unwrap_or(true)
 }
 
 /// The exception of a failure, with the failure's traceback in place, if it is a failure whose
 /// class has not been tampered with; Twisted's `failure.value.with_traceback(failure.tb)`. `method` is the name of
 /// the method that does this, which a program may have replaced.
 #[inline]
-pub fn exception_of(failure: &Obj, method: &Obj) -> Option<Obj> {
-    if !twisted().failure.is(failure.class().cast()) || replaced::any() {
+pub fn exception_in<'py>(
+    failure: &Bound<'py, PyAny>,
+    method: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyBaseException>> {
+    let py = failure.py();
+    if !failure.is_exact_instance(objects(py).failure.bind(py)) || replaced::any() {
         return None;
     }
-    let names = names();
-    // SAFETY: the class has BaseException's layout; the dict's values are borrowed while nothing
-    // runs. A traceback is set only where the value is an exception.
-    unsafe {
-        let dict = (*failure.as_ptr().cast::<ffi::PyBaseExceptionObject>()).dict;
-        if dict.is_null() || has_own(dict, method) {
-            return None;
-        }
-        let find = |name: &Obj| {
-            let found = ffi::PyDict_GetItemWithError(dict, name.as_ptr());
-            (!found.is_null()).then(|| Obj::borrowed(found))
-        };
-        let (value, traceback) = (find(&names.value)?, find(&names.tb)?);
-        if ffi::PyExceptionInstance_Check(value.as_ptr()) == 0
-            || ffi::PyException_SetTraceback(value.as_ptr(), traceback.as_ptr()) < 0
-        {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Some(value)
+    let attributes = attributes(failure).ok()?;
+    if has_own(&attributes, method) {
+        return None;
     }
+    let value = attributes.get_item(intern!(py, "value")).ok()??;
+    let value = value.cast_into::<PyBaseException>().ok()?;
+    let tb = attributes.get_item(intern!(py, "tb")).ok()??;
+    match tb.is_none() {
+        true => set_traceback(&value, None),
+        false => set_traceback(&value, Some(tb.cast::<PyTraceback>().ok()?)),
+    }
+    Some(value)
 }

@@ -5,7 +5,7 @@ use std::{
     ptr,
 };
 
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*, types::PyType};
 
 use super::{Maybe, Obj, Raw};
 
@@ -144,18 +144,22 @@ pub fn subclass_spec(
     };
     // SAFETY: the spec and all it points to are right for the type and live for ever.
     let class = unsafe { Obj::owned(ffi::PyType_FromSpecWithBases(&raw mut spec, bases)) }?;
-    // SAFETY: the class is alive, and the part of the name after the last dot is, too.
-    unsafe { shorten_name(class.as_ptr().cast()) };
+    // SAFETY: it is a class, and alive for as long as this is used.
+    unsafe { take_module_off(class.as_ptr().cast()) };
     Ok(class)
 }
 
 /// Takes the module off the name that errors show: they do not show it of classes made in Python.
-///
+pub fn shorten_name(class: &Bound<'_, PyType>) {
+    // SAFETY: a `Bound` refers to a class that is alive.
+    unsafe { take_module_off(class.as_type_ptr()) }
+}
+
 /// # Safety
 ///
-/// The class is alive, and its name lives for ever.
-pub unsafe fn shorten_name(class: *mut ffi::PyTypeObject) {
-    // SAFETY: as the caller says.
+/// The class is alive.
+unsafe fn take_module_off(class: *mut ffi::PyTypeObject) {
+    // SAFETY: as the caller says; the part of the name after the last dot is alive for as long as all of it.
     unsafe {
         let bytes = CStr::from_ptr((*class).tp_name).to_bytes();
         if let Some(dot) = bytes.iter().rposition(|&byte| byte == b'.') {

@@ -1,34 +1,45 @@
 //! An answer about a few dicts, such as the names of a module, that is cached until one of them changes.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use pyo3::{prelude::*, types::PyDict};
 
 #[cfg(not(Py_3_12))]
 use super::notice_changes;
-use super::{Attached, Maybe, Obj, watch_dicts};
+use super::{Maybe, Obj, bridge, watch_dicts};
 
-/// How often a watched dict has changed.
-static CHANGES: Attached<Cell<u64>> = Attached(Cell::new(0));
+/// How often a watched dict has changed, and one more. Threads that have the interpreter read and write it.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
 
 fn count() {
-    CHANGES.0.set(CHANGES.0.get() + 1);
+    CHANGES.store(CHANGES.load(Relaxed) + 1, Relaxed);
 }
 
 /// The cached answer to a question about watched dicts. It is asked again after one of them has changed.
 pub struct UntilChanged {
     /// Whether the interpreter tells of changes.
     is_watched: bool,
-    /// The number of changes when the question was last asked.
-    known_at: Cell<Option<u64>>,
-    known: Cell<bool>,
+    /// The number of changes when the question was last asked; 0 if it was not.
+    known_at: AtomicU64,
+    known: AtomicBool,
 }
 
 impl UntilChanged {
     /// Watches dicts, which are kept alive for ever.
-    pub fn new(dicts: &[Obj]) -> Maybe<Self> {
+    pub fn watching(dicts: &[Bound<'_, PyDict>]) -> PyResult<Self> {
         Ok(UntilChanged {
             is_watched: watch_dicts(dicts, count)?,
-            known_at: Cell::new(None),
-            known: Cell::new(false),
+            known_at: AtomicU64::new(0),
+            known: AtomicBool::new(false),
+        })
+    }
+
+    /// The same for modules that do not use PyO3 yet.
+    pub fn new(dicts: &[Obj]) -> Maybe<Self> {
+        bridge::attached(|py| {
+            let dicts = dicts.iter().map(|dict| Ok(dict.bind(py).cast()?.clone()));
+            let made = dicts.collect::<PyResult<Vec<_>>>();
+            bridge::from_result(py, made.and_then(|dicts| Self::watching(&dicts)))
         })
     }
 
@@ -37,18 +48,20 @@ impl UntilChanged {
     pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {
         #[cfg(not(Py_3_12))]
         notice_changes();
-        let now = self.is_watched.then(|| CHANGES.0.get());
-        if now.is_some() && self.known_at.get() == now {
-            return self.known.get();
+        let now = CHANGES.load(Relaxed);
+        if self.known_at.load(Relaxed) == now {
+            return self.known.load(Relaxed);
         }
         self.find_out_again(now, find_out)
     }
 
     #[cold]
-    fn find_out_again(&self, now: Option<u64>, find_out: impl FnOnce() -> bool) -> bool {
+    fn find_out_again(&self, now: u64, find_out: impl FnOnce() -> bool) -> bool {
         let found = find_out();
-        self.known_at.set(now);
-        self.known.set(found);
+        if self.is_watched {
+            self.known.store(found, Relaxed);
+            self.known_at.store(now, Relaxed);
+        }
         found
     }
 }

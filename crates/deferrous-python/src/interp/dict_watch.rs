@@ -5,13 +5,12 @@
 
 #[cfg(not(Py_3_12))]
 use std::cell::Cell;
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*, types::PyDict};
 
-#[cfg(Py_3_12)]
-use super::Raised;
-use super::{Attached, Maybe, Obj};
+#[cfg(not(Py_3_12))]
+use super::Attached;
 
 /// How many dicts there may be.
 #[cfg(not(Py_3_12))]
@@ -20,10 +19,16 @@ const MOST_DICTS: usize = 8;
 /// Is called after a change, or before it. Nothing of Python may run in there.
 type Listener = fn();
 
-static LISTENERS: Attached<RefCell<Vec<Listener>>> = Attached(RefCell::new(Vec::new()));
+static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
+
+fn add(listener: Listener) {
+    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    listeners.push(listener);
+}
 
 fn changed() {
-    for listener in LISTENERS.0.borrow().iter() {
+    let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for listener in listeners.iter() {
         listener();
     }
 }
@@ -33,18 +38,18 @@ fn changed() {
 ///
 /// Returns whether that works: an interpreter has a small number of watchers, which may be used up.
 #[cfg(Py_3_12)]
-pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
+pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     let Some(watcher) = watcher() else {
         return Ok(false);
     };
     for dict in dicts {
         // SAFETY: the watcher is there, and the dict is alive.
         if unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } < 0 {
-            return Err(Raised);
+            return Err(PyErr::fetch(dict.py()));
         }
         std::mem::forget(dict.clone());
     }
-    LISTENERS.0.borrow_mut().push(on_change);
+    add(on_change);
     Ok(true)
 }
 
@@ -53,7 +58,7 @@ pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
 fn watcher() -> Option<std::ffi::c_int> {
     use std::{ffi::c_int, sync::OnceLock};
 
-    use super::Raw;
+    type Raw = *mut ffi::PyObject;
 
     unsafe extern "C" {
         fn PyDict_AddWatcher(
@@ -90,7 +95,7 @@ static VERSIONS: Attached<[Cell<(*mut ffi::PyDictObject, u64)>; MOST_DICTS]> =
 ///
 /// Returns whether that works, which it does not if there are too many.
 #[cfg(not(Py_3_12))]
-pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
+pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     for dict in dicts {
         let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
         let free = |place: &&Cell<(*mut ffi::PyDictObject, u64)>| {
@@ -105,7 +110,7 @@ pub fn watch(dicts: &[Obj], on_change: Listener) -> Maybe<bool> {
             place.set((raw, unsafe { (*raw).ma_version_tag }));
         }
     }
-    LISTENERS.0.borrow_mut().push(on_change);
+    add(on_change);
     Ok(true)
 }
 

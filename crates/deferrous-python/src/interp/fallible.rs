@@ -6,7 +6,7 @@
 use pyo3::{
     ffi,
     prelude::*,
-    types::{PyList, PyTuple},
+    types::{PyDict, PyList, PyString, PyTuple},
 };
 
 /// A tuple.
@@ -29,6 +29,41 @@ pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     // SAFETY: the call hands out a reference to a new list, or raises.
     unsafe {
         Bound::from_owned_ptr_or_err(py, ffi::PyList_New(0)).map(|list| list.cast_into_unchecked())
+    }
+}
+
+/// A tuple of `first` and the items of a slice.
+pub fn tuple_after<'py>(
+    first: &Bound<'py, PyAny>,
+    rest: &[Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyTuple>> {
+    let py = first.py();
+    let length = rest.len() + 1;
+    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
+    unsafe {
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length.cast_signed()))?;
+        for (at, item) in (0..).zip([first].into_iter().chain(rest)) {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
+        }
+        Ok(tuple.cast_into_unchecked())
+    }
+}
+
+/// An empty dict.
+pub fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    // SAFETY: the call hands out a reference to a new dict, or raises.
+    unsafe {
+        Bound::from_owned_ptr_or_err(py, ffi::PyDict_New()).map(|dict| dict.cast_into_unchecked())
+    }
+}
+
+/// A `str`.
+pub fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
+    let length = text.len().cast_signed();
+    // SAFETY: the bytes are UTF-8 and their number is given; the call hands out a reference, or raises.
+    unsafe {
+        let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), length);
+        Bound::from_owned_ptr_or_err(py, text).map(|text| text.cast_into_unchecked())
     }
 }
 

@@ -12,14 +12,18 @@ mod detached;
 mod dict_changes;
 mod dict_watch;
 mod dispose;
+mod exception;
 pub mod fallible;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod field;
 mod fork;
+mod frame;
 mod holder;
 mod items;
+mod method;
 mod native_class;
 mod obj;
+mod object;
 mod own_class;
 mod queue;
 mod raise;
@@ -28,8 +32,9 @@ mod task;
 mod visitor;
 
 pub use arguments::{Signature, bind_tuple, keyword_dict};
+
 #[allow(unused_imports, reason = "modules move to it one by one")]
-pub use bridge::{from_result, to_result};
+pub use bridge::{attached, from_result, to_result};
 pub use cells::{Counted, copied, is_some, peek};
 pub use class::{
     CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
@@ -45,16 +50,20 @@ pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
 pub use dispose::end;
 #[allow(unused_imports, reason = "modules move to it one by one")]
-pub use field::{CloneRef, Field};
+pub use exception::{handling, set_traceback, traceback};
+pub use field::Field;
 pub use fork::{count_fork, forks};
+pub use frame::frame;
 pub use holder::{Held, Holder, collected};
 pub use items::Items;
+pub use method::{Arguments, Method, method_descriptor};
 pub use native_class::{Native, NativeClass};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
+pub use object::{attributes, class_attributes, is_subtype, new_object, set_attributes};
 pub use own_class::{Life, OwnClass};
 pub use queue::Queue;
 pub use raise::{
-    assertion_failed, enter, enter_py, enter_status, guarded, put_back, raise, reraise, set_aside,
+    assertion_failed, enter, enter_status, guarded, put_back, raise, reraise, set_aside,
     take_raised, type_error, write_unraisable,
 };
 pub use room::Room;

@@ -137,15 +137,3 @@ fn raise_panic(panic: &(dyn Any + Send)) -> Raised {
         &format!("deferrous has an error of its own, please report it: {text}"),
     )
 }
-
-/// Runs `body`, for code that PyO3 calls.
-pub fn enter_py<'py>(
-    py: pyo3::Python<'py>,
-    body: impl FnOnce() -> Maybe,
-) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::PyAny>> {
-    match body() {
-        // SAFETY: the reference is handed over.
-        Ok(object) => Ok(unsafe { pyo3::Bound::from_owned_ptr(py, object.into_ptr()) }),
-        Err(Raised) => Err(pyo3::PyErr::fetch(py)),
-    }
-}

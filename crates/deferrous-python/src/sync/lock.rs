@@ -1,12 +1,13 @@
 //! `DeferredLock`.
 
 use pyo3::{
+    intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, by_name, called, fire, require};
-use crate::replaced;
+use super::{Primitive, call_stock, called, fire, require};
+use crate::{interp::Field, replaced};
 
 /// A lock for programs that wait by Deferreds.
 ///
@@ -18,11 +19,9 @@ use crate::replaced;
 ///
 /// In a coroutine, `async with lock:` takes it. It belongs to the thread that runs the reactor: it is a
 /// lock between Deferreds, and not between threads. Twisted has it by the same name.
-#[pyclass(extends = Primitive, subclass, module = "twisted.internet.defer")]
+#[pyclass(frozen, extends = Primitive, subclass, module = "twisted.internet.defer")]
 pub struct DeferredLock {
-    /// Whether somebody has the lock.
-    #[pyo3(get, set)]
-    locked: bool,
+    locked: Field<bool>,
 }
 
 #[pymethods]
@@ -33,24 +32,37 @@ impl DeferredLock {
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
         _kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyClassInitializer<Self> {
-        PyClassInitializer::from(Primitive::new(py)).add_subclass(DeferredLock { locked: false })
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let locked = Field::new(false);
+        Ok(PyClassInitializer::from(Primitive::new(py)?).add_subclass(DeferredLock { locked }))
     }
 
-    /// Nobody has the lock.
-    fn __init__(&self) {}
+    /// Nobody waits for the lock.
+    fn __init__(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Primitive::initialise(slf.as_super())
+    }
+
+    /// Whether somebody has the lock.
+    #[getter]
+    fn locked(&self, py: Python<'_>) -> bool {
+        self.locked.get(py)
+    }
+
+    #[setter]
+    fn set_locked(&self, py: Python<'_>, locked: bool) {
+        self.locked.set(py, locked);
+    }
 
     /// Wait for the lock: a Deferred that fires with it. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, lock) = (slf.py(), slf.get());
         if replaced::any() {
-            let none = PyTuple::empty(slf.py());
-            return by_name(slf, "DeferredLock.acquire", &none, None);
+            return call_stock(slf, intern!(py, "DeferredLock.acquire"));
         }
-        if slf.borrow().locked {
+        if lock.locked.get(py) {
             return Primitive::wait(slf.as_super());
         }
-        slf.borrow_mut().locked = true;
-        called(slf)
+        called(slf, || lock.locked.set(py, true))
     }
 
     /// Give the lock to the one that has waited longest.
@@ -58,11 +70,13 @@ impl DeferredLock {
     /// Raises:
     ///     AssertionError: nobody has the lock.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
-        require(slf.borrow().locked, "Tried to release an unlocked lock")?;
-        slf.borrow_mut().locked = false;
-        if let Some(next) = Primitive::next(slf.as_super())? {
-            slf.borrow_mut().locked = true;
-            fire(&next, slf)?;
+        let (py, lock) = (slf.py(), slf.get());
+        let text = intern!(py, "Tried to release an unlocked lock");
+        require(lock.locked.get(py), text)?;
+        lock.locked.set(py, false);
+        if Primitive::has_waiting(slf.as_super())? {
+            lock.locked.set(py, true);
+            fire(&Primitive::next(slf.as_super())?, slf)?;
         }
         Ok(())
     }

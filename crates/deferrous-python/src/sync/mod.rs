@@ -9,113 +9,161 @@ mod queue;
 mod semaphore;
 
 pub use lock::DeferredLock;
-pub use primitive::{Primitive, is_execute, is_primitive};
+pub use primitive::{Execute, Primitive};
 pub use queue::DeferredQueue;
 pub use semaphore::DeferredSemaphore;
 
 use pyo3::{
+    PyTypeInfo,
     exceptions::PyAssertionError,
+    intern,
     prelude::*,
-    types::{PyDict, PyList, PyTuple},
+    types::{PyList, PyString, PyTuple},
 };
 
 use crate::{
-    defer::Deferred,
-    interp::{Maybe, Obj, Raised},
+    defer::{self, Callback, Deferred, Method, Side},
+    interp::{Field, Maybe, Obj, from_result, to_result},
     replaced,
 };
 
-/// What the interpreter raised, as PyO3 has it.
-fn raised<T>(py: Python<'_>, result: Maybe<T>) -> PyResult<T> {
-    result.map_err(|Raised| PyErr::fetch(py))
-}
-
-/// A reference of our own.
-fn obj(object: &Bound<'_, PyAny>) -> Obj {
-    // SAFETY: the object is alive.
-    unsafe { Obj::borrowed(object.as_ptr()) }
-}
-
-/// An object for PyO3.
-fn bound(py: Python<'_>, object: Obj) -> Bound<'_, PyAny> {
-    // SAFETY: the reference is handed over.
-    unsafe { Bound::from_owned_ptr(py, object.into_ptr()) }
-}
-
 /// Calls a method of Twisted's that looks names up, while one is replaced.
-fn by_name<'py>(
+fn call_stock<'py>(
     owner: &Bound<'py, PyAny>,
-    method: &str,
-    arguments: &Bound<'py, PyTuple>,
-    keywords: Option<&Bound<'py, PyDict>>,
+    method: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = owner.py();
-    let keywords = keywords.map_or(std::ptr::null_mut(), |keywords| keywords.as_ptr());
-    // SAFETY: the object, the tuple and the dict are alive.
-    let result =
-        unsafe { replaced::call_tuple(method, owner.as_ptr(), arguments.as_ptr(), keywords) };
-    raised(py, result).map(|object| bound(py, object))
+    replaced::call_stock(method, Some(owner), &PyTuple::empty(owner.py()), None)
+}
+
+fn unfired<'py>(py: Python<'py>, canceller: Option<&Bound<'py, PyAny>>) -> PyResult<Deferred> {
+    to_result(py, Deferred::unfired(canceller.map(Obj::from_bound)))
 }
 
 /// A Deferred that has been fired with `result`.
 fn fired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
-    raised(py, Deferred::fired(obj(result))).map(|deferred| bound(py, deferred.into_object()))
+    let deferred = to_result(py, Deferred::fired(Obj::from_bound(result)))?;
+    Ok(deferred.into_object().into_bound(py))
 }
 
-/// The same, fired by a call of `callback`, which debug mode notes.
-fn called<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// The same, fired by a call of `callback`, which debug mode notes. `take` is called between making and firing it.
+fn called<'py>(result: &Bound<'py, PyAny>, take: impl FnOnce()) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
-    let deferred = raised(py, Deferred::unfired(None))?;
-    raised(py, deferred.call_callback(obj(result)))?;
-    Ok(bound(py, deferred.into_object()))
+    let deferred = unfired(py, None)?;
+    take();
+    to_result(py, deferred.call_callback(Obj::from_bound(result)))?;
+    Ok(deferred.into_object().into_bound(py))
 }
 
 /// A Deferred at the end of `waiting`. Cancelling it calls the method `canceller` of `owner`.
 fn wait<'py>(
     owner: &Bound<'py, PyAny>,
-    canceller: &str,
-    waiting: &Bound<'py, PyAny>,
+    canceller: &Bound<'py, PyString>,
+    waiting: &Field<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = owner.py();
-    let canceller = obj(&owner.getattr(canceller)?);
-    let deferred = bound(
-        py,
-        raised(py, Deferred::unfired(Some(canceller)))?.into_object(),
-    );
-    match waiting.cast::<PyList>() {
-        Ok(list) => list.append(&deferred)?,
-        Err(_) => drop(waiting.call_method1("append", (&deferred,))?),
-    }
+    let deferred = unfired(py, Some(&owner.getattr(canceller)?))?;
+    let deferred = deferred.into_object().into_bound(py);
+    append(waiting, &deferred)?;
     Ok(deferred)
 }
 
 /// Fires a Deferred that has waited.
 fn fire(deferred: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
-    match Deferred::of(&obj(deferred)) {
-        Some(ours) => raised(deferred.py(), ours.call_callback(obj(result))),
-        None => deferred.call_method1("callback", (result,)).map(drop),
+    let py = deferred.py();
+    match Deferred::of(&Obj::from_bound(deferred)) {
+        Some(ours) => to_result(py, ours.call_callback(Obj::from_bound(result))),
+        None => deferred
+            .call_method1(intern!(py, "callback"), (result,))
+            .map(drop),
     }
 }
 
-/// Takes the first of a list.
-fn pop_first<'py>(list: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if !list.is_truthy()? {
-        return Ok(None);
+/// `deferred.addCallback(callback)`.
+fn add_callback<'py>(
+    deferred: &Bound<'py, PyAny>,
+    callback: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = deferred.py();
+    match Deferred::of(&Obj::from_bound(deferred)) {
+        Some(ours) => to_result(py, ours.call_add_callback(Obj::from_bound(callback)))
+            .map(|deferred| deferred.into_bound(py)),
+        None => deferred.call_method1(intern!(py, "addCallback"), (callback,)),
     }
-    if let Ok(list) = list.cast::<PyList>() {
-        let first = list.get_item(0)?;
-        list.del_item(0)?;
-        return Ok(Some(first));
+}
+
+/// `deferred.addBoth(callback)`.
+fn add_both<'py>(
+    deferred: &Bound<'py, PyAny>,
+    callback: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = deferred.py();
+    match Deferred::of(&Obj::from_bound(deferred)) {
+        Some(ours) if !ours.overrides(Method::AddBoth) => {
+            let callback = Callback::Plain {
+                side: Side::Both,
+                callable: Obj::from_bound(callback),
+            };
+            to_result(py, ours.add(callback))?;
+            Ok(deferred.clone())
+        }
+        _ => deferred.call_method1(intern!(py, "addBoth"), (callback,)),
     }
-    list.call_method1("pop", (0,)).map(Some)
+}
+
+/// What `maybeDeferred` makes of the result of a call.
+fn maybe_deferred<'py>(
+    py: Python<'py>,
+    result: PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let result: Maybe = from_result(py, result.map(|result| Obj::from_bound(&result)));
+    to_result(py, defer::maybe(result)).map(|deferred| deferred.into_bound(py))
+}
+
+/// `list.append(item)`, of a list that a program may have put there.
+fn append(list: &Field<Py<PyAny>>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = item.py();
+    let list = list.clone_out(py).into_bound(py);
+    match list.cast_exact::<PyList>() {
+        Ok(list) => list.append(item),
+        Err(_) => list.call_method1(intern!(py, "append"), (item,)).map(drop),
+    }
+}
+
+/// `list.pop(0)`, of a list that a program may have put there.
+fn pop_first<'py>(py: Python<'py>, list: &Field<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    let list = list.clone_out(py).into_bound(py);
+    match list.cast_exact::<PyList>() {
+        Ok(list) if !list.is_empty() => {
+            let first = list.get_item(0)?;
+            list.del_item(0)?;
+            Ok(first)
+        }
+        _ => list.call_method1(intern!(py, "pop"), (0,)),
+    }
+}
+
+/// `list.remove(item)`.
+fn remove(list: &Field<Py<PyAny>>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = item.py();
+    let list = list.clone_out(py).into_bound(py);
+    list.call_method1(intern!(py, "remove"), (item,)).map(drop)
+}
+
+/// `bool(list)`.
+fn has_some(py: Python<'_>, list: &Field<Py<PyAny>>) -> PyResult<bool> {
+    list.clone_out(py).into_bound(py).is_truthy()
 }
 
 /// As `assert` with a text.
-fn require(holds: bool, text: &'static str) -> PyResult<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(PyAssertionError::new_err(text))
+fn require(holds: bool, text: &Bound<'_, PyString>) -> PyResult<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(error::<PyAssertionError>(text)),
     }
+}
+
+/// An exception with a text. Where memory has run out, making it raises `MemoryError`.
+fn error<E: PyTypeInfo>(text: &Bound<'_, PyString>) -> PyErr {
+    PyErr::from_type(text.py().get_type::<E>(), text.clone().unbind())
 }

@@ -1,14 +1,18 @@
 //! `DeferredQueue`.
 
 use pyo3::{
-    ffi,
     gc::{PyTraverseError, PyVisit},
+    intern,
     prelude::*,
-    types::{PyAnyMethods, PyDict, PyList, PyTuple, PyType},
+    types::{PyDict, PyGenericAlias, PyString, PyTuple, PyType},
 };
 
-use super::{by_name, fire, fired, pop_first, raised, wait};
-use crate::{interp::Obj, replaced};
+use super::{append, call_stock, fire, fired, has_some, pop_first, remove, wait};
+use crate::{
+    interp::{Field, fallible},
+    replaced,
+    twisted::objects,
+};
 
 /// A queue for programs that wait by Deferreds.
 ///
@@ -23,33 +27,27 @@ use crate::{interp::Obj, replaced};
 /// Args:
 ///     size: how many objects it keeps; None for any number.
 ///     backlog: how many may wait for one; None for any number.
-#[pyclass(subclass, dict, weakref, module = "twisted.internet.defer")]
+#[pyclass(frozen, subclass, dict, weakref, module = "twisted.internet.defer")]
 pub struct DeferredQueue {
-    /// The Deferreds of those who wait for an object.
-    #[pyo3(get, set)]
-    waiting: Py<PyAny>,
-    /// The objects that nobody has taken yet.
-    #[pyo3(get, set)]
-    pending: Py<PyAny>,
-    /// How many objects there may be; None for any number.
-    #[pyo3(get, set)]
-    size: Py<PyAny>,
-    /// How many may wait; None for any number.
-    #[pyo3(get, set)]
-    backlog: Py<PyAny>,
+    waiting: Field<Py<PyAny>>,
+    pending: Field<Py<PyAny>>,
+    size: Field<Py<PyAny>>,
+    backlog: Field<Py<PyAny>>,
 }
 
 /// Whether `list` has less entries than `limit` says.
-fn has_room(list: &Bound<'_, PyAny>, limit: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(limit.is_none() || list.len()?.into_pyobject(list.py())?.lt(limit)?)
+fn has_room(py: Python<'_>, list: &Field<Py<PyAny>>, limit: &Field<Py<PyAny>>) -> PyResult<bool> {
+    if limit.clone_out(py).is_none(py) {
+        return Ok(true);
+    }
+    let length = list.clone_out(py).into_bound(py).len()?;
+    fallible::int(py, length)?.lt(limit.clone_out(py))
 }
 
 /// Raises one of Twisted's exceptions.
-fn error(py: Python<'_>, name: &str) -> PyErr {
-    let class = py
-        .import("twisted.internet.defer")
-        .and_then(|module| Ok(module.getattr(name)?.cast_into::<PyType>()?));
-    match class {
+fn error(name: &Bound<'_, PyString>) -> PyErr {
+    let class = objects(name.py()).defer.bind(name.py()).getattr(name);
+    match class.and_then(|class| Ok(class.cast_into::<PyType>()?)) {
         // The interpreter makes the exception when it is raised, and sees what is handled there.
         Ok(class) => PyErr::from_type(class, ()),
         Err(error) => error,
@@ -59,25 +57,86 @@ fn error(py: Python<'_>, name: &str) -> PyErr {
 #[pymethods]
 impl DeferredQueue {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(size=None, backlog=None)")]
+    #[pyo3(
+        signature = (*_args, size=None, backlog=None, **_kwargs),
+        text_signature = "(size=None, backlog=None)"
+    )]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
+        size: Option<&Bound<'_, PyAny>>,
+        backlog: Option<&Bound<'_, PyAny>>,
         _kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> Self {
-        DeferredQueue {
-            waiting: PyList::empty(py).into_any().unbind(),
-            pending: PyList::empty(py).into_any().unbind(),
-            size: py.None(),
-            backlog: py.None(),
-        }
+    ) -> PyResult<Self> {
+        // What it is called with is for `__init__`. Keywords of its own need no dict.
+        let _ = (size, backlog);
+        Ok(DeferredQueue {
+            waiting: Field::new(fallible::list(py)?.into_any().unbind()),
+            pending: Field::new(fallible::list(py)?.into_any().unbind()),
+            size: Field::new(py.None()),
+            backlog: Field::new(py.None()),
+        })
     }
 
     /// The queue is empty.
     #[pyo3(signature = (size=None, backlog=None))]
-    fn __init__(&mut self, py: Python<'_>, size: Option<Py<PyAny>>, backlog: Option<Py<PyAny>>) {
-        self.size = size.unwrap_or_else(|| py.None());
-        self.backlog = backlog.unwrap_or_else(|| py.None());
+    fn __init__(
+        &self,
+        py: Python<'_>,
+        size: Option<Py<PyAny>>,
+        backlog: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        self.waiting
+            .set(py, fallible::list(py)?.into_any().unbind());
+        self.pending
+            .set(py, fallible::list(py)?.into_any().unbind());
+        self.size.set(py, size.unwrap_or_else(|| py.None()));
+        self.backlog.set(py, backlog.unwrap_or_else(|| py.None()));
+        Ok(())
+    }
+
+    /// The Deferreds of those who wait for an object.
+    #[getter]
+    fn waiting(&self, py: Python<'_>) -> Py<PyAny> {
+        self.waiting.clone_out(py)
+    }
+
+    #[setter]
+    fn set_waiting(&self, py: Python<'_>, waiting: Py<PyAny>) {
+        self.waiting.set(py, waiting);
+    }
+
+    /// The objects that nobody has taken yet.
+    #[getter]
+    fn pending(&self, py: Python<'_>) -> Py<PyAny> {
+        self.pending.clone_out(py)
+    }
+
+    #[setter]
+    fn set_pending(&self, py: Python<'_>, pending: Py<PyAny>) {
+        self.pending.set(py, pending);
+    }
+
+    /// How many objects there may be; None for any number.
+    #[getter]
+    fn size(&self, py: Python<'_>) -> Py<PyAny> {
+        self.size.clone_out(py)
+    }
+
+    #[setter]
+    fn set_size(&self, py: Python<'_>, size: Py<PyAny>) {
+        self.size.set(py, size);
+    }
+
+    /// How many may wait; None for any number.
+    #[getter]
+    fn backlog(&self, py: Python<'_>) -> Py<PyAny> {
+        self.backlog.clone_out(py)
+    }
+
+    #[setter]
+    fn set_backlog(&self, py: Python<'_>, backlog: Py<PyAny>) {
+        self.backlog.set(py, backlog);
     }
 
     /// The class with the type of its objects, for annotations.
@@ -87,10 +146,8 @@ impl DeferredQueue {
         class: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = class.py();
-        // SAFETY: both are alive.
-        let alias = unsafe { Obj::owned(ffi::Py_GenericAlias(class.as_ptr(), item.as_ptr())) };
-        raised(py, alias).map(|alias| super::bound(py, alias))
+        let alias = PyGenericAlias::new(class.py(), class.as_any(), item)?;
+        Ok(alias.into_any())
     }
 
     /// Give an object to the one that has waited longest, or keep it.
@@ -98,22 +155,14 @@ impl DeferredQueue {
     /// Raises:
     ///     QueueOverflow: nobody waits, and `size` objects are kept already.
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = slf.py();
-        let waiting = slf.borrow().waiting.bind(py).clone();
-        if let Some(next) = pop_first(&waiting)? {
-            return fire(&next, obj);
+        let (py, queue) = (slf.py(), slf.get());
+        if has_some(py, &queue.waiting)? {
+            return fire(&pop_first(py, &queue.waiting)?, obj);
         }
-        let (pending, size) = {
-            let queue = slf.borrow();
-            (queue.pending.bind(py).clone(), queue.size.bind(py).clone())
-        };
-        if !has_room(&pending, &size)? {
-            return Err(error(py, "QueueOverflow"));
+        if !has_room(py, &queue.pending, &queue.size)? {
+            return Err(error(intern!(py, "QueueOverflow")));
         }
-        match pending.cast::<PyList>() {
-            Ok(list) => list.append(obj),
-            Err(_) => pending.call_method1("append", (obj,)).map(drop),
-        }
+        append(&queue.pending, obj)
     }
 
     /// Wait for an object: a Deferred that fires with it. Cancelling that gives the place up.
@@ -121,43 +170,34 @@ impl DeferredQueue {
     /// Raises:
     ///     QueueUnderflow: there is no object, and `backlog` others wait already.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
+        let (py, queue) = (slf.py(), slf.get());
         if replaced::any() {
-            return by_name(slf, "DeferredQueue.get", &PyTuple::empty(py), None);
+            return call_stock(slf, intern!(py, "DeferredQueue.get"));
         }
-        let pending = slf.borrow().pending.bind(py).clone();
-        if let Some(first) = pop_first(&pending)? {
-            return fired(&first);
+        if has_some(py, &queue.pending)? {
+            return fired(&pop_first(py, &queue.pending)?);
         }
-        let (waiting, backlog) = {
-            let queue = slf.borrow();
-            (
-                queue.waiting.bind(py).clone(),
-                queue.backlog.bind(py).clone(),
-            )
-        };
-        if !has_room(&waiting, &backlog)? {
-            return Err(error(py, "QueueUnderflow"));
+        if !has_room(py, &queue.waiting, &queue.backlog)? {
+            return Err(error(intern!(py, "QueueUnderflow")));
         }
-        wait(slf, "_cancelGet", &waiting)
+        wait(slf, intern!(py, "_cancelGet"), &queue.waiting)
     }
 
     /// One that waits was cancelled.
     #[pyo3(name = "_cancelGet")]
     fn cancel_get(slf: &Bound<'_, Self>, d: &Bound<'_, PyAny>) -> PyResult<()> {
-        let waiting = slf.borrow().waiting.bind(slf.py()).clone();
-        waiting.call_method1("remove", (d,)).map(drop)
+        remove(&slf.get().waiting, d)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.waiting)?;
-        visit.call(&self.pending)?;
-        visit.call(&self.size)?;
-        visit.call(&self.backlog)
+        self.waiting.traverse(&visit)?;
+        self.pending.traverse(&visit)?;
+        self.size.traverse(&visit)?;
+        self.backlog.traverse(&visit)
     }
 
-    fn __clear__(&mut self, py: Python<'_>) {
-        self.waiting = py.None();
-        self.pending = py.None();
+    fn __clear__(&self, py: Python<'_>) {
+        self.waiting.set(py, py.None());
+        self.pending.set(py, py.None());
     }
 }

@@ -2,12 +2,13 @@
 
 use pyo3::{
     exceptions::PyValueError,
+    intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, by_name, called, fire, require};
-use crate::replaced;
+use super::{Primitive, call_stock, called, error, fire, require};
+use crate::{interp::Field, replaced};
 
 /// A number of tokens for programs that wait by Deferreds.
 ///
@@ -19,59 +20,81 @@ use crate::replaced;
 ///
 /// Raises:
 ///     ValueError: that is less than one.
-#[pyclass(extends = Primitive, subclass, module = "twisted.internet.defer")]
+#[pyclass(frozen, extends = Primitive, subclass, module = "twisted.internet.defer")]
 pub struct DeferredSemaphore {
-    /// How many may have a token.
-    #[pyo3(get, set)]
-    limit: isize,
-    /// How many tokens are left.
-    #[pyo3(get, set)]
-    tokens: isize,
+    limit: Field<isize>,
+    tokens: Field<isize>,
 }
 
 #[pymethods]
 impl DeferredSemaphore {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(tokens)")]
+    #[pyo3(signature = (*_args, tokens=None, **_kwargs), text_signature = "(tokens)")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,
+        tokens: Option<&Bound<'_, PyAny>>,
         _kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyClassInitializer<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
+        // What it is called with is for `__init__`. A keyword of its own needs no dict.
+        let _ = tokens;
         let nothing = DeferredSemaphore {
-            limit: 0,
-            tokens: 0,
+            limit: Field::new(0),
+            tokens: Field::new(0),
         };
-        PyClassInitializer::from(Primitive::new(py)).add_subclass(nothing)
+        Ok(PyClassInitializer::from(Primitive::new(py)?).add_subclass(nothing))
     }
 
-    /// All tokens are there.
-    fn __init__(&mut self, tokens: isize) -> PyResult<()> {
+    /// All tokens are there, and nobody waits for one.
+    fn __init__(slf: &Bound<'_, Self>, tokens: isize) -> PyResult<()> {
+        let (py, semaphore) = (slf.py(), slf.get());
+        Primitive::initialise(slf.as_super())?;
         if tokens < 1 {
-            return Err(PyValueError::new_err(
-                "DeferredSemaphore requires tokens >= 1",
-            ));
+            let text = intern!(py, "DeferredSemaphore requires tokens >= 1");
+            return Err(error::<PyValueError>(text));
         }
-        (self.tokens, self.limit) = (tokens, tokens);
+        semaphore.tokens.set(py, tokens);
+        semaphore.limit.set(py, tokens);
         Ok(())
+    }
+
+    /// How many may have a token.
+    #[getter]
+    fn limit(&self, py: Python<'_>) -> isize {
+        self.limit.get(py)
+    }
+
+    #[setter]
+    fn set_limit(&self, py: Python<'_>, limit: isize) {
+        self.limit.set(py, limit);
+    }
+
+    /// How many tokens are left.
+    #[getter]
+    fn tokens(&self, py: Python<'_>) -> isize {
+        self.tokens.get(py)
+    }
+
+    #[setter]
+    fn set_tokens(&self, py: Python<'_>, tokens: isize) {
+        self.tokens.set(py, tokens);
     }
 
     /// Wait for a token: a Deferred that fires with the semaphore. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, semaphore) = (slf.py(), slf.get());
         if replaced::any() {
-            let none = PyTuple::empty(slf.py());
-            return by_name(slf, "DeferredSemaphore.acquire", &none, None);
+            return call_stock(slf, intern!(py, "DeferredSemaphore.acquire"));
         }
-        let tokens = slf.borrow().tokens;
-        require(
-            tokens >= 0,
-            "Internal inconsistency??  tokens should never be negative",
-        )?;
-        if tokens == 0 {
+        let text = intern!(
+            py,
+            "Internal inconsistency??  tokens should never be negative"
+        );
+        require(semaphore.tokens.get(py) >= 0, text)?;
+        if semaphore.tokens.get(py) == 0 {
             return Primitive::wait(slf.as_super());
         }
-        slf.borrow_mut().tokens = tokens - 1;
-        called(slf)
+        called(slf, || semaphore.add_tokens(py, -1))
     }
 
     /// Give a token to the one that has waited longest, or back.
@@ -79,15 +102,13 @@ impl DeferredSemaphore {
     /// Raises:
     ///     AssertionError: all tokens are back.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (tokens, limit) = (slf.borrow().tokens, slf.borrow().limit);
-        require(
-            tokens < limit,
-            "Someone released me too many times: too many tokens!",
-        )?;
-        slf.borrow_mut().tokens = tokens + 1;
-        if let Some(next) = Primitive::next(slf.as_super())? {
-            slf.borrow_mut().tokens -= 1;
-            fire(&next, slf)?;
+        let (py, semaphore) = (slf.py(), slf.get());
+        let text = intern!(py, "Someone released me too many times: too many tokens!");
+        require(semaphore.tokens.get(py) < semaphore.limit.get(py), text)?;
+        semaphore.add_tokens(py, 1);
+        if Primitive::has_waiting(slf.as_super())? {
+            semaphore.add_tokens(py, -1);
+            fire(&Primitive::next(slf.as_super())?, slf)?;
         }
         Ok(())
     }
@@ -96,5 +117,11 @@ impl DeferredSemaphore {
     #[pyo3(name = "_cancelAcquire")]
     fn cancel_acquire(slf: &Bound<'_, Self>, d: &Bound<'_, PyAny>) -> PyResult<()> {
         Primitive::give_up(slf.as_super(), d)
+    }
+}
+
+impl DeferredSemaphore {
+    fn add_tokens(&self, py: Python<'_>, more: isize) {
+        self.tokens.set(py, self.tokens.get(py).wrapping_add(more));
     }
 }

@@ -1,0 +1,76 @@
+//! Objects that are made without their `__init__`, and the attributes of objects and classes as dicts.
+
+use std::ptr;
+
+use pyo3::{
+    exceptions::PyTypeError,
+    ffi,
+    prelude::*,
+    types::{PyDict, PyTuple, PyType},
+};
+
+/// What `__new__` makes of a class, which the object has not been initialised for.
+pub fn new_object<'py>(
+    class: &Bound<'py, PyType>,
+    arguments: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    // SAFETY: a `Bound` refers to a class that is alive and complete; calling it begins with the same call.
+    unsafe {
+        let Some(new) = (*class.as_type_ptr()).tp_new else {
+            return Err(PyTypeError::new_err("the class makes no objects"));
+        };
+        let object = new(class.as_type_ptr(), arguments.as_ptr(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, object)
+    }
+}
+
+/// The attributes of an object, which code may have set. There is no look-up in its class.
+///
+/// # Errors
+///
+/// An `AttributeError` if it has no dict.
+#[inline]
+pub fn attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: the object is alive. The interpreter hands out a reference to a dict, or raises.
+    unsafe {
+        let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(object.py(), dict).map(|dict| dict.cast_into_unchecked())
+    }
+}
+
+/// Gives an object these attributes, and no others.
+pub fn set_attributes(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
+    // SAFETY: both are alive, and the call raises if the object has no place for a dict.
+    let status = unsafe {
+        ffi::PyObject_GenericSetDict(object.as_ptr(), attributes.as_ptr(), ptr::null_mut())
+    };
+    match status {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(object.py())),
+    }
+}
+
+/// The attributes of a class itself, without those of its bases. The dict is to be read and watched only.
+pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    // SAFETY: the class is alive, and keeps its dict for as long as it is.
+    unsafe {
+        #[cfg(Py_3_12)]
+        let dict =
+            Bound::from_owned_ptr_or_opt(class.py(), ffi::PyType_GetDict(class.as_type_ptr()));
+        #[cfg(not(Py_3_12))]
+        let dict = Bound::from_borrowed_ptr_or_opt(class.py(), (*class.as_type_ptr()).tp_dict);
+        match dict {
+            Some(dict) => Ok(dict.cast_into_unchecked()),
+            None => Err(PyTypeError::new_err("the class is not complete")),
+        }
+    }
+}
+
+/// Whether `class` is `base` or one of its subclasses, by their method resolution order alone: no code of a metaclass
+/// runs.
+#[inline]
+pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
+    // SAFETY: both are classes that are alive.
+    unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), base.as_type_ptr()) != 0 }
+}
