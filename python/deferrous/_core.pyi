@@ -25,7 +25,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from typing_extensions import Never, Self, TypeVar, disjoint_base
 
-__all__ = ["DeferredLock", "DeferredQueue", "DeferredSemaphore", "__version__", "_warn_target", "_watch", "race"]
+__all__ = [
+    "DeferredLock",
+    "DeferredQueue",
+    "DeferredSemaphore",
+    "EventLoop",
+    "ReactorMethods",
+    "__version__",
+    "_warn_target",
+    "_watch",
+    "after_fork",
+    "race",
+]
 
 __version__: str
 failure_methods: dict[str, Any]
@@ -811,10 +822,40 @@ class EventLoop:
 def after_fork() -> None:
     """Give up what this process shares with the one that it was forked off from."""
 
-def new_event_loop() -> EventLoop:
-    """What the loop of a reactor is made of. It is the attribute _loop of the reactor."""
+class ReactorMethods:
+    """What of a reactor is in Rust. Its event loop is the attribute _loop."""
 
-# The methods of a reactor that has an event loop, by name.
+    def runUntilCurrent(self, /) -> None:
+        """Make the calls that other threads have asked for, and those that are due."""
+
+    def doIteration(self, delay: float | None) -> None:
+        """Wait for events for up to delay seconds (None: for as long as it takes), and handle them."""
+
+    def addReader(self, reader: Any) -> None:
+        """Call the reader's doRead whenever there is something to read."""
+
+    def addWriter(self, writer: Any) -> None:
+        """Call the writer's doWrite whenever there is room to write."""
+
+    def removeReader(self, reader: Any) -> None:
+        """Do not call the reader's doRead any more."""
+
+    def removeWriter(self, writer: Any) -> None:
+        """Do not call the writer's doWrite any more."""
+
+    def getReaders(self, /) -> list[Any]:
+        """The readers, as a list."""
+
+    def getWriters(self, /) -> list[Any]:
+        """The writers, as a list."""
+
+    def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
+        """Have a selectable read or write, and disconnect it if that fails."""
+
+    def _turnUntilStopped(self, /) -> None:
+        """The main loop."""
+
+# The other methods of a reactor that has an event loop, by name.
 reactor_methods: dict[str, Any]
 
 @final

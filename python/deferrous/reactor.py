@@ -24,7 +24,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from zope.interface import classImplements, implementer  # type: ignore[import-untyped]
 
 from deferrous import _core
-from deferrous._core import reactor_methods
+from deferrous._core import ReactorMethods, reactor_methods
 from deferrous._pools import StockThreadPool, ThreadPool
 from deferrous._waker import Waker
 
@@ -62,7 +62,7 @@ def _queue(name: str) -> Any:
 
 
 @implementer(IReactorFDSet)
-class DeferrousReactor(_Base):
+class DeferrousReactor(ReactorMethods, _Base):
     """A reactor whose loop, timers, thread calls and thread pool are in Rust.
 
     It has all that Twisted's epoll reactor has, and is one where the system has epoll. A program may make
@@ -82,27 +82,17 @@ class DeferrousReactor(_Base):
     callLater = reactor_methods["callLater"]
     getDelayedCalls = reactor_methods["getDelayedCalls"]
     timeout = reactor_methods["timeout"]
-    runUntilCurrent = reactor_methods["runUntilCurrent"]
-    doIteration = reactor_methods["doIteration"]
     callFromThread = reactor_methods["callFromThread"]
     wakeUp = reactor_methods["wakeUp"]
-    addReader = reactor_methods["addReader"]
-    addWriter = reactor_methods["addWriter"]
-    removeReader = reactor_methods["removeReader"]
-    removeWriter = reactor_methods["removeWriter"]
-    getReaders = reactor_methods["getReaders"]
-    getWriters = reactor_methods["getWriters"]
-    _doReadOrWrite = reactor_methods["_doReadOrWrite"]
-    _turnUntilStopped = reactor_methods["_turnUntilStopped"]
 
-    doPoll = doIteration
+    doPoll = ReactorMethods.doIteration
 
     threadCallQueue = _queue("threadCallQueue")
     _newTimedCalls = _queue("_newTimedCalls")
     _pendingTimedCalls = _queue("_pendingTimedCalls")
 
     def __init__(self) -> None:
-        self._loop = _core.new_event_loop()
+        self._loop = _core.EventLoop()
         # That of EPollReactor would make another poller.
         PosixReactorBase.__init__(self)
 

@@ -32,6 +32,8 @@ mod _core {
     #[pymodule_export]
     use super::race::race;
     #[pymodule_export]
+    use super::reactor::{EventLoop, ReactorMethods, after_fork};
+    #[pymodule_export]
     use super::replaced::watch;
     #[pymodule_export]
     use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
@@ -70,7 +72,13 @@ fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module
         .getattr("race")?
         .setattr("__module__", "twisted.internet.defer")?;
-    for name in ["DeferredLock", "DeferredSemaphore", "DeferredQueue"] {
+    for name in [
+        "DeferredLock",
+        "DeferredSemaphore",
+        "DeferredQueue",
+        "EventLoop",
+        "ReactorMethods",
+    ] {
         shorten_name(module.getattr(name)?.cast()?);
     }
     let methods = PyDict::new(py);

@@ -37,6 +37,20 @@ impl Obj {
         // SAFETY: both are one pointer to an object in memory. Modules that have one run only in attached threads.
         unsafe { &*ptr::from_ref(object).cast() }
     }
+
+    /// The same object, as PyO3 has it.
+    #[inline]
+    pub const fn as_py(&self) -> &Py<PyAny> {
+        // SAFETY: both are one pointer to an object, and count one reference.
+        unsafe { &*ptr::from_ref(self).cast() }
+    }
+
+    /// The interpreter.
+    #[inline]
+    pub fn py(&self) -> Python<'_> {
+        // SAFETY: an `Obj` only exists while its thread is attached.
+        unsafe { Python::assume_attached() }
+    }
 }
 
 /// Runs `body` with the token of the interpreter, where PyO3 has not called this code. The thread is attached.

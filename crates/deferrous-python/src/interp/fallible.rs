@@ -72,3 +72,9 @@ pub fn int(py: Python<'_>, value: usize) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: the call hands out a reference to a number, or raises.
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSize_t(value)) }
 }
+
+/// A `float`.
+pub fn float(py: Python<'_>, value: f64) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the call hands out a reference to a number, or raises.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromDouble(value)) }
+}

@@ -107,3 +107,14 @@ impl<T> Field<Py<T>> {
         unsafe { visit.call(&*self.0.get()) }
     }
 }
+
+impl<T> Field<Option<Box<T>>> {
+    /// Shows the collector the objects, for `__traverse__`: `see` shows each.
+    pub fn traverse_with(
+        &self,
+        see: impl FnOnce(&T) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
+        unsafe { (*self.0.get()).as_deref() }.map_or(Ok(()), see)
+    }
+}

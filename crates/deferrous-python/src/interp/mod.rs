@@ -5,6 +5,7 @@ mod arguments;
 mod bridge;
 mod cells;
 mod class;
+mod class_version;
 mod context;
 mod depth;
 mod descriptor;
@@ -16,9 +17,11 @@ mod exception;
 pub mod fallible;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod field;
+mod file_descriptor;
 mod fork;
 mod frame;
 mod holder;
+mod instance_dict;
 mod items;
 mod method;
 mod native_class;
@@ -40,6 +43,7 @@ pub use class::{
     CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
     members, method, sealed, shorten_name, slot, subclass_spec,
 };
+pub use class_version::ClassVersion;
 pub use context::Context;
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
@@ -51,10 +55,12 @@ pub use dict_watch::watch as watch_dicts;
 pub use dispose::end;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use exception::{handling, set_traceback, traceback};
-pub use field::Field;
+pub use field::{CloneRef, Field};
+pub use file_descriptor::{file_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
 pub use holder::{Held, Holder, collected};
+pub use instance_dict::instance_dict;
 pub use items::Items;
 pub use method::{Arguments, Method, method_descriptor};
 pub use native_class::{Native, NativeClass};

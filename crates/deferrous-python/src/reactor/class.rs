@@ -1,24 +1,25 @@
-//! What is known of a reactor's class, and its attributes without the detour over the class.
+//! A reactor as a turn sees it: its attributes without the detour over the class, and what is known of that.
 //!
 //! A turn of the loop asks for a dozen attributes. Most are in the reactor's `__dict__`, and whether the
 //! class has its say is known for as long as the class stays as it is.
 
-use std::{cell::Cell, ptr};
-
-use pyo3::ffi;
-
-use super::support::support;
-use crate::{
-    interp::{Attached, Maybe, Obj, Raised, version_tag},
-    twisted::names,
+use pyo3::{
+    exceptions::PyTypeError,
+    intern,
+    prelude::*,
+    types::{PyDict, PyString},
 };
+
+use super::{
+    event_loop::EventLoop,
+    support::{Support, support},
+};
+use crate::interp::{ClassVersion, Field, Maybe, Obj, from_result, instance_dict};
 
 /// What is known of a class.
 #[derive(Clone, Copy)]
 struct Facts {
-    class: *mut ffi::PyTypeObject,
-    /// The version tag that the class had. Another class may have the same one later.
-    tag: u32,
+    class: Option<ClassVersion>,
     /// The parts of a turn are those of this module.
     turns_are_ours: bool,
     /// `callFromThread` is that of this module.
@@ -27,162 +28,216 @@ struct Facts {
     has_system_time: bool,
     /// `wakeUp` is that of this module.
     wakes_by_itself: bool,
-    /// The version tag of the class of our wakers, whose `wakeUp` is the one that it was made with.
-    waker: u32,
+    /// The class of our wakers, if its `wakeUp` is the one that it was made with.
+    waker: Option<ClassVersion>,
 }
 
 /// Of the last class that was asked for: a program has one reactor.
-static FACTS: Attached<Cell<Facts>> = Attached(Cell::new(Facts {
-    class: ptr::null_mut(),
-    tag: 0,
+static FACTS: Field<Facts> = Field::new(Facts {
+    class: None,
     turns_are_ours: false,
     call_from_thread_is_ours: false,
     has_system_time: false,
     wakes_by_itself: false,
-    waker: 0,
-}));
+    waker: None,
+});
 
 #[inline]
-fn facts(reactor: &Obj) -> Facts {
-    // SAFETY: the class is alive.
-    let tag = unsafe { version_tag(reactor.class()) };
-    let known = FACTS.0.get();
-    if known.tag == tag && tag != 0 && ptr::eq(known.class, reactor.class()) {
+fn facts(reactor: &Bound<'_, PyAny>) -> Facts {
+    let known = FACTS.get(reactor.py());
+    if known.class.is_some() && known.class == ClassVersion::of(reactor) {
         return known;
     }
     look_up(reactor)
 }
 
 #[cold]
-fn look_up(reactor: &Obj) -> Facts {
-    let (names, support) = (names(), support());
-    let parts = [
-        &names.run_until_current,
-        &names.timeout,
-        &names.do_iteration,
-    ];
-    let turns_are_ours = parts
-        .iter()
-        .zip(&support.parts_of_a_turn)
-        .all(|(name, own)| reactor.class_has(name, own));
-    let call_from_thread_is_ours =
-        reactor.class_has(&names.call_from_thread, &support.call_from_thread);
-    let has_system_time = reactor.class_has(&names.seconds, &support.system_time);
-    let wakes_by_itself = reactor.class_has(&names.wake_up, &support.wake_up);
-    let waker = waker_tag().unwrap_or_default();
-    // The tag is read after the attributes were, which is when a class gets one.
-    // SAFETY: the class is alive.
-    let tag = unsafe { version_tag(reactor.class()) };
-    let facts = Facts {
-        class: reactor.class(),
-        tag,
-        turns_are_ours,
-        call_from_thread_is_ours,
-        has_system_time,
-        wakes_by_itself,
-        waker,
+fn look_up(reactor: &Bound<'_, PyAny>) -> Facts {
+    let (py, support) = (reactor.py(), support());
+    let class = reactor.get_type();
+    let has = |name: &Bound<'_, PyString>, own: &Py<PyAny>| {
+        class.getattr(name).is_ok_and(|found| found.is(own))
     };
-    FACTS.0.set(facts);
+    let [run_until_current, timeout, do_iteration] = &support.parts_of_a_turn;
+    let mut facts = Facts {
+        class: None,
+        turns_are_ours: has(intern!(py, "runUntilCurrent"), run_until_current)
+            && has(intern!(py, "timeout"), timeout)
+            && has(intern!(py, "doIteration"), do_iteration),
+        call_from_thread_is_ours: has(intern!(py, "callFromThread"), &support.call_from_thread),
+        has_system_time: has(intern!(py, "seconds"), &support.system_time),
+        wakes_by_itself: has(intern!(py, "wakeUp"), &support.wake_up),
+        waker: waker_version(py, support),
+    };
+    // The version is read after the attributes were, which is when a class gets one.
+    facts.class = ClassVersion::of(reactor);
+    FACTS.set(py, facts);
     facts
 }
 
-/// The version tag of the class of our wakers, unless somebody has replaced its `wakeUp`.
-fn waker_tag() -> Option<u32> {
-    let support = support();
-    match support.waker_class.getattr(&names().wake_up) {
-        // SAFETY: it is a class, and alive.
-        Ok(method) => method
-            .is(support.waker_method.as_ptr())
-            .then(|| unsafe { version_tag(support.waker_class.as_ptr().cast()) }),
-        Err(Raised) => {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            None
-        }
-    }
+/// The class of our wakers, unless somebody has replaced its `wakeUp`.
+fn waker_version(py: Python<'_>, support: &Support) -> Option<ClassVersion> {
+    let class = support.waker_class.bind(py);
+    let method = class.getattr(intern!(py, "wakeUp")).ok()?;
+    method
+        .is(&support.waker_method)
+        .then(|| ClassVersion::of_class(class))
+        .flatten()
 }
 
-/// The `__dict__` of a reactor.
-pub struct Attributes(Obj);
+/// A reactor, and its `__dict__`.
+pub struct Reactor<'a, 'py> {
+    pub object: &'a Bound<'py, PyAny>,
+    attributes: Bound<'py, PyDict>,
+}
 
-impl Attributes {
+impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
-    pub fn of(reactor: &Obj) -> Maybe<Self> {
-        // SAFETY: the object is alive.
-        unsafe {
-            Obj::owned(ffi::PyObject_GenericGetDict(
-                reactor.as_ptr(),
-                std::ptr::null_mut(),
-            ))
-        }
-        .map(Attributes)
+    pub fn of(object: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let attributes = instance_dict(object)?;
+        Ok(Reactor { object, attributes })
     }
 
     /// What the dict has by this name.
     #[inline]
-    pub fn find(&self, name: &Obj) -> Option<Obj> {
-        // SAFETY: the dict and the name are alive, and what is found is kept. Names are hashed and compared
-        // without running Python code.
-        unsafe {
-            let found = ffi::PyDict_GetItemWithError(self.0.as_ptr(), name.as_ptr());
-            (!found.is_null()).then(|| Obj::borrowed(found))
-        }
+    fn find(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+        self.attributes.get_item(name).ok().flatten()
     }
 
     /// `reactor.name`, which is usually in the dict.
     #[inline]
-    pub fn get(&self, reactor: &Obj, name: &Obj) -> Maybe {
-        self.find(name).map_or_else(|| reactor.getattr(name), Ok)
+    pub fn get(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.find(name)
+            .map_or_else(|| self.object.getattr(name), Ok)
+    }
+
+    /// Its event loop.
+    #[inline]
+    pub fn event_loop(&self) -> PyResult<Bound<'py, EventLoop>> {
+        let found = self.get(intern!(self.object.py(), "_loop"))?;
+        found.cast_into_exact().map_err(|_| {
+            PyTypeError::new_err("the attribute _loop of this reactor is not an event loop: only DeferrousReactor.__init__ may set it")
+        })
     }
 
     /// What tells the reactor's time.
     #[inline]
-    pub fn seconds(&self, reactor: &Obj) -> Maybe {
-        let seconds = &names().seconds;
+    pub fn seconds(&self) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.object.py();
+        let seconds = intern!(py, "seconds");
         match self.find(seconds) {
             Some(replaced) => Ok(replaced),
-            None if facts(reactor).has_system_time => Ok(support().system_time.clone()),
-            None => reactor.getattr(seconds),
+            None if facts(self.object).has_system_time => {
+                Ok(support().system_time.bind(py).clone())
+            }
+            None => self.object.getattr(seconds),
         }
     }
 
     /// Whether the loop wakes itself when there is something to do: nobody has replaced `reactor.wakeUp`,
     /// `reactor.waker` or the method of that.
     #[inline]
-    pub fn wakes_by_itself(&self, reactor: &Obj) -> bool {
-        let names = names();
-        facts(reactor).wakes_by_itself
-            && self.find(&names.wake_up).is_none()
+    pub fn wakes_by_itself(&self) -> bool {
+        let py = self.object.py();
+        facts(self.object).wakes_by_itself
+            && self.find(intern!(py, "wakeUp")).is_none()
             && self
-                .find(&names.waker)
-                .is_some_and(|waker| is_own_waker(reactor, &waker))
+                .find(intern!(py, "waker"))
+                .is_some_and(|waker| self.is_own_waker(&waker))
     }
 
     /// Whether nobody has replaced a part of a turn.
     #[inline]
-    pub fn turn_as_ours(&self, reactor: &Obj) -> bool {
-        let names = names();
-        facts(reactor).turns_are_ours
-            && self.find(&names.run_until_current).is_none()
-            && self.find(&names.timeout).is_none()
-            && self.find(&names.do_iteration).is_none()
+    pub fn turns_are_ours(&self) -> bool {
+        let py = self.object.py();
+        facts(self.object).turns_are_ours
+            && self.find(intern!(py, "runUntilCurrent")).is_none()
+            && self.find(intern!(py, "timeout")).is_none()
+            && self.find(intern!(py, "doIteration")).is_none()
+    }
+
+    /// Whether `waker` is one of ours, with the method that it was made with.
+    #[inline]
+    pub fn is_own_waker(&self, waker: &Bound<'py, PyAny>) -> bool {
+        let own = facts(self.object).waker;
+        own.is_some() && own == ClassVersion::of(waker)
+    }
+
+    /// Whether results of jobs may be sent to its event loop, past its `callFromThread`: nobody has replaced that.
+    pub fn takes_results(&self) -> bool {
+        let name = intern!(self.object.py(), "callFromThread");
+        facts(self.object).call_from_thread_is_ours && self.find(name).is_none()
     }
 }
 
-/// Whether `waker` is one of ours, with the method that it was made with.
-#[inline]
-pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
-    let own = facts(reactor).waker;
-    // SAFETY: the class is alive.
-    own != 0
-        && support().waker_class.is(waker.class().cast())
-        && own == unsafe { version_tag(waker.class()) }
+/// A reactor's `__dict__`, for the modules that do not use PyO3's types yet.
+pub struct Attributes(Obj);
+
+impl Attributes {
+    #[inline]
+    pub fn of(reactor: &Obj) -> Maybe<Self> {
+        let py = reactor.py();
+        let dict = from_result(py, instance_dict(reactor.as_py().bind(py)))?;
+        Ok(Attributes(Obj::from_bound(&dict)))
+    }
+
+    #[inline]
+    fn with<R>(&self, reactor: &Obj, body: impl FnOnce(&Reactor<'_, '_>) -> R) -> R {
+        let py = reactor.py();
+        let attributes = self.0.as_py().bind(py).clone();
+        let reactor = Reactor {
+            object: reactor.as_py().bind(py),
+            // It is what `instance_dict` has found.
+            attributes: attributes.cast_into().unwrap_or_else(|_| PyDict::new(py)),
+        };
+        body(&reactor)
+    }
+
+    /// As [`Reactor::get`].
+    #[inline]
+    pub fn get(&self, reactor: &Obj, name: &Obj) -> Maybe {
+        let py = reactor.py();
+        let Ok(name) = name.as_py().bind(py).cast::<PyString>() else {
+            return reactor.getattr(name);
+        };
+        self.with(reactor, |reactor| {
+            from_result(py, reactor.get(name)).map(|found| Obj::from_bound(&found))
+        })
+    }
+
+    /// As [`Reactor::event_loop`].
+    #[inline]
+    pub fn event_loop(&self, reactor: &Obj) -> Maybe {
+        self.with(reactor, |found| {
+            from_result(reactor.py(), found.event_loop()).map(|found| Obj::from_bound(&found))
+        })
+    }
+
+    /// As [`Reactor::seconds`].
+    #[inline]
+    pub fn seconds(&self, reactor: &Obj) -> Maybe {
+        self.with(reactor, |found| {
+            from_result(reactor.py(), found.seconds()).map(|found| Obj::from_bound(&found))
+        })
+    }
+
+    /// As [`Reactor::wakes_by_itself`].
+    #[inline]
+    pub fn wakes_by_itself(&self, reactor: &Obj) -> bool {
+        self.with(reactor, |reactor| reactor.wakes_by_itself())
+    }
 }
 
-/// Whether results of jobs may go into the mailbox of a reactor of ours, past its `callFromThread`: nobody has
-/// replaced that.
+/// As [`Reactor::is_own_waker`].
+pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
+    let py = reactor.py();
+    Reactor::of(reactor.as_py().bind(py))
+        .is_ok_and(|reactor| reactor.is_own_waker(waker.as_py().bind(py)))
+}
+
+/// As [`Reactor::takes_results`].
 pub fn takes_results(reactor: &Obj) -> Maybe<bool> {
-    let attributes = Attributes::of(reactor)?;
-    let is_replaced = attributes.find(&names().call_from_thread).is_some();
-    Ok(facts(reactor).call_from_thread_is_ours && !is_replaced)
+    let py = reactor.py();
+    let reactor = from_result(py, Reactor::of(reactor.as_py().bind(py)))?;
+    Ok(reactor.takes_results())
 }

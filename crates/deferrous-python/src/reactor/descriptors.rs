@@ -1,36 +1,25 @@
-//! `addReader`, `addWriter`, and what is watched of which descriptor.
+//! What is watched of which descriptor.
 
-use std::{
-    collections::HashMap,
-    io,
-    os::fd::{BorrowedFd, RawFd},
-    ptr,
-};
+use std::{collections::HashMap, io, mem, os::fd::RawFd};
 
 use deferrous::event_loop::{Interest, Poller};
-use pyo3::ffi;
+use pyo3::{exceptions::PyOSError, gc::PyTraverseError, intern, prelude::*};
 
-use super::{event_loop::Loop, time::list};
-use crate::{
-    interp::{Maybe, Obj, Raised, Raw, Signature, enter, raise},
-    twisted::names,
-};
-
-type Count = ffi::Py_ssize_t;
+use crate::interp::with_descriptor;
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
 const EBADF: i32 = 9;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub enum Direction {
     Read,
     Write,
 }
 
 /// A selectable, and what it waits for.
 struct Watched {
-    selectable: Obj,
+    selectable: Py<PyAny>,
     reads: bool,
     writes: bool,
     /// Which registration of the reactor this is: a later one has a greater number.
@@ -75,17 +64,39 @@ pub struct Descriptors {
     registrations: u64,
 }
 
-/// The descriptor with this number, which may be closed: the system says so then.
-pub const fn descriptor(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: it is not -1, and is handed to the poller only, which refuses one that is closed.
-    unsafe { BorrowedFd::borrow_raw(fd) }
+/// The number by which the poller names a descriptor.
+const fn key(fd: RawFd) -> usize {
+    fd.unsigned_abs() as usize
+}
+
+/// Has a poller wait for events of a descriptor.
+pub fn watch(poller: &Poller, fd: RawFd, interest: Interest) -> io::Result<()> {
+    with_descriptor(fd, |descriptor| poller.add(descriptor, key(fd), interest))
+}
+
+/// Has it wait for other events.
+pub fn rewatch(poller: &Poller, fd: RawFd, interest: Interest) -> io::Result<()> {
+    with_descriptor(fd, |descriptor| {
+        poller.modify(descriptor, key(fd), interest)
+    })
+}
+
+/// Has it wait for none any more.
+pub fn unwatch(poller: &Poller, fd: RawFd) -> io::Result<()> {
+    with_descriptor(fd, |descriptor| poller.delete(descriptor))
 }
 
 impl Descriptors {
-    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
-        let polled = self.polled.values();
-        let all = polled.chain(self.always_ready.iter().map(|(_, watched)| watched));
-        all.for_each(|watched| see(&watched.selectable));
+    pub fn traverse(
+        &self,
+        mut see: impl FnMut(&Py<PyAny>) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        self.all().try_for_each(|watched| see(&watched.selectable))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Watched> {
+        let always_ready = self.always_ready.iter().map(|(_, watched)| watched);
+        self.polled.values().chain(always_ready)
     }
 
     pub const fn some_always_ready(&self) -> bool {
@@ -95,12 +106,7 @@ impl Descriptors {
     /// Adds all descriptors to a new poller.
     pub fn add_all(&self, poller: &Poller) -> io::Result<()> {
         for (&fd, watched) in &self.polled {
-            let added = poller.add(
-                descriptor(fd),
-                fd.unsigned_abs() as usize,
-                watched.interest(),
-            );
-            match added {
+            match watch(poller, fd, watched.interest()) {
                 // Somebody closed it, and may have opened a file by the same number.
                 Err(error) if matches!(error.raw_os_error(), Some(EBADF | EPERM)) => {}
                 other => other?,
@@ -109,24 +115,24 @@ impl Descriptors {
         Ok(())
     }
 
-    fn add(
+    /// Adds a side of a selectable. Returns the one that had the descriptor before.
+    pub fn add(
         &mut self,
         poller: &Poller,
         fd: RawFd,
-        selectable: &Obj,
+        selectable: &Bound<'_, PyAny>,
         direction: Direction,
-    ) -> io::Result<Option<Obj>> {
+    ) -> io::Result<Option<Py<PyAny>>> {
         let Some(watched) = self.polled.get_mut(&fd) else {
             return self
                 .add_first(poller, fd, selectable, direction)
                 .map(|()| None);
         };
-        let had = std::mem::replace(watched.side(direction), true);
-        if had && watched.selectable.is(selectable.as_ptr()) {
+        let had = mem::replace(watched.side(direction), true);
+        if had && watched.selectable.is(selectable) {
             return Ok(None);
         }
-        let key = fd.unsigned_abs() as usize;
-        match poller.modify(descriptor(fd), key, watched.interest()) {
+        match rewatch(poller, fd, watched.interest()) {
             // Somebody closed the descriptor that had this number, and the system forgot it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let before = self.polled.remove(&fd);
@@ -140,11 +146,11 @@ impl Descriptors {
             Ok(()) if had => return Ok(None),
             Ok(()) => {}
         }
-        if !watched.selectable.is(selectable.as_ptr()) {
+        if !watched.selectable.is(selectable) {
             self.registrations += 1;
             watched.registration = self.registrations;
         }
-        let before = std::mem::replace(&mut watched.selectable, selectable.clone());
+        let before = mem::replace(&mut watched.selectable, selectable.clone().unbind());
         Ok(Some(before))
     }
 
@@ -152,31 +158,24 @@ impl Descriptors {
         &mut self,
         poller: &Poller,
         fd: RawFd,
-        selectable: &Obj,
+        selectable: &Bound<'_, PyAny>,
         direction: Direction,
     ) -> io::Result<()> {
         self.registrations += 1;
         let mut watched = Watched {
-            selectable: selectable.clone(),
+            selectable: selectable.clone().unbind(),
             reads: false,
             writes: false,
             registration: self.registrations,
         };
         *watched.side(direction) = true;
-        match poller.add(
-            descriptor(fd),
-            fd.unsigned_abs() as usize,
-            watched.interest(),
-        ) {
+        match watch(poller, fd, watched.interest()) {
             Ok(()) => {
                 self.polled.insert(fd, watched);
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let known = self
-                    .always_ready
-                    .iter_mut()
-                    .find(|(_, watched)| watched.selectable.is(selectable.as_ptr()));
-                match known {
+                let mut all = self.always_ready.iter_mut();
+                match all.find(|(_, watched)| watched.selectable.is(selectable)) {
                     Some((_, watched)) => *watched.side(direction) = true,
                     None => self.always_ready.push((fd, watched)),
                 }
@@ -187,47 +186,49 @@ impl Descriptors {
     }
 
     /// Takes a side off a selectable that is always ready. Returns the selectable, if it was one.
-    fn remove_always_ready(&mut self, selectable: &Obj, direction: Direction) -> Option<Obj> {
-        let at = self.always_ready.iter().position(|(_, watched)| {
-            watched.selectable.is(selectable.as_ptr()) && watched.has(direction)
-        })?;
+    pub fn remove_always_ready(
+        &mut self,
+        selectable: &Bound<'_, PyAny>,
+        direction: Direction,
+    ) -> Option<Py<PyAny>> {
+        let mut all = self.always_ready.iter();
+        let at = all
+            .position(|(_, watched)| watched.selectable.is(selectable) && watched.has(direction))?;
         let (_, watched) = &mut self.always_ready[at];
         *watched.side(direction) = false;
         if watched.is_idle() {
             return Some(self.always_ready.swap_remove(at).1.selectable);
         }
-        Some(selectable.clone())
+        Some(selectable.clone().unbind())
     }
 
-    /// The descriptor that a selectable was added with.
-    fn find(&self, selectable: &Obj) -> Option<RawFd> {
-        let mut all = self.polled.iter();
-        all.find(|(_, watched)| watched.selectable.is(selectable.as_ptr()))
-            .map(|(&fd, _)| fd)
-    }
-
-    fn remove(&mut self, poller: &Poller, fd: RawFd, direction: Direction) -> Option<Watched> {
+    /// Takes a side off the selectable that has a descriptor; if that is closed, off this one. Returns the selectable
+    /// if nothing is left of it.
+    pub fn remove(
+        &mut self,
+        poller: &Poller,
+        fd: RawFd,
+        selectable: &Bound<'_, PyAny>,
+        direction: Direction,
+    ) -> Option<Py<PyAny>> {
+        let fd = if fd < 0 {
+            let mut all = self.polled.iter();
+            *all.find(|(_, watched)| watched.selectable.is(selectable))?
+                .0
+        } else {
+            fd
+        };
         let watched = self.polled.get_mut(&fd)?;
-        if !std::mem::replace(watched.side(direction), false) {
+        if !mem::replace(watched.side(direction), false) {
             return None;
         }
-        let told = if watched.is_idle() {
-            poller.delete(descriptor(fd))
-        } else {
-            poller.modify(
-                descriptor(fd),
-                fd.unsigned_abs() as usize,
-                watched.interest(),
-            )
-        };
-        let gone = if watched.is_idle() {
-            self.polled.remove(&fd)
-        } else {
-            None
-        };
         // If somebody closed the descriptor, the system has forgotten it, which is as well.
-        drop(told);
-        gone
+        if watched.is_idle() {
+            let _ = unwatch(poller, fd);
+            return self.polled.remove(&fd).map(|watched| watched.selectable);
+        }
+        let _ = rewatch(poller, fd, watched.interest());
+        None
     }
 
     /// How many selectables have been registered up to now.
@@ -236,13 +237,18 @@ impl Descriptors {
     }
 
     /// Whose descriptor this is, and was when there had been so many registrations.
-    pub fn selectable(&self, fd: RawFd, registrations: u64) -> Option<Obj> {
+    pub fn selectable<'py>(
+        &self,
+        py: Python<'py>,
+        fd: RawFd,
+        registrations: u64,
+    ) -> Option<Bound<'py, PyAny>> {
         let watched = self.polled.get(&fd)?;
-        (watched.registration <= registrations).then(|| watched.selectable.clone())
+        (watched.registration <= registrations).then(|| watched.selectable.bind(py).clone())
     }
 
     /// The descriptors that the system polls, with their selectables.
-    pub fn polled(&self) -> impl Iterator<Item = (RawFd, &Obj, Interest)> {
+    pub fn polled(&self) -> impl ExactSizeIterator<Item = (RawFd, &Py<PyAny>, Interest)> {
         let polled = self.polled.iter();
         polled.map(|(&fd, watched)| (fd, &watched.selectable, watched.interest()))
     }
@@ -253,194 +259,44 @@ impl Descriptors {
     }
 
     /// Those that are always ready, and what they wait for.
-    pub fn always_ready(&self) -> impl Iterator<Item = (RawFd, &Obj, Interest)> {
+    pub fn always_ready(&self) -> impl Iterator<Item = (RawFd, &Py<PyAny>, Interest)> {
         let ready = self.always_ready.iter();
         ready.map(|(fd, watched)| (*fd, &watched.selectable, watched.interest()))
     }
 
     /// The interest of a selectable that is always ready.
-    pub fn always_ready_for(&self, selectable: &Obj) -> Interest {
+    pub fn always_ready_for(&self, selectable: &Py<PyAny>) -> Interest {
         self.always_ready()
-            .find(|(_, found, _)| found.is(selectable.as_ptr()))
+            .find(|(_, found, _)| found.is(selectable))
             .map(|(_, _, interest)| interest)
             .unwrap_or_default()
     }
 
-    fn selectables(&self, direction: Direction) -> Vec<Obj> {
-        let polled = self.polled.values();
-        let all = polled.chain(self.always_ready.iter().map(|(_, watched)| watched));
-        all.filter(|watched| watched.has(direction))
-            .map(|watched| watched.selectable.clone())
+    /// The selectables that have a side.
+    pub fn selectables<'py>(
+        &self,
+        py: Python<'py>,
+        direction: Direction,
+    ) -> Vec<Bound<'py, PyAny>> {
+        self.all()
+            .filter(|watched| watched.has(direction))
+            .map(|watched| watched.selectable.bind(py).clone())
             .collect()
     }
 }
 
-/// Raises an `OSError`.
+/// An `OSError`.
 #[cold]
-pub fn raise_io(error: &io::Error) -> Raised {
-    let number = error.raw_os_error().unwrap_or(0);
-    let arguments = [Obj::int(number as isize), Obj::text(&system_text(error))];
-    let [Ok(number), Ok(text)] = arguments else {
-        return Raised;
-    };
-    // SAFETY: reading a static of the interpreter; the class is alive for ever.
-    let class = unsafe { Obj::borrowed(ffi::PyExc_OSError) };
-    match class.call(&[number.as_ptr(), text.as_ptr()]) {
-        Ok(exception) => crate::interp::reraise(exception),
-        Err(raised) => raised,
-    }
-}
-
-/// What the system calls an error, without the number that Rust adds.
-fn system_text(error: &io::Error) -> String {
+pub fn io_error(error: &io::Error) -> PyErr {
+    // Rust adds the number to what the system calls the error.
     let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    PyOSError::new_err((error.raw_os_error().unwrap_or(0), text.to_owned()))
 }
 
 /// The descriptor of a selectable.
-pub fn fileno(selectable: &Obj) -> Maybe<RawFd> {
-    let fileno = selectable.call_method(&names().fileno, [ptr::null_mut()])?;
-    // SAFETY: the object is alive.
-    let number = unsafe { ffi::PyLong_AsLong(fileno.as_ptr()) };
-    // SAFETY: the thread is attached.
-    if number == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
-        return Err(Raised);
-    }
-    RawFd::try_from(number).map_err(|_| raise_io(&io::Error::from_raw_os_error(EBADF)))
-}
-
-fn add(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
-    // SAFETY: both are alive during the call.
-    let (reactor, selectable) = unsafe { (Obj::borrowed(reactor), Obj::borrowed(selectable)) };
-    let event_loop = Loop::of(&reactor)?;
-    let fd = fileno(&selectable)?;
-    if fd < 0 {
-        // SAFETY: reading a static of the interpreter.
-        let class = unsafe { ffi::PyExc_ValueError };
-        let text = format!("file descriptor cannot be a negative integer ({fd})");
-        return Err(raise(class, &text));
-    }
-    let added = event_loop.with(|parts| {
-        let inbox = parts.inbox()?;
-        parts
-            .descriptors
-            .add(inbox.poller(), fd, &selectable, direction)
-    })?;
-    match added {
-        Ok(before) => {
-            drop(before);
-            Ok(Obj::none())
-        }
-        Err(error) => Err(raise_io(&error)),
-    }
-}
-
-fn remove(reactor: Raw, selectable: Raw, direction: Direction) -> Maybe {
-    // SAFETY: both are alive during the call.
-    let (reactor, selectable) = unsafe { (Obj::borrowed(reactor), Obj::borrowed(selectable)) };
-    let event_loop = Loop::of(&reactor)?;
-    let always = event_loop.with(|parts| {
-        parts
-            .descriptors
-            .remove_always_ready(&selectable, direction)
-    })?;
-    if always.is_some() {
-        return Ok(Obj::none());
-    }
-    let fd = fileno(&selectable)?;
-    let gone = event_loop.with(|parts| {
-        let fd = if fd < 0 {
-            match parts.descriptors.find(&selectable) {
-                Some(fd) => fd,
-                None => return Ok(None),
-            }
-        } else {
-            fd
-        };
-        let inbox = parts.inbox()?;
-        Ok(parts.descriptors.remove(inbox.poller(), fd, direction))
-    })?;
-    match gone {
-        Ok(gone) => {
-            drop(gone);
-            Ok(Obj::none())
-        }
-        Err(error) => Err(raise_io(&error)),
-    }
-}
-
-/// A method that takes one selectable.
-macro_rules! of_selectable {
-    ($name:ident, $function:literal, $parameter:literal, $body:expr) => {
-        /// The method of this name.
-        ///
-        /// # Safety
-        ///
-        /// Called by the interpreter.
-        pub unsafe extern "C" fn $name(
-            raw: Raw,
-            arguments: *const Raw,
-            count: Count,
-            names: Raw,
-        ) -> Raw {
-            const SIGNATURE: Signature<1> = Signature {
-                function: $function,
-                names: [$parameter],
-                required: 1,
-            };
-            let body: fn(Raw, Raw) -> Maybe = $body;
-            // SAFETY: as the caller says.
-            enter(|| unsafe {
-                let [selectable] = SIGNATURE.bind(arguments, count, names)?;
-                body(raw, selectable)
-            })
-        }
-    };
-}
-
-of_selectable!(add_reader, "addReader", "reader", |reactor, reader| {
-    add(reactor, reader, Direction::Read)
-});
-of_selectable!(add_writer, "addWriter", "writer", |reactor, writer| {
-    add(reactor, writer, Direction::Write)
-});
-of_selectable!(
-    remove_reader,
-    "removeReader",
-    "reader",
-    |reactor, reader| { remove(reactor, reader, Direction::Read) }
-);
-of_selectable!(
-    remove_writer,
-    "removeWriter",
-    "writer",
-    |reactor, writer| { remove(reactor, writer, Direction::Write) }
-);
-
-fn selectables(reactor: Raw, direction: Direction) -> Maybe {
-    // SAFETY: it is alive during the call.
-    let event_loop = Loop::of(&unsafe { Obj::borrowed(reactor) })?;
-    let found = event_loop.with(|parts| parts.descriptors.selectables(direction))?;
-    list(found.into_iter())
-}
-
-/// `getReaders()`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn get_readers(raw: Raw, _: Raw) -> Raw {
-    enter(|| selectables(raw, Direction::Read))
-}
-
-/// `getWriters()`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn get_writers(raw: Raw, _: Raw) -> Raw {
-    enter(|| selectables(raw, Direction::Write))
+pub fn fileno(selectable: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    let fileno = selectable.call_method0(intern!(selectable.py(), "fileno"))?;
+    let number: i64 = fileno.extract()?;
+    RawFd::try_from(number).map_err(|_| io_error(&io::Error::from_raw_os_error(EBADF)))
 }

@@ -1,28 +1,40 @@
 //! The object that holds what a reactor's loop is made of.
 
-use std::{io, ptr, sync::Arc};
+use std::{io, mem, sync::Arc};
 
 use deferrous::event_loop::{Deadlines, Events, Inbox};
-use pyo3::ffi;
+use pyo3::{
+    exceptions::PyRuntimeError,
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+    types::PyList,
+};
 
 use super::{
     class::Attributes,
-    descriptors::Descriptors,
+    descriptors::{Descriptors, io_error, rewatch, unwatch, watch},
     messages::{Mailbox, abandon_inherited},
     pending, polling,
     readiness::Ready,
     support,
 };
-use crate::{
-    interp::{
-        Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, count_fork, doc, enter, method, raise, sealed,
-        slot,
-    },
-    twisted::names,
+use crate::interp::{
+    Attached, Field, Maybe, Obj, count_fork, fallible, file_descriptor, from_result, to_result,
 };
 
-/// What a reactor's loop is made of.
+/// What the loop of a reactor is made of.
+///
+/// It has the methods of `select.epoll`, which `reactor._poller` has in Twisted.
+#[pyclass(frozen, module = "deferrous._core")]
 pub struct EventLoop {
+    /// Absent when the collector has ended it.
+    parts: Field<Option<Box<Attached<Parts>>>>,
+    /// The replacement, if a program has replaced `reactor._poller`, which is this object.
+    replaced: Field<Option<Py<PyAny>>>,
+}
+
+/// The parts of an event loop.
+pub struct Parts {
     /// Shared with threads whose jobs end in calls here.
     pub mailbox: Arc<Mailbox>,
     /// The delayed calls, by the time of each, as `time::key` has it.
@@ -35,11 +47,9 @@ pub struct EventLoop {
     pub ready: Ready,
     /// The room for what a wait tells. Absent during a wait.
     pub events: Option<Events>,
-    /// The replacement, if a program has replaced `reactor._poller`, which is this object.
-    pub poller: Option<Obj>,
 }
 
-impl EventLoop {
+impl Parts {
     /// Whether nothing is left of an earlier wait, and nothing is always ready.
     pub fn has_no_events(&self) -> bool {
         self.ready.is_empty() && !self.descriptors.some_always_ready()
@@ -66,123 +76,215 @@ impl EventLoop {
         self.mailbox.set_inbox(inbox.clone());
         Ok(inbox)
     }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut seen = Ok(());
+        let mut see = |object: &Obj| {
+            if seen.is_ok() {
+                seen = visit.call(object.as_py());
+            }
+        };
+        self.mailbox.each(&mut see);
+        self.timed.iter().for_each(&mut see);
+        self.new_timed.iter().for_each(&mut see);
+        seen?;
+        self.descriptors.traverse(|object| visit.call(object))?;
+        self.ready.traverse(|object| visit.call(object))
+    }
 }
 
-impl Held for EventLoop {
-    fn holder() -> &'static Holder<Self> {
-        &HOLDER
-    }
-
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        self.mailbox.each(see);
-        self.timed.iter().for_each(&mut *see);
-        self.new_timed.iter().for_each(&mut *see);
-        self.descriptors.each(see);
-        self.ready.each(see);
-        self.poller.iter().for_each(see);
-    }
-}
-
-impl Drop for EventLoop {
+impl Drop for Parts {
     fn drop(&mut self) {
         // Jobs may still have the mailbox, but nobody looks into it any more.
         drop(self.mailbox.clear());
     }
 }
 
-static HOLDER: Holder<EventLoop> = Holder::new();
+impl EventLoop {
+    /// Looks at the parts, and changes them. They are out of the event loop meanwhile: `change` runs no Python code.
+    ///
+    /// # Errors
+    ///
+    /// A `RuntimeError` if the collector has ended it.
+    #[inline]
+    pub fn with<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Parts) -> R) -> PyResult<R> {
+        let Some(mut parts) = self.parts.take(py) else {
+            return Err(collected());
+        };
+        let result = change(&mut parts.0);
+        mem::forget(self.parts.replace(py, Some(parts)));
+        Ok(result)
+    }
 
-/// Makes the class.
-pub fn make_class() -> Maybe {
-    let mut methods = vec![method(
-        c"wake",
-        NO_ARGUMENTS(wake),
-        c"wake($self, /)\n--\n\nHave the reactor return from its wait. Any thread may call it.",
-    )];
-    methods.extend(polling::methods());
-    methods.extend(pending::methods());
-    let slots = vec![
-        doc(c"What the loop of a reactor is made of.\n\nIt has the methods of `select.epoll`, which `reactor._poller` has in Twisted."),
-        slot(ffi::Py_tp_getset, sealed(polling::attributes()).cast()),
-    ];
-    HOLDER.define(c"deferrous._core.EventLoop", methods, slots)
-}
+    /// What a program has put in the place of `reactor._poller`.
+    #[inline]
+    pub fn replaced_poller<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.replaced
+            .clone_out(py)
+            .map(|poller| poller.into_bound(py))
+    }
 
-/// The function that makes event loops.
-pub fn constructor() -> Maybe {
-    function(method(
-        c"new_event_loop",
-        NO_ARGUMENTS(new),
-        c"new_event_loop()\n--\n\nWhat the loop of a reactor is made of. It is the attribute _loop of the reactor.",
-    ))
-}
-
-/// The function that each forked child calls first.
-pub fn after_fork() -> Maybe {
-    function(method(
-        c"after_fork",
-        NO_ARGUMENTS(forked),
-        c"after_fork()\n--\n\nGive up what this process shares with the one that it was forked off from.",
-    ))
-}
-
-fn function(definition: ffi::PyMethodDef) -> Maybe {
-    let definition = Box::leak(Box::new(definition));
-    let module = Obj::name("deferrous._core")?;
-    // SAFETY: the definition lives for ever.
-    unsafe {
-        Obj::owned(ffi::PyCFunction_NewEx(
-            definition,
-            ptr::null_mut(),
-            module.as_ptr(),
-        ))
+    /// What the reactor waits with.
+    pub fn inbox(&self, py: Python<'_>) -> PyResult<Arc<Inbox<()>>> {
+        self.with(py, Parts::inbox)?
+            .map_err(|error| io_error(&error))
     }
 }
 
-fn new_mailbox() -> Maybe<Arc<Mailbox>> {
-    Mailbox::new().map_err(|error| super::descriptors::raise_io(&error))
+#[cold]
+fn collected() -> PyErr {
+    PyRuntimeError::new_err("this object was collected as garbage")
 }
 
-/// # Safety
-/// The thread is attached.
-unsafe extern "C" fn new(_: Raw, _: Raw) -> Raw {
-    enter(|| {
-        support::load()?;
-        HOLDER.make(EventLoop {
-            mailbox: new_mailbox()?,
+#[pymethods]
+impl EventLoop {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        support::load(py)?;
+        let parts = Parts {
+            mailbox: Mailbox::new().map_err(|error| io_error(&error))?,
             timed: Deadlines::new(),
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
             ready: Ready::default(),
             events: Some(Events::new()),
-            poller: None,
+        };
+        Ok(EventLoop {
+            parts: Field::new(Some(Box::new(Attached(parts)))),
+            replaced: Field::new(None),
         })
-    })
+    }
+
+    /// Have the reactor return from its wait. Any thread may call it.
+    fn wake(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |parts| parts.mailbox.wake())
+    }
+
+    /// Wait for events for up to timeout seconds, and return a list of (fd, event mask).
+    ///
+    /// It returns earlier for a call from a thread. Only the reactor's thread may call it.
+    #[pyo3(signature = (timeout=None, maxevents=-1), text_signature = "($self, timeout=None, maxevents=-1)")]
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<f64>,
+        maxevents: isize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        polling::poll(py, self, timeout, maxevents)
+    }
+
+    /// Wait for events of a descriptor.
+    #[pyo3(signature = (fd, eventmask=7))]
+    fn register(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
+        let inbox = self.inbox(fd.py())?;
+        let interest = polling::interest(eventmask);
+        watch(inbox.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+    }
+
+    /// Wait for other events of a descriptor that is registered.
+    fn modify(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
+        let inbox = self.inbox(fd.py())?;
+        let interest = polling::interest(eventmask);
+        rewatch(inbox.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+    }
+
+    /// Wait for no events of a descriptor any more.
+    fn unregister(&self, fd: &Bound<'_, PyAny>) -> PyResult<()> {
+        let inbox = self.inbox(fd.py())?;
+        unwatch(inbox.poller(), file_descriptor(fd)?).map_err(|error| io_error(&error))
+    }
+
+    /// The descriptor that the reactor waits with.
+    fn fileno<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        polling::fileno(py, &*self.inbox(py)?)
+    }
+
+    /// What the reactor waits with: this object, or what a program has put in its place.
+    #[getter]
+    fn poller<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        slf.get()
+            .replaced_poller(slf.py())
+            .unwrap_or_else(|| slf.clone().into_any())
+    }
+
+    #[setter]
+    fn set_poller(slf: &Bound<'_, Self>, poller: &Bound<'_, PyAny>) {
+        let replaced = (!poller.is(slf)).then(|| poller.clone().unbind());
+        slf.get().replaced.set(slf.py(), replaced);
+    }
+
+    /// The descriptors that the system polls: (fd, selectable, whether it reads, whether it writes).
+    fn polled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let polled: Vec<_> = self.with(py, |parts| {
+            let polled = parts.descriptors.polled();
+            polled
+                .map(|(fd, selectable, interest)| (fd, selectable.bind(py).clone(), interest))
+                .collect()
+        })?;
+        let list = fallible::list(py)?;
+        for (fd, selectable, interest) in polled {
+            let fd = fallible::int(py, fd.unsigned_abs() as usize)?;
+            let [reads, writes] = [interest.readable, interest.writable]
+                .map(|on| pyo3::types::PyBool::new(py, on).to_owned().into_any());
+            list.append(fallible::tuple(py, [fd, selectable, reads, writes])?)?;
+        }
+        Ok(list)
+    }
+
+    /// What waits in one of the queues of Twisted's reactors, as a list.
+    ///
+    /// The queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls.
+    fn pending<'py>(
+        slf: &Bound<'py, Self>,
+        queue: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let found = pending::pending(&Loop::from(slf), &Obj::from_bound(queue));
+        to_result(py, found).map(|list| list.into_bound(py))
+    }
+
+    /// Put entries in the place of those of a queue from start to stop.
+    ///
+    /// Returns those that were there, as a list.
+    fn splice<'py>(
+        slf: &Bound<'py, Self>,
+        queue: &Bound<'py, PyAny>,
+        start: &Bound<'py, PyAny>,
+        stop: &Bound<'py, PyAny>,
+        entries: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let arguments = [queue, start, stop, entries].map(Obj::from_bound);
+        let replaced = pending::splice(&Loop::from(slf), &arguments);
+        to_result(py, replaced).map(|list| list.into_bound(py))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.parts.traverse_with(|parts| parts.0.traverse(&visit))?;
+        self.replaced.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop((self.parts.take(py), self.replaced.take(py)));
+    }
 }
 
-/// # Safety
-/// `raw` is an event loop.
-unsafe extern "C" fn wake(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter.
-    enter(|| unsafe {
-        Loop(Obj::borrowed(raw)).with(|parts| parts.mailbox.wake())?;
-        Ok(Obj::none())
-    })
+/// Give up what this process shares with the one that it was forked off from.
+#[pyfunction]
+pub fn after_fork() {
+    count_fork();
+    abandon_inherited();
 }
 
-/// # Safety
-/// The thread is attached.
-unsafe extern "C" fn forked(_: Raw, _: Raw) -> Raw {
-    enter(|| {
-        count_fork();
-        abandon_inherited();
-        Ok(Obj::none())
-    })
-}
-
-/// The event loop of a reactor.
+/// An event loop, for the modules that do not use PyO3's types yet.
 #[derive(Clone)]
 pub struct Loop(pub Obj);
+
+impl From<&Bound<'_, EventLoop>> for Loop {
+    fn from(event_loop: &Bound<'_, EventLoop>) -> Self {
+        Loop(Obj::from_bound(event_loop))
+    }
+}
 
 impl Loop {
     /// That of `reactor`.
@@ -194,21 +296,17 @@ impl Loop {
     /// That of `reactor`, whose attributes are at hand.
     #[inline]
     pub fn among(attributes: &Attributes, reactor: &Obj) -> Maybe<Self> {
-        let found = attributes.get(reactor, &names().event_loop)?;
-        if HOLDER.is_one(&found) {
-            return Ok(Loop(found));
-        }
-        // SAFETY: reading a static of the interpreter.
-        let class = unsafe { ffi::PyExc_TypeError };
-        Err(raise(
-            class,
-            "the attribute _loop of this reactor is not an event loop: only DeferrousReactor.__init__ may set it",
-        ))
+        attributes.event_loop(reactor).map(Loop)
     }
 
-    /// Looks at the parts. `body` must run no Python code.
+    /// As [`EventLoop::with`].
     #[inline]
-    pub fn with<R>(&self, body: impl FnOnce(&mut EventLoop) -> R) -> Maybe<R> {
-        HOLDER.with(&self.0, body)
+    pub fn with<R>(&self, change: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
+        let py = self.0.py();
+        let changed = match self.0.as_py().bind(py).cast_exact::<EventLoop>() {
+            Ok(event_loop) => event_loop.get().with(py, change),
+            Err(_) => Err(collected()),
+        };
+        from_result(py, changed)
     }
 }

@@ -8,41 +8,15 @@ use pyo3::ffi;
 
 use super::{
     delayed::DelayedCall,
-    event_loop::{EventLoop, Loop},
+    event_loop::{Loop, Parts},
     messages::Message,
     time::{key, list},
 };
 use crate::{
     defer::Deferred,
-    interp::{
-        CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, Raised, Raw, Signature, Task, enter, method,
-        type_error,
-    },
+    interp::{Maybe, Obj, Raised, Task, type_error},
     twisted::names,
 };
-
-type Count = ffi::Py_ssize_t;
-
-/// The methods.
-pub fn methods() -> [ffi::PyMethodDef; 3] {
-    [
-        method(
-            c"polled",
-            NO_ARGUMENTS(polled),
-            c"polled($self, /)\n--\n\nThe descriptors that the system polls: (fd, selectable, whether it reads, whether it writes).",
-        ),
-        method(
-            c"pending",
-            CALL_WITH_KEYWORDS(pending),
-            c"pending($self, queue)\n--\n\nWhat waits in one of the queues of Twisted's reactors, as a list.\n\nThe queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls.",
-        ),
-        method(
-            c"splice",
-            CALL_WITH_KEYWORDS(splice),
-            c"splice($self, queue, start, stop, entries)\n--\n\nPut entries in the place of those of a queue from start to stop.\n\nReturns those that were there, as a list.",
-        ),
-    ]
-}
 
 /// Which list it is.
 #[derive(Clone, Copy)]
@@ -53,9 +27,8 @@ enum Queue {
 }
 
 impl Queue {
-    fn named(name: Raw) -> Maybe<Self> {
-        // SAFETY: callers give an object that is alive.
-        match unsafe { Obj::borrowed(name) }.to_text()?.as_str() {
+    fn named(name: &Obj) -> Maybe<Self> {
+        match name.to_text()?.as_str() {
             "threadCallQueue" => Ok(Queue::ThreadCalls),
             "_newTimedCalls" => Ok(Queue::NewTimed),
             "_pendingTimedCalls" => Ok(Queue::Timed),
@@ -125,7 +98,7 @@ fn message(entry: &Obj) -> Maybe<Message> {
 }
 
 /// The delayed calls that wait for their time, the first one first.
-fn in_order(parts: &EventLoop) -> Vec<DelayedCall> {
+fn in_order(parts: &Parts) -> Vec<DelayedCall> {
     let calls = parts.timed.iter().cloned();
     // SAFETY: only delayed calls are put there.
     let mut calls: Vec<_> = calls
@@ -135,57 +108,26 @@ fn in_order(parts: &EventLoop) -> Vec<DelayedCall> {
     calls
 }
 
-const PENDING: Signature<1> = Signature {
-    function: "pending",
-    names: ["queue"],
-    required: 1,
-};
-
-/// # Safety
-/// `raw` is an event loop. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn pending(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter with an event loop.
-    enter(|| unsafe {
-        let [queue] = PENDING.bind(arguments, count, names)?;
-        let event_loop = Loop(Obj::borrowed(raw));
-        match Queue::named(queue)? {
-            Queue::ThreadCalls => {
-                let shown = event_loop.with(|parts| {
-                    let mailbox = &parts.mailbox;
-                    mailbox.change(|queue| queue.waiting.iter().map(Shown::of).collect::<Vec<_>>())
-                })?;
-                entries(shown)
-            }
-            Queue::NewTimed => list(
-                event_loop
-                    .with(|parts| parts.new_timed.clone())?
-                    .into_iter(),
-            ),
-            Queue::Timed => {
-                let calls = event_loop.with(|parts| in_order(parts))?;
-                list(calls.into_iter().map(DelayedCall::into_object))
-            }
+/// `pending(queue)`.
+pub fn pending(event_loop: &Loop, queue: &Obj) -> Maybe {
+    match Queue::named(queue)? {
+        Queue::ThreadCalls => {
+            let shown = event_loop.with(|parts| {
+                let mailbox = &parts.mailbox;
+                mailbox.change(|queue| queue.waiting.iter().map(Shown::of).collect::<Vec<_>>())
+            })?;
+            entries(shown)
         }
-    })
-}
-
-/// # Safety
-/// `raw` is an event loop.
-unsafe extern "C" fn polled(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with an event loop.
-    enter(|| unsafe {
-        let polled = Loop(Obj::borrowed(raw)).with(|parts| {
-            let polled = parts.descriptors.polled();
-            polled
-                .map(|(fd, selectable, interest)| (fd, selectable.clone(), interest))
-                .collect::<Vec<_>>()
-        })?;
-        let polled = polled.into_iter().map(|(fd, selectable, interest)| {
-            let (reads, writes) = (Obj::bool(interest.readable), Obj::bool(interest.writable));
-            Obj::tuple([Obj::int(fd as isize)?, selectable, reads, writes])
-        });
-        list(polled.collect::<Maybe<Vec<_>>>()?.into_iter())
-    })
+        Queue::NewTimed => list(
+            event_loop
+                .with(|parts| parts.new_timed.clone())?
+                .into_iter(),
+        ),
+        Queue::Timed => {
+            let calls = event_loop.with(|parts| in_order(parts))?;
+            list(calls.into_iter().map(DelayedCall::into_object))
+        }
+    }
 }
 
 fn entries(shown: Vec<Shown>) -> Maybe {
@@ -193,54 +135,45 @@ fn entries(shown: Vec<Shown>) -> Maybe {
     list(entries?.into_iter())
 }
 
-const SPLICE: Signature<4> = Signature {
-    function: "splice",
-    names: ["queue", "start", "stop", "entries"],
-    required: 4,
-};
-
-/// # Safety
-/// `raw` is an event loop. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn splice(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter with an event loop.
-    enter(|| unsafe {
-        let [queue, start, stop, given] = SPLICE.bind(arguments, count, names)?;
-        let queue = Queue::named(queue)?;
-        let (start, stop) = (index(start)?, index(stop)?);
-        let given = Obj::owned(ffi::PySequence_Tuple(given))?;
-        let given: Vec<_> = (0..ffi::PyTuple_GET_SIZE(given.as_ptr()))
+/// `splice(queue, start, stop, entries)`.
+pub fn splice(event_loop: &Loop, [queue, start, stop, given]: &[Obj; 4]) -> Maybe {
+    let queue = Queue::named(queue)?;
+    let (start, stop) = (index(start)?, index(stop)?);
+    // SAFETY: the object is alive, and each item is in the tuple.
+    let given: Vec<_> = unsafe {
+        let given = Obj::owned(ffi::PySequence_Tuple(given.as_ptr()))?;
+        (0..ffi::PyTuple_GET_SIZE(given.as_ptr()))
             .map(|at| Obj::borrowed(ffi::PyTuple_GET_ITEM(given.as_ptr(), at)))
-            .collect();
-        let event_loop = Loop(Obj::borrowed(raw));
-        if let Queue::ThreadCalls = queue {
-            let messages = given.iter().map(message).collect::<Maybe<Vec<_>>>()?;
-            let replaced = event_loop.with(|parts| {
-                let mailbox = &parts.mailbox;
-                mailbox.change(|queue| queue.splice(start, stop, messages))
-            })?;
-            return entries(replaced.iter().map(Shown::of).collect());
-        }
-        let given = given
-            .into_iter()
-            .map(|object| delayed_call(object, &event_loop));
-        let given = given.collect::<Maybe<Vec<_>>>()?;
-        let replaced = event_loop.with(|parts| match queue {
-            Queue::Timed => splice_timed(parts, start, stop, given),
-            _ => {
-                let stop = stop.min(parts.new_timed.len());
-                let given = given.into_iter().map(DelayedCall::into_object);
-                let replaced = parts.new_timed.splice(start.min(stop)..stop, given);
-                replaced.collect()
-            }
+            .collect()
+    };
+    if let Queue::ThreadCalls = queue {
+        let messages = given.iter().map(message).collect::<Maybe<Vec<_>>>()?;
+        let replaced = event_loop.with(|parts| {
+            let mailbox = &parts.mailbox;
+            mailbox.change(|queue| queue.splice(start, stop, messages))
         })?;
-        list(replaced.into_iter())
-    })
+        return entries(replaced.iter().map(Shown::of).collect());
+    }
+    let given = given
+        .into_iter()
+        .map(|object| delayed_call(object, event_loop));
+    let given = given.collect::<Maybe<Vec<_>>>()?;
+    let replaced = event_loop.with(|parts| match queue {
+        Queue::Timed => splice_timed(parts, start, stop, given),
+        _ => {
+            let stop = stop.min(parts.new_timed.len());
+            let given = given.into_iter().map(DelayedCall::into_object);
+            let replaced = parts.new_timed.splice(start.min(stop)..stop, given);
+            replaced.collect()
+        }
+    })?;
+    list(replaced.into_iter())
 }
 
 /// The value of an index, which is at least 0.
-fn index(object: Raw) -> Maybe<usize> {
-    // SAFETY: callers give an object that is alive. What is too large or small is clipped.
-    let value = unsafe { ffi::PyNumber_AsSsize_t(object, ptr::null_mut()) };
+fn index(object: &Obj) -> Maybe<usize> {
+    // SAFETY: the object is alive. What is too large or small is clipped.
+    let value = unsafe { ffi::PyNumber_AsSsize_t(object.as_ptr(), ptr::null_mut()) };
     // SAFETY: the thread is attached.
     if value == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
         return Err(Raised);
@@ -259,12 +192,7 @@ fn delayed_call(object: Obj, event_loop: &Loop) -> Maybe<DelayedCall> {
 }
 
 /// Puts delayed calls in the place of some of those that wait. The others keep their places.
-fn splice_timed(
-    parts: &mut EventLoop,
-    start: usize,
-    stop: usize,
-    given: Vec<DelayedCall>,
-) -> Vec<Obj> {
+fn splice_timed(parts: &mut Parts, start: usize, stop: usize, given: Vec<DelayedCall>) -> Vec<Obj> {
     let calls = in_order(parts);
     let stop = stop.min(calls.len());
     let mut replaced = Vec::new();

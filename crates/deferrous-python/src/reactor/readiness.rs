@@ -1,19 +1,17 @@
 //! Handling what happens to descriptors: `doRead`, `doWrite`, and the end of a connection.
 
-use std::{collections::VecDeque, mem, os::fd::RawFd, ptr};
+use std::{collections::VecDeque, mem, os::fd::RawFd};
 
 use deferrous::event_loop::Event;
-use pyo3::ffi;
+use pyo3::{gc::PyTraverseError, intern, prelude::*};
 
 use super::{
+    class::Reactor,
     descriptors::{Descriptors, fileno},
-    event_loop::Loop,
-    support::{Occasion, report, support},
+    event_loop::{EventLoop, Parts},
+    support::{Occasion, report_error, support},
 };
-use crate::{
-    interp::{Maybe, Obj, Raised, Raw, Signature, enter, reraise, take_raised},
-    twisted::{names, none},
-};
+use crate::interp::fallible;
 
 /// What is told of an event: the numbers that epoll has for them.
 const IN: isize = 0x1;
@@ -31,14 +29,14 @@ pub struct ReadyEvent {
     fd: RawFd,
     flags: isize,
     /// The selectable, if it is one that the system cannot poll and that is always ready.
-    always: Option<Obj>,
+    always: Option<Py<PyAny>>,
 }
 
 impl ReadyEvent {
     fn is_same(&self, other: &ReadyEvent) -> bool {
         match (&self.always, &other.always) {
             (None, None) => self.fd == other.fd,
-            (Some(own), Some(others)) => own.is(others.as_ptr()) && self.flags == other.flags,
+            (Some(own), Some(others)) => own.is(others) && self.flags == other.flags,
             _ => false,
         }
     }
@@ -66,9 +64,10 @@ impl Ready {
     /// All descriptors are polled level-triggered. So an earlier event that is not told again has been handled, or
     /// comes again in a later wait. One that is told again keeps its place before the new ones.
     ///
-    /// Returns what the caller drops when nothing is borrowed any more.
+    /// Returns what the caller drops when everything is in order.
     pub fn refill(
         &mut self,
+        py: Python<'_>,
         told: impl Iterator<Item = (RawFd, isize)>,
         descriptors: &Descriptors,
         registrations: u64,
@@ -83,11 +82,8 @@ impl Ready {
         for (fd, selectable, interest) in descriptors.always_ready() {
             for (waits, flags) in [(interest.readable, IN), (interest.writable, OUT)] {
                 if waits {
-                    self.events.push_back(ReadyEvent {
-                        fd,
-                        flags,
-                        always: Some(selectable.clone()),
-                    });
+                    let always = Some(selectable.clone_ref(py));
+                    self.events.push_back(ReadyEvent { fd, flags, always });
                 }
             }
         }
@@ -101,147 +97,131 @@ impl Ready {
         earlier
     }
 
-    /// Shows every object that the events refer to.
-    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
-        let always = self.events.iter().filter_map(|event| event.always.as_ref());
-        always.for_each(see);
+    pub fn traverse(
+        &self,
+        see: impl FnMut(&Py<PyAny>) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        let mut always = self.events.iter().filter_map(|event| event.always.as_ref());
+        always.try_for_each(see)
     }
+}
+
+/// An event that was taken out to be handled, and the selectable that it is for, which may be gone.
+type Taken<'py> = (ReadyEvent, Option<Bound<'py, PyAny>>);
+
+/// Takes out the next event.
+fn pop<'py>(py: Python<'py>, parts: &mut Parts) -> Option<Taken<'py>> {
+    let event = parts.ready.events.pop_front()?;
+    let registrations = parts.ready.registrations;
+    let selectable = match &event.always {
+        None => parts.descriptors.selectable(py, event.fd, registrations),
+        Some(selectable) => {
+            let interest = parts.descriptors.always_ready_for(selectable);
+            let waits = match event.flags {
+                IN => interest.readable,
+                _ => interest.writable,
+            };
+            waits.then(|| selectable.bind(py).clone())
+        }
+    };
+    Some((event, selectable))
 }
 
 /// Has the selectables read and write that events are for. One may be removed by another, or its descriptor be
 /// used by a new one: the event is then passed over.
-pub fn dispatch(reactor: &Obj, event_loop: &Loop) -> Maybe<()> {
-    loop {
-        let next = event_loop.with(|parts| {
-            let event = parts.ready.events.pop_front()?;
-            let registrations = parts.ready.registrations;
-            let selectable = match &event.always {
-                None => parts.descriptors.selectable(event.fd, registrations),
-                Some(selectable) => {
-                    let interest = parts.descriptors.always_ready_for(selectable);
-                    let waits = match event.flags {
-                        IN => interest.readable,
-                        _ => interest.writable,
-                    };
-                    waits.then(|| selectable.clone())
-                }
-            };
-            Some((event, selectable))
-        })?;
-        match next {
-            None => return Ok(()),
-            Some((event, Some(selectable))) => handle(reactor, &selectable, event.fd, event.flags)?,
-            Some((_, None)) => {}
+pub fn dispatch(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = reactor.py();
+    while let Some((event, selectable)) = event_loop.get().with(py, |parts| pop(py, parts))? {
+        if let Some(selectable) = selectable {
+            handle(reactor, &selectable, event.fd, event.flags)?;
         }
     }
-}
-
-/// Handles one event, with the selectable's prefix on all that is logged.
-fn handle(reactor: &Obj, selectable: &Obj, fd: RawFd, flags: isize) -> Maybe<()> {
-    let names = names();
-    let logged = support().log.getattr(&names.call_with_logger)?;
-    let method = reactor.getattr(&names.do_read_or_write)?;
-    let (fd, flags) = (Obj::int(fd as isize)?, Obj::int(flags)?);
-    logged.call(&[
-        selectable.as_ptr(),
-        method.as_ptr(),
-        selectable.as_ptr(),
-        fd.as_ptr(),
-        flags.as_ptr(),
-    ])?;
     Ok(())
 }
 
-const DO_READ_OR_WRITE: Signature<3> = Signature {
-    function: "_doReadOrWrite",
-    names: ["selectable", "fd", "event"],
-    required: 3,
-};
-
-/// `_doReadOrWrite(selectable, fd, event)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn do_read_or_write(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [selectable, fd, event] = DO_READ_OR_WRITE.bind(arguments, count, names)?;
-        let (reactor, selectable) = (Obj::borrowed(raw), Obj::borrowed(selectable));
-        let event = ffi::PyLong_AsSsize_t(event);
-        if event == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        let (why, in_read) = if event & FAILED != 0 && event & IN == 0 {
-            // Whoever reads has read all there was, and sees a clean end.
-            let fd = ffi::PyLong_AsLong(fd);
-            if fd == -1 && !ffi::PyErr_Occurred().is_null() {
-                return Err(Raised);
-            }
-            let fd = RawFd::try_from(fd).unwrap_or(-1);
-            let event_loop = Loop::of(&reactor)?;
-            let reads = event_loop.with(|parts| parts.descriptors.is_reading(fd))?;
-            let support = support();
-            if reads {
-                (support.connection_done.clone(), true)
-            } else {
-                (support.connection_lost.clone(), false)
-            }
-        } else {
-            read_and_write(&selectable, event)
-        };
-        if why.is_true()? {
-            let in_read = Obj::bool(in_read);
-            let arguments = [
-                ptr::null_mut(),
-                selectable.as_ptr(),
-                why.as_ptr(),
-                in_read.as_ptr(),
-            ];
-            reactor
-                .call_method(&crate::twisted::names().disconnect_selectable, arguments)
-                .map_err(|raised| support().frames.disconnect.through(raised))?;
-        }
-        Ok(Obj::none())
-    })
+/// Handles one event, with the selectable's prefix on all that is logged.
+fn handle(
+    reactor: &Bound<'_, PyAny>,
+    selectable: &Bound<'_, PyAny>,
+    fd: RawFd,
+    flags: isize,
+) -> PyResult<()> {
+    let py = reactor.py();
+    let logged = support()
+        .log
+        .bind(py)
+        .getattr(intern!(py, "callWithLogger"))?;
+    let method = reactor.getattr(intern!(py, "_doReadOrWrite"))?;
+    let fd = fallible::int(py, fd.unsigned_abs() as usize)?;
+    let flags = fallible::int(py, flags.cast_unsigned())?;
+    logged.call1((selectable, method, selectable, fd, flags))?;
+    Ok(())
 }
 
-/// Has the selectable do what the event is for.
-///
-/// Returns why it is to be disconnected, or something that is not true, and whether that came of reading.
-fn read_and_write(selectable: &Obj, event: isize) -> (Obj, bool) {
-    let mut in_read = false;
-    let mut attempt = || {
-        let (names, frames) = (names(), &support().frames);
-        if fileno(selectable)? == -1 {
-            return Ok(support().no_descriptor.clone());
+/// `_doReadOrWrite(selectable, fd, event)`.
+pub fn do_read_or_write(
+    reactor: &Bound<'_, PyAny>,
+    selectable: &Bound<'_, PyAny>,
+    fd: &Bound<'_, PyAny>,
+    event: isize,
+) -> PyResult<()> {
+    let (py, support) = (reactor.py(), support());
+    let (why, in_read) = if event & FAILED != 0 && event & IN == 0 {
+        // Whoever reads has read all there was, and sees a clean end.
+        let fd = RawFd::try_from(fd.extract::<i64>()?).unwrap_or(-1);
+        let event_loop = Reactor::of(reactor)?.event_loop()?;
+        let reads = event_loop
+            .get()
+            .with(py, |parts| parts.descriptors.is_reading(fd))?;
+        if reads {
+            (support.connection_done.bind(py).clone(), true)
+        } else {
+            (support.connection_lost.bind(py).clone(), false)
         }
-        let mut why = Obj::none();
-        if event & IN != 0 {
-            why = selectable
-                .call_method(&names.do_read, [ptr::null_mut()])
-                .map_err(|raised| frames.do_read.through(raised))?;
-            in_read = true;
-        }
-        if event & OUT != 0 && (why.is(none()) || !why.is_true()?) {
-            why = selectable
-                .call_method(&names.do_write, [ptr::null_mut()])
-                .map_err(|raised| frames.do_write.through(raised))?;
-            in_read = false;
-        }
-        Ok(why)
+    } else {
+        let mut in_read = false;
+        let why = read_and_write(selectable, event, &mut in_read).unwrap_or_else(|error| {
+            let exception = error.value(py).clone().into_any();
+            report_error(py, error, Occasion::Elsewhere, None);
+            exception
+        });
+        (why, in_read)
     };
-    let done: Maybe = attempt();
-    let why = done.unwrap_or_else(|raised| {
-        let exception = take_raised(raised);
-        let again = reraise(exception.clone());
-        report(again, Occasion::Elsewhere, None);
-        exception
-    });
-    (why, in_read)
+    if why.is_truthy()? {
+        reactor
+            .call_method1(
+                intern!(py, "_disconnectSelectable"),
+                (selectable, why, in_read),
+            )
+            .map_err(|error| support.frames.disconnect.through(py, error))?;
+    }
+    Ok(())
+}
+
+/// Has the selectable do what the event is for, and notes whether it reads.
+///
+/// Returns why it is to be disconnected, or something that is not true.
+fn read_and_write<'py>(
+    selectable: &Bound<'py, PyAny>,
+    event: isize,
+    in_read: &mut bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, support) = (selectable.py(), support());
+    if fileno(selectable)? == -1 {
+        return Ok(support.no_descriptor.bind(py).clone());
+    }
+    let mut why = py.None().into_bound(py);
+    if event & IN != 0 {
+        why = selectable
+            .call_method0(intern!(py, "doRead"))
+            .map_err(|error| support.frames.do_read.through(py, error))?;
+        *in_read = true;
+    }
+    if event & OUT != 0 && (why.is_none() || !why.is_truthy()?) {
+        why = selectable
+            .call_method0(intern!(py, "doWrite"))
+            .map_err(|error| support.frames.do_write.through(py, error))?;
+        *in_read = false;
+    }
+    Ok(why)
 }

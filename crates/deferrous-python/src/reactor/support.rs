@@ -3,39 +3,40 @@
 
 use std::sync::OnceLock;
 
-use super::system_clock::SystemClock;
+use pyo3::{prelude::*, types::PyType};
+
+use super::{methods::ReactorMethods, system_clock::SystemClock};
 use crate::{
     failure::{Trail, handling},
-    interp::{Attached, Maybe, Obj, Raised, take_raised, write_unraisable},
-    twisted::import,
+    interp::{Attached, Obj, Raised, from_result, to_result},
 };
 
 /// The objects of Twisted.
 pub struct Support {
     /// The dict of `twisted.internet.base`.
     pub base: Obj,
-    pub log: Obj,
+    pub log: Py<PyAny>,
     /// What `reactor.seconds` is unless somebody replaces it.
-    pub system_time: Obj,
+    pub system_time: Py<PyAny>,
     pub system_clock: SystemClock,
     pub already_called: Obj,
     pub already_cancelled: Obj,
-    pub connection_done: Obj,
-    pub connection_lost: Obj,
-    pub no_descriptor: Obj,
+    pub connection_done: Py<PyAny>,
+    pub connection_lost: Py<PyAny>,
+    pub no_descriptor: Py<PyAny>,
     pub describe: Obj,
     pub format_creator: Obj,
     /// The method `wakeUp` of the reactor.
-    pub wake_up: Obj,
-    pub waker_class: Obj,
+    pub wake_up: Py<PyAny>,
+    pub waker_class: Py<PyType>,
     /// The function `wakeUp` of that class.
-    pub waker_method: Obj,
+    pub waker_method: Py<PyAny>,
     pub frames: Frames,
     /// `runUntilCurrent`, `timeout` and `doIteration`.
-    pub parts_of_a_turn: [Obj; 3],
+    pub parts_of_a_turn: [Py<PyAny>; 3],
     /// `callFromThread` and `wakeUp`, which it calls.
-    pub call_from_thread: Obj,
-    report: [Obj; 4],
+    pub call_from_thread: Py<PyAny>,
+    report: [Py<PyAny>; 4],
 }
 
 /// Where an exception came up that nobody catches.
@@ -48,33 +49,50 @@ pub enum Occasion {
     Elsewhere = 3,
 }
 
+/// The frames of Twisted's that an exception has passed through.
+pub struct Passed(Trail);
+
+impl Passed {
+    /// Notes in the traceback of `exception` that it has come this way.
+    fn lead_to(&self, exception: &Bound<'_, PyAny>) {
+        self.0.lead_to(&Obj::from_bound(exception));
+    }
+
+    /// The same for an exception that is raised.
+    #[cold]
+    pub fn through(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        let exception = error.into_value(py).into_bound(py).into_any();
+        self.lead_to(&exception);
+        PyErr::from_value(exception)
+    }
+}
+
 /// Where exceptions pass through Twisted's reactor.
 pub struct Frames {
-    pub run_until_current: Trail,
-    pub timeout: Trail,
-    pub do_iteration: Trail,
-    pub thread_call: Trail,
-    pub timed_call: Trail,
-    pub do_read: Trail,
-    pub do_write: Trail,
-    pub disconnect: Trail,
+    pub run_until_current: Passed,
+    pub timeout: Passed,
+    pub do_iteration: Passed,
+    pub thread_call: Passed,
+    pub timed_call: Passed,
+    pub do_read: Passed,
+    pub do_write: Passed,
+    pub disconnect: Passed,
 }
 
 impl Frames {
-    fn find() -> Maybe<Self> {
-        let found = import("deferrous._reactor_frames")?
-            .get("find")?
-            .call(&[])?;
-        let trail = |name: &str| Trail::find(&found, name);
+    fn find(py: Python<'_>) -> PyResult<Self> {
+        let module = py.import("deferrous._reactor_frames")?;
+        let found = Obj::from_bound(&module.call_method0("find")?);
+        let passed = |name: &str| to_result(py, Trail::find(&found, name)).map(Passed);
         Ok(Frames {
-            run_until_current: trail("runUntilCurrent")?,
-            timeout: trail("timeout")?,
-            do_iteration: trail("doIteration")?,
-            thread_call: trail("thread call")?,
-            timed_call: trail("timed call")?,
-            do_read: trail("doRead")?,
-            do_write: trail("doWrite")?,
-            disconnect: trail("disconnect")?,
+            run_until_current: passed("runUntilCurrent")?,
+            timeout: passed("timeout")?,
+            do_iteration: passed("doIteration")?,
+            thread_call: passed("thread call")?,
+            timed_call: passed("timed call")?,
+            do_read: passed("doRead")?,
+            do_write: passed("doWrite")?,
+            disconnect: passed("disconnect")?,
         })
     }
 }
@@ -95,70 +113,93 @@ pub fn support() -> &'static Support {
 }
 
 /// Imports what is used.
-pub fn load() -> Maybe<()> {
-    if SUPPORT.get().is_some() {
-        return Ok(());
+pub fn load(py: Python<'_>) -> PyResult<()> {
+    if SUPPORT.get().is_none() {
+        let found = Support::find(py)?;
+        let _ = SUPPORT.set(Attached(found));
     }
-    let base = import("twisted.internet.base")?;
-    let error = import("twisted.internet.error")?;
-    let main = import("twisted.internet.main")?;
-    let reporting = import("deferrous._reporting")?;
-    let waker_class = import("deferrous._waker")?.get("Waker")?;
-    let methods = import("deferrous._core")?.get("reactor_methods")?;
-    let method = |name: &str| {
-        let name = Obj::name(name)?;
-        // SAFETY: both are alive.
-        unsafe { Obj::owned(pyo3::ffi::PyObject_GetItem(methods.as_ptr(), name.as_ptr())) }
-    };
-    let system_time = import("twisted.python.runtime")?.get("seconds")?;
-    let support = Support {
-        system_clock: SystemClock::of(&system_time),
-        system_time,
-        already_called: error.get("AlreadyCalled")?,
-        already_cancelled: error.get("AlreadyCancelled")?,
-        connection_done: main.get("CONNECTION_DONE")?,
-        connection_lost: main.get("CONNECTION_LOST")?,
-        no_descriptor: import("twisted.internet.posixbase")?.get("_NO_FILEDESC")?,
-        log: import("twisted.python.log")?,
-        describe: reporting.get("describe")?,
-        format_creator: reporting.get("format_creator")?,
-        wake_up: method("wakeUp")?,
-        waker_method: waker_class.get("wakeUp")?,
-        waker_class,
-        frames: Frames::find()?,
-        parts_of_a_turn: [
-            method("runUntilCurrent")?,
-            method("timeout")?,
-            method("doIteration")?,
-        ],
-        call_from_thread: method("callFromThread")?,
-        report: [
-            reporting.get("main_loop")?,
-            reporting.get("thread_call")?,
-            reporting.get("timed_call")?,
-            reporting.get("elsewhere")?,
-        ],
-        base: base.get("__dict__")?,
-    };
-    let _ = SUPPORT.set(Attached(support));
     Ok(())
 }
 
-/// Logs the exception that was raised, as Twisted does on this occasion. `about` goes to the function
+impl Support {
+    fn find(py: Python<'_>) -> PyResult<Self> {
+        let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
+        let old =
+            |module: &str, name: &str| of(module, name).map(|it| Obj::from_bound(it.bind(py)));
+        let error = "twisted.internet.error";
+        let own = py.get_type::<ReactorMethods>();
+        let own = |name: &str| own.getattr(name).map(Bound::unbind);
+        let others = py.import("deferrous._core")?.getattr("reactor_methods")?;
+        let others = |name: &str| others.get_item(name).map(Bound::unbind);
+        let report = |name: &str| of("deferrous._reporting", name);
+        let waker_class = of("deferrous._waker", "Waker")?.into_bound(py);
+        let system_time = of("twisted.python.runtime", "seconds")?;
+        Ok(Support {
+            system_clock: SystemClock::of(&Obj::from_bound(system_time.bind(py))),
+            system_time,
+            already_called: old(error, "AlreadyCalled")?,
+            already_cancelled: old(error, "AlreadyCancelled")?,
+            connection_done: of("twisted.internet.main", "CONNECTION_DONE")?,
+            connection_lost: of("twisted.internet.main", "CONNECTION_LOST")?,
+            no_descriptor: of("twisted.internet.posixbase", "_NO_FILEDESC")?,
+            log: of("twisted.python", "log")?,
+            describe: old("deferrous._reporting", "describe")?,
+            format_creator: old("deferrous._reporting", "format_creator")?,
+            wake_up: others("wakeUp")?,
+            waker_method: waker_class.getattr("wakeUp")?.unbind(),
+            waker_class: waker_class.cast_into::<PyType>()?.unbind(),
+            frames: Frames::find(py)?,
+            parts_of_a_turn: [
+                own("runUntilCurrent")?,
+                others("timeout")?,
+                own("doIteration")?,
+            ],
+            call_from_thread: others("callFromThread")?,
+            report: [
+                report("main_loop")?,
+                report("thread_call")?,
+                report("timed_call")?,
+                report("elsewhere")?,
+            ],
+            base: old("twisted.internet.base", "__dict__")?,
+        })
+    }
+}
+
+/// Logs an exception that was raised, as Twisted does on this occasion. `about` goes to the function
 /// that does it.
 #[cold]
-pub fn report(raised: Raised, occasion: Occasion, about: Option<&Obj>) {
-    let exception = take_raised(raised);
+pub fn report_error(
+    py: Python<'_>,
+    error: PyErr,
+    occasion: Occasion,
+    about: Option<&Bound<'_, PyAny>>,
+) {
+    let exception = error.into_value(py).into_bound(py).into_any();
     match occasion {
         Occasion::ThreadCall => support().frames.thread_call.lead_to(&exception),
         Occasion::TimedCall => support().frames.timed_call.lead_to(&exception),
         // The turn and the selectable know more.
         Occasion::MainLoop | Occasion::Elsewhere => {}
     }
-    let function = &support().report[occasion as usize];
-    let about = about.map(Obj::as_ptr);
-    let arguments = about.as_slice();
-    if let Err(raised) = handling(&exception, || function.call(arguments)) {
-        write_unraisable(raised, function.as_ptr());
+    let function = support().report[occasion as usize].bind(py);
+    let reported = handling(&Obj::from_bound(&exception), || {
+        let called = match about {
+            Some(about) => function.call1((about,)),
+            None => function.call0(),
+        };
+        from_result(py, called.map(drop))
+    });
+    if let Err(error) = to_result(py, reported) {
+        error.write_unraisable(py, Some(function));
     }
+}
+
+/// As [`report_error`], for the modules that do not use PyO3's types yet.
+#[cold]
+pub fn report(_: Raised, occasion: Occasion, about: Option<&Obj>) {
+    let none = Obj::none();
+    let py = none.py();
+    let about = about.map(|about| about.as_py().bind(py));
+    report_error(py, PyErr::fetch(py), occasion, about);
 }

@@ -1,121 +1,92 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::{io, ptr, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use deferrous::event_loop::{Events, Inbox};
-use pyo3::ffi;
+use pyo3::{intern, prelude::*};
 
 use super::{
-    class::Attributes,
-    descriptors,
+    class::{Attributes, Reactor},
+    descriptors::io_error,
     event_loop::{EventLoop, Loop},
     messages, polling, readiness,
-    support::{Occasion, report, support},
+    support::{Occasion, report_error, support},
     time,
+    wait::Wait,
 };
-use crate::{
-    interp::{Maybe, Obj, Raised, Raw, Signature, detached, enter, is_alone},
-    twisted::{names, none},
-};
+use crate::interp::{Obj, to_result};
 
 /// `runUntilCurrent()`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn run_until_current(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let reactor = Obj::borrowed(raw);
-        let attributes = Attributes::of(&reactor)?;
-        let event_loop = Loop::among(&attributes, &reactor)?;
-        make_calls(&reactor, &attributes, &event_loop)?;
-        Ok(Obj::none())
-    })
+pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
+    let reactor = Reactor::of(reactor)?;
+    make_calls(&reactor, &reactor.event_loop()?)
 }
 
 /// Makes the calls that other threads have asked for, and those that are due.
-fn make_calls(reactor: &Obj, attributes: &Attributes, event_loop: &Loop) -> Maybe<()> {
-    messages::handle_all(event_loop)?;
-    if event_loop.with(|parts| parts.mailbox.has_messages())?
-        && !attributes.wakes_by_itself(reactor)
+fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = event_loop.py();
+    let object = Obj::from_bound(reactor.object);
+    to_result(py, messages::handle_all(&Loop::from(event_loop)))?;
+    if event_loop
+        .get()
+        .with(py, |parts| parts.mailbox.has_messages())?
+        && !reactor.wakes_by_itself()
     {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
-        reactor.call_method(&names().wake_up, [ptr::null_mut()])?;
+        reactor.object.call_method0(intern!(py, "wakeUp"))?;
     }
-    time::run_due(reactor, attributes, event_loop)?;
-    let names = names();
-    if attributes.get(reactor, &names.just_stopped)?.is_true()? {
-        reactor.setattr(&names.just_stopped, &Obj::bool(false))?;
-        let shutdown = Obj::name("shutdown")?;
-        reactor.call_method(
-            &names.fire_system_event,
-            [ptr::null_mut(), shutdown.as_ptr()],
-        )?;
+    let attributes = to_result(py, Attributes::of(&object))?;
+    to_result(
+        py,
+        time::run_due(&object, &attributes, &Loop::from(event_loop)),
+    )?;
+    let just_stopped = intern!(py, "_justStopped");
+    if reactor.get(just_stopped)?.is_truthy()? {
+        reactor.object.setattr(just_stopped, false)?;
+        let shutdown = intern!(py, "shutdown");
+        reactor
+            .object
+            .call_method1(intern!(py, "fireSystemEvent"), (shutdown,))?;
     }
     Ok(())
 }
 
-const DO_ITERATION: Signature<1> = Signature {
-    function: "doIteration",
-    names: ["delay"],
-    required: 1,
-};
-
 /// `doIteration(delay)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn do_iteration(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [delay] = DO_ITERATION.bind(arguments, count, names)?;
-        let reactor = Obj::borrowed(raw);
-        let event_loop = Loop::of(&reactor)?;
-        let delay = if ptr::eq(delay, none()) {
-            None
-        } else {
-            // A negative time is for ever, as for the system.
-            Duration::try_from_secs_f64(time::number(&Obj::borrowed(delay))?).ok()
-        };
-        iterate(&reactor, &event_loop, delay)?;
-        Ok(Obj::none())
-    })
+pub fn do_iteration(reactor: &Bound<'_, PyAny>, delay: Option<f64>) -> PyResult<()> {
+    let event_loop = Reactor::of(reactor)?.event_loop()?;
+    iterate(reactor, &event_loop, polling::delay(delay))
 }
 
 /// Waits for events for up to `delay`, and handles them.
-fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<()> {
-    let (wait, registrations) = event_loop.with(|parts| {
-        let registrations = parts.descriptors.registrations();
-        match &parts.poller {
-            None => (Ok(Wait::prepare(parts)), registrations),
-            Some(poller) => (Err(poller.clone()), registrations),
-        }
-    })?;
-    let earlier = match wait {
-        Ok(prepared) => {
-            let mut wait = prepared.map_err(|error| descriptors::raise_io(&error))?;
-            wait.wait(delay)?;
-            event_loop.with(|parts| {
+fn iterate(
+    reactor: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, EventLoop>,
+    delay: Option<Duration>,
+) -> PyResult<()> {
+    let (py, parts) = (reactor.py(), event_loop.get());
+    let earlier = match parts.replaced_poller(py) {
+        None => {
+            let (wait, registrations) = parts.with(py, |parts| {
+                (Wait::prepare(parts), parts.descriptors.registrations())
+            })?;
+            let mut wait = wait.map_err(|error| io_error(&error))?;
+            wait.wait(py, delay)?;
+            parts.with(py, |parts| {
                 let mut told = polling::told(&wait.events).peekable();
                 let idle = told.peek().is_none() && parts.has_no_events();
-                let earlier =
-                    (!idle).then(|| parts.ready.refill(told, &parts.descriptors, registrations));
+                let earlier = (!idle).then(|| {
+                    let ready = &mut parts.ready;
+                    ready.refill(py, told, &parts.descriptors, registrations)
+                });
                 parts.events = Some(wait.events);
                 earlier
             })?
         }
-        Err(poller) => {
-            let told = polling::poll_by_name(event_loop, &poller, delay)?.into_iter();
-            Some(event_loop.with(|parts| {
+        Some(poller) => {
+            let registrations = parts.with(py, |parts| parts.descriptors.registrations())?;
+            let told = polling::poll_by_name(parts, &poller, delay)?.into_iter();
+            Some(parts.with(py, |parts| {
                 let ready = &mut parts.ready;
-                ready.refill(told, &parts.descriptors, registrations)
+                ready.refill(py, told, &parts.descriptors, registrations)
             })?)
         }
     };
@@ -126,120 +97,64 @@ fn iterate(reactor: &Obj, event_loop: &Loop, delay: Option<Duration>) -> Maybe<(
     Ok(())
 }
 
-/// A wait for events that is about to begin.
-pub struct Wait {
-    pub events: Events,
-    inbox: Arc<Inbox<()>>,
-    /// Something is to be done already.
-    at_once: bool,
-    expects_one: bool,
-}
-
-impl Wait {
-    /// Takes what the wait needs out of the event loop, with the room for its events.
-    ///
-    /// # Errors
-    ///
-    /// In a process that was forked off, if the system has no descriptor left for its own poller.
-    pub fn prepare(parts: &mut EventLoop) -> io::Result<Self> {
-        let inbox = parts.inbox()?;
-        Ok(Wait {
-            events: parts.events.take().unwrap_or_default(),
-            inbox,
-            at_once: parts.descriptors.some_always_ready() || parts.mailbox.has_messages(),
-            expects_one: parts.mailbox.expects_one(),
-        })
-    }
-
-    /// Waits for events for up to `delay`, and lets the handlers of signals run that have come meanwhile.
-    ///
-    /// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
-    pub fn wait(&mut self, delay: Option<Duration>) -> Maybe<()> {
-        let (inbox, events) = (&self.inbox, &mut self.events);
-        let delay = if self.at_once {
-            Some(Duration::ZERO)
-        } else {
-            delay
-        };
-        let waited = if delay == Some(Duration::ZERO) && is_alone() {
-            inbox.wait(events, delay)
-        } else {
-            detached(|| {
-                // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
-                let delay = if self.expects_one {
-                    inbox.linger(delay)
-                } else {
-                    delay
-                };
-                inbox.wait(events, delay)
-            })
-        };
-        // SAFETY: the thread is attached.
-        if unsafe { ffi::PyErr_CheckSignals() } < 0 {
-            return Err(Raised);
-        }
-        waited.map_err(|error| descriptors::raise_io(&error))
-    }
-}
-
 /// `_turnUntilStopped()`.
-///
-/// # Safety
-///
-/// Called by the interpreter, with a reactor.
-pub unsafe extern "C" fn until_stopped(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let reactor = Obj::borrowed(raw);
-        loop {
-            let attributes = Attributes::of(&reactor)?;
-            if !attributes.get(&reactor, &names().started)?.is_true()? {
-                return Ok(Obj::none());
-            }
-            let turned = if attributes.turn_as_ours(&reactor) {
-                turn(&reactor, &attributes)
-            } else {
-                turn_by_methods(&reactor)
-            };
-            if let Err(raised) = turned {
-                report(raised, Occasion::MainLoop, None);
-            }
+pub fn until_stopped(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = object.py();
+    loop {
+        let reactor = Reactor::of(object)?;
+        if !reactor.get(intern!(py, "_started"))?.is_truthy()? {
+            return Ok(());
         }
-    })
+        let turned = if reactor.turns_are_ours() {
+            turn(&reactor)
+        } else {
+            turn_by_methods(object)
+        };
+        if let Err(error) = turned {
+            report_error(py, error, Occasion::MainLoop, None);
+        }
+    }
 }
 
 /// One turn.
-fn turn(reactor: &Obj, attributes: &Attributes) -> Maybe<()> {
-    let event_loop = Loop::among(attributes, reactor)?;
-    let frames = &support().frames;
-    make_calls(reactor, attributes, &event_loop)
-        .map_err(|raised| frames.run_until_current.through(raised))?;
-    let next = time::next(reactor, attributes, &event_loop)
-        .map_err(|raised| frames.timeout.through(raised))?;
+fn turn(reactor: &Reactor<'_, '_>) -> PyResult<()> {
+    let event_loop = reactor.event_loop()?;
+    let (py, frames) = (event_loop.py(), &support().frames);
+    make_calls(reactor, &event_loop)
+        .map_err(|error| frames.run_until_current.through(py, error))?;
+    let object = Obj::from_bound(reactor.object);
+    let attributes = to_result(py, Attributes::of(&object))?;
+    let next = time::next(&object, &attributes, &Loop::from(&event_loop));
+    let next = to_result(py, next).map_err(|error| frames.timeout.through(py, error))?;
     // A reactor that was stopped does not wait any more.
-    let delay = if attributes.get(reactor, &names().running)?.is_true()? {
+    let delay = if reactor.get(intern!(py, "running"))?.is_truthy()? {
         // A clock that says nothing sensible keeps nobody waiting.
         next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
     } else {
         Some(Duration::ZERO)
     };
-    iterate(reactor, &event_loop, delay).map_err(|raised| frames.do_iteration.through(raised))
+    iterate(reactor.object, &event_loop, delay)
+        .map_err(|error| frames.do_iteration.through(py, error))
 }
 
 /// One turn, where a class or a program has replaced a part of it.
 #[cold]
-fn turn_by_methods(reactor: &Obj) -> Maybe<()> {
-    let (names, frames) = (names(), &support().frames);
+fn turn_by_methods(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (py, frames) = (reactor.py(), &support().frames);
     reactor
-        .call_method(&names.run_until_current, [ptr::null_mut()])
-        .map_err(|raised| frames.run_until_current.through(raised))?;
+        .call_method0(intern!(py, "runUntilCurrent"))
+        .map_err(|error| frames.run_until_current.through(py, error))?;
     let timeout = reactor
-        .call_method(&names.timeout, [ptr::null_mut()])
-        .map_err(|raised| frames.timeout.through(raised))?;
-    let running = reactor.getattr(&names.running)?;
-    let delay = if running.is_true()? { timeout } else { running };
+        .call_method0(intern!(py, "timeout"))
+        .map_err(|error| frames.timeout.through(py, error))?;
+    let running = reactor.getattr(intern!(py, "running"))?;
+    let delay = if running.is_truthy()? {
+        timeout
+    } else {
+        running
+    };
     reactor
-        .call_method(&names.do_iteration, [ptr::null_mut(), delay.as_ptr()])
-        .map_err(|raised| frames.do_iteration.through(raised))?;
+        .call_method1(intern!(py, "doIteration"), (delay,))
+        .map_err(|error| frames.do_iteration.through(py, error))?;
     Ok(())
 }

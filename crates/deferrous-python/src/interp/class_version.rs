@@ -1,0 +1,36 @@
+//! Whether a class is still as it was: for that long, what was looked up on it holds.
+
+use pyo3::{ffi, prelude::*, types::PyType};
+
+use super::version_tag;
+
+/// A class and its version. It is equal to an earlier one if nobody has changed the class, or a base, in between.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClassVersion {
+    class: usize,
+    tag: u32,
+}
+
+impl ClassVersion {
+    /// That of an object's class, which gets a version when an attribute is looked up on it.
+    #[inline(always)]
+    pub fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
+        Self::at(object.get_type_ptr())
+    }
+
+    /// The same, of a class.
+    #[inline(always)]
+    pub fn of_class(class: &Bound<'_, PyType>) -> Option<Self> {
+        Self::at(class.as_type_ptr())
+    }
+
+    #[inline(always)]
+    fn at(class: *mut ffi::PyTypeObject) -> Option<Self> {
+        // SAFETY: both callers have a reference to the class, or to an instance of it.
+        let tag = unsafe { version_tag(class) };
+        (tag != 0).then_some(ClassVersion {
+            class: class as usize,
+            tag,
+        })
+    }
+}

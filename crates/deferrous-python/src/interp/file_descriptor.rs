@@ -1,0 +1,30 @@
+//! Descriptors of files that a program names by their numbers.
+
+use std::{
+    io,
+    os::fd::{BorrowedFd, RawFd},
+};
+
+use pyo3::{ffi, prelude::*};
+
+/// The number of a descriptor, which is an `int` or has a method `fileno`, as the modules of Python take it.
+pub fn file_descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+    // SAFETY: the object is alive.
+    match unsafe { ffi::PyObject_AsFileDescriptor(object.as_ptr()) } {
+        fd if fd < 0 => Err(PyErr::fetch(object.py())),
+        fd => Ok(fd),
+    }
+}
+
+/// Makes a call of the system with the descriptor that has this number. The program may have closed it: the system
+/// says so then.
+pub fn with_descriptor<R>(
+    fd: RawFd,
+    call: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>,
+) -> io::Result<R> {
+    if fd < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: it is not -1. The program has opened it, and nothing closes it here during the call.
+    call(unsafe { BorrowedFd::borrow_raw(fd) })
+}

@@ -1,0 +1,153 @@
+//! The methods of a reactor, which its class inherits.
+
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
+};
+
+use super::{
+    class::Reactor,
+    descriptors::{Direction, fileno, io_error},
+    event_loop::EventLoop,
+    readiness, turn,
+};
+use crate::interp::fallible;
+
+/// What of a reactor is in Rust. Its event loop is the attribute _loop.
+#[pyclass(frozen, subclass, module = "deferrous._core")]
+pub struct ReactorMethods;
+
+#[pymethods]
+impl ReactorMethods {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
+    const fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        ReactorMethods
+    }
+
+    /// Make the calls that other threads have asked for, and those that are due.
+    #[pyo3(name = "runUntilCurrent")]
+    fn run_until_current(slf: &Bound<'_, Self>) -> PyResult<()> {
+        turn::run_until_current(slf)
+    }
+
+    /// Wait for events for up to delay seconds (None: for as long as it takes), and handle them.
+    #[pyo3(name = "doIteration")]
+    fn do_iteration(slf: &Bound<'_, Self>, delay: Option<f64>) -> PyResult<()> {
+        turn::do_iteration(slf, delay)
+    }
+
+    /// The main loop.
+    #[pyo3(name = "_turnUntilStopped")]
+    fn turn_until_stopped(slf: &Bound<'_, Self>) -> PyResult<()> {
+        turn::until_stopped(slf)
+    }
+
+    /// Have a selectable read or write, and disconnect it if that fails.
+    #[pyo3(name = "_doReadOrWrite")]
+    fn do_read_or_write(
+        slf: &Bound<'_, Self>,
+        selectable: &Bound<'_, PyAny>,
+        fd: &Bound<'_, PyAny>,
+        event: isize,
+    ) -> PyResult<()> {
+        readiness::do_read_or_write(slf, selectable, fd, event)
+    }
+
+    /// Call the reader's doRead whenever there is something to read.
+    #[pyo3(name = "addReader")]
+    fn add_reader(slf: &Bound<'_, Self>, reader: &Bound<'_, PyAny>) -> PyResult<()> {
+        add(slf, reader, Direction::Read)
+    }
+
+    /// Call the writer's doWrite whenever there is room to write.
+    #[pyo3(name = "addWriter")]
+    fn add_writer(slf: &Bound<'_, Self>, writer: &Bound<'_, PyAny>) -> PyResult<()> {
+        add(slf, writer, Direction::Write)
+    }
+
+    /// Do not call the reader's doRead any more.
+    #[pyo3(name = "removeReader")]
+    fn remove_reader(slf: &Bound<'_, Self>, reader: &Bound<'_, PyAny>) -> PyResult<()> {
+        remove(slf, reader, Direction::Read)
+    }
+
+    /// Do not call the writer's doWrite any more.
+    #[pyo3(name = "removeWriter")]
+    fn remove_writer(slf: &Bound<'_, Self>, writer: &Bound<'_, PyAny>) -> PyResult<()> {
+        remove(slf, writer, Direction::Write)
+    }
+
+    /// The readers, as a list.
+    #[pyo3(name = "getReaders")]
+    fn get_readers<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        selectables(slf, Direction::Read)
+    }
+
+    /// The writers, as a list.
+    #[pyo3(name = "getWriters")]
+    fn get_writers<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        selectables(slf, Direction::Write)
+    }
+}
+
+fn event_loop<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, EventLoop>> {
+    Reactor::of(reactor)?.event_loop()
+}
+
+fn add(
+    reactor: &Bound<'_, PyAny>,
+    selectable: &Bound<'_, PyAny>,
+    direction: Direction,
+) -> PyResult<()> {
+    let event_loop = event_loop(reactor)?;
+    let fd = fileno(selectable)?;
+    if fd < 0 {
+        let text = format!("file descriptor cannot be a negative integer ({fd})");
+        return Err(PyValueError::new_err(text));
+    }
+    let added = event_loop.get().with(reactor.py(), |parts| {
+        let inbox = parts.inbox()?;
+        parts
+            .descriptors
+            .add(inbox.poller(), fd, selectable, direction)
+    })?;
+    added.map(drop).map_err(|error| io_error(&error))
+}
+
+fn remove(
+    reactor: &Bound<'_, PyAny>,
+    selectable: &Bound<'_, PyAny>,
+    direction: Direction,
+) -> PyResult<()> {
+    let (py, event_loop) = (reactor.py(), event_loop(reactor)?);
+    let always = event_loop.get().with(py, |parts| {
+        parts.descriptors.remove_always_ready(selectable, direction)
+    })?;
+    if always.is_some() {
+        return Ok(());
+    }
+    let fd = fileno(selectable)?;
+    let removed = event_loop.get().with(py, |parts| {
+        let inbox = parts.inbox()?;
+        let descriptors = &mut parts.descriptors;
+        Ok(descriptors.remove(inbox.poller(), fd, selectable, direction))
+    })?;
+    removed.map(drop).map_err(|error| io_error(&error))
+}
+
+fn selectables<'py>(
+    reactor: &Bound<'py, PyAny>,
+    direction: Direction,
+) -> PyResult<Bound<'py, PyList>> {
+    let (py, event_loop) = (reactor.py(), event_loop(reactor)?);
+    let found = event_loop
+        .get()
+        .with(py, |parts| parts.descriptors.selectables(py, direction))?;
+    let list = fallible::list(py)?;
+    for selectable in found {
+        list.append(selectable)?;
+    }
+    Ok(list)
+}
