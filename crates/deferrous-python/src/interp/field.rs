@@ -109,12 +109,14 @@ impl<T> Field<Py<T>> {
 }
 
 impl<T> Field<Option<Box<T>>> {
-    /// Shows the collector the objects, for `__traverse__`: `see` shows each.
+    /// Shows the collector the objects, for `__traverse__`: `show` shows each.
     pub fn traverse_with(
         &self,
-        see: impl FnOnce(&T) -> Result<(), PyTraverseError>,
+        visit: &PyVisit<'_>,
+        show: impl FnOnce(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
     ) -> Result<(), PyTraverseError> {
         // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
-        unsafe { (*self.0.get()).as_deref() }.map_or(Ok(()), see)
+        let value = unsafe { (*self.0.get()).as_deref() };
+        value.map_or(Ok(()), |value| show(value, visit))
     }
 }

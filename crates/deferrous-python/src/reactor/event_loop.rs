@@ -260,7 +260,8 @@ impl EventLoop {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.parts.traverse_with(|parts| parts.0.traverse(&visit))?;
+        self.parts
+            .traverse_with(&visit, |parts, visit| parts.0.traverse(visit))?;
         self.replaced.traverse(&visit)
     }
 
