@@ -17,7 +17,7 @@ struct Reference {
     to_shrink: usize,
     quit: bool,
     /// For workers that are not there yet.
-    places: usize,
+    reserved: usize,
 }
 
 impl Reference {
@@ -30,15 +30,15 @@ impl Reference {
         }
     }
 
-    fn hire(&mut self, limit: usize) -> bool {
-        let room = self.counted() + self.places < limit;
-        let hired = room && (!self.quit || self.pending > self.places);
-        self.places += usize::from(hired);
-        hired
+    fn reserve(&mut self, limit: usize) -> bool {
+        let room = self.counted() + self.reserved < limit;
+        let reserved_one = room && (!self.quit || self.pending > self.reserved);
+        self.reserved += usize::from(reserved_one);
+        reserved_one
     }
 
-    fn engage(&mut self) {
-        self.places -= 1;
+    fn activate(&mut self) {
+        self.reserved -= 1;
         self.recycle();
     }
 
@@ -55,7 +55,7 @@ impl Reference {
     }
 
     /// One that has not begun goes, which may be the one that was to leave.
-    fn retire(&mut self, leaving: usize) {
+    fn start_failed(&mut self, leaving: usize) {
         if leaving == 0 && self.idle > 0 {
             self.idle -= 1;
         } else if leaving == 0 {
@@ -103,14 +103,14 @@ enum Worker {
 #[derive(Clone, Debug)]
 enum Op {
     Push,
-    /// Hires up to the limit, if the job before finds nobody.
-    PushAndHire(usize),
-    Hire(usize),
-    /// Has a worker take a place that was made.
-    Engage,
-    /// Engages a worker who then cannot start.
-    EngageInVain,
-    Dismiss,
+    /// Reserves a place up to the limit, if the job finds no worker.
+    PushAndReserve(usize),
+    Reserve(usize),
+    /// Has a worker take a reserved place.
+    Activate,
+    /// Activates a worker that then cannot start.
+    FailToStart,
+    CancelReservation,
     Shrink(usize),
     Quit,
     /// What the worker of this number does next.
@@ -120,11 +120,11 @@ enum Op {
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         3 => Just(Op::Push),
-        3 => (0_usize..6).prop_map(Op::PushAndHire),
-        2 => (0_usize..6).prop_map(Op::Hire),
-        2 => Just(Op::Engage),
-        1 => Just(Op::EngageInVain),
-        1 => Just(Op::Dismiss),
+        3 => (0_usize..6).prop_map(Op::PushAndReserve),
+        2 => (0_usize..6).prop_map(Op::Reserve),
+        2 => Just(Op::Activate),
+        1 => Just(Op::FailToStart),
+        1 => Just(Op::CancelReservation),
         2 => (0_usize..4).prop_map(Op::Shrink),
         9 => any::<usize>().prop_map(Op::Step),
     ];
@@ -171,17 +171,17 @@ impl Puppets {
         pushed == Ok(true)
     }
 
-    fn hire(&mut self, limit: usize) -> bool {
-        let hired = self.team.hire(limit);
-        assert_eq!(hired, self.twisted.hire(limit));
-        hired
+    fn reserve(&mut self, limit: usize) -> bool {
+        let reserved_one = self.team.reserve(limit);
+        assert_eq!(reserved_one, self.twisted.reserve(limit));
+        reserved_one
     }
 
-    fn engage(&mut self) -> bool {
-        let possible = self.twisted.places > 0;
+    fn activate(&mut self) -> bool {
+        let possible = self.twisted.reserved > 0;
         if possible {
-            self.team.engage();
-            self.twisted.engage();
+            self.team.activate();
+            self.twisted.activate();
             self.workers.push(Worker::New);
         }
         possible
@@ -222,24 +222,24 @@ impl Puppets {
     fn act(&mut self, op: &Op) {
         match *op {
             Op::Push => drop(self.push()),
-            Op::PushAndHire(limit) => {
-                if self.push() && self.hire(limit) {
-                    self.engage();
+            Op::PushAndReserve(limit) => {
+                if self.push() && self.reserve(limit) {
+                    self.activate();
                 }
             }
-            Op::Hire(limit) => drop(self.hire(limit)),
-            Op::Engage => drop(self.engage()),
-            Op::EngageInVain => {
-                if self.engage() {
-                    self.team.retire();
-                    self.twisted.retire(self.leaving());
+            Op::Reserve(limit) => drop(self.reserve(limit)),
+            Op::Activate => drop(self.activate()),
+            Op::FailToStart => {
+                if self.activate() {
+                    self.team.start_failed();
+                    self.twisted.start_failed(self.leaving());
                     self.workers.pop();
                 }
             }
-            Op::Dismiss => {
-                if self.twisted.places > 0 {
-                    self.team.dismiss();
-                    self.twisted.places -= 1;
+            Op::CancelReservation => {
+                if self.twisted.reserved > 0 {
+                    self.team.cancel_reservation();
+                    self.twisted.reserved -= 1;
                 }
             }
             Op::Shrink(count) => {
@@ -263,14 +263,14 @@ impl Puppets {
     /// After it was told to quit, all jobs are done and all workers leave.
     fn finish(&mut self) {
         assert!(!self.team.quit());
-        while self.engage() {}
+        while self.activate() {}
         while self.taken < self.pushed || !self.workers.is_empty() {
             if self.workers.is_empty() {
-                assert!(self.hire(1) && self.engage());
+                assert!(self.reserve(1) && self.activate());
             }
             self.step(0);
         }
-        assert!(!self.hire(1));
+        assert!(!self.reserve(1));
     }
 }
 
@@ -304,11 +304,11 @@ proptest! {
                 } else if kind <= 2 {
                     let free = workers.len().min(max).saturating_sub(working);
                     jobs.push_back(n);
-                    let short_handed = free < jobs.len() && workers.len() < max;
-                    assert_eq!(team.push(n), Ok(short_handed));
-                    if short_handed {
-                        assert!(team.hire(max));
-                        team.engage();
+                    let needs_worker = free < jobs.len() && workers.len() < max;
+                    assert_eq!(team.push(n), Ok(needs_worker));
+                    if needs_worker {
+                        assert!(team.reserve(max));
+                        team.activate();
                         workers.push(Worker::New);
                     }
                 } else if !workers.is_empty() {
@@ -353,8 +353,8 @@ fn a_new_size_takes_back_what_was_to_shrink() {
     let team = Team::new();
     for job in 0..3 {
         team.push(job).unwrap();
-        assert!(team.hire(3));
-        team.engage();
+        assert!(team.reserve(3));
+        team.activate();
         assert_eq!(team.first(), Next::Job(job));
     }
     team.shrink(usize::MAX);
@@ -370,8 +370,8 @@ fn a_new_size_takes_back_what_was_to_shrink() {
 fn jobs_that_are_taken_out_leave_their_workers_idle() {
     let team = Team::new();
     for _ in 0..2 {
-        assert!(team.hire(2));
-        team.engage();
+        assert!(team.reserve(2));
+        team.activate();
     }
     for job in 0..3 {
         team.push(job).unwrap();
@@ -391,14 +391,17 @@ fn jobs_that_are_taken_out_leave_their_workers_idle() {
 #[test]
 fn a_job_that_nobody_has_begun_can_be_withdrawn() {
     let team = Team::new();
-    assert!(team.hire(1));
-    team.engage();
+    assert!(team.reserve(1));
+    team.activate();
     for job in 0..3 {
         team.push(job).unwrap();
     }
-    assert_eq!((team.withdraw(), team.statistics().backlog), (Some(2), 1));
-    assert_eq!((team.first(), team.withdraw()), (Next::Job(0), Some(1)));
-    assert_eq!((team.withdraw(), team.next()), (None, Next::Wait));
+    assert_eq!(team.withdraw(|&job| job == 1), Some(1));
+    assert_eq!(team.statistics().backlog, 1);
+    assert_eq!(team.first(), Next::Job(0));
+    assert_eq!(team.withdraw(|&job| job == 0), None);
+    assert_eq!(team.withdraw(|_| true), Some(2));
+    assert_eq!((team.withdraw(|_| true), team.next()), (None, Next::Wait));
 }
 
 /// The panic that a mistake ends with.
@@ -409,17 +412,30 @@ fn mistake(make: impl FnOnce(&Team<()>) + std::panic::UnwindSafe) -> String {
 
 #[test]
 fn mistakes_are_told_at_once() {
-    assert!(mistake(|team| _ = team.first()).contains("was engaged"));
+    assert!(mistake(|team| _ = team.first()).contains("was activated"));
     assert!(mistake(|team| _ = team.next()).contains("no worker has a job"));
-    assert!(mistake(Team::dismiss).contains("no place was made"));
-    assert!(mistake(Team::engage).contains("no place was made"));
-    assert!(mistake(Team::retire).contains("can retire"));
+    assert!(mistake(Team::cancel_reservation).contains("no place was reserved"));
+    assert!(mistake(Team::activate).contains("no place was reserved"));
+    assert!(mistake(Team::start_failed).contains("can fail to start"));
     let begun = |team: &Team<()>| {
         team.push(()).unwrap();
-        team.hire(1);
-        team.engage();
+        team.reserve(1);
+        team.activate();
         assert_eq!(team.first(), Next::Job(()));
-        team.retire();
+        team.start_failed();
     };
-    assert!(mistake(begun).contains("can retire"));
+    assert!(mistake(begun).contains("can fail to start"));
+}
+
+#[test]
+fn a_child_process_takes_the_jobs_that_no_worker_has_begun() {
+    let team = Team::new();
+    for job in 0..3 {
+        team.push(job).unwrap();
+    }
+    assert!(team.reserve(1));
+    team.activate();
+    assert_eq!(team.first(), Next::Job(0));
+    assert_eq!(team.peek(VecDeque::clone), [1, 2]);
+    assert_eq!(team.abandon(), [1, 2]);
 }

@@ -2,7 +2,7 @@
 
 use std::{io, mem, sync::Arc};
 
-use deferrous::event_loop::{Deadlines, Events, Inbox};
+use deferrous::event_loop::{Deadlines, Events, Waiter};
 use pyo3::{
     exceptions::PyRuntimeError,
     gc::{PyTraverseError, PyVisit},
@@ -13,7 +13,7 @@ use pyo3::{
 use super::{
     class::Attributes,
     descriptors::{Descriptors, io_error, rewatch, unwatch, watch},
-    messages::{Mailbox, abandon_inherited},
+    messages::{Messages, abandon_inherited, new_queue, wake},
     pending, polling,
     readiness::Ready,
     support,
@@ -27,6 +27,10 @@ use crate::interp::{
 /// It has the methods of `select.epoll`, which `reactor._poller` has in Twisted.
 #[pyclass(frozen, module = "deferrous._core")]
 pub struct EventLoop {
+    /// What other threads want done. Each job whose result comes here has a reference, until it is done.
+    pub queue: Arc<Messages>,
+    /// How many of these jobs were handed out since the reactor has waited.
+    handed_out: Field<usize>,
     /// Absent when the collector has ended it.
     parts: Field<Option<Box<Attached<Parts>>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
@@ -35,8 +39,6 @@ pub struct EventLoop {
 
 /// The parts of an event loop.
 pub struct Parts {
-    /// Shared with threads whose jobs end in calls here.
-    pub mailbox: Arc<Mailbox>,
     /// The delayed calls, by the time of each, as `time::key` has it.
     pub timed: Deadlines<Obj>,
     /// Delayed calls that were set since the last look at the time: one that is due at once waits for the
@@ -62,19 +64,19 @@ impl Parts {
     ///
     /// If the system has no descriptor left for the poller.
     #[inline]
-    pub fn inbox(&mut self) -> io::Result<Arc<Inbox<()>>> {
-        match self.mailbox.inbox() {
-            Some(inbox) => Ok(inbox),
-            None => self.new_inbox(),
+    pub fn waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+        match queue.waiter() {
+            Some(waiter) => Ok(waiter),
+            None => self.new_waiter(queue),
         }
     }
 
     #[cold]
-    fn new_inbox(&mut self) -> io::Result<Arc<Inbox<()>>> {
-        let inbox = Arc::new(Inbox::new()?);
-        self.descriptors.add_all(inbox.poller())?;
-        self.mailbox.set_inbox(inbox.clone());
-        Ok(inbox)
+    fn new_waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+        let waiter = Arc::new(Waiter::new()?);
+        self.descriptors.add_all(waiter.poller())?;
+        queue.set_waiter(waiter.clone());
+        Ok(waiter)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -84,7 +86,6 @@ impl Parts {
                 seen = visit.call(object.as_py());
             }
         };
-        self.mailbox.each(&mut see);
         self.timed.iter().for_each(&mut see);
         self.new_timed.iter().for_each(&mut see);
         seen?;
@@ -93,10 +94,10 @@ impl Parts {
     }
 }
 
-impl Drop for Parts {
+impl Drop for EventLoop {
     fn drop(&mut self) {
-        // Jobs may still have the mailbox, but nobody looks into it any more.
-        drop(self.mailbox.clear());
+        // Jobs may still have the queue, but nobody looks into it any more.
+        drop(self.queue.close());
     }
 }
 
@@ -125,9 +126,19 @@ impl EventLoop {
     }
 
     /// What the reactor waits with.
-    pub fn inbox(&self, py: Python<'_>) -> PyResult<Arc<Inbox<()>>> {
-        self.with(py, Parts::inbox)?
+    pub fn waiter(&self, py: Python<'_>) -> PyResult<Arc<Waiter>> {
+        self.with(py, |parts| parts.waiter(&self.queue))?
             .map_err(|error| io_error(&error))
+    }
+
+    /// Counts a job whose result comes here.
+    pub fn hand_out(&self, py: Python<'_>) {
+        self.handed_out.set(py, self.handed_out.get(py) + 1);
+    }
+
+    /// Whether the only job that is out was handed out since this was last asked.
+    pub fn expects_one(&self, py: Python<'_>) -> bool {
+        self.handed_out.take(py) == 1 && Arc::strong_count(&self.queue) == 2
     }
 }
 
@@ -142,7 +153,6 @@ impl EventLoop {
     fn new(py: Python<'_>) -> PyResult<Self> {
         support::load(py)?;
         let parts = Parts {
-            mailbox: Mailbox::new().map_err(|error| io_error(&error))?,
             timed: Deadlines::new(),
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
@@ -150,14 +160,16 @@ impl EventLoop {
             events: Some(Events::new()),
         };
         Ok(EventLoop {
+            queue: new_queue().map_err(|error| io_error(&error))?,
+            handed_out: Field::new(0),
             parts: Field::new(Some(Box::new(Attached(parts)))),
             replaced: Field::new(None),
         })
     }
 
     /// Have the reactor return from its wait. Any thread may call it.
-    fn wake(&self, py: Python<'_>) -> PyResult<()> {
-        self.with(py, |parts| parts.mailbox.wake())
+    fn wake(&self) {
+        wake(&self.queue);
     }
 
     /// Wait for events for up to timeout seconds, and return a list of (fd, event mask).
@@ -176,27 +188,27 @@ impl EventLoop {
     /// Wait for events of a descriptor.
     #[pyo3(signature = (fd, eventmask=7))]
     fn register(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
-        let inbox = self.inbox(fd.py())?;
+        let waiter = self.waiter(fd.py())?;
         let interest = polling::interest(eventmask);
-        watch(inbox.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+        watch(waiter.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
     }
 
     /// Wait for other events of a descriptor that is registered.
     fn modify(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
-        let inbox = self.inbox(fd.py())?;
+        let waiter = self.waiter(fd.py())?;
         let interest = polling::interest(eventmask);
-        rewatch(inbox.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+        rewatch(waiter.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
     }
 
     /// Wait for no events of a descriptor any more.
     fn unregister(&self, fd: &Bound<'_, PyAny>) -> PyResult<()> {
-        let inbox = self.inbox(fd.py())?;
-        unwatch(inbox.poller(), file_descriptor(fd)?).map_err(|error| io_error(&error))
+        let waiter = self.waiter(fd.py())?;
+        unwatch(waiter.poller(), file_descriptor(fd)?).map_err(|error| io_error(&error))
     }
 
     /// The descriptor that the reactor waits with.
     fn fileno<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        polling::fileno(py, &*self.inbox(py)?)
+        polling::fileno(py, &*self.waiter(py)?)
     }
 
     /// What the reactor waits with: this object, or what a program has put in its place.
@@ -260,13 +272,28 @@ impl EventLoop {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut seen = Ok(());
+        self.queue.peek(|messages| {
+            messages.iter().for_each(|message| {
+                message.0.each(&mut |object| {
+                    if seen.is_ok() {
+                        seen = visit.call(object.as_py());
+                    }
+                });
+            });
+        });
+        seen?;
         self.parts
             .traverse_with(&visit, |parts, visit| parts.0.traverse(visit))?;
         self.replaced.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        drop((self.parts.take(py), self.replaced.take(py)));
+        drop((
+            self.queue.close(),
+            self.parts.take(py),
+            self.replaced.take(py),
+        ));
     }
 }
 
@@ -298,6 +325,17 @@ impl Loop {
     #[inline]
     pub fn among(attributes: &Attributes, reactor: &Obj) -> Maybe<Self> {
         attributes.event_loop(reactor).map(Loop)
+    }
+
+    /// The object.
+    #[inline]
+    pub fn get(&self) -> Maybe<&EventLoop> {
+        let py = self.0.py();
+        let event_loop = self.0.as_py().bind(py).cast_exact::<EventLoop>();
+        from_result(
+            py,
+            event_loop.map(|found| found.get()).map_err(|_| collected()),
+        )
     }
 
     /// As [`EventLoop::with`].

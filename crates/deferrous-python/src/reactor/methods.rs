@@ -108,10 +108,10 @@ fn add(
         return Err(PyValueError::new_err(text));
     }
     let added = event_loop.get().with(reactor.py(), |parts| {
-        let inbox = parts.inbox()?;
+        let waiter = parts.waiter(&event_loop.get().queue)?;
         parts
             .descriptors
-            .add(inbox.poller(), fd, selectable, direction)
+            .add(waiter.poller(), fd, selectable, direction)
     })?;
     added.map(drop).map_err(|error| io_error(&error))
 }
@@ -130,9 +130,9 @@ fn remove(
     }
     let fd = fileno(selectable)?;
     let removed = event_loop.get().with(py, |parts| {
-        let inbox = parts.inbox()?;
+        let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
-        Ok(descriptors.remove(inbox.poller(), fd, selectable, direction))
+        Ok(descriptors.remove(waiter.poller(), fd, selectable, direction))
     })?;
     removed.map(drop).map_err(|error| io_error(&error))
 }

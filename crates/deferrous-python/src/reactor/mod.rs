@@ -25,7 +25,7 @@ use crate::interp::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
 
 pub use class::takes_results;
 pub use event_loop::{EventLoop, Loop, after_fork};
-pub use messages::{Mailbox, Message, Notice, send_result};
+pub use messages::{Message, Messages, send_result};
 pub use methods::ReactorMethods;
 
 /// Makes the class of delayed calls, and a dict of methods that a reactor's class takes over.

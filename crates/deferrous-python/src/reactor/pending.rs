@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     defer::Deferred,
-    interp::{Maybe, Obj, Raised, Task, type_error},
+    interp::{Attached, Maybe, Obj, Raised, Task, type_error},
     twisted::names,
 };
 
@@ -112,11 +112,8 @@ fn in_order(parts: &Parts) -> Vec<DelayedCall> {
 pub fn pending(event_loop: &Loop, queue: &Obj) -> Maybe {
     match Queue::named(queue)? {
         Queue::ThreadCalls => {
-            let shown = event_loop.with(|parts| {
-                let mailbox = &parts.mailbox;
-                mailbox.change(|queue| queue.waiting.iter().map(Shown::of).collect::<Vec<_>>())
-            })?;
-            entries(shown)
+            let queue = &event_loop.get()?.queue;
+            entries(queue.peek(|messages| messages.iter().map(|m| Shown::of(&m.0)).collect()))
         }
         Queue::NewTimed => list(
             event_loop
@@ -147,12 +144,15 @@ pub fn splice(event_loop: &Loop, [queue, start, stop, given]: &[Obj; 4]) -> Mayb
             .collect()
     };
     if let Queue::ThreadCalls = queue {
-        let messages = given.iter().map(message).collect::<Maybe<Vec<_>>>()?;
-        let replaced = event_loop.with(|parts| {
-            let mailbox = &parts.mailbox;
-            mailbox.change(|queue| queue.splice(start, stop, messages))
-        })?;
-        return entries(replaced.iter().map(Shown::of).collect());
+        let messages = given.iter().map(|entry| message(entry).map(Attached));
+        let messages = messages.collect::<Maybe<Vec<_>>>()?;
+        let replaced = event_loop.get()?.queue.splice(start, stop, messages);
+        return entries(
+            replaced
+                .iter()
+                .map(|message| Shown::of(&message.0))
+                .collect(),
+        );
     }
     let given = given
         .into_iter()

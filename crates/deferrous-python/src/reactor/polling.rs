@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use deferrous::event_loop::{Events, Inbox, Interest};
+use deferrous::event_loop::{Events, Interest, Waiter};
 use pyo3::{
     exceptions::{PyOSError, PyValueError},
     intern,
@@ -44,9 +44,9 @@ pub const fn interest(mask: isize) -> Interest {
     }
 }
 
-/// The descriptor that an inbox waits with.
-pub fn fileno<'py>(py: Python<'py>, inbox: &Inbox<()>) -> PyResult<Bound<'py, PyAny>> {
-    let fd = inbox.poller().as_fd().as_raw_fd();
+/// The descriptor that a reactor waits with.
+pub fn fileno<'py>(py: Python<'py>, waiter: &Waiter) -> PyResult<Bound<'py, PyAny>> {
+    let fd = waiter.poller().as_fd().as_raw_fd();
     fallible::int(py, fd.unsigned_abs() as usize)
 }
 
@@ -62,7 +62,7 @@ pub fn poll<'py>(
         return Err(PyValueError::new_err(text));
     }
     let mut wait = event_loop
-        .with(py, Wait::prepare)?
+        .with(py, |parts| Wait::prepare(py, event_loop, parts))?
         .map_err(|error| io_error(&error))?;
     let told: Vec<_> = match usize::try_from(most) {
         Ok(most) if most < Events::USUAL => {

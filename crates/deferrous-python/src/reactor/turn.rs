@@ -26,11 +26,7 @@ fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> P
     let py = event_loop.py();
     let object = Obj::from_bound(reactor.object);
     to_result(py, messages::handle_all(&Loop::from(event_loop)))?;
-    if event_loop
-        .get()
-        .with(py, |parts| parts.mailbox.has_messages())?
-        && !reactor.wakes_by_itself()
-    {
+    if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
         reactor.object.call_method0(intern!(py, "wakeUp"))?;
     }
@@ -66,7 +62,10 @@ fn iterate(
     let earlier = match parts.replaced_poller(py) {
         None => {
             let (wait, registrations) = parts.with(py, |parts| {
-                (Wait::prepare(parts), parts.descriptors.registrations())
+                (
+                    Wait::prepare(py, event_loop.get(), parts),
+                    parts.descriptors.registrations(),
+                )
             })?;
             let mut wait = wait.map_err(|error| io_error(&error))?;
             wait.wait(py, delay)?;

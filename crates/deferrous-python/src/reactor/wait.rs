@@ -2,16 +2,19 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use deferrous::event_loop::{Events, Inbox};
+use deferrous::event_loop::{Events, Waiter};
 use pyo3::prelude::*;
 
-use super::{descriptors::io_error, event_loop::Parts};
+use super::{
+    descriptors::io_error,
+    event_loop::{EventLoop, Parts},
+};
 use crate::interp::{detached, is_alone};
 
 /// A wait for events that is about to begin.
 pub struct Wait {
     pub events: Events,
-    inbox: Arc<Inbox<()>>,
+    waiter: Arc<Waiter>,
     /// Something is to be done already.
     at_once: bool,
     expects_one: bool,
@@ -23,13 +26,14 @@ impl Wait {
     /// # Errors
     ///
     /// In a process that was forked off, if the system has no descriptor left for its own poller.
-    pub fn prepare(parts: &mut Parts) -> io::Result<Self> {
-        let inbox = parts.inbox()?;
+    pub fn prepare(py: Python<'_>, event_loop: &EventLoop, parts: &mut Parts) -> io::Result<Self> {
+        let queue = &event_loop.queue;
+        let waiter = parts.waiter(queue)?;
         Ok(Wait {
             events: parts.events.take().unwrap_or_default(),
-            inbox,
-            at_once: parts.descriptors.some_always_ready() || parts.mailbox.has_messages(),
-            expects_one: parts.mailbox.expects_one(),
+            waiter,
+            at_once: parts.descriptors.some_always_ready() || !queue.is_empty(),
+            expects_one: event_loop.expects_one(py),
         })
     }
 
@@ -37,23 +41,23 @@ impl Wait {
     ///
     /// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
     pub fn wait(&mut self, py: Python<'_>, delay: Option<Duration>) -> PyResult<()> {
-        let (inbox, events) = (&self.inbox, &mut self.events);
+        let (waiter, events) = (&self.waiter, &mut self.events);
         let delay = if self.at_once {
             Some(Duration::ZERO)
         } else {
             delay
         };
         let waited = if delay == Some(Duration::ZERO) && is_alone() {
-            inbox.wait(events, delay)
+            waiter.wait(events, delay)
         } else {
             detached(|| {
                 // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
                 let delay = if self.expects_one {
-                    inbox.linger(delay)
+                    waiter.spin(delay)
                 } else {
                     delay
                 };
-                inbox.wait(events, delay)
+                waiter.wait(events, delay)
             })
         };
         py.check_signals()?;

@@ -86,13 +86,15 @@ fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     if !is_our_reactor || !takes_jobs(pool)? || !support.modules.has_own_deferred()? {
         return task.hand_over(&support.defer_otherwise, [reactor.clone(), pool.clone()]);
     }
-    let mailbox = Loop::of(reactor)?.with(|parts| parts.mailbox.clone())?;
     let deferred = Deferred::unfired(None)?;
-    mailbox.expect();
+    let event_loop = Loop::of(reactor)?;
+    let event_loop = event_loop.get()?;
+    event_loop.hand_out(reactor.py());
+    let queue = event_loop.queue.clone();
     let recipient = DeferredOfReactor {
         deferred: deferred.clone(),
         reactor: reactor.clone(),
-        mailbox,
+        queue,
     };
     submit(pool, task, Recipient::Deferred(recipient))?;
     Ok(deferred.into_object())

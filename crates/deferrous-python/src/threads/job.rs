@@ -2,6 +2,7 @@
 
 use std::{ptr, sync::Arc};
 
+use deferrous::event_loop::WakeOnDrop;
 use pyo3::ffi;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     defer::Deferred,
     interp::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
-    reactor::{Mailbox, Message, Notice, send_result, takes_results},
+    reactor::{Message, Messages, send_result, takes_results},
     twisted::{names, none},
 };
 
@@ -41,7 +42,7 @@ pub enum Recipient {
 pub struct DeferredOfReactor {
     pub deferred: Deferred,
     pub reactor: Obj,
-    pub mailbox: Arc<Mailbox>,
+    pub queue: Arc<Messages>,
 }
 
 impl Job {
@@ -71,7 +72,7 @@ impl Job {
     /// Does it, on this thread.
     ///
     /// Returns what is left to do, if a reactor is to hear of the result.
-    pub fn run(self) -> Option<Notice> {
+    pub fn run(self) -> Option<WakeOnDrop> {
         let done = guarded(|| {
             let support = support()?;
             match self {
@@ -97,7 +98,7 @@ impl Job {
 }
 
 impl Recipient {
-    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<Notice>> {
+    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<WakeOnDrop>> {
         let (success, result) = match outcome {
             Ok(result) => (true, result),
             Err(raised) => {
@@ -120,18 +121,18 @@ impl Recipient {
 }
 
 impl DeferredOfReactor {
-    fn tell(self, success: bool, result: Obj) -> Maybe<Option<Notice>> {
+    fn tell(self, success: bool, result: Obj) -> Maybe<Option<WakeOnDrop>> {
         let DeferredOfReactor {
             deferred,
             reactor,
-            mailbox,
+            queue,
         } = self;
         if takes_results(&reactor)? {
             let message = match success {
                 true => Message::Callback(deferred, result),
                 false => Message::Errback(deferred, result),
             };
-            return send_result(&reactor, &mailbox, message);
+            return send_result(&reactor, &queue, message);
         }
         let name = match success {
             true => &names().callback,

@@ -10,7 +10,7 @@ use std::{
 
 use pyo3::ffi;
 
-use super::team::with_crew;
+use super::team::with_team;
 use crate::interp::{Maybe, Obj, Raised, detached};
 
 /// How long to wait before looking again.
@@ -22,7 +22,7 @@ pub struct Start<'a>(&'a Obj);
 impl<'a> Start<'a> {
     /// Begins to start workers of `team`.
     pub fn begin(team: &'a Obj) -> Maybe<Self> {
-        with_crew(team, |crew| crew.starting.push(thread::current().id()))?;
+        with_team(team, |parts| parts.starting.push(thread::current().id()))?;
         Ok(Start(team))
     }
 }
@@ -30,9 +30,9 @@ impl<'a> Start<'a> {
 impl Drop for Start<'_> {
     fn drop(&mut self) {
         let own = thread::current().id();
-        let _ = with_crew(self.0, |crew| {
-            let place = crew.starting.iter().position(|&thread| thread == own);
-            place.map(|place| crew.starting.swap_remove(place))
+        let _ = with_team(self.0, |parts| {
+            let place = parts.starting.iter().position(|&thread| thread == own);
+            place.map(|place| parts.starting.swap_remove(place))
         });
     }
 }
@@ -45,8 +45,8 @@ impl Drop for Start<'_> {
 pub fn wait_for_others(team: &Obj) -> Maybe<()> {
     let own: ThreadId = thread::current().id();
     loop {
-        let waits = with_crew(team, |crew| {
-            !crew.starting.is_empty() && !crew.starting.contains(&own)
+        let waits = with_team(team, |parts| {
+            !parts.starting.is_empty() && !parts.starting.contains(&own)
         })?;
         if !waits {
             return Ok(());

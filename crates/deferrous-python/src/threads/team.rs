@@ -1,7 +1,6 @@
 //! A team of workers: what `twisted._threads.pool` makes.
 
 use std::{
-    collections::VecDeque,
     ptr,
     sync::Arc,
     thread::{self, ThreadId},
@@ -17,27 +16,28 @@ use super::{
 };
 use crate::{
     interp::{
-        CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised, Raw,
-        Signature, detached, doc, enter, forks, give_way, is_free, is_time_to_give_way, method,
-        write_unraisable,
+        Attached, CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised,
+        Raw, Signature, detached, doc, enter, forks, give_way, is_free, is_time_to_give_way,
+        method, write_unraisable,
     },
     twisted::none,
 };
 
 type Count = ffi::Py_ssize_t;
 
+/// A job, and the number that it was queued as.
+type Numbered = Attached<(u64, Job)>;
+
 /// What a team holds.
-pub struct Crew {
-    /// Counts the jobs, and lets the workers wait for them. They wait without the interpreter, so it has a
-    /// lock of its own, which the collector could not take in a process that was forked meanwhile.
-    team: Arc<Team<()>>,
+pub struct PyTeam {
+    /// The jobs and the workers. These wait without the interpreter, but only attached threads get at the jobs:
+    /// nobody waits for their lock, the collector included.
+    team: Arc<Team<Numbered>>,
     /// How many [forks] had led to the process whose threads the workers of `team` are.
     forks: usize,
     quitting: bool,
     /// The threads that are starting workers.
     pub starting: Vec<ThreadId>,
-    /// The jobs, in order. Only attached threads get here, and so the collector is shown them.
-    jobs: VecDeque<(u64, Job)>,
     /// The number of the job that was queued last.
     last: u64,
     /// Says how many workers there may be.
@@ -46,15 +46,15 @@ pub struct Crew {
     thread_factory: Obj,
 }
 
-impl Crew {
+impl PyTeam {
     /// In a process that was forked off, takes a team without workers for the same jobs. The parent's workers
     /// are not there, and one of them may have locked the team for ever.
     #[cold]
     fn renew(&mut self, forks: usize) {
         let team = Team::new();
-        for _ in &self.jobs {
+        for job in self.team.abandon() {
             // A new team takes all.
-            let _ = team.push(());
+            let _ = team.push(job);
         }
         if self.quitting {
             team.quit();
@@ -67,29 +67,30 @@ impl Crew {
 }
 
 /// Looks at what a team holds. `body` must run no Python code.
-pub fn with_crew<R>(team: &Obj, body: impl FnOnce(&mut Crew) -> R) -> Maybe<R> {
-    TEAMS.with(team, |crew| {
+pub fn with_team<R>(team: &Obj, body: impl FnOnce(&mut PyTeam) -> R) -> Maybe<R> {
+    TEAMS.with(team, |parts| {
         let forks = forks();
-        if crew.forks != forks {
-            crew.renew(forks);
+        if parts.forks != forks {
+            parts.renew(forks);
         }
-        body(crew)
+        body(parts)
     })
 }
 
-impl Held for Crew {
+impl Held for PyTeam {
     fn holder() -> &'static Holder<Self> {
         &TEAMS
     }
 
     fn each(&self, see: &mut impl FnMut(&Obj)) {
-        self.jobs.iter().for_each(|(_, job)| job.each(see));
+        self.team
+            .peek(|jobs| jobs.iter().for_each(|job| job.0.1.each(see)));
         see(&self.current_limit);
         see(&self.thread_factory);
     }
 }
 
-pub static TEAMS: Holder<Crew> = Holder::new();
+pub static TEAMS: Holder<PyTeam> = Holder::new();
 
 /// Makes the class.
 pub fn make_class() -> Maybe {
@@ -121,12 +122,11 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
     enter(|| unsafe {
         let [current_limit, thread_factory] = NEW.bind(arguments, count, names)?;
         support()?;
-        TEAMS.make(Crew {
+        TEAMS.make(PyTeam {
             team: Arc::new(Team::new()),
             forks: forks(),
             quitting: false,
             starting: Vec::new(),
-            jobs: VecDeque::new(),
             last: 0,
             current_limit: Obj::borrowed(current_limit),
             thread_factory: Obj::borrowed(thread_factory),
@@ -134,8 +134,8 @@ pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names:
     })
 }
 
-fn team_of(team: &Obj) -> Maybe<Arc<Team<()>>> {
-    with_crew(team, |crew| crew.team.clone())
+fn team_of(team: &Obj) -> Maybe<Arc<Team<Numbered>>> {
+    with_team(team, |parts| parts.team.clone())
 }
 
 #[cold]
@@ -150,17 +150,14 @@ fn already_quit() -> Raised {
 /// Queues a job, and starts a worker for it if none is free and there may be one more. If that fails, the job
 /// is not done, unless another worker has begun it meanwhile.
 pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
-    let pushed = with_crew(team, |crew| match crew.team.push(()) {
-        Ok(short_handed) => {
-            crew.last += 1;
-            crew.jobs.push_back((crew.last, job));
-            Ok(short_handed.then_some(crew.last))
-        }
-        Err(()) => Err(job),
+    let (number, pushed) = with_team(team, |parts| {
+        parts.last += 1;
+        let number = parts.last;
+        (number, parts.team.push(Attached((number, job))))
     })?;
     match pushed {
-        Ok(None) => Ok(()),
-        Ok(Some(number)) => start_workers(team, 1).inspect_err(|_| withdraw(team, number)),
+        Ok(false) => Ok(()),
+        Ok(true) => start_workers(team, 1).inspect_err(|_| withdraw(team, number)),
         Err(refused) => {
             drop(refused);
             Err(already_quit())
@@ -170,25 +167,20 @@ pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
 
 /// Takes a job out that no worker has begun.
 fn withdraw(team: &Obj, number: u64) {
-    let job = with_crew(team, |crew| {
-        let place = crew.jobs.iter().position(|&(queued, _)| queued == number)?;
-        // The team only counts them.
-        crew.team.withdraw()?;
-        crew.jobs.remove(place)
-    });
+    let job = team_of(team).map(|team| team.withdraw(|job| job.0.0 == number));
     drop(job);
 }
 
 /// Starts up to `count` workers.
-fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
-    let (crew, limit, factory) = with_crew(team, |crew| {
+fn start_workers(object: &Obj, count: usize) -> Maybe<()> {
+    let (team, limit, factory) = with_team(object, |parts| {
         (
-            crew.team.clone(),
-            crew.current_limit.clone(),
-            crew.thread_factory.clone(),
+            parts.team.clone(),
+            parts.current_limit.clone(),
+            parts.thread_factory.clone(),
         )
     })?;
-    let _start = Start::begin(team)?;
+    let _start = Start::begin(object)?;
     for _ in 0..count {
         let limit = limit.call(&[])?;
         // SAFETY: the object is alive.
@@ -197,28 +189,28 @@ fn start_workers(team: &Obj, count: usize) -> Maybe<()> {
         if limit == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
             return Err(Raised);
         }
-        if !crew.hire(usize::try_from(limit).unwrap_or(0)) {
+        if !team.reserve(usize::try_from(limit).unwrap_or(0)) {
             break;
         }
-        start_worker(team, &crew, &factory)?;
+        start_worker(object, &team, &factory)?;
     }
     Ok(())
 }
 
-/// `threadFactory(target=team._work).start()`, for a worker who has been given a place.
-fn start_worker(team: &Obj, crew: &Team<()>, factory: &Obj) -> Maybe<()> {
-    let thread = match make_thread(team, factory) {
+/// `threadFactory(target=team._work).start()`, for a worker that has a reserved place.
+fn start_worker(object: &Obj, team: &Team<Numbered>, factory: &Obj) -> Maybe<()> {
+    let thread = match make_thread(object, factory) {
         Ok(thread) => thread,
         Err(raised) => {
-            crew.dismiss();
+            team.cancel_reservation();
             return Err(raised);
         }
     };
-    crew.engage();
+    team.activate();
     match thread.get("start").and_then(|start| start.call(&[])) {
         Ok(_) => Ok(()),
         Err(raised) => {
-            crew.retire();
+            team.start_failed();
             Err(raised)
         }
     }
@@ -305,9 +297,9 @@ unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
         let team = Obj::borrowed(raw);
-        let first = with_crew(&team, |crew| {
-            crew.quitting = true;
-            crew.team.quit()
+        let first = with_team(&team, |parts| {
+            parts.quitting = true;
+            parts.team.quit()
         })?;
         if !first {
             return Err(already_quit());
@@ -333,11 +325,11 @@ unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
 }
 
 /// Makes this thread a worker of the team, if that wants one.
-fn join(team: &Team<()>) -> Next<()> {
-    if !team.hire(usize::MAX) {
+fn join(team: &Team<Numbered>) -> Next<Numbered> {
+    if !team.reserve(usize::MAX) {
         return Next::Leave;
     }
-    team.engage();
+    team.activate();
     team.first()
 }
 
@@ -349,20 +341,18 @@ fn join(team: &Team<()>) -> Next<()> {
 unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
     // SAFETY: called by the interpreter with a team.
     enter(|| unsafe {
-        let crew = Obj::borrowed(raw);
-        let (mut team, mut since) = (team_of(&crew)?, forks());
+        let object = Obj::borrowed(raw);
+        let (mut team, mut since) = (team_of(&object)?, forks());
         let mut next = team.first();
-        let mut notice = None;
+        let mut wake = None;
         loop {
             next = match next {
-                Next::Job(()) => {
+                Next::Job(Attached((_, job))) => {
                     // What one job leaves to do is done before the next.
-                    drop(notice.take());
-                    if let Some((_, job)) = TEAMS.with(&crew, |crew| crew.jobs.pop_front())? {
-                        notice = job.run();
-                    }
+                    drop(wake.take());
+                    wake = job.run();
                     if is_time_to_give_way() {
-                        drop(notice.take());
+                        drop(wake.take());
                         // What another thread has this one raise is no job's, and does not end the worker.
                         if let Err(raised) = give_way() {
                             write_unraisable(raised, raw);
@@ -372,14 +362,14 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                         team.next()
                     } else {
                         // The job has forked, and this is the child: its only thread goes on as a worker.
-                        (team, since) = (team_of(&crew)?, forks());
+                        (team, since) = (team_of(&object)?, forks());
                         join(&team)
                     }
                 }
                 Next::Wait => {
                     detached(|| {
-                        drop(notice.take());
-                        team.linger(is_free);
+                        drop(wake.take());
+                        team.spin(is_free);
                         team.wait();
                     });
                     team.first()

@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::linger::Linger;
+use super::spin_wait::SpinWait;
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
 ///
-/// It starts no threads. Whoever does asks for a place with [`hire`](Self::hire), says by
-/// [`engage`](Self::engage) that the thread is about to start, and the thread then works:
+/// It starts no threads. Whoever does [reserves](Self::reserve) a place for a worker and
+/// [activates](Self::activate) it when the thread is about to start. The thread then works:
 ///
 /// ```
 /// use deferrous::event_loop::{Next, Team};
@@ -25,8 +25,8 @@ use super::linger::Linger;
 /// for n in 0..3 {
 ///     team.push(n).unwrap();
 /// }
-/// assert!(team.hire(1));
-/// team.engage();
+/// assert!(team.reserve(1));
+/// team.activate();
 /// let worker = team.clone();
 /// let thread = std::thread::spawn(move || {
 ///     let (mut sum, mut next) = (0, worker.first());
@@ -47,22 +47,29 @@ use super::linger::Linger;
 /// team.quit();
 /// assert_eq!(thread.join().unwrap(), 3);
 /// ```
+///
+/// The jobs have a lock of their own, which [`wait`](Self::wait) and [`spin`](Self::spin) do not need. So if all
+/// other calls are made with a further lock held, such as that of an interpreter, nobody ever waits for the jobs,
+/// and a process that is forked off with that lock held finds them unlocked.
 pub struct Team<J> {
-    state: Mutex<State<J>>,
+    state: Mutex<State>,
+    /// In order. Locked after the state, or alone.
+    jobs: Mutex<VecDeque<J>>,
     news: Condvar,
-    linger: Linger,
-    /// For whoever lingers: there is something to look at.
+    spin_wait: SpinWait,
+    /// Tells a worker that spins to look for a job.
     notified: AtomicBool,
 }
 
-struct State<J> {
-    jobs: VecDeque<J>,
+struct State {
+    /// How many jobs there are.
+    jobs: usize,
     /// Those that have a job or look for one, without those that are asked to leave.
     workers: usize,
     /// How many are to leave that are no longer counted: whichever look for a job first.
     leaving: usize,
     /// Places for workers whose threads are being made.
-    places: usize,
+    reserved: usize,
     /// How many workers have a job, whether they are to leave or not. The others look for one, or
     /// wait.
     working: usize,
@@ -70,11 +77,11 @@ struct State<J> {
     waiting: usize,
     /// One of these has been woken and has not looked for a job yet.
     waking: bool,
-    /// One looks for a moment before it sleeps.
-    lingering: bool,
+    /// One spins before it sleeps.
+    spinning: bool,
     /// How many more are to leave as soon as there is nothing to do. While there are any, no worker
     /// is idle.
-    surplus: usize,
+    excess: usize,
     quitting: bool,
     /// So many do not leave for having waited.
     min: usize,
@@ -109,27 +116,32 @@ impl<J> Team<J> {
     pub const fn new() -> Self {
         Team {
             state: Mutex::new(State {
-                jobs: VecDeque::new(),
+                jobs: 0,
                 workers: 0,
                 leaving: 0,
-                places: 0,
+                reserved: 0,
                 working: 0,
                 waiting: 0,
                 waking: false,
-                lingering: false,
-                surplus: 0,
+                spinning: false,
+                excess: 0,
                 quitting: false,
                 min: 0,
                 max: usize::MAX,
             }),
+            jobs: Mutex::new(VecDeque::new()),
             news: Condvar::new(),
-            linger: Linger::new(),
+            spin_wait: SpinWait::new(),
             notified: AtomicBool::new(false),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<J>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, VecDeque<J>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a job. Jobs are taken in order.
@@ -145,71 +157,89 @@ impl<J> Team<J> {
         if state.quitting {
             return Err(job);
         }
-        state.jobs.push_back(job);
-        let short_handed = state.jobs.len() > state.free() && state.has_room(state.max);
+        self.jobs().push_back(job);
+        state.jobs += 1;
+        let needs_worker = state.jobs > state.free() && state.has_room(state.max);
         self.wake_one(state);
-        Ok(short_handed)
+        Ok(needs_worker)
     }
 
-    /// Takes out the job that was pushed last, if any is left that no worker has begun.
-    pub fn withdraw(&self) -> Option<J> {
+    /// Takes out the last job for which `is_it` returns true, if no worker has begun it. The team is locked
+    /// meanwhile.
+    pub fn withdraw(&self, is_it: impl FnMut(&J) -> bool) -> Option<J> {
         let mut state = self.state();
-        let job = state.jobs.pop_back();
-        self.let_go(state);
+        let job = {
+            let mut jobs = self.jobs();
+            jobs.iter().rposition(is_it).and_then(|at| jobs.remove(at))
+        };
+        state.jobs -= usize::from(job.is_some());
+        self.wake_all(state);
         job
     }
 
     /// Takes out the jobs that no worker has begun.
     pub fn clear(&self) -> VecDeque<J> {
         let mut state = self.state();
-        let jobs = mem::take(&mut state.jobs);
-        self.let_go(state);
+        let jobs = mem::take(&mut *self.jobs());
+        state.jobs = 0;
+        self.wake_all(state);
         jobs
     }
 
-    /// Makes a place for one more worker, if there are less than `limit`, and says whether it did.
-    /// Either [`engage`](Self::engage) or [`dismiss`](Self::dismiss) follows. A team that was told to
-    /// quit hires for the jobs that are left, and no others.
-    pub fn hire(&self, limit: usize) -> bool {
+    /// Looks at the jobs that no worker has begun, with the jobs locked.
+    pub fn peek<R>(&self, look: impl FnOnce(&VecDeque<J>) -> R) -> R {
+        look(&self.jobs())
+    }
+
+    /// Takes the jobs out in a process that was forked off, which has none of the workers. One of these may have
+    /// locked the rest of the team for ever: call nothing else of it, and give the jobs to another.
+    pub fn abandon(&self) -> VecDeque<J> {
+        mem::take(&mut *self.jobs())
+    }
+
+    /// Reserves a place for one more worker, if there are less than `limit`, and says whether it did.
+    /// Either [`activate`](Self::activate) or [`cancel_reservation`](Self::cancel_reservation) follows. A team
+    /// that was told to quit has places for the jobs that are left, and no others.
+    pub fn reserve(&self, limit: usize) -> bool {
         let mut state = self.state();
-        let needed = !state.quitting || state.statistics().backlog > state.places;
+        let needed = !state.quitting || state.statistics().backlog > state.reserved;
         let room = needed && state.has_room(limit);
-        state.places += usize::from(room);
+        state.reserved += usize::from(room);
         room
     }
 
-    /// Counts a worker in the place that was made for it, whose thread is about to start. It begins
-    /// with [`first`](Self::first). If it cannot start after all, [`retire`](Self::retire) follows.
+    /// Counts a worker in its reserved place, whose thread is about to start. It begins with
+    /// [`first`](Self::first). If it cannot start after all, [`start_failed`](Self::start_failed) follows.
     ///
     /// # Panics
     ///
-    /// If no place was made by [`hire`](Self::hire).
-    pub fn engage(&self) {
+    /// If no place was [reserved](Self::reserve).
+    pub fn activate(&self) {
         let mut state = self.state();
-        state.take_place();
+        state.take_reservation();
         state.workers += 1;
         state.settle();
     }
 
-    /// Takes a place away that was made for a worker, because there is no thread for it.
+    /// Gives a reserved place up, because there is no thread for it.
     ///
     /// # Panics
     ///
-    /// As [`engage`](Self::engage).
-    pub fn dismiss(&self) {
-        self.state().take_place();
+    /// As [`activate`](Self::activate).
+    pub fn cancel_reservation(&self) {
+        self.state().take_reservation();
     }
 
-    /// Counts a worker no longer that was engaged and could not start.
+    /// Counts a worker no longer that was activated and could not start.
     ///
     /// # Panics
     ///
     /// If all workers have jobs.
-    pub fn retire(&self) {
+    pub fn start_failed(&self) {
         let mut state = self.state();
         assert!(
             state.workers + state.leaving > state.working,
-            "only a worker that was engaged and has not begun can retire"
+            "only a worker that was activated and has not begun can fail to start"
         );
         // It may be the one that is to leave, and then is not counted any more.
         if state.leaving > 0 {
@@ -222,8 +252,8 @@ impl<J> Team<J> {
     /// Has `count` workers leave, as soon as they have nothing to do; Twisted's `shrink`.
     pub fn shrink(&self, count: usize) {
         let mut state = self.state();
-        state.surplus = state.surplus.saturating_add(count);
-        self.let_go(state);
+        state.excess = state.excess.saturating_add(count);
+        self.wake_all(state);
     }
 
     /// Has workers above `max` leave after their job, whether there are others or not, and those
@@ -235,9 +265,9 @@ impl<J> Team<J> {
     pub fn resize(&self, min: usize, max: usize) {
         let mut state = self.state();
         state.workers += mem::take(&mut state.leaving);
-        state.surplus = 0;
+        state.excess = 0;
         (state.min, state.max) = (min, max);
-        self.let_go(state);
+        self.wake_all(state);
     }
 
     /// Takes no more jobs, and has all workers leave when those that are there are done; Twisted's
@@ -247,7 +277,7 @@ impl<J> Team<J> {
     pub fn quit(&self) -> bool {
         let mut state = self.state();
         let first = !mem::replace(&mut state.quitting, true);
-        self.let_go(state);
+        self.wake_all(state);
         first
     }
 
@@ -265,7 +295,7 @@ impl<J> Team<J> {
     ///
     /// # Panics
     ///
-    /// If it was not [engaged](Self::engage).
+    /// If it was not [activated](Self::activate).
     pub fn first(&self) -> Next<J> {
         self.look(self.state())
     }
@@ -282,28 +312,27 @@ impl<J> Team<J> {
         self.look(state)
     }
 
-    /// Waits a moment (20 microseconds), on a worker's thread, until there may be something for it and
-    /// `ready` says that it can begin: not, for example, while another thread has a lock that the job
-    /// needs, and lets go of it soon. [`wait`](Self::wait) or [`wait_for`](Self::wait_for) follows.
+    /// Spins for up to 20 microseconds, on a worker's thread, until there may be a job and `is_ready` says
+    /// that it can begin: not, for example, while another thread has a lock that the job needs, and unlocks it
+    /// soon. [`wait`](Self::wait) or [`wait_for`](Self::wait_for) follows.
     ///
-    /// It keeps the processor busy meanwhile: where one short job comes after the other, that takes
-    /// less than to sleep and to be woken. A single job that is pushed meanwhile waits for this worker,
-    /// and wakes no other. Where moments have been in vain, only some waits have one, and there is none
-    /// while another worker has a job or lingers.
-    pub fn linger(&self, ready: impl Fn() -> bool) {
-        if !self.linger.is_due() {
+    /// Where one short job comes after the other, that takes less than to sleep and to be woken. A single job
+    /// that is pushed meanwhile waits for this worker, and wakes no other. After spins that ended without a job
+    /// only some waits spin, and none does while another worker has a job or spins.
+    pub fn spin(&self, is_ready: impl Fn() -> bool) {
+        if !self.spin_wait.is_due() {
             return;
         }
         let mut state = self.state();
-        if state.working > 0 || state.lingering || state.has_news() {
+        if state.working > 0 || state.spinning || state.has_news() {
             return;
         }
-        state.lingering = true;
+        state.spinning = true;
         self.notified.store(false, Ordering::Relaxed);
         drop(state);
-        let _over = Over(self);
-        self.linger
-            .until(|| self.notified.load(Ordering::Acquire) && ready());
+        let _stop = StopSpinning(self);
+        self.spin_wait
+            .until(|| self.notified.load(Ordering::Acquire) && is_ready());
     }
 
     /// Waits, on a worker's thread, until there may be something for it.
@@ -318,7 +347,7 @@ impl<J> Team<J> {
         self.look(self.wait_for_news(Some((Instant::now(), patience))))
     }
 
-    fn wait_for_news(&self, patience: Option<(Instant, Duration)>) -> MutexGuard<'_, State<J>> {
+    fn wait_for_news(&self, patience: Option<(Instant, Duration)>) -> MutexGuard<'_, State> {
         let mut state = self.state();
         state.waiting += 1;
         while !state.has_news() {
@@ -345,17 +374,20 @@ impl<J> Team<J> {
         state
     }
 
-    fn look(&self, mut state: MutexGuard<'_, State<J>>) -> Next<J> {
+    fn look(&self, mut state: MutexGuard<'_, State>) -> Next<J> {
         assert!(
             state.workers + state.leaving > state.working,
-            "only a worker that was engaged looks for a job"
+            "only a worker that was activated looks for a job"
         );
         state.settle();
         let next = if state.leaving > 0 {
             // It is no longer counted. Whoever was counted in its stead stays.
             state.leaving -= 1;
             Next::Leave
-        } else if let Some(job) = state.jobs.pop_front() {
+        } else if state.jobs > 0
+            && let Some(job) = self.jobs().pop_front()
+        {
+            state.jobs -= 1;
             state.working += 1;
             Next::Job(job)
         } else {
@@ -366,7 +398,7 @@ impl<J> Team<J> {
     }
 
     /// Tells the workers that there may be less to do, or too many of them.
-    fn let_go(&self, mut state: MutexGuard<'_, State<J>>) {
+    fn wake_all(&self, mut state: MutexGuard<'_, State>) {
         state.settle();
         drop(state);
         self.notified.store(true, Ordering::Release);
@@ -376,14 +408,14 @@ impl<J> Team<J> {
     /// Wakes a worker for the jobs that are left, unless one is waking up already: it wakes the next
     /// if it finds more than one, so that a burst of jobs does not cost who queues them a call of
     /// the system each.
-    fn wake_one(&self, mut state: MutexGuard<'_, State<J>>) {
-        let expected = usize::from(state.lingering);
-        let wake = state.jobs.len() > expected && state.waiting > 0 && !state.waking;
+    fn wake_one(&self, mut state: MutexGuard<'_, State>) {
+        let expected = usize::from(state.spinning);
+        let wake = state.jobs > expected && state.waiting > 0 && !state.waking;
         state.waking |= wake;
         let news = state.has_news();
         drop(state);
         if news {
-            // Not before: who lingers asks for the lock next.
+            // Notify after unlocking, because the spinning worker takes the lock next.
             self.notified.store(true, Ordering::Release);
         }
         if wake {
@@ -392,42 +424,42 @@ impl<J> Team<J> {
     }
 }
 
-/// Sees to it that nobody counts on one who no longer lingers. If its thread panics, somebody else is woken for
+/// Ends the spinning of a worker: no job waits for it any more. If its thread panics, another worker is woken for
 /// the job.
-struct Over<'a, J>(&'a Team<J>);
+struct StopSpinning<'a, J>(&'a Team<J>);
 
-impl<J> Drop for Over<'_, J> {
+impl<J> Drop for StopSpinning<'_, J> {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.lingering = false;
+        state.spinning = false;
         if thread::panicking() {
             self.0.wake_one(state);
         }
     }
 }
 
-impl<J> State<J> {
+impl State {
     /// How many workers have no job in hand.
     const fn free(&self) -> usize {
         self.workers.saturating_sub(self.working)
     }
 
     fn statistics(&self) -> Statistics {
-        let taken = self.jobs.len().min(self.free());
+        let taken = self.jobs.min(self.free());
         Statistics {
             idle: self.free() - taken,
             busy: self.working + taken,
-            backlog: self.jobs.len() - taken,
+            backlog: self.jobs - taken,
         }
     }
 
     const fn has_room(&self, limit: usize) -> bool {
-        self.workers + self.places < limit
+        self.workers + self.reserved < limit
     }
 
-    fn take_place(&mut self) {
-        assert!(self.places > 0, "no place was made for a worker");
-        self.places -= 1;
+    fn take_reservation(&mut self) {
+        assert!(self.reserved > 0, "no place was reserved for a worker");
+        self.reserved -= 1;
     }
 
     /// Has those leave that are too many: above the maximum, or idle and not wanted.
@@ -437,9 +469,9 @@ impl<J> State<J> {
         let many = if self.quitting {
             idle
         } else {
-            idle.min(self.surplus)
+            idle.min(self.excess)
         };
-        self.surplus = self.surplus.saturating_sub(many);
+        self.excess = self.excess.saturating_sub(many);
         self.let_leave(many);
     }
 
@@ -448,8 +480,8 @@ impl<J> State<J> {
         self.leaving += many;
     }
 
-    fn has_news(&self) -> bool {
-        !self.jobs.is_empty() || self.leaving > 0
+    const fn has_news(&self) -> bool {
+        self.jobs > 0 || self.leaving > 0
     }
 }
 

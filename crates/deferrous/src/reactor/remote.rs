@@ -13,7 +13,7 @@ use super::{
 use crate::{
     coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
     deferred::{CallbackResult, CancelHandle, cell::Outcome},
-    event_loop::{Inbox, Poller},
+    event_loop::{MessageQueue, Poller, Waiter},
     failure::Failure,
 };
 
@@ -37,24 +37,27 @@ pub(super) struct BlockedCall {
 
 /// What the reactor's thread and the others share.
 pub(super) struct Shared {
-    pub(super) inbox: Inbox<Message>,
+    pub(super) queue: MessageQueue<Message>,
+    pub(super) waiter: Arc<Waiter>,
     thread: ThreadId,
 }
 
 impl Shared {
     pub(super) fn new() -> io::Result<Arc<Self>> {
+        let waiter = Arc::new(Waiter::new()?);
         Ok(Arc::new(Shared {
-            inbox: Inbox::new()?,
+            queue: MessageQueue::new(waiter.clone()),
+            waiter,
             thread: thread::current().id(),
         }))
     }
 
     pub(super) fn poller(&self) -> &Poller {
-        self.inbox.poller()
+        self.waiter.poller()
     }
 
     pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
-        self.inbox.send(message).map_err(|refused| {
+        self.queue.send(message).map_err(|refused| {
             drop(refused);
             ReactorGone
         })
@@ -62,7 +65,7 @@ impl Shared {
 
     /// Refuses further messages, and drops those left. Who waits for one hears of that.
     pub(super) fn close(&self) {
-        for message in self.inbox.close() {
+        for message in self.queue.close() {
             match message {
                 Message::Wake(wake) => drop_remote_wake(wake),
                 other => drop(other),
@@ -177,7 +180,7 @@ impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
             .field("thread", &self.0.thread)
-            .field("gone", &self.0.inbox.is_closed())
+            .field("gone", &self.0.queue.is_closed())
             .finish()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -39,7 +40,7 @@ const RECHECK: Duration = Duration::from_millis(20);
 /// What a turn of the loop uses again and again.
 struct Turn {
     events: Events,
-    messages: Vec<Message>,
+    messages: VecDeque<Message>,
 }
 
 impl Reactor {
@@ -66,7 +67,7 @@ impl Reactor {
             self.start_up();
             let mut turn = Turn {
                 events: Events::new(),
-                messages: Vec::new(),
+                messages: VecDeque::new(),
             };
             while self.0.stage.get() != Stage::Ended {
                 self.turn(&mut turn)?;
@@ -208,7 +209,7 @@ impl Reactor {
     }
 
     fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
-        self.0.shared.inbox.receive(&mut turn.messages);
+        self.0.shared.queue.receive(&mut turn.messages);
         for message in turn.messages.drain(..) {
             self.handle(message);
         }
@@ -222,11 +223,11 @@ impl Reactor {
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
-        // One that is out for longer gains nothing by a moment, and so has one at most.
+        // Spin only for a job submitted in this turn. Longer jobs would waste the spin.
         if self.0.handed_out.take() == 1 && self.0.replies.borrow().len() == 1 {
-            timeout = self.0.shared.inbox.linger(timeout);
+            timeout = self.0.shared.waiter.spin(timeout);
         }
-        self.0.shared.inbox.wait(&mut turn.events, timeout)?;
+        self.0.shared.waiter.wait(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())
     }
@@ -267,7 +268,7 @@ impl Reactor {
         };
         let busy = self.thread_pool().busy();
         let nothing_else = self.0.timers.len() == 0
-            && self.0.shared.inbox.is_empty()
+            && self.0.shared.queue.is_empty()
             && self.0.replies.borrow().len() <= busy
             && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {

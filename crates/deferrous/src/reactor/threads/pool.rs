@@ -162,8 +162,8 @@ impl ThreadPool {
 
     fn queue(&self, job: Job) -> Result<(), PoolStopped> {
         match self.0.team.push(job) {
-            Ok(short_handed) => {
-                if short_handed {
+            Ok(needs_worker) => {
+                if needs_worker {
                     self.0.grow(self.0.state());
                 }
                 Ok(())
@@ -319,7 +319,9 @@ impl Shared {
             return;
         }
         let mut started = Ok(());
-        while started.is_ok() && (self.team.hire(state.min) || self.hire_for_backlog(state.max)) {
+        while started.is_ok()
+            && (self.team.reserve(state.min) || self.reserve_for_backlog(state.max))
+        {
             started = self.start_worker(&mut state);
         }
         let Err(error) = started else { return };
@@ -336,18 +338,18 @@ impl Shared {
         drop(dropped);
     }
 
-    fn hire_for_backlog(&self, max: usize) -> bool {
-        self.team.statistics().backlog > 0 && self.team.hire(max)
+    fn reserve_for_backlog(&self, max: usize) -> bool {
+        self.team.statistics().backlog > 0 && self.team.reserve(max)
     }
 
     /// Starts a thread for a place in the team, or gives the place back.
     fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
-        self.team.engage();
+        self.team.activate();
         let (id, shared) = (state.next_worker, self.clone());
         let handle = thread::Builder::new()
             .name(format!("deferrous-{id}"))
             .spawn(move || shared.work(id))
-            .inspect_err(|_| self.team.retire())?;
+            .inspect_err(|_| self.team.start_failed())?;
         state.next_worker += 1;
         state.threads += 1;
         state.handles.insert(id, handle);
@@ -367,7 +369,7 @@ impl Shared {
                     self.team.next()
                 }
                 Next::Wait => {
-                    self.team.linger(|| true);
+                    self.team.spin(|| true);
                     self.team.wait_for(self.idle_timeout)
                 }
                 Next::Leave => break,

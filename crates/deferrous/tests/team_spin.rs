@@ -1,5 +1,4 @@
-//! Workers who wait a moment before they sleep: others sleep on only while one of these can take the
-//! job.
+//! Workers that spin before they sleep: others sleep on only while one of these can take the job.
 
 mod reactor_support;
 
@@ -18,8 +17,8 @@ use reactor_support::{scale, within_a_minute};
 fn team_of(workers: usize) -> Arc<Team<usize>> {
     let team = Arc::new(Team::new());
     for _ in 0..workers {
-        assert!(team.hire(workers));
-        team.engage();
+        assert!(team.reserve(workers));
+        team.activate();
         assert_eq!(team.first(), Next::Wait);
     }
     team
@@ -38,9 +37,9 @@ fn sleeper(team: &Arc<Team<usize>>) -> mpsc::Receiver<Next<usize>> {
     told
 }
 
-/// Lingers while another thread pushes a job, on one team after the other, until `ready` is asked on one and
-/// `meanwhile` gives true. That is for luck to decide: the moment may be over before the other thread runs.
-fn linger_until_asked(
+/// Spins while another thread pushes a job, on one team after the other, until `ready` is asked on one and
+/// `meanwhile` returns true. That takes luck: the spin may be over before the other thread runs.
+fn spin_until_asked(
     workers: usize,
     meanwhile: impl Fn(&Arc<Team<usize>>, &mut dyn FnMut(&dyn Fn() -> bool)) -> bool,
 ) {
@@ -49,7 +48,7 @@ fn linger_until_asked(
         let found = meanwhile(&team, &mut |ready| {
             thread::scope(|scope| {
                 scope.spawn(|| team.push(1).unwrap());
-                team.linger(|| {
+                team.spin(|| {
                     asked.set(true);
                     ready()
                 });
@@ -62,10 +61,10 @@ fn linger_until_asked(
 }
 
 #[test]
-fn who_lingers_sees_a_job() {
+fn a_worker_that_spins_sees_a_job() {
     within_a_minute(|| {
-        linger_until_asked(1, |team, linger| {
-            linger(&|| true);
+        spin_until_asked(1, |team, spin| {
+            spin(&|| true);
             assert_eq!(team.first(), Next::Job(1));
             true
         });
@@ -73,10 +72,10 @@ fn who_lingers_sees_a_job() {
 }
 
 #[test]
-fn a_job_that_cannot_begin_is_taken_when_the_moment_is_over() {
+fn a_job_that_cannot_begin_is_taken_when_the_spin_is_over() {
     within_a_minute(|| {
-        linger_until_asked(1, |team, linger| {
-            linger(&|| false);
+        spin_until_asked(1, |team, spin| {
+            spin(&|| false);
             team.wait();
             assert_eq!(team.first(), Next::Job(1));
             true
@@ -85,12 +84,12 @@ fn a_job_that_cannot_begin_is_taken_when_the_moment_is_over() {
 }
 
 #[test]
-fn a_second_job_wakes_one_who_sleeps() {
+fn a_second_job_wakes_a_sleeping_worker() {
     within_a_minute(|| {
-        linger_until_asked(2, |team, linger| {
+        spin_until_asked(2, |team, spin| {
             let slept = sleeper(team);
-            linger(&|| {
-                // The moment goes on: nobody but the sleeper takes a job meanwhile.
+            spin(&|| {
+                // The spin goes on: nobody but the sleeper takes a job meanwhile.
                 if team.statistics().busy < 2 {
                     team.push(2).unwrap();
                     assert_eq!(slept.recv(), Ok(Next::Job(1)));
@@ -104,18 +103,18 @@ fn a_second_job_wakes_one_who_sleeps() {
 }
 
 #[test]
-fn the_only_job_wakes_nobody_else() {
+fn a_single_job_wakes_no_other_worker() {
     within_a_minute(|| {
-        linger_until_asked(2, |team, linger| {
+        spin_until_asked(2, |team, spin| {
             let slept = sleeper(team);
-            let lingered = Cell::new(false);
-            linger(&|| {
+            let spun = Cell::new(false);
+            spin(&|| {
                 thread::sleep(Duration::from_millis(5));
-                lingered.set(true);
+                spun.set(true);
                 true
             });
             // One that had not fallen asleep yet takes the job.
-            let slept_on = lingered.get() && team.first() == Next::Job(1);
+            let slept_on = spun.get() && team.first() == Next::Job(1);
             team.push(2).unwrap();
             if slept_on {
                 assert_eq!(slept.recv(), Ok(Next::Job(2)));
@@ -126,12 +125,12 @@ fn the_only_job_wakes_nobody_else() {
 }
 
 #[test]
-fn one_whose_thread_panics_leaves_the_job_to_another() {
+fn a_worker_that_panics_while_it_spins_leaves_the_job_to_another() {
     within_a_minute(|| {
-        linger_until_asked(2, |team, linger| {
+        spin_until_asked(2, |team, spin| {
             let slept = sleeper(team);
-            let lingering = AssertUnwindSafe(|| linger(&|| panic!("while it lingers")));
-            let panicked = catch_unwind(lingering).is_err();
+            let spinning = AssertUnwindSafe(|| spin(&|| panic!("while it spins")));
+            let panicked = catch_unwind(spinning).is_err();
             if panicked {
                 assert_eq!(slept.recv(), Ok(Next::Job(1)));
             }
@@ -141,7 +140,7 @@ fn one_whose_thread_panics_leaves_the_job_to_another() {
 }
 
 #[test]
-fn one_job_after_the_other_is_done_by_workers_who_linger() {
+fn workers_that_spin_do_one_job_after_the_other() {
     within_a_minute(|| {
         for workers in [1, 3] {
             let (team, (done, wait)) = (team_of(workers), mpsc::channel());
@@ -157,7 +156,7 @@ fn one_job_after_the_other_is_done_by_workers_who_linger() {
                                     team.next()
                                 }
                                 _ => {
-                                    team.linger(|| true);
+                                    team.spin(|| true);
                                     team.wait_for(Duration::from_secs(3600))
                                 }
                             };

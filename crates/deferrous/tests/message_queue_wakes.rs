@@ -1,12 +1,17 @@
 //! A burst of messages wakes whoever waits for them once. The system counts that, for a process with
-//! one inbox: so this is a file of its own.
+//! one waiter: so this is a file of its own.
 #![cfg(all(target_os = "linux", not(portable_poller)))]
 
 mod reactor_support;
 
-use std::{fs, sync::mpsc, thread};
+use std::{
+    collections::VecDeque,
+    fs,
+    sync::{Arc, mpsc},
+    thread,
+};
 
-use deferrous::event_loop::{Events, Inbox};
+use deferrous::event_loop::{Events, MessageQueue, Waiter};
 use reactor_support::{ms, scale, within_a_minute};
 
 /// How often the poller was woken: nobody reads its eventfd, which adds up.
@@ -21,7 +26,7 @@ fn wakes() -> u64 {
             Some(u64::from_str_radix(count.trim(), 16).unwrap())
         });
     let counts: Vec<_> = counts.collect();
-    assert_eq!(counts.len(), 1, "one inbox has one eventfd");
+    assert_eq!(counts.len(), 1, "one waiter has one eventfd");
     counts[0]
 }
 
@@ -29,25 +34,27 @@ fn wakes() -> u64 {
 fn a_burst_wakes_at_most_once_for_each_wait() {
     within_a_minute(|| {
         const BURST: usize = 500;
-        let (inbox, mut events, mut messages) = (Inbox::new().unwrap(), Events::new(), Vec::new());
+        let waiter = Arc::new(Waiter::new().unwrap());
+        let queue = MessageQueue::new(waiter.clone());
+        let (mut events, mut messages) = (Events::new(), VecDeque::new());
         assert_eq!(wakes(), 0);
         thread::scope(|scope| {
-            scope.spawn(|| inbox.push(0).unwrap());
-            inbox.wait(&mut events, Some(ms(20))).unwrap();
+            scope.spawn(|| queue.push(0).unwrap().cancel());
+            waiter.wait(&mut events, Some(ms(20))).unwrap();
         });
-        inbox.receive(&mut messages);
+        queue.receive(&mut messages);
         assert_eq!((messages.len(), wakes()), (1, 0));
         messages.clear();
         let (next, go) = mpsc::channel();
         thread::scope(|scope| {
-            let inbox = &inbox;
+            let queue = &queue;
             scope.spawn(move || {
                 for one_by_one in go {
                     if one_by_one {
-                        (0..BURST).for_each(|n| inbox.send(n).unwrap());
+                        (0..BURST).for_each(|n| queue.send(n).unwrap());
                     } else {
-                        (0..BURST).for_each(|n| inbox.push(n).unwrap());
-                        inbox.notify();
+                        let wakes: Vec<_> = (0..BURST).map(|n| queue.push(n).unwrap()).collect();
+                        drop(wakes);
                     }
                 }
             });
@@ -56,9 +63,9 @@ fn a_burst_wakes_at_most_once_for_each_wait() {
                 next.send(round % 2 == 0).unwrap();
                 let mut received = 0;
                 while received < BURST {
-                    inbox.wait(&mut events, None).unwrap();
+                    waiter.wait(&mut events, None).unwrap();
                     waits += 1;
-                    inbox.receive(&mut messages);
+                    queue.receive(&mut messages);
                     received += messages.len();
                     messages.clear();
                 }
