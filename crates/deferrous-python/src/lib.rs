@@ -4,7 +4,6 @@
 //! `twisted.internet.defer`.
 
 mod defer;
-mod docs;
 mod failure;
 mod interp;
 mod race;
@@ -16,9 +15,12 @@ mod threads;
 mod twisted;
 mod warn_target;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyDict},
+};
 
-use interp::{Maybe, Obj, shorten_name, to_result};
+use interp::{Maybe, shorten_name, to_result};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
@@ -54,18 +56,14 @@ fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
     twisted::load(py)?;
     failure::load(py.import("deferrous._frames")?.as_any())?;
     let add_methods = py.import("deferrous._methods")?.getattr("add_methods")?;
-    let defer = defer::load(|deferred| {
-        let done = add_methods.call1((deferred.bind(py),));
-        interp::from_result(py, done.map(drop))
-    });
-    let lock = Obj::from_bound(&module.getattr("DeferredLock")?);
-    let defaults = [("locked", Some(Obj::bool(false)))];
-    let rest = || -> Maybe<_> {
-        let defer = defer?;
-        defer::set_defaults(&lock, &defaults)?;
-        let reactor = reactor::load()?.into_iter().chain(threads::load()?);
-        Ok(defer.into_iter().chain(reactor))
-    };
+    defer::load(module, |deferred| add_methods.call1((deferred,)).map(drop))?;
+    let lock = py.get_type::<sync::DeferredLock>();
+    defer::set_default(
+        &lock,
+        "locked",
+        Some(PyBool::new(py, false).to_owned().into_any()),
+    )?;
+    let rest = || -> Maybe<_> { Ok(reactor::load()?.into_iter().chain(threads::load()?)) };
     for (name, object) in to_result(py, rest())? {
         module.setattr(name, object.bind(py))?;
     }
@@ -86,14 +84,17 @@ fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
         methods.set_item(name, method)?;
     }
     module.setattr("failure_methods", methods)?;
-    let (ours, objects) = (defer::classes(), twisted::objects(py));
-    let classes = [
-        (&ours.deferred_list, &objects.deferred_list),
-        (&ours.deferred, &objects.deferred),
+    let objects = twisted::objects(py);
+    let mut warned_of = vec![
+        (
+            py.get_type::<defer::DeferredList>().into_any().unbind(),
+            objects.deferred_list.clone_ref(py),
+        ),
+        (
+            py.get_type::<defer::Deferred>().into_any().unbind(),
+            objects.deferred.clone_ref(py),
+        ),
     ];
-    let mut warned_of: Vec<_> = classes
-        .map(|(ours, twisted)| (ours.bind(py).clone().unbind(), twisted.clone_ref(py)))
-        .into();
     let primitive = py.get_type::<sync::Primitive>().into_any().unbind();
     warned_of.push((primitive, objects.primitive.clone_ref(py)));
     warn_target::load(py.get_type::<sync::Execute>(), warned_of);

@@ -8,9 +8,8 @@ use pyo3::{
 };
 
 use crate::{
-    defer::Deferred,
-    failure,
-    interp::{Field, Obj, fallible, to_result},
+    defer, failure,
+    interp::{Field, fallible},
     replaced,
     twisted::objects,
 };
@@ -28,13 +27,13 @@ struct Race {
 #[pymethods]
 impl Race {
     /// One has a result: the first ends the race, and the others are cancelled.
-    fn succeeded(&self, output: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+    fn succeeded(&self, output: &Bound<'_, PyAny>, index: isize) -> PyResult<()> {
         let py = output.py();
         if self.has_winner.replace(py, true) {
             return Ok(());
         }
         let runners = self.runners.bind(py);
-        let winner = runners.get_item(index)?;
+        let winner = runners.get_item(index.unsigned_abs())?;
         for runner in runners.iter().filter(|runner| !runner.is(&winner)) {
             runner.call_method0(intern!(py, "cancel"))?;
         }
@@ -48,7 +47,7 @@ impl Race {
     }
 
     /// One has failed: if all have, so has the race.
-    fn failed(&self, failure: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+    fn failed(&self, failure: &Bound<'_, PyAny>, index: isize) -> PyResult<()> {
         let py = failure.py();
         let failures = self.failures.bind(py);
         failures.append(fallible::tuple(
@@ -58,7 +57,7 @@ impl Race {
         if failures.len() != self.runners.bind(py).len() {
             return Ok(());
         }
-        let mut in_order: Vec<(usize, Bound<'_, PyAny>)> = failures.extract()?;
+        let mut in_order: Vec<(isize, Bound<'_, PyAny>)> = failures.extract()?;
         in_order.sort_by_key(|(index, _)| *index);
         let ordered = fallible::list(py)?;
         for (_, failure) in in_order {
@@ -127,13 +126,12 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     };
     let race = Bound::new(py, race)?;
     let canceller = race.getattr(intern!(py, "cancel"))?;
-    let result = to_result(py, Deferred::unfired(Some(Obj::from_bound(&canceller))))?;
-    let result = result.into_object().into_bound(py);
+    let result = defer::unfired(py, Some(canceller))?.into_any();
     race.get().result.set(py, Some(result.clone().unbind()));
     let succeeded = race.getattr(intern!(py, "succeeded"))?;
     let failed = race.getattr(intern!(py, "failed"))?;
     // What can be iterated over once has nothing left here, as in Twisted.
-    for (index, runner) in ds.try_iter()?.enumerate() {
+    for (index, runner) in (0..).zip(ds.try_iter()?) {
         let runner = runner?;
         let place = fallible::tuple(py, [fallible::int(py, index)?])?;
         let none = py.None();

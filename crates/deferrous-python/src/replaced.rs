@@ -4,8 +4,6 @@
 //! function of Twisted that it stands for (`deferrous._by_name`). When the name is put back, they do the work
 //! themselves again. A replacement is what is neither Twisted's own object nor ours.
 
-mod raw;
-
 use std::sync::{
     OnceLock,
     atomic::{AtomicU8, Ordering::Relaxed},
@@ -21,7 +19,6 @@ use pyo3::{
 #[cfg(not(Py_3_12))]
 use crate::interp::notice_changes;
 use crate::interp::{attached, class_attributes, fallible, watch_dicts};
-pub use raw::{call, call_tuple, named, value};
 
 /// What is known of the names: one of the three below. Threads that have the interpreter read and write it.
 static NAMES: AtomicU8 = AtomicU8::new(ORIGINAL);

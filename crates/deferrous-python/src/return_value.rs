@@ -8,15 +8,7 @@ use pyo3::{
     types::PyString,
 };
 
-use crate::interp::{Maybe, Obj, attached, fallible, from_result};
-
-/// [`value_of`] for modules that do not use PyO3 yet.
-pub fn of(exception: &Obj) -> Maybe {
-    attached(|py| {
-        let value = value_of(exception.bind(py));
-        from_result(py, value.map(|value| Obj::from_bound(&value)))
-    })
-}
+use crate::interp::fallible;
 
 /// The value that the exception carries.
 ///

@@ -1,5 +1,6 @@
 //! What this extension uses of Twisted, found once when it is loaded.
 
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod raw;
 
 use pyo3::{
@@ -10,7 +11,7 @@ use pyo3::{
 };
 
 use crate::interp::to_result;
-pub use raw::{import, is_failure_class, names, none, twisted};
+pub use raw::{import, names, none, twisted};
 
 /// The objects of Twisted.
 pub struct Objects {

@@ -7,12 +7,7 @@ use pyo3::{
     types::{PyCFunction, PyType},
 };
 
-use crate::{
-    failure::execute_of_run,
-    interp::{Maybe, Obj, attached, from_result},
-    replaced,
-    twisted::objects,
-};
+use crate::{failure::execute_of_run, replaced, twisted::objects};
 
 /// Classes in Rust, whose methods have no lines that a warning could name.
 struct Classes {
@@ -48,12 +43,6 @@ pub fn warn(callable: &Bound<'_, PyAny>) -> PyResult<()> {
     replaced::current(py, name, &objects(py).warn_about_function)?
         .call1((warn_target(callable)?, text))?;
     Ok(())
-}
-
-/// The same for modules that do not use PyO3 yet.
-#[cold]
-pub fn warn_of_itself(callable: &Obj) -> Maybe<()> {
-    attached(|py| from_result(py, warn(callable.bind(py))))
 }
 
 /// Twisted's function in the place of one of ours, which has no lines that a warning could name.

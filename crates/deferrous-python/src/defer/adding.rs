@@ -1,242 +1,240 @@
-//! `addCallback`, `addErrback`, `addBoth` and `addCallbacks`, as the interpreter calls them.
+//! `addCallback`, `addErrback`, `addBoth` and `addCallbacks`.
 
-use std::{ptr, slice};
+use std::ffi::CStr;
 
-use pyo3::ffi;
+use pyo3::{exceptions::PyTypeError, intern, prelude::*};
 
 use super::{
-    callback::{Callback, Side},
-    deferred::Deferred,
+    Deferred,
+    callback::{Arguments as Rest, Callback, Side},
+    firing::add,
 };
 use crate::{
-    interp::{Maybe, Obj, Raw, Signature, enter, keyword_dict, type_error},
+    interp::{Arguments, FastMethod, fallible},
     replaced,
-    twisted::twisted,
+    twisted::objects,
 };
 
-type Count = ffi::Py_ssize_t;
-
 /// `addCallback`, `addErrback` and `addBoth`.
-///
-/// # Safety
-///
-/// `raw` is a Deferred; the rest is as the interpreter gave it.
 #[inline(always)]
-unsafe fn add_side(raw: Raw, arguments: *const Raw, count: Count, names: Raw, side: Side) -> Maybe {
-    // SAFETY: as the caller says: there are `count` arguments and as many more as names.
-    unsafe {
-        let deferred = Deferred::from_self(&raw);
-        if count == 0 || !names.is_null() {
-            return add_with_keywords(deferred, arguments, count, names, side);
+fn add_side<'py>(
+    deferred: &Bound<'py, Deferred>,
+    arguments: Arguments<'_, 'py>,
+    side: Side,
+) -> PyResult<Bound<'py, PyAny>> {
+    let callback = match arguments.positional() {
+        _ if arguments.has_keywords() || replaced::any() => {
+            return add_slowly(deferred, arguments, side);
         }
-        let callable = Obj::borrowed(*arguments);
-        let rest = slice::from_raw_parts(arguments.add(1), count.unsigned_abs() - 1);
-        deferred.add(Callback::with_arguments(side, callable, rest, None)?)?;
-        Ok(deferred.object().clone())
-    }
+        [callable] => Callback::Plain {
+            side,
+            callable: callable.clone(),
+        },
+        [callable, argument] => Callback::WithArgument {
+            side,
+            callable: callable.clone(),
+            argument: argument.clone(),
+        },
+        _ => return add_slowly(deferred, arguments, side),
+    };
+    add(deferred, callback)?;
+    Ok(deferred.as_any().clone())
 }
 
-/// The same with keyword arguments, one of which may be the callable.
-///
-/// # Safety
-///
-/// As for [`add_side`].
+/// The same with several arguments, or with keywords, one of which may be the callable.
 #[cold]
-unsafe fn add_with_keywords(
-    deferred: &Deferred,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
+#[inline(never)]
+fn add_slowly<'py>(
+    deferred: &Bound<'py, Deferred>,
+    arguments: Arguments<'_, 'py>,
     side: Side,
-) -> Maybe {
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = deferred.py();
     let (function, parameter) = match side {
         Side::Callback => ("addCallback", "callback"),
         Side::Errback => ("addErrback", "errback"),
         Side::Both => ("addBoth", "callback"),
     };
-    // SAFETY: as the caller says; the values of keywords follow the positional arguments.
-    unsafe {
-        let keywords = keyword_dict(arguments.offset(count), names)?;
-        let key = Obj::name(parameter)?;
-        let own = Obj::name("self")?;
-        if let Some(keywords) = &keywords
-            && ffi::PyDict_Contains(keywords.as_ptr(), own.as_ptr()) != 0
-        {
-            return Err(type_error(&format!(
-                "Deferred.{function}() got multiple values for argument 'self'"
-            )));
-        }
-        let named = keywords.as_ref().and_then(|dict| {
-            let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
-            (!found.is_null()).then(|| Obj::borrowed(found))
-        });
-        if let (Some(_), Some(dict)) = (&named, &keywords) {
-            ffi::PyDict_DelItem(dict.as_ptr(), key.as_ptr());
-        }
-        let (callable, rest) = match (count, named) {
-            (0, None) => {
-                return Err(type_error(&format!(
-                    "Deferred.{function}() missing 1 required positional argument: '{parameter}'"
-                )));
-            }
-            (0, Some(named)) => (named, 0),
-            (_, Some(_)) => {
-                return Err(type_error(&format!(
-                    "Deferred.{function}() got multiple values for argument '{parameter}'"
-                )));
-            }
-            (_, None) => (Obj::borrowed(*arguments), count.unsigned_abs() - 1),
-        };
-        let keywords = keywords.filter(|dict| ffi::PyDict_Size(dict.as_ptr()) > 0);
-        let rest = slice::from_raw_parts(arguments.add(usize::from(count > 0)), rest);
-        deferred.add(Callback::with_arguments(side, callable, rest, keywords)?)?;
-        Ok(deferred.object().clone())
+    if replaced::any() {
+        let name = fallible::text(py, &format!("Deferred.{function}"))?;
+        let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
+        return replaced::call_stock(&name, Some(deferred), &args, kwargs.as_ref());
     }
-}
-
-/// `addCallback`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn add_callback(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("Deferred.addCallback", raw, arguments, count, names);
+    let keywords = arguments.keywords()?;
+    let refuse = |what: &str| {
+        let message = format!("Deferred.{function}() {what}");
+        Err(PyTypeError::new_err(message))
+    };
+    let (mut named, key) = (None, fallible::text(py, parameter)?);
+    if let Some(keywords) = &keywords {
+        if keywords.contains("self")? {
+            return refuse("got multiple values for argument 'self'");
         }
-        add_side(raw, arguments, count, names, Side::Callback)
-    })
-}
-
-/// `addErrback`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn add_errback(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("Deferred.addErrback", raw, arguments, count, names);
+        named = keywords.get_item(&key)?;
+        if named.is_some() {
+            keywords.del_item(&key)?;
         }
-        add_side(raw, arguments, count, names, Side::Errback)
-    })
-}
-
-/// `addBoth`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn add_both(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("Deferred.addBoth", raw, arguments, count, names);
+    }
+    let (callable, rest) = match (arguments.positional(), named) {
+        ([], None) => {
+            return refuse(&format!(
+                "missing 1 required positional argument: '{parameter}'"
+            ));
         }
-        add_side(raw, arguments, count, names, Side::Both)
-    })
+        ([_, ..], Some(_)) => {
+            return refuse(&format!("got multiple values for argument '{parameter}'"));
+        }
+        ([], Some(named)) => (named, &[][..]),
+        ([first, rest @ ..], None) => (first.clone(), rest),
+    };
+    let keywords = keywords.filter(|keywords| !keywords.is_empty());
+    let callback = match (rest, keywords) {
+        ([], None) => Callback::Plain { side, callable },
+        (rest, keywords) => {
+            let positional = fallible::tuple_of(py, rest)?;
+            let rest = Box::new(Rest {
+                positional,
+                keywords,
+            });
+            Callback::WithArguments {
+                side,
+                callable,
+                rest,
+            }
+        }
+    };
+    add(deferred, callback)?;
+    Ok(deferred.as_any().clone())
 }
 
-const ADD_CALLBACKS: Signature<6> = Signature {
-    function: "Deferred.addCallbacks",
-    names: [
-        "callback",
-        "errback",
-        "callbackArgs",
-        "callbackKeywords",
-        "errbackArgs",
-        "errbackKeywords",
-    ],
-    required: 1,
-};
+/// Defines one of the three methods.
+macro_rules! adder {
+    ($adder:ident, $side:ident, $name:literal, $doc:literal) => {
+        pub struct $adder;
+
+        impl FastMethod for $adder {
+            type Class = Deferred;
+            const NAME: &'static CStr = $name;
+            const DOC: &'static CStr = $doc;
+
+            #[inline(always)]
+            fn call<'py>(
+                this: &Bound<'py, Deferred>,
+                arguments: Arguments<'_, 'py>,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                add_side(this, arguments, Side::$side)
+            }
+        }
+    };
+}
+
+adder!(
+    AddCallback,
+    Callback,
+    c"addCallback",
+    c"addCallback($self, callback, *args, **kwargs)
+--
+
+Add a callback.
+
+Args:
+    callback: called with the result, and the arguments given here. A failure passes it by.
+        What it returns is the next result; what it raises, or a Failure, goes to the errbacks.
+
+Returns:
+    the Deferred itself."
+);
+
+adder!(
+    AddErrback,
+    Errback,
+    c"addErrback",
+    c"addErrback($self, errback, *args, **kwargs)
+--
+
+Add an errback.
+
+Args:
+    errback: called with the Failure, and the arguments given here. A result that is no failure
+        passes it by. What it returns is the next result; what it raises, or a Failure, goes to
+        the errbacks after it.
+
+Returns:
+    the Deferred itself."
+);
+
+adder!(
+    AddBoth,
+    Both,
+    c"addBoth",
+    c"addBoth($self, callback, *args, **kwargs)
+--
+
+Add a callable that is both callback and errback.
+
+Args:
+    callback: called with the result or the Failure, and the arguments given here.
+
+Returns:
+    the Deferred itself."
+);
+
+/// Further arguments, and keywords.
+type More<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
 
 /// `addCallbacks`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn add_callbacks(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("Deferred.addCallbacks", raw, arguments, count, names);
+pub fn add_callbacks<'py>(
+    deferred: Bound<'py, Deferred>,
+    callback: Bound<'py, PyAny>,
+    callback_rest: More<'py>,
+    errback: Option<Bound<'py, PyAny>>,
+    errback_rest: More<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = deferred.py();
+    let has_rest = !matches!(
+        (&callback_rest, &errback_rest),
+        ((None, None), (None, None))
+    );
+    if replaced::any() {
+        let ((args, keywords), (more, more_keywords)) = (callback_rest, errback_rest);
+        let given = [Some(callback), errback, args, keywords, more, more_keywords];
+        let given = given.map(|given| given.unwrap_or_else(|| py.None().into_bound(py)));
+        let (name, given) = (
+            intern!(py, "Deferred.addCallbacks"),
+            fallible::tuple(py, given)?,
+        );
+        return replaced::call_stock(name, Some(&deferred), &given, None);
+    }
+    let callback = match errback {
+        Some(errback) if !has_rest => Callback::Pair { callback, errback },
+        None if !has_rest => Callback::Plain {
+            side: Side::Callback,
+            callable: callback,
+        },
+        errback => {
+            let errback = errback.unwrap_or_else(|| objects(py).failthru.bind(py).clone());
+            let sides = [side(callback, callback_rest)?, side(errback, errback_rest)?];
+            let entry = fallible::tuple(py, sides)?.into_any();
+            Callback::Entry { entry }
         }
-        let deferred = Deferred::from_self(&raw);
-        let bound = ADD_CALLBACKS.bind(arguments, count, names)?;
-        deferred.add(pair(bound)?)?;
-        Ok(deferred.object().clone())
-    })
+    };
+    add(&deferred, callback)?;
+    Ok(deferred.into_any())
 }
 
-/// The callback of `addCallbacks`.
-///
-/// # Safety
-///
-/// The arguments are null or alive.
-unsafe fn pair(bound: [Raw; 6]) -> Maybe<Callback> {
-    // SAFETY: as the caller says.
-    unsafe {
-        let given = |raw: Raw| !raw.is_null() && !ptr::eq(raw, ffi::Py_None());
-        let [callback, errback, rest @ ..] = bound;
-        let callback = Obj::borrowed(callback);
-        let has_errback = given(errback);
-        let failthru = || twisted().failthru.clone();
-        if !rest.iter().any(|&raw| given(raw)) {
-            return Ok(if has_errback {
-                let errback = Obj::borrowed(errback);
-                Callback::Pair { callback, errback }
-            } else {
-                let side = Side::Callback;
-                Callback::Plain {
-                    side,
-                    callable: callback,
-                }
-            });
-        }
-        let errback = if has_errback {
-            Obj::borrowed(errback)
-        } else {
-            failthru()
-        };
-        let arguments = |raw: Raw| {
-            if given(raw) {
-                Obj::borrowed(raw)
-            } else {
-                twisted().empty.clone()
-            }
-        };
-        let keywords = |raw: Raw| {
-            if given(raw) {
-                Ok(Obj::borrowed(raw))
-            } else {
-                Obj::owned(ffi::PyDict_New())
-            }
-        };
-        let callback = Obj::tuple([callback, arguments(rest[0]), keywords(rest[1])?])?;
-        let errback = Obj::tuple([errback, arguments(rest[2]), keywords(rest[3])?])?;
-        let entry = Obj::tuple([callback, errback])?;
-        Ok(Callback::Entry { entry })
-    }
+/// One side of an entry of `_callbacks`.
+fn side<'py>(
+    callable: Bound<'py, PyAny>,
+    (arguments, keywords): More<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let arguments = match arguments {
+        Some(arguments) => arguments,
+        None => fallible::tuple(py, [])?.into_any(),
+    };
+    let keywords = match keywords {
+        Some(keywords) => keywords,
+        None => fallible::dict(py)?.into_any(),
+    };
+    Ok(fallible::tuple(py, [callable, arguments, keywords])?.into_any())
 }

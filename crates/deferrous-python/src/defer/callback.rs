@@ -1,13 +1,16 @@
 //! One callback/errback pair of a Deferred, and how it is called.
 
-use std::ptr::null_mut;
+use pyo3::{
+    PyTraverseError, PyVisit,
+    exceptions::{PyAttributeError, PyTypeError},
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
 
-use pyo3::ffi;
-
-use super::kinds::classes;
+use super::{Deferred, kinds::classes};
 use crate::{
-    interp::{Counted, Maybe, Obj, Raised, Raw, Traverse, Visitor, type_error},
-    twisted::twisted,
+    interp::{Counted, Traverse, bound_function, call_with_tuple, fallible, kept},
+    twisted::objects,
 };
 
 /// Which results a callback is called with. The others pass by.
@@ -21,129 +24,114 @@ pub enum Side {
 
 /// A callback/errback pair, as the methods add it.
 #[derive(Clone)]
-pub enum Callback {
+pub enum Callback<'py> {
     /// `callable(result)`
-    Plain { side: Side, callable: Obj },
+    Plain {
+        side: Side,
+        callable: Bound<'py, PyAny>,
+    },
     /// `callable(result, argument)`
     WithArgument {
         side: Side,
-        callable: Obj,
-        argument: Obj,
+        callable: Bound<'py, PyAny>,
+        argument: Bound<'py, PyAny>,
     },
     /// `callable(result, *arguments, **keywords)`
     WithArguments {
         side: Side,
-        callable: Obj,
-        rest: Box<Arguments>,
+        callable: Bound<'py, PyAny>,
+        rest: Box<Arguments<'py>>,
     },
     /// `callback(result)` for values, `errback(result)` for failures.
-    Pair { callback: Obj, errback: Obj },
+    Pair {
+        callback: Bound<'py, PyAny>,
+        errback: Bound<'py, PyAny>,
+    },
     /// As Twisted has it: `((callback, args, kwargs), (errback, args, kwargs))`.
-    Entry { entry: Obj },
+    Entry { entry: Bound<'py, PyAny> },
     /// A Deferred that waits for this one's result; Twisted's `_CONTINUE`.
-    Continuation { waiting: Obj },
+    Continuation { waiting: Bound<'py, Deferred> },
     /// A callback in Rust, with its object and a number.
     Native {
         side: Side,
         index: u32,
         native: &'static Native,
-        target: Obj,
+        target: Bound<'py, PyAny>,
     },
 }
 
+kept!(Callback);
+impl Counted for Callback<'_> {}
+
 /// The arguments of a callback that has several.
 #[derive(Clone)]
-pub struct Arguments {
-    /// A tuple.
-    pub positional: Obj,
-    /// A dict.
-    pub keywords: Option<Obj>,
+pub struct Arguments<'py> {
+    pub positional: Bound<'py, PyTuple>,
+    pub keywords: Option<Bound<'py, PyDict>>,
 }
 
-/// A callable and the tuple of its arguments.
-type CallableWithArguments = (Obj, Obj);
+/// A callable and its arguments.
+pub type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
 
 /// A kind of callback in Rust.
 pub struct Native {
     /// Calls it with `(target, index, result, failed)`.
-    pub call: fn(&Obj, u32, &Obj, bool) -> Called,
-    /// The pair as programs see it, for `(target, index)`: callables and their arguments.
-    pub show: fn(&Obj, u32) -> Maybe<[CallableWithArguments; 2]>,
+    pub call: for<'py> fn(&Bound<'py, PyAny>, u32, &Bound<'py, PyAny>, bool) -> Called<'py>,
+    /// The pair as programs see it, for `(target, index)`.
+    pub show: for<'py> fn(&Bound<'py, PyAny>, u32) -> PyResult<[Call<'py>; 2]>,
 }
 
 /// What calling a callback came to.
-pub enum Called {
-    Returned(Maybe),
+pub enum Called<'py> {
+    Returned(PyResult<Bound<'py, PyAny>>),
     /// It is done when another Deferred, which it has just fired, has run its callbacks. It leaves `None`.
-    Fired(Obj),
+    Fired(Bound<'py, Deferred>),
 }
 
 /// What `cancel` calls.
 #[derive(Clone)]
-pub struct Canceller {
-    pub target: Obj,
+pub struct Canceller<'py> {
+    pub target: Bound<'py, PyAny>,
     /// Not there if `target` is a callable of Python.
     pub native: Option<&'static NativeCanceller>,
 }
 
+kept!(Canceller);
+impl Counted for Canceller<'_> {}
+
 /// A kind of canceller in Rust.
 pub struct NativeCanceller {
     /// Cancels the Deferred, for `(target, deferred)`.
-    pub cancel: fn(&Obj, &Obj) -> Maybe<()>,
+    pub cancel: for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, Deferred>) -> PyResult<()>,
     /// The canceller as programs see it.
-    pub show: fn(&Obj) -> Maybe,
+    pub show: for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
 }
 
-impl Counted for Canceller {}
-
-impl Traverse for Canceller {
-    fn traverse(&self, visitor: &mut Visitor) {
-        visitor.see(&self.target);
+impl Traverse for Canceller<'_> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.target.traverse(visit)
     }
 }
 
-impl Canceller {
+impl<'py> Canceller<'py> {
     /// A callable of Python.
-    pub const fn callable(target: Obj) -> Self {
+    pub const fn callable(target: Bound<'py, PyAny>) -> Self {
         Canceller {
             target,
             native: None,
         }
     }
+
+    /// The canceller as programs see it.
+    pub fn show(self) -> PyResult<Bound<'py, PyAny>> {
+        match self.native {
+            Some(native) => (native.show)(&self.target),
+            None => Ok(self.target),
+        }
+    }
 }
 
-impl Callback {
-    /// `callable(result, *arguments, **keywords)`.
-    ///
-    /// # Safety
-    ///
-    /// The arguments are alive.
-    #[inline(always)]
-    pub unsafe fn with_arguments(
-        side: Side,
-        callable: Obj,
-        arguments: &[Raw],
-        keywords: Option<Obj>,
-    ) -> Maybe<Self> {
-        Ok(match (arguments, keywords) {
-            ([], None) => Callback::Plain { side, callable },
-            ([argument], None) => Callback::WithArgument {
-                side,
-                callable,
-                // SAFETY: as the caller promises, the argument is alive.
-                argument: unsafe { Obj::borrowed(*argument) },
-            },
-            (arguments, keywords) => Callback::WithArguments {
-                side,
-                callable,
-                rest: Box::new(Arguments {
-                    positional: Obj::tuple_of(arguments)?,
-                    keywords,
-                }),
-            },
-        })
-    }
-
+impl<'py> Callback<'py> {
     /// Whether a result of this kind passes by without a call.
     #[inline(always)]
     pub const fn passes(&self, failed: bool) -> bool {
@@ -161,16 +149,16 @@ impl Callback {
     }
 
     /// The callable for this kind of result, for warnings.
-    pub fn callable(&self, failed: bool) -> Maybe {
+    pub fn callable(&self, py: Python<'py>, failed: bool) -> PyResult<Bound<'py, PyAny>> {
         Ok(match self {
-            _ if self.passes(failed) => twisted().passthru.clone(),
+            _ if self.passes(failed) => objects(py).passthru.bind(py).clone(),
             Callback::Plain { callable, .. }
             | Callback::WithArgument { callable, .. }
             | Callback::WithArguments { callable, .. } => callable.clone(),
             Callback::Pair { callback, .. } if !failed => callback.clone(),
             Callback::Pair { errback, .. } => errback.clone(),
             Callback::Entry { entry } => split(entry, failed)?.0,
-            Callback::Continuation { waiting } => waiting.clone(),
+            Callback::Continuation { waiting } => waiting.as_any().clone(),
             Callback::Native {
                 native,
                 target,
@@ -186,30 +174,32 @@ impl Callback {
     /// The Deferred that calling it fires, if it does nothing else: a row of Deferreds that fire each other needs no
     /// stack then.
     #[inline(always)]
-    pub fn fires(&self, failed: bool) -> Option<Obj> {
+    pub fn fires(&self, failed: bool) -> Option<Bound<'py, Deferred>> {
         let callable = match self {
             Callback::Plain { callable, .. } => callable,
             Callback::Pair { callback, .. } if !failed => callback,
             Callback::Pair { errback, .. } => errback,
             _ => return None,
         };
-        let (function, owner) = callable.builtin_method()?;
-        let [callback, errback] = classes().firing;
-        (function == callback || (failed && function == errback)).then_some(owner)
+        let (function, owner) = bound_function(callable)?;
+        let [callback, errback] = classes(callable.py()).firing;
+        match function == callback || (failed && function == errback) {
+            true => owner.cast_into().ok(),
+            false => None,
+        }
     }
 
     /// Calls the callable for this kind of result.
     #[inline(always)]
-    pub fn call(&self, result: &Obj, failed: bool) -> Called {
-        let raw = result.as_ptr();
+    pub fn call(&self, result: &Bound<'py, PyAny>, failed: bool) -> Called<'py> {
         Called::Returned(match self {
-            Callback::Plain { callable, .. } => callable.call_with_room([null_mut(), raw]),
+            Callback::Plain { callable, .. } => callable.call1((result,)),
             Callback::WithArgument {
                 callable, argument, ..
-            } => callable.call_with_room([null_mut(), raw, argument.as_ptr()]),
+            } => callable.call1((result, argument)),
             Callback::Pair { callback, errback } => {
                 let callable = if failed { errback } else { callback };
-                callable.call_with_room([null_mut(), raw])
+                callable.call1((result,))
             }
             Callback::Native {
                 native,
@@ -217,16 +207,14 @@ impl Callback {
                 index,
                 ..
             } => return (native.call)(target, *index, result, failed),
-            Callback::WithArguments { callable, rest, .. } => {
-                call_with(callable, result, &rest.positional, rest.keywords.as_ref())
-            }
-            Callback::Entry { entry } => match split(entry, failed) {
-                Ok((callable, arguments, keywords)) => {
-                    call_with(&callable, result, &arguments, Some(&keywords))
-                }
-                Err(raised) => Err(raised),
+            Callback::WithArguments { callable, rest, .. } => match &rest.keywords {
+                None => call_with_tuple(callable, result, &rest.positional),
+                Some(keywords) => call_with(callable, result, rest.positional.clone(), keywords),
             },
-            Callback::Continuation { .. } => Err(type_error("a continuation is not called")),
+            Callback::Entry { entry } => call_entry(entry, result, failed),
+            Callback::Continuation { .. } => {
+                Err(PyTypeError::new_err("a continuation is not called"))
+            }
         })
     }
 
@@ -241,7 +229,7 @@ impl Callback {
     }
 
     /// Every object that it refers to.
-    fn each(&self, mut see: impl FnMut(&Obj)) {
+    fn each(&self, mut see: impl FnMut(&Bound<'py, PyAny>)) {
         match self {
             Callback::Plain { callable, .. } => see(callable),
             Callback::WithArgument {
@@ -253,7 +241,9 @@ impl Callback {
             Callback::WithArguments { callable, rest, .. } => {
                 see(callable);
                 see(&rest.positional);
-                rest.keywords.iter().for_each(see);
+                if let Some(keywords) = &rest.keywords {
+                    see(keywords);
+                }
             }
             Callback::Pair { callback, errback } => {
                 see(callback);
@@ -266,57 +256,63 @@ impl Callback {
     }
 }
 
-impl Traverse for Callback {
-    fn traverse(&self, visitor: &mut Visitor) {
-        self.each(|object| visitor.see(object));
+impl Traverse for Callback<'_> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut status = Ok(());
+        self.each(|object| {
+            if status.is_ok() {
+                status = object.traverse(visit);
+            }
+        });
+        status
     }
 }
 
 /// One side of an entry as Twisted has it.
-pub fn split(entry: &Obj, failed: bool) -> Maybe<(Obj, Obj, Obj)> {
-    // SAFETY: the entry is alive.
-    let triple = unsafe { Obj::owned(ffi::PySequence_GetItem(entry.as_ptr(), failed.into())) }?;
-    // SAFETY: the triple is alive.
-    let triple = unsafe { Obj::owned(ffi::PySequence_Tuple(triple.as_ptr())) }?;
-    // SAFETY: it is a tuple, whose length is looked at first.
-    unsafe {
-        if ffi::PyTuple_GET_SIZE(triple.as_ptr()) != 3 {
-            return Err(type_error(
-                "an entry of _callbacks needs (callable, args, kwargs) twice",
-            ));
+pub fn split<'py>(
+    entry: &Bound<'py, PyAny>,
+    failed: bool,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let side = entry.get_item(usize::from(failed))?;
+    let triple = fallible::to_tuple(&side)?;
+    match triple.as_slice() {
+        [callable, arguments, keywords] => {
+            Ok((callable.clone(), arguments.clone(), keywords.clone()))
         }
-        let item = |at| Obj::borrowed(ffi::PyTuple_GET_ITEM(triple.as_ptr(), at));
-        Ok((item(0), item(1), item(2)))
+        _ => Err(PyTypeError::new_err(
+            "an entry of _callbacks needs (callable, args, kwargs) twice",
+        )),
     }
 }
 
-/// `callable(result, *arguments, **keywords)`.
-fn call_with(callable: &Obj, result: &Obj, arguments: &Obj, keywords: Option<&Obj>) -> Maybe {
-    let Some(keywords) = keywords else {
-        return callable.call_with_tuple(result, arguments);
-    };
-    // SAFETY: all are alive during the call; what is made here is counted by an `Obj` at once.
-    unsafe {
-        let first = Obj::tuple([result.clone()])?;
-        let rest = Obj::owned(ffi::PySequence_Tuple(arguments.as_ptr()))?;
-        let all = Obj::owned(ffi::PySequence_Concat(first.as_ptr(), rest.as_ptr()))?;
-        let call = |keywords: Raw| {
-            Obj::owned(ffi::PyObject_Call(
-                callable.as_ptr(),
-                all.as_ptr(),
-                keywords,
-            ))
-        };
-        if ffi::PyDict_CheckExact(keywords.as_ptr()) != 0 {
-            return call(keywords.as_ptr());
-        }
-        let dict = Obj::owned(ffi::PyDict_New())?;
-        if ffi::PyDict_Update(dict.as_ptr(), keywords.as_ptr()) < 0 {
-            if ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
-                return Err(type_error("argument after ** must be a mapping"));
-            }
-            return Err(Raised);
-        }
-        call(dict.as_ptr())
+fn call_entry<'py>(
+    entry: &Bound<'py, PyAny>,
+    result: &Bound<'py, PyAny>,
+    failed: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (callable, arguments, keywords) = split(entry, failed)?;
+    let arguments = fallible::to_tuple(&arguments)?;
+    if let Ok(keywords) = keywords.cast_exact::<PyDict>() {
+        return call_with(&callable, result, arguments, keywords);
     }
+    let keywords = fallible::to_dict(&keywords).map_err(|error| {
+        match error.is_instance_of::<PyAttributeError>(entry.py()) {
+            true => PyTypeError::new_err("argument after ** must be a mapping"),
+            false => error,
+        }
+    })?;
+    call_with(&callable, result, arguments, &keywords)
+}
+
+/// `callable(result, *arguments, **keywords)`.
+fn call_with<'py>(
+    callable: &Bound<'py, PyAny>,
+    result: &Bound<'py, PyAny>,
+    arguments: Bound<'py, PyTuple>,
+    keywords: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    callable.call(
+        fallible::tuple_after(result, arguments.as_slice())?,
+        Some(keywords),
+    )
 }

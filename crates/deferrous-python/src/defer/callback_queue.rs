@@ -1,130 +1,98 @@
 //! The callbacks of a Deferred that have not run yet: a queue, until a program asks for `_callbacks`. From then on
 //! they are in the `list` that it was given.
 
-use pyo3::ffi;
+use pyo3::{
+    prelude::*,
+    types::{PyList, PyTuple},
+};
 
 use super::{
+    Deferred,
     callback::{Arguments, Callback, Side},
-    deferred::{Deferred, no_attribute},
-    kinds::{Kind, kind},
+    deferred::no_attribute,
+    kinds::as_deferred,
 };
-use crate::{
-    interp::{Maybe, Obj, Raised, copied, is_some},
-    twisted::twisted,
-};
+use crate::{interp::fallible, twisted::objects};
 
 /// Appends a callback.
 #[inline(always)]
-pub fn push(deferred: &Deferred, callback: Callback) -> Maybe<()> {
-    let parts = deferred.parts();
-    if is_some(&parts.listed) {
-        return append(deferred, &callback);
+pub fn push<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if parts.listed.is_some(py) {
+        return as_list(deferred)?.append(entry_of(py, &callback)?);
     }
-    parts.callbacks.push(callback);
+    parts.callbacks.push(py, callback);
     Ok(())
-}
-
-#[cold]
-fn append(deferred: &Deferred, callback: &Callback) -> Maybe<()> {
-    let entry = entry_of(callback)?;
-    let list = as_list(deferred)?;
-    // SAFETY: it is a list, and the entry is alive.
-    match unsafe { ffi::PyList_Append(list.as_ptr(), entry.as_ptr()) } {
-        0 => Ok(()),
-        _ => Err(Raised),
-    }
 }
 
 /// Puts a callback before all others. A list that a program has seen, and may have put elsewhere, too, stays as it
 /// was: the Deferred gets another one.
-pub fn push_front(deferred: &Deferred, callback: Callback) -> Maybe<()> {
-    let parts = deferred.parts();
-    let Some(seen) = copied(&parts.listed) else {
-        parts.callbacks.push_front(callback);
+pub fn push_front<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    let Some(seen) = parts.listed.clone_out(py) else {
+        parts.callbacks.push_front(py, callback);
         return Ok(());
     };
-    let entry = entry_of(&callback)?;
-    // SAFETY: the list and the entry are alive.
-    unsafe {
-        let list = Obj::owned(ffi::PySequence_List(seen.as_ptr()))?;
-        if ffi::PyList_Insert(list.as_ptr(), 0, entry.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        set_list(deferred, list);
-    }
+    let entry = entry_of(py, &callback)?;
+    let list = fallible::to_list(&seen)?;
+    list.insert(0, entry)?;
+    set_list(deferred, list);
     Ok(())
 }
 
 /// Takes the first callback.
 #[inline(always)]
-pub fn pop(deferred: &Deferred) -> Maybe<Option<Callback>> {
-    let parts = deferred.parts();
-    match copied(&parts.listed) {
-        None => Ok(parts.callbacks.pop()),
+pub fn pop<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Option<Callback<'py>>> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    match parts.listed.clone_out(py) {
+        None => Ok(parts.callbacks.pop(py)),
         Some(list) => pop_of_list(&list),
     }
 }
 
 #[cold]
-fn pop_of_list(list: &Obj) -> Maybe<Option<Callback>> {
-    // SAFETY: it is a list, whose length is looked at; the entry is kept alive.
-    unsafe {
-        if ffi::PyList_GET_SIZE(list.as_ptr()) == 0 {
-            return Ok(None);
-        }
-        let entry = Obj::borrowed(ffi::PyList_GET_ITEM(list.as_ptr(), 0));
-        if ffi::PyList_SetSlice(list.as_ptr(), 0, 1, std::ptr::null_mut()) < 0 {
-            return Err(Raised);
-        }
-        Ok(Some(match waiting(&entry) {
-            Some(waiting) => Callback::Continuation { waiting },
-            None => Callback::Entry { entry },
-        }))
+fn pop_of_list<'py>(list: &Bound<'py, PyList>) -> PyResult<Option<Callback<'py>>> {
+    if list.is_empty() {
+        return Ok(None);
     }
+    let entry = list.get_item(0)?;
+    list.del_item(0)?;
+    Ok(Some(match waiting(&entry) {
+        Some(waiting) => Callback::Continuation { waiting },
+        None => Callback::Entry { entry },
+    }))
 }
 
 /// The Deferred that waits, if the entry is a continuation.
-fn waiting(entry: &Obj) -> Option<Obj> {
-    // SAFETY: each is looked at as a tuple only where it is one that is long enough.
-    unsafe {
-        let item = |tuple: *mut ffi::PyObject, at: ffi::Py_ssize_t| {
-            (ffi::PyTuple_Check(tuple) != 0 && ffi::PyTuple_GET_SIZE(tuple) > at)
-                .then(|| ffi::PyTuple_GET_ITEM(tuple, at))
-        };
-        let triple = item(entry.as_ptr(), 0)?;
-        if !twisted().continue_.is(item(triple, 0)?) {
-            return None;
-        }
-        let waiting = Obj::borrowed(item(item(triple, 1)?, 0)?);
-        (kind(&waiting) == Kind::Deferred).then_some(waiting)
+fn waiting<'py>(entry: &Bound<'py, PyAny>) -> Option<Bound<'py, Deferred>> {
+    let item = |of: &Bound<'py, PyAny>, at| of.cast::<PyTuple>().ok()?.get_item(at).ok();
+    let triple = item(entry, 0)?;
+    if !item(&triple, 0)?.is(&objects(entry.py()).continue_) {
+        return None;
     }
+    as_deferred(&item(&item(&triple, 1)?, 0)?).cloned()
 }
 
 /// `_callbacks`: the callbacks as a list, which they stay from then on.
-pub fn as_list(deferred: &Deferred) -> Maybe {
-    let parts = deferred.parts();
-    if !parts.is_initialised.get() {
+pub fn as_list<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyList>> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if !parts.is_initialised.get(py) {
         return Err(no_attribute(deferred, "_callbacks"));
     }
-    if let Some(list) = copied(&parts.listed) {
+    if let Some(list) = parts.listed.clone_out(py) {
         return Ok(list);
     }
-    let callbacks = parts.callbacks.snapshot();
-    // SAFETY: the thread is attached; the list and its entries are alive.
-    let list = unsafe { Obj::owned(ffi::PyList_New(0)) }?;
+    let callbacks = parts.callbacks.snapshot(py);
+    let list = fallible::list(py)?;
     for callback in &callbacks {
-        let entry = entry_of(callback)?;
-        // SAFETY: as above.
-        if unsafe { ffi::PyList_Append(list.as_ptr(), entry.as_ptr()) } < 0 {
-            return Err(Raised);
-        }
+        list.append(entry_of(py, callback)?)?;
     }
     // Making objects may have run user code, which has fired the Deferred or added callbacks. The list is what was
     // there when it was asked for, and the callbacks stay where they are.
-    let now = parts.callbacks.snapshot();
+    let now = parts.callbacks.snapshot(py);
     let is_unchanged = now.len() == callbacks.len()
         && now.iter().zip(&callbacks).all(|(a, b)| a.is_same(b))
-        && !is_some(&parts.listed);
+        && !parts.listed.is_some(py);
     if is_unchanged {
         set_list(deferred, list.clone());
     }
@@ -132,41 +100,45 @@ pub fn as_list(deferred: &Deferred) -> Maybe {
 }
 
 /// Puts a list in the place of the callbacks.
-pub fn set_list(deferred: &Deferred, list: Obj) {
-    let parts = deferred.parts();
-    parts.is_initialised.set(true);
-    let before = (parts.callbacks.take(), parts.listed.replace(Some(list)));
+pub fn set_list<'py>(deferred: &Bound<'py, Deferred>, list: Bound<'py, PyList>) {
+    let (py, parts) = (deferred.py(), deferred.get());
+    parts.is_initialised.set(py, true);
+    let before = (
+        parts.callbacks.take(py),
+        parts.listed.replace(py, Some(list)),
+    );
     drop(before);
 }
 
 /// Forgets all callbacks, as `__init__` does.
-pub fn clear(deferred: &Deferred) {
-    let parts = deferred.parts();
-    let before = (parts.callbacks.take(), parts.listed.take());
+pub fn clear(deferred: &Bound<'_, Deferred>) {
+    let (py, parts) = (deferred.py(), deferred.get());
+    let before = (parts.callbacks.take(py), parts.listed.take(py));
     drop(before);
 }
 
 /// The entry that a waiting Deferred adds to the callbacks of the Deferred it waits for; Twisted's `_continuation`.
-pub fn continuation(waiting: &Obj) -> Maybe {
-    let twisted = twisted();
-    let who = Obj::tuple([waiting.clone()])?;
-    let triple = Obj::tuple([twisted.continue_.clone(), who, twisted.no_kwargs.clone()])?;
-    Obj::tuple([triple.clone(), triple])
+pub fn continuation<'py>(waiting: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
+    let py = waiting.py();
+    let stock = objects(py);
+    let who = fallible::tuple(py, [waiting.as_any().clone()])?.into_any();
+    let parts = [
+        stock.continue_.bind(py).clone(),
+        who,
+        stock.no_kwargs.bind(py).clone(),
+    ];
+    let triple = fallible::tuple(py, parts)?.into_any();
+    Ok(fallible::tuple(py, [triple.clone(), triple])?.into_any())
 }
 
 /// An entry as Twisted has it: `((callback, args, kwargs), (errback, args, kwargs))`.
-fn entry_of(callback: &Callback) -> Maybe {
-    let empty = || twisted().empty.clone();
-    // SAFETY: the thread is attached.
-    let dict = || unsafe { Obj::owned(ffi::PyDict_New()) };
-    let triple = |callable: Obj, args: Obj| Obj::tuple([callable, args, dict()?]);
-    let (side, call) = match callback {
+fn entry_of<'py>(py: Python<'py>, callback: &Callback<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let pair = |callback, errback| Ok(fallible::tuple(py, [callback, errback])?.into_any());
+    let call = |callable: &Bound<'py, PyAny>| triple(callable, PyTuple::empty(py), None);
+    let (side, own) = match callback {
         Callback::Entry { entry } => return Ok(entry.clone()),
         Callback::Continuation { waiting } => return continuation(waiting),
-        Callback::Pair { callback, errback } => {
-            let callback = triple(callback.clone(), empty())?;
-            return Obj::tuple([callback, triple(errback.clone(), empty())?]);
-        }
+        Callback::Pair { callback, errback } => return pair(call(callback)?, call(errback)?),
         Callback::Native {
             side,
             index,
@@ -174,39 +146,51 @@ fn entry_of(callback: &Callback) -> Maybe {
             target,
         } => {
             let [callback, errback] = (native.show)(target, *index)?;
-            let call = triple(callback.0, callback.1)?;
+            let own = triple(&callback.0, callback.1, None)?;
             if *side == Side::Both {
-                return Obj::tuple([call, triple(errback.0, errback.1)?]);
+                return pair(own, triple(&errback.0, errback.1, None)?);
             }
-            (side, call)
+            (side, own)
         }
-        Callback::Plain { side, callable } => (side, triple(callable.clone(), empty())?),
+        Callback::Plain { side, callable } => (side, call(callable)?),
         Callback::WithArgument {
             side,
             callable,
             argument,
-        } => (
-            side,
-            triple(callable.clone(), Obj::tuple([argument.clone()])?)?,
-        ),
+        } => {
+            let arguments = fallible::tuple(py, [argument.clone()])?;
+            (side, triple(callable, arguments, None)?)
+        }
         Callback::WithArguments {
             side,
             callable,
             rest,
-        } => (side, with_arguments(callable, rest, dict)?),
+        } => {
+            let Arguments {
+                positional,
+                keywords,
+            } = &**rest;
+            let keywords = keywords.as_ref().map(|keywords| keywords.as_any().clone());
+            (side, triple(callable, positional.clone(), keywords)?)
+        }
     };
-    let pass = |callable: &Obj| triple(callable.clone(), empty());
     match side {
-        Side::Callback => Obj::tuple([call, pass(&twisted().failthru)?]),
-        Side::Errback => Obj::tuple([pass(&twisted().passthru)?, call]),
-        Side::Both => Obj::tuple([call.clone(), call]),
+        Side::Callback => pair(own, call(objects(py).failthru.bind(py))?),
+        Side::Errback => pair(call(objects(py).passthru.bind(py))?, own),
+        Side::Both => pair(own.clone(), own),
     }
 }
 
-fn with_arguments(callable: &Obj, rest: &Arguments, dict: impl FnOnce() -> Maybe) -> Maybe {
-    let keywords = match &rest.keywords {
-        Some(keywords) => keywords.clone(),
-        None => dict()?,
+/// One side of an entry.
+fn triple<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: Bound<'py, PyTuple>,
+    keywords: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let keywords = match keywords {
+        Some(keywords) => keywords,
+        None => fallible::dict(py)?.into_any(),
     };
-    Obj::tuple([callable.clone(), rest.positional.clone(), keywords])
+    Ok(fallible::tuple(py, [callable.clone(), arguments.into_any(), keywords])?.into_any())
 }

@@ -1,80 +1,79 @@
 //! `Deferred.cancel`.
 
-use std::ptr;
+use pyo3::{intern, prelude::*};
 
 use super::{
+    Deferred,
     callback::Canceller,
-    deferred::Deferred,
-    kinds::{Kind, Method, kind},
+    deferred::DeferredParts,
+    firing::call_errback,
+    kinds::{Method, as_deferred},
 };
 use crate::{
     failure::{self, Place},
-    interp::{Maybe, copied, too_deep},
+    interp::too_deep,
     replaced,
-    twisted::{names, twisted},
+    twisted::objects,
 };
 
-impl Deferred {
-    /// `cancel()`, where the class may say what that is.
-    pub fn call_cancel(&self) -> Maybe<()> {
-        if self.overrides(Method::Cancel) {
-            self.object()
-                .call_method(&names().cancel, [ptr::null_mut()])?;
+/// `cancel()`, where the class may say what that is.
+pub fn call_cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    if deferred.overrides(Method::Cancel) {
+        deferred.call_method0(intern!(deferred.py(), "cancel"))?;
+        return Ok(());
+    }
+    cancel(deferred)
+}
+
+/// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
+pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    let py = deferred.py();
+    let mut current = deferred.clone();
+    // One of the Deferreds that were passed, another after 2, 4, 8... more: in a circle, it comes again.
+    let (mut passed, mut steps, mut until) = (deferred.clone(), 0_usize, 1_usize);
+    while current.get().called.get(py) {
+        let result = current.required_result()?;
+        let Some(inner) = as_deferred(&result) else {
+            return Ok(());
+        };
+        current = inner.clone();
+        if current.overrides(Method::Cancel) {
+            current.call_method0(intern!(py, "cancel"))?;
             return Ok(());
         }
-        self.cancel()
+        if current.is(&passed) {
+            return Err(too_deep(
+                "while cancelling Deferreds that wait for each other",
+            ));
+        }
+        steps += 1;
+        if steps == until {
+            (passed, steps, until) = (current.clone(), 0, until * 2);
+        }
     }
+    cancel_unfired(&current)
+}
 
-    /// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
-    pub fn cancel(&self) -> Maybe<()> {
-        let mut current = self.clone();
-        // One of the Deferreds that were passed, another after 2, 4, 8... more: in a circle, it comes again.
-        let (mut passed, mut steps, mut until) = (self.clone(), 0_usize, 1_usize);
-        while current.parts().called.get() {
-            let result = current.required_result()?;
-            if kind(&result) != Kind::Deferred {
-                return Ok(());
-            }
-            // SAFETY: its kind has just been looked at.
-            current = unsafe { Self::from_object(result) };
-            if current.overrides(Method::Cancel) {
-                current
-                    .object()
-                    .call_method(&names().cancel, [ptr::null_mut()])?;
-                return Ok(());
-            }
-            if current.is(&passed) {
-                return Err(too_deep(
-                    "while cancelling Deferreds that wait for each other",
-                ));
-            }
-            steps += 1;
-            if steps == until {
-                (passed, steps, until) = (current.clone(), 0, until * 2);
-            }
+fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    match parts.canceller.clone_out(py) {
+        Some(Canceller {
+            target,
+            native: Some(native),
+        }) => (native.cancel)(&target, deferred)?,
+        Some(Canceller { target, .. }) if target.is_truthy()? => {
+            target
+                .call1((deferred,))
+                .inspect_err(|error| failure::add_frames(error.value(py), Place::Cancel))?;
         }
-        current.cancel_unfired()
+        _ => parts.suppress_already_called.set(py, true),
     }
-
-    fn cancel_unfired(&self) -> Maybe<()> {
-        match copied(&self.parts().canceller) {
-            Some(Canceller {
-                target,
-                native: Some(native),
-            }) => (native.cancel)(&target, self.object())?,
-            Some(Canceller { target, .. }) if target.is_true()? => {
-                target
-                    .call_with_room([ptr::null_mut(), self.object().as_ptr()])
-                    .map_err(|raised| failure::pass_raised(raised, Place::Cancel))?;
-            }
-            _ => self.parts().suppress_already_called.set(true),
-        }
-        if self.parts().called.get() {
-            return Ok(());
-        }
-        // The canceller may have replaced it.
-        let error = replaced::named("CancelledError", &twisted().cancelled_error)?;
-        let failure = failure::from_value(&error.call(&[])?)?;
-        self.call_errback(Some(&failure))
+    if parts.called.get(py) {
+        return Ok(());
     }
+    // The canceller may have replaced it.
+    let name = intern!(py, "CancelledError");
+    let error = replaced::current(py, name, &objects(py).cancelled_error)?;
+    let failure = failure::failure_of(&error.call0()?)?;
+    call_errback(deferred, Some(&failure))
 }

@@ -1,223 +1,224 @@
 //! Adding callbacks, firing and pausing. The methods call each other as Twisted's do, so that
 //! subclasses may override them.
 
-use std::ptr;
+use pyo3::{exceptions::PyTypeError, intern, prelude::*};
 
 use super::{
+    Deferred,
     callback::{Callback, Canceller, Side},
     callback_queue, debug_info,
-    deferred::{Deferred, Parts, no_attribute},
-    kinds::{Kind, Method, classes, kind},
+    deferred::{DeferredParts, no_attribute},
+    kinds::{Kind, Method, as_deferred, classes, kind},
     making,
     run_callbacks::{is_idle, run_added, run_callbacks},
 };
 use crate::{
     failure::{self, Place},
-    interp::{Maybe, Obj, type_error},
+    interp::fallible,
     replaced,
-    twisted::names,
 };
 
-impl Deferred {
-    /// Adds a callback, and runs it if there is a result; what `addCallbacks` ends in.
-    #[inline(always)]
-    pub fn add(&self, callback: Callback) -> Maybe<()> {
-        let parts = self.parts();
-        if !parts.called.get() {
-            if !parts.is_initialised.get() {
-                return Err(no_attribute(self, "_callbacks"));
-            }
-            return callback_queue::push(self, callback);
-        }
-        self.add_to_fired(callback)
+/// Adds a callback, and runs it if there is a result; what `addCallbacks` ends in.
+#[inline(always)]
+pub fn add<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if !parts.is_initialised.get(py) {
+        return Err(no_attribute(deferred, "_callbacks"));
     }
-
-    #[inline(always)]
-    fn add_to_fired(&self, callback: Callback) -> Maybe<()> {
-        if !self.parts().is_initialised.get() {
-            return Err(no_attribute(self, "_callbacks"));
-        }
-        let by_method = self.overrides(Method::RunCallbacks);
-        if !by_method && is_idle(self) {
-            return run_added(self, callback);
-        }
-        callback_queue::push(self, callback)?;
-        self.run_by_name(by_method)
+    if !parts.called.get(py) {
+        return callback_queue::push(deferred, callback);
     }
+    let by_method = deferred.overrides(Method::RunCallbacks);
+    if !by_method && is_idle(deferred) {
+        return run_added(deferred, callback);
+    }
+    callback_queue::push(deferred, callback)?;
+    run_by_name(deferred, by_method)
+}
 
-    /// `self._runCallbacks()`, where the class may say what that is.
-    #[inline(always)]
-    fn run_by_name(&self, by_method: bool) -> Maybe<()> {
-        if by_method {
-            self.object()
-                .call_method(&names().run_callbacks, [ptr::null_mut()])?;
+/// `self._runCallbacks()`, where the class may say what that is.
+#[inline(always)]
+fn run_by_name(deferred: &Bound<'_, Deferred>, by_method: bool) -> PyResult<()> {
+    if by_method {
+        deferred.call_method0(intern!(deferred.py(), "_runCallbacks"))?;
+        return Ok(());
+    }
+    run_callbacks(deferred)
+}
+
+/// `callback(result)`, where the class may say what that is.
+#[inline]
+pub fn call_callback<'py>(
+    deferred: &Bound<'py, Deferred>,
+    result: Bound<'py, PyAny>,
+) -> PyResult<()> {
+    if deferred.overrides(Method::Callback) {
+        deferred.call_method1(intern!(deferred.py(), "callback"), (result,))?;
+        return Ok(());
+    }
+    callback(deferred, result)
+}
+
+/// `callback(result)`.
+#[inline(always)]
+pub fn callback<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
+    fire(deferred, result).inspect_err(|error| {
+        // If Twisted's own function has been called, it is in the traceback.
+        if !replaced::any() {
+            failure::add_frames(error.value(deferred.py()), Place::Callback);
+        }
+    })
+}
+
+/// What `callback` and `errback` end in.
+#[inline(always)]
+fn fire<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
+    if deferred.overrides(Method::StartRunCallbacks) {
+        return fire_by_method(deferred, result);
+    }
+    start(deferred, result, 0)
+}
+
+#[cold]
+fn fire_by_method<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
+    let py = deferred.py();
+    if replaced::any() {
+        // In debug mode, the frame of Twisted's function is one of those that it leaves out.
+        let name = intern!(py, "Deferred.callback");
+        let arguments = fallible::tuple(py, [result])?;
+        replaced::call_stock(name, Some(deferred), &arguments, None)?;
+        return Ok(());
+    }
+    deferred.call_method1(intern!(py, "_startRunCallbacks"), (result,))?;
+    Ok(())
+}
+
+/// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
+pub fn errback<'py>(
+    deferred: &Bound<'py, Deferred>,
+    fail: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    let py = deferred.py();
+    let failure = match fail {
+        None => failure::current_failure(py, deferred.debug())?,
+        Some(failure) if kind(failure) == Kind::Failure => failure.clone(),
+        Some(other) => failure::failure_of(other)?,
+    };
+    fire(deferred, failure)
+        .inspect_err(|error| failure::add_frames(error.value(py), Place::Errback))
+}
+
+/// `errback(fail)`, where the class may say what that is.
+pub fn call_errback<'py>(
+    deferred: &Bound<'py, Deferred>,
+    fail: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    if !deferred.overrides(Method::Errback) {
+        return errback(deferred, fail);
+    }
+    deferred.call_method1(intern!(deferred.py(), "errback"), (fail,))?;
+    Ok(())
+}
+
+/// `addCallback(callable)`, where the class may say what that is.
+pub fn call_add_callback<'py>(
+    deferred: &Bound<'py, Deferred>,
+    callable: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if deferred.overrides(Method::AddCallback) {
+        return deferred.call_method1(intern!(deferred.py(), "addCallback"), (callable,));
+    }
+    let side = Side::Callback;
+    add(deferred, Callback::Plain { side, callable })?;
+    Ok(deferred.as_any().clone())
+}
+
+/// `_startRunCallbacks(result)`. In debug mode the stack is noted without as many `frames` at
+/// its end: those of the method that usually calls this one.
+#[inline(always)]
+pub fn start<'py>(
+    deferred: &Bound<'py, Deferred>,
+    result: Bound<'py, PyAny>,
+    frames: usize,
+) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if parts.called.get(py) {
+        if parts.suppress_already_called.replace(py, false) {
             return Ok(());
         }
-        run_callbacks(self)
+        return Err(debug_info::already_called(deferred));
     }
+    if deferred.debug() {
+        debug_info::note_invoker(deferred, frames)?;
+    }
+    deferred.set_called_with(result);
+    run_by_name(deferred, deferred.overrides(Method::RunCallbacks))
+}
 
-    /// `callback(result)`, where the class may say what that is.
-    #[inline]
-    pub fn call_callback(&self, result: Obj) -> Maybe<()> {
-        if self.overrides(Method::Callback) {
-            let arguments = [ptr::null_mut(), result.as_ptr()];
-            self.object().call_method(&names().callback, arguments)?;
-            return Ok(());
-        }
-        self.callback(result)
+/// `unpause()`.
+pub fn unpause(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    parts.paused.set(py, parts.paused.get(py) - 1);
+    if parts.paused.get(py) != 0 || !parts.called.get(py) {
+        return Ok(());
     }
+    run_by_name(deferred, deferred.overrides(Method::RunCallbacks))
+}
 
-    /// `callback(result)`.
-    #[inline(always)]
-    pub fn callback(&self, result: Obj) -> Maybe<()> {
-        self.fire(result).map_err(|raised| {
-            if replaced::any() {
-                // Twisted's own function has been called, and is in the traceback.
-                return raised;
-            }
-            failure::pass_raised(raised, Place::Callback)
-        })
-    }
+/// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.
+#[cold]
+fn make_by_call<'py>(
+    py: Python<'py>,
+    canceller: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
+    let class = replaced::current(py, intern!(py, "Deferred"), &classes(py).deferred)?;
+    let object = match canceller {
+        Some(canceller) => class.call1((canceller,)),
+        None => class.call0(),
+    }?;
+    as_deferred(&object)
+        .cloned()
+        .ok_or_else(|| PyTypeError::new_err("Deferred() has not made a Deferred"))
+}
 
-    /// What `callback` and `errback` end in.
-    #[inline(always)]
-    fn fire(&self, result: Obj) -> Maybe<()> {
-        if self.overrides(Method::StartRunCallbacks) {
-            return self.callback_by_method(&result);
-        }
-        self.start(result, 0)
+/// A Deferred that has been fired with `result`, and runs nothing; Twisted's `succeed`.
+#[inline(always)]
+pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, Deferred>> {
+    if !making::is_original(py) {
+        let deferred = make_by_call(py, None)?;
+        deferred.get().called.set(py, true);
+        deferred.set_result(result);
+        return Ok(deferred);
     }
+    let deferred = Deferred::fired(result).make(py)?;
+    if deferred.debug() {
+        debug_info::note_creator(&deferred)?;
+    }
+    Ok(deferred)
+}
 
-    #[cold]
-    fn callback_by_method(&self, result: &Obj) -> Maybe<()> {
-        let object = self.object();
-        if replaced::any() {
-            let (own, arguments) = (object.as_ptr(), [result.as_ptr()]);
-            // In debug mode, the frame of Twisted's function is one of those that it leaves out.
-            // SAFETY: there is one argument, which is alive.
-            unsafe {
-                replaced::call(
-                    "Deferred.callback",
-                    own,
-                    arguments.as_ptr(),
-                    1,
-                    ptr::null_mut(),
-                )
-            }?;
-            return Ok(());
-        }
-        let arguments = [ptr::null_mut(), result.as_ptr()];
-        object.call_method(&names().start_run_callbacks, arguments)?;
-        Ok(())
+/// A Deferred that has not been fired.
+#[inline(always)]
+pub fn unfired<'py>(
+    py: Python<'py>,
+    canceller: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
+    if !making::is_original(py) {
+        return make_by_call(py, canceller);
     }
+    let deferred = Deferred::unfired(canceller.map(Canceller::callable)).make(py)?;
+    if deferred.debug() {
+        debug_info::note_creator(&deferred)?;
+    }
+    Ok(deferred)
+}
 
-    /// `errback(fail)`. Without an argument, the failure is that of the exception being handled.
-    pub fn errback(&self, fail: Option<&Obj>) -> Maybe<()> {
-        let failure = match fail {
-            None => failure::current(self.debug())?,
-            Some(failure) if kind(failure) == Kind::Failure => failure.clone(),
-            Some(other) => failure::from_value(other)?,
-        };
-        self.fire(failure)
-            .map_err(|raised| failure::pass_raised(raised, Place::Errback))
-    }
-
-    /// `errback(fail)`, where the class may say what that is.
-    pub fn call_errback(&self, fail: Option<&Obj>) -> Maybe<()> {
-        if !self.overrides(Method::Errback) {
-            return self.errback(fail);
-        }
-        let fail = fail.cloned().unwrap_or_else(Obj::none);
-        let arguments = [ptr::null_mut(), fail.as_ptr()];
-        self.object().call_method(&names().errback, arguments)?;
-        Ok(())
-    }
-
-    /// `addCallback(callable)`, where the class may say what that is.
-    pub fn call_add_callback(&self, callable: Obj) -> Maybe {
-        if self.overrides(Method::AddCallback) {
-            let arguments = [ptr::null_mut(), callable.as_ptr()];
-            return self.object().call_method(&names().add_callback, arguments);
-        }
-        self.add(Callback::Plain {
-            side: Side::Callback,
-            callable,
-        })?;
-        Ok(self.object().clone())
-    }
-
-    /// `_startRunCallbacks(result)`. In debug mode the stack is noted without as many `frames` at
-    /// its end: those of the method that usually calls this one.
-    #[inline(always)]
-    pub fn start(&self, result: Obj, frames: usize) -> Maybe<()> {
-        let parts = self.parts();
-        if parts.called.get() {
-            if parts.suppress_already_called.replace(false) {
-                return Ok(());
-            }
-            return Err(debug_info::already_called(self));
-        }
-        if self.debug() {
-            debug_info::note_invoker(self, frames)?;
-        }
-        self.set_called_with(result);
-        self.run_by_name(self.overrides(Method::RunCallbacks))
-    }
-
-    /// `unpause()`.
-    pub fn unpause(&self) -> Maybe<()> {
-        let parts = self.parts();
-        parts.paused.set(parts.paused.get() - 1);
-        if parts.paused.get() != 0 || !parts.called.get() {
-            return Ok(());
-        }
-        self.run_by_name(self.overrides(Method::RunCallbacks))
-    }
-
-    /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.
-    #[cold]
-    fn make_by_call(canceller: Option<&Obj>) -> Maybe<Self> {
-        let class = replaced::named("Deferred", &classes().deferred)?;
-        let object = match canceller {
-            Some(canceller) => class.call(&[canceller.as_ptr()]),
-            None => class.call(&[]),
-        }?;
-        Self::of(&object).ok_or_else(|| type_error("Deferred() has not made a Deferred"))
-    }
-
-    /// A Deferred that has been fired with `result`, and runs nothing; Twisted's `succeed`.
-    #[inline(always)]
-    pub fn fired(result: Obj) -> Maybe<Self> {
-        if !making::is_original() {
-            let deferred = Self::make_by_call(None)?;
-            deferred.parts().called.set(true);
-            deferred.set_result(result);
-            return Ok(deferred);
-        }
-        let deferred = Self::new(Parts::fired(result))?;
-        if deferred.debug() {
-            debug_info::note_creator(&deferred)?;
-        }
-        Ok(deferred)
-    }
-
-    /// A Deferred that has not been fired.
-    #[inline(always)]
-    pub fn unfired(canceller: Option<Obj>) -> Maybe<Self> {
-        if !making::is_original() {
-            return Self::make_by_call(canceller.as_ref());
-        }
-        let deferred = Self::new(Parts::new(canceller.map(Canceller::callable)))?;
-        if deferred.debug() {
-            debug_info::note_creator(&deferred)?;
-        }
-        Ok(deferred)
-    }
-
-    /// A Deferred that has failed; Twisted's `fail`.
-    pub fn failed(fail: Option<&Obj>) -> Maybe<Self> {
-        let deferred = Self::unfired(None)?;
-        deferred.call_errback(fail)?;
-        Ok(deferred)
-    }
+/// A Deferred that has failed; Twisted's `fail`.
+pub fn fail<'py>(
+    py: Python<'py>,
+    fail: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
+    let deferred = unfired(py, None)?;
+    call_errback(&deferred, fail)?;
+    Ok(deferred)
 }

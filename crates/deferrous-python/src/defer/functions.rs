@@ -1,323 +1,289 @@
 //! The functions of `twisted.internet.defer` that make Deferreds.
 
-use std::{ffi::CStr, ptr};
+use std::ffi::CStr;
 
-use pyo3::ffi;
+use pyo3::{
+    exceptions::PyTypeError,
+    intern,
+    prelude::*,
+    types::{PyCFunction, PyDict},
+};
 
 use super::{
-    deferred::Deferred,
-    deferred_list, inline_callbacks,
-    kinds::{Kind, class_debug, classes, kind},
+    Deferred, firing, inline_callbacks,
+    kinds::{Kind, as_deferred, debug, kind},
 };
 use crate::{
-    docs,
     failure::{self, Place},
-    interp::{
-        CALL_WITH_KEYWORDS, Maybe, Obj, Raised, Raw, Signature, enter, keyword_dict, method, raise,
-        reraise, take_raised, type_error,
-    },
+    interp::{Arguments, FastFunction, fallible, fast_function, is_native_coroutine},
     replaced,
-    twisted::{none, twisted},
+    twisted::objects,
 };
 
-type Count = ffi::Py_ssize_t;
-
-/// The functions, by name.
-pub fn all() -> Maybe<Vec<(&'static str, Obj)>> {
-    let table = vec![
-        ("succeed", method(c"succeed", CALL_WITH_KEYWORDS(succeed), docs::SUCCEED)),
-        ("fail", method(c"fail", CALL_WITH_KEYWORDS(fail), docs::FAIL)),
-        ("execute", method(c"execute", CALL_WITH_KEYWORDS(execute), docs::EXECUTE)),
-        ("maybeDeferred", method(c"maybeDeferred", CALL_WITH_KEYWORDS(maybe_deferred), docs::MAYBE_DEFERRED)),
-        ("ensureDeferred", method(c"ensureDeferred", CALL_WITH_KEYWORDS(ensure_deferred), docs::ENSURE_DEFERRED)),
-        ("_cancellableInlineCallbacks", method(c"_cancellableInlineCallbacks", CALL_WITH_KEYWORDS(start), c"_cancellableInlineCallbacks(gen)\n--\n\nRun a generator over Deferreds; returns a Deferred of its result.")),
-        ("_start", method(c"_start", CALL_WITH_KEYWORDS(start_by_name), c"_start(gen)\n--\n\nWhat `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place.")),
-        ("gatherResults", method(c"gatherResults", CALL_WITH_KEYWORDS(deferred_list::gather_results), docs::GATHER_RESULTS)),
-        ("_parseDeferredListResult", method(c"_parseDeferredListResult", CALL_WITH_KEYWORDS(deferred_list::parse_results), c"_parseDeferredListResult(resultList, fireOnOneErrback=False, /)\n--\n\nThe results of a DeferredList without the flags.")),
-    ];
-    let module = Obj::name("twisted.internet.defer")?;
-    table
-        .into_iter()
-        .map(|(name, definition)| {
-            let definition = Box::leak(Box::new(definition));
-            // SAFETY: the definition lives for ever.
-            let function = unsafe {
-                Obj::owned(ffi::PyCFunction_NewEx(
-                    definition,
-                    ptr::null_mut(),
-                    module.as_ptr(),
-                ))
-            }?;
-            Ok((name, function))
-        })
-        .collect()
-}
-
-const SUCCEED: Signature<1> = Signature {
-    function: "succeed",
-    names: ["result"],
-    required: 1,
-};
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn succeed(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("succeed", ptr::null_mut(), arguments, count, names);
-        }
-        let [result] = SUCCEED.bind(arguments, count, names)?;
-        Deferred::fired(Obj::borrowed(result)).map(Deferred::into_object)
-    })
-}
-
-const FAIL: Signature<1> = Signature {
-    function: "fail",
-    names: ["result"],
-    required: 0,
-};
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn fail(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("fail", ptr::null_mut(), arguments, count, names);
-        }
-        let [result] = FAIL.bind(arguments, count, names)?;
-        let given = !result.is_null() && !ptr::eq(result, none());
-        let result = given.then(|| Obj::borrowed(result));
-        Deferred::failed(result.as_ref()).map(Deferred::into_object)
-    })
-}
-
-/// Calls what the keyword of this name is with the others, if there is no other argument.
-///
-/// # Safety
-///
-/// The arguments are as the interpreter gave them.
+/// Calls the function of Twisted that one of these stands for.
 #[cold]
-unsafe fn call_named(
-    parameter: &CStr,
-    function: &str,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Maybe<Option<Maybe>> {
-    let parameter = parameter.to_string_lossy();
-    let key = Obj::name(&parameter)?;
-    // SAFETY: the values of keywords follow the positional arguments; all are alive.
-    unsafe {
-        let keywords = keyword_dict(arguments.offset(count), names)?;
-        let found = keywords.as_ref().and_then(|keywords| {
-            let found = ffi::PyDict_GetItemWithError(keywords.as_ptr(), key.as_ptr());
-            (!found.is_null()).then(|| Obj::borrowed(found))
-        });
-        match (found, keywords) {
-            (None, _) if count == 0 => Err(type_error(&format!(
-                "{function}() missing 1 required positional argument: '{parameter}'"
-            ))),
-            (Some(_), _) if count > 0 => Err(type_error(&format!(
-                "{function}() got multiple values for argument '{parameter}'"
-            ))),
-            (Some(callable), Some(keywords)) => {
-                ffi::PyDict_DelItem(keywords.as_ptr(), key.as_ptr());
-                let empty = twisted().empty.as_ptr();
-                let result = ffi::PyObject_Call(callable.as_ptr(), empty, keywords.as_ptr());
-                Ok(Some(Obj::owned(result)))
-            }
-            _ => Ok(None),
-        }
-    }
+pub fn call_stock<'py, const N: usize>(
+    py: Python<'py>,
+    name: &str,
+    arguments: [Bound<'py, PyAny>; N],
+) -> PyResult<Bound<'py, PyAny>> {
+    let name = fallible::text(py, name)?;
+    replaced::call_stock(&name, None, &fallible::tuple(py, arguments)?, None)
 }
 
-/// Calls what the first argument is with the others.
+/// Make a Deferred that has been fired.
 ///
-/// # Safety
+/// Args:
+///     result: its result.
 ///
-/// The arguments are as the interpreter gave them.
-#[inline(always)]
-unsafe fn call_first(
-    parameter: &CStr,
-    function: &str,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Maybe<Maybe> {
-    if count == 0 || !names.is_null() {
-        // SAFETY: as the caller says.
-        if let Some(result) = unsafe { call_named(parameter, function, arguments, count, names) }? {
-            return Ok(result);
-        }
+/// Returns:
+///     the Deferred, for the thread that runs the reactor.
+#[pyfunction]
+pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if replaced::any() {
+        return call_stock(py, "succeed", [result]);
     }
-    // SAFETY: there is at least one argument, which gives its place to the callee, as the flag
-    // says.
-    unsafe {
-        let count = (count.unsigned_abs() - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        let result = ffi::PyObject_Vectorcall(*arguments, arguments.add(1), count, names);
-        Ok(Obj::owned(result))
-    }
+    firing::succeed(py, result).map(Bound::into_any)
 }
 
-fn debug() -> bool {
-    class_debug(classes().deferred.as_ptr().cast())
-}
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn execute(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("execute", ptr::null_mut(), arguments, count, names);
-        }
-        let deferred = match call_first(c"callable", "execute", arguments, count, names)? {
-            Ok(result) => Deferred::fired(result),
-            Err(raised) => {
-                let failure = failure::from_raised(raised, debug().then(Obj::none), Place::Execute);
-                Deferred::failed(Some(&failure))
-            }
+/// Make a Deferred that has failed.
+///
+/// Args:
+///     result: a Failure, or an exception; None for the exception that is being handled.
+///
+/// Returns:
+///     the Deferred, for the thread that runs the reactor.
+///
+/// Raises:
+///     NoCurrentExceptionError: there is no argument, and no exception is being handled.
+#[pyfunction]
+#[pyo3(signature = (result=None))]
+pub fn fail<'py>(
+    py: Python<'py>,
+    result: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if replaced::any() {
+        return match result {
+            Some(result) => call_stock(py, "fail", [result]),
+            None => call_stock(py, "fail", []),
         };
-        deferred.map(Deferred::into_object)
-    })
+    }
+    firing::fail(py, result.as_ref()).map(Bound::into_any)
 }
 
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn maybe_deferred(
-    _: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("maybeDeferred", ptr::null_mut(), arguments, count, names);
-        }
-        maybe(call_first(c"f", "maybeDeferred", arguments, count, names)?)
-    })
-}
-
-/// The Deferred of what a call came to.
-#[inline]
-pub fn maybe(result: Maybe) -> Maybe {
-    let result = match result {
-        Ok(result) => result,
-        Err(raised) => {
-            let failure =
-                failure::from_raised(raised, debug().then(Obj::none), Place::MaybeDeferred);
-            return Deferred::failed(Some(&failure)).map(Deferred::into_object);
-        }
-    };
-    let deferred = match kind(&result) {
-        Kind::Deferred => return Ok(result),
-        Kind::Failure => Deferred::failed(Some(&result)),
-        // SAFETY: the object is alive.
-        _ if unsafe { ffi::PyCoro_CheckExact(result.as_ptr()) } != 0 => {
-            inline_callbacks::start(result)
-        }
-        _ => Deferred::fired(result),
-    };
-    deferred.map(Deferred::into_object)
-}
-
-const ENSURE: Signature<1> = Signature {
-    function: "ensureDeferred",
-    names: ["coro"],
-    required: 1,
-};
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn ensure_deferred(
-    _: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call("ensureDeferred", ptr::null_mut(), arguments, count, names);
-        }
-        let [coro] = ENSURE.bind(arguments, count, names)?;
-        let coro = Obj::borrowed(coro);
-        if kind(&coro) == Kind::Deferred {
-            return Ok(coro);
-        }
-        match inline_callbacks::from_coroutine(&coro) {
-            Ok(deferred) => Ok(deferred.into_object()),
-            Err(raised) => Err(not_even_a_deferred(&coro, raised)),
-        }
-    })
+/// Run a coroutine that awaits Deferreds, until it first waits.
+///
+///     >>> from twisted.internet.defer import Deferred, ensureDeferred
+///     >>> async def increment(d):
+///     ...     return await d + 1
+///     >>> d = Deferred()
+///     >>> done = ensureDeferred(increment(d)).addCallback(print)
+///     >>> d.callback(41)
+///     42
+///
+/// Args:
+///     coro: the coroutine, or a generator that yields Deferreds. A Deferred is returned as it is.
+///
+/// Returns:
+///     a Deferred of what the coroutine returns or raises. Cancelling it cancels what the coroutine waits
+///     for. The coroutine goes on in the thread that fires that: the one that runs the reactor.
+///
+/// Raises:
+///     NotACoroutineError: it is something else.
+#[pyfunction(name = "ensureDeferred")]
+pub fn ensure_deferred<'py>(
+    py: Python<'py>,
+    coro: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if replaced::any() {
+        return call_stock(py, "ensureDeferred", [coro]);
+    }
+    if as_deferred(&coro).is_some() {
+        return Ok(coro);
+    }
+    inline_callbacks::from_coroutine(coro.clone())
+        .map(Bound::into_any)
+        .map_err(|error| not_even_a_deferred(&coro, error))
 }
 
 /// Says that the object is no Deferred either, if what was raised is that it is no coroutine.
 #[cold]
-fn not_even_a_deferred(coro: &Obj, raised: Raised) -> Raised {
-    let error = twisted().not_a_coroutine.as_ptr();
-    // SAFETY: an exception is set, and the class is alive.
-    if unsafe { ffi::PyErr_ExceptionMatches(error) } == 0 {
-        return raised;
+fn not_even_a_deferred(coro: &Bound<'_, PyAny>, first: PyErr) -> PyErr {
+    let py = coro.py();
+    let class = objects(py).not_a_coroutine.bind(py);
+    if !first.is_instance(py, class) {
+        return first;
     }
-    let first = take_raised(raised);
-    // SAFETY: the object is alive.
-    let shown = unsafe { Obj::owned(ffi::PyObject_Repr(coro.as_ptr())) };
-    let raised = match shown.and_then(|text| text.to_text()) {
-        Ok(shown) => raise(error, &format!("{shown} is not a coroutine or a Deferred")),
-        Err(raised) => raised,
+    let made = coro.repr().and_then(|shown| {
+        let shown = shown.to_string_lossy().into_owned();
+        let text = fallible::text(py, &format!("{shown} is not a coroutine or a Deferred"))?;
+        class.call1((text,))
+    });
+    let second = made.map_or_else(|error| error, PyErr::from_value);
+    second.set_context(py, Some(first));
+    second
+}
+
+/// Run a generator over Deferreds; returns a Deferred of its result.
+#[pyfunction(name = "_cancellableInlineCallbacks")]
+pub fn start<'py>(py: Python<'py>, r#gen: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if replaced::any() {
+        return call_stock(py, "_cancellableInlineCallbacks", [r#gen]);
+    }
+    inline_callbacks::start(r#gen).map(Bound::into_any)
+}
+
+/// What `inlineCallbacks` calls: `_cancellableInlineCallbacks`, or what a program has put in its place.
+#[pyfunction(name = "_start")]
+pub fn start_by_name<'py>(
+    py: Python<'py>,
+    r#gen: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if replaced::any() {
+        let start = replaced::look_up(py, intern!(py, "_cancellableInlineCallbacks"))?;
+        return start.call1((r#gen,));
+    }
+    inline_callbacks::start(r#gen).map(Bound::into_any)
+}
+
+/// Calls what the first argument is, or what the keyword of this name is, with the others.
+#[inline(always)]
+fn call_first<'py>(
+    py: Python<'py>,
+    parameter: &str,
+    function: &str,
+    arguments: Arguments<'_, 'py>,
+) -> PyResult<PyResult<Bound<'py, PyAny>>> {
+    if arguments.has_keywords()
+        && let Some((callable, keywords)) = named(py, parameter, function, arguments)?
+    {
+        return Ok(callable.call((), Some(&keywords)));
+    }
+    match arguments.positional() {
+        [] => Err(PyTypeError::new_err(format!(
+            "{function}() missing 1 required positional argument: '{parameter}'"
+        ))),
+        [callable, ..] => Ok(arguments.call_rest(callable, 1)),
+    }
+}
+
+/// The keyword of this name, and the others, if there is no other argument.
+#[cold]
+fn named<'py>(
+    py: Python<'py>,
+    parameter: &str,
+    function: &str,
+    arguments: Arguments<'_, 'py>,
+) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyDict>)>> {
+    let Some(keywords) = arguments.keywords()? else {
+        return Ok(None);
     };
-    let second = take_raised(raised);
-    // SAFETY: both are exceptions and alive; the reference to the first is handed over.
-    unsafe { ffi::PyException_SetContext(second.as_ptr(), first.into_ptr()) };
-    reraise(second)
-}
-
-const START: Signature<1> = Signature {
-    function: "_cancellableInlineCallbacks",
-    names: ["gen"],
-    required: 1,
-};
-
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn start(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if replaced::any() {
-            return replaced::call(
-                "_cancellableInlineCallbacks",
-                ptr::null_mut(),
-                arguments,
-                count,
-                names,
-            );
-        }
-        let [generator] = START.bind(arguments, count, names)?;
-        inline_callbacks::start(Obj::borrowed(generator)).map(Deferred::into_object)
-    })
-}
-
-/// What `inlineCallbacks` calls: [`start`], unless a program has replaced that.
-///
-/// # Safety
-/// There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn start_by_name(
-    own: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    if !replaced::any() {
-        // SAFETY: as the caller says.
-        return unsafe { start(own, arguments, count, names) };
+    let key = fallible::text(py, parameter)?;
+    let Some(callable) = keywords.get_item(&key)? else {
+        return Ok(None);
+    };
+    if !arguments.positional().is_empty() {
+        return Err(PyTypeError::new_err(format!(
+            "{function}() got multiple values for argument '{parameter}'"
+        )));
     }
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [generator] = START.bind(arguments, count, names)?;
-        replaced::value("_cancellableInlineCallbacks")?.call(&[generator])
-    })
+    keywords.del_item(&key)?;
+    Ok(Some((callable, keywords)))
+}
+
+struct Execute;
+
+impl FastFunction for Execute {
+    const NAME: &'static CStr = c"execute";
+    const DOC: &'static CStr = c"execute(callable, /, *args, **kwargs)
+--
+
+Call something in this thread, and make a Deferred of what comes of it.
+
+Args:
+    callable: called with the other arguments.
+
+Returns:
+    a Deferred that has been fired with what was returned, or has failed with what was raised.";
+
+    fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        if replaced::any() {
+            return call_with_all(py, "execute", arguments);
+        }
+        let deferred = match call_first(py, "callable", "execute", arguments)? {
+            Ok(result) => firing::succeed(py, result),
+            Err(error) => failed(py, error, Place::Execute),
+        };
+        deferred.map(Bound::into_any)
+    }
+}
+
+struct MaybeDeferred;
+
+impl FastFunction for MaybeDeferred {
+    const NAME: &'static CStr = c"maybeDeferred";
+    const DOC: &'static CStr = c"maybeDeferred(f, /, *args, **kwargs)
+--
+
+Call something in this thread, and return a Deferred, whatever comes of it.
+
+Args:
+    f: called with the other arguments.
+
+Returns:
+    the Deferred that was returned; or a Deferred of the coroutine, the Failure or the value that
+    was; or one that has failed with what was raised.";
+
+    fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        if replaced::any() {
+            return call_with_all(py, "maybeDeferred", arguments);
+        }
+        maybe(py, call_first(py, "f", "maybeDeferred", arguments)?)
+    }
+}
+
+/// Calls the function of Twisted that one of these stands for.
+#[cold]
+fn call_with_all<'py>(
+    py: Python<'py>,
+    name: &str,
+    arguments: Arguments<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
+    replaced::call_stock(&fallible::text(py, name)?, None, &args, kwargs.as_ref())
+}
+
+/// A Deferred that has failed with what a call has raised.
+fn failed(py: Python<'_>, error: PyErr, place: Place) -> PyResult<Bound<'_, Deferred>> {
+    let owner = debug(py).then(|| py.None().into_bound(py));
+    let failure = failure::caught_error(py, error, owner.as_ref(), place);
+    firing::fail(py, Some(&failure))
+}
+
+/// The Deferred of what a call came to; what `maybeDeferred` returns.
+#[inline]
+pub fn maybe<'py>(
+    py: Python<'py>,
+    result: PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let result = match result {
+        Ok(result) => result,
+        Err(error) => return failed(py, error, Place::MaybeDeferred).map(Bound::into_any),
+    };
+    let deferred = match kind(&result) {
+        Kind::Deferred => return Ok(result),
+        Kind::Failure => firing::fail(py, Some(&result)),
+        Kind::Value if is_native_coroutine(&result) => inline_callbacks::start(result),
+        Kind::Value => firing::succeed(py, result),
+    };
+    deferred.map(Bound::into_any)
+}
+
+/// `maybeDeferred` and `execute`.
+pub fn calling(py: Python<'_>) -> PyResult<[Bound<'_, PyCFunction>; 2]> {
+    let module = intern!(py, "twisted.internet.defer");
+    Ok([
+        fast_function::<MaybeDeferred>(py, module)?,
+        fast_function::<Execute>(py, module)?,
+    ])
 }

@@ -1,18 +1,25 @@
-//! What objects are to a chain, Deferreds, failures or values, and which methods of Deferreds are overridden.
+//! What the objects that a chain meets are: values, failures or Deferreds; and which methods a class overrides.
 //!
-//! Of the two classes of this module it is remembered which methods a program has replaced, until their attributes
-//! change. Other classes are asked each time: the interpreter has a cache of its own for that.
+//! The two classes of this module are asked once, and again after a change. Other classes are asked each time: the
+//! interpreter has a cache of its own for that.
 
-use std::{cell::Cell, ptr, sync::OnceLock};
+use std::cell::Cell;
 
-use pyo3::ffi;
+use pyo3::{
+    PyTypeInfo, intern,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyCFunction, PyList, PyString, PyType},
+};
 
+use super::{deferred::Deferred, deferred_list::DeferredList};
 use crate::{
     interp::{
-        Attached, Maybe, Obj, Raised, Raw, put_back, set_aside, type_error, write_unraisable,
+        Attached, ClassFacts, Making, bound_function, class_attribute, finds, is_exactly,
+        is_kind_of,
     },
     replaced,
-    twisted::{is_failure_class, names, twisted},
+    twisted::objects,
 };
 
 /// What an object is to a chain.
@@ -41,61 +48,55 @@ pub enum Method {
     AddErrback = 1 << 11,
 }
 
-const METHODS: [Method; 12] = [
-    Method::StartRunCallbacks,
-    Method::RunCallbacks,
-    Method::Pause,
-    Method::Continuation,
-    Method::Errback,
-    Method::AddCallbacks,
-    Method::AddBoth,
-    Method::Cancel,
-    Method::Callback,
-    Method::CbDeferred,
-    Method::AddCallback,
-    Method::AddErrback,
+/// The methods and their names in Python.
+const METHODS: [(Method, &str); 12] = [
+    (Method::StartRunCallbacks, "_startRunCallbacks"),
+    (Method::RunCallbacks, "_runCallbacks"),
+    (Method::Pause, "pause"),
+    (Method::Continuation, "_continuation"),
+    (Method::Errback, "errback"),
+    (Method::AddCallbacks, "addCallbacks"),
+    (Method::AddBoth, "addBoth"),
+    (Method::Cancel, "cancel"),
+    (Method::Callback, "callback"),
+    (Method::CbDeferred, "_cbDeferred"),
+    (Method::AddCallback, "addCallback"),
+    (Method::AddErrback, "addErrback"),
 ];
 
 impl Method {
+    /// Its place in the tables.
+    const fn index(self) -> usize {
+        (self as u16).trailing_zeros() as usize
+    }
+
     /// Its name in Python.
-    pub fn name(self) -> &'static Obj {
-        let names = names();
-        match self {
-            Method::StartRunCallbacks => &names.start_run_callbacks,
-            Method::RunCallbacks => &names.run_callbacks,
-            Method::Pause => &names.pause,
-            Method::Continuation => &names.continuation,
-            Method::Errback => &names.errback,
-            Method::AddCallbacks => &names.add_callbacks,
-            Method::AddBoth => &names.add_both,
-            Method::Cancel => &names.cancel,
-            Method::Callback => &names.callback,
-            Method::CbDeferred => &names.cb_deferred,
-            Method::AddCallback => &names.add_callback,
-            Method::AddErrback => &names.add_errback,
-        }
+    pub fn name(self, py: Python<'_>) -> &Bound<'_, PyString> {
+        classes(py).names[self.index()].bind(py)
     }
 }
 
-/// The classes made by this module, with the methods that they came with.
+/// The classes of this module, with the methods that they came with.
 pub struct Classes {
-    pub deferred: Obj,
-    pub deferred_list: Obj,
+    pub deferred: Py<PyType>,
+    deferred_list: Py<PyType>,
     /// Twisted's list of the class and its subclasses.
-    pub subclasses: Obj,
+    pub subclasses: Py<PyList>,
     /// What `gatherResults` adds to its list.
-    pub parse_results: Obj,
+    pub parse_results: Py<PyCFunction>,
     /// The C functions of `callback` and `errback`.
     pub firing: [usize; 2],
-    /// The C function that reports failures of Deferreds that the collector has found.
-    pub finalizer: usize,
-    methods: Vec<Obj>,
-    cancel_of_deferred: Obj,
+    /// How the class makes its objects, unless a program has replaced that.
+    pub making: Making,
+    names: [Py<PyString>; 12],
+    methods: [Py<PyAny>; 12],
+    cancel_of_deferred: Py<PyAny>,
+    class_name: Py<PyString>,
     /// `object.__class__`, where instances of most classes find it.
-    class_descriptor: Obj,
+    class_descriptor: Py<PyAny>,
 }
 
-static CLASSES: OnceLock<Attached<Classes>> = OnceLock::new();
+static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
 
 /// What is known of a class whose attributes are watched.
 struct Known {
@@ -118,63 +119,69 @@ impl Known {
 static DEFERRED: Attached<Known> = Attached(Known::new());
 static DEFERRED_LIST: Attached<Known> = Attached(Known::new());
 
-/// Notes the classes that this module made, and the C functions of theirs that others compare with; returns the
-/// list of the classes that their subclasses join.
-pub fn register(
-    deferred: Obj,
-    deferred_list: Obj,
-    parse_results: Obj,
-    firing: [usize; 2],
-    finalizer: usize,
-) -> Maybe {
-    let methods = METHODS
-        .iter()
-        .map(|&method| {
-            let class = if matches!(method, Method::CbDeferred | Method::Cancel) {
-                &deferred_list
-            } else {
-                &deferred
-            };
-            class_attribute(class, method.name())
-        })
-        .collect::<Maybe<Vec<_>>>()?;
-    // SAFETY: the base of all classes is alive for ever.
-    let object = unsafe { Obj::borrowed((&raw mut ffi::PyBaseObject_Type).cast()) };
-    // SAFETY: the pair is a tuple and alive.
-    let subclasses = unsafe {
-        let both = Obj::tuple([deferred.clone(), deferred_list.clone()])?;
-        Obj::owned(ffi::PySequence_List(both.as_ptr()))?
+/// Notes the two classes as they are before a program has seen them, and the list of the classes that their
+/// subclasses join.
+pub fn register<'py>(
+    py: Python<'py>,
+    parse_results: Bound<'py, PyCFunction>,
+) -> PyResult<Bound<'py, PyList>> {
+    let deferred = Deferred::type_object(py);
+    let list = DeferredList::type_object(py);
+    let names = METHODS.map(|(_, name)| PyString::intern(py, name));
+    let mut methods = Vec::new();
+    for ((method, _), name) in METHODS.iter().zip(&names) {
+        let class = match method {
+            Method::CbDeferred | Method::Cancel => &list,
+            _ => &deferred,
+        };
+        methods.push(required(class, name)?.unbind());
+    }
+    let object = py.get_type::<PyAny>();
+    let sample = Bound::new(py, Deferred::unfired(None))?;
+    let function = |name| -> PyResult<usize> {
+        let bound = sample.getattr(name)?;
+        Ok(bound_function(&bound).map_or(0, |(function, _)| function))
     };
+    let subclasses = PyList::new(py, [&deferred, &list])?;
     replaced::on_change(forget);
-    let _ = CLASSES.set(Attached(Classes {
-        cancel_of_deferred: class_attribute(&deferred, &names().cancel)?,
-        class_descriptor: class_attribute(&object, &names().class)?,
-        deferred,
-        deferred_list,
-        subclasses: subclasses.clone(),
-        parse_results,
-        firing,
-        finalizer,
-        methods,
-    }));
+    let found = Classes {
+        subclasses: subclasses.clone().unbind(),
+        parse_results: parse_results.unbind(),
+        firing: [function("callback")?, function("errback")?],
+        making: Making::of(&deferred),
+        names: names.map(Bound::unbind),
+        methods: methods.try_into().map_err(|_| missing())?,
+        cancel_of_deferred: required(&deferred, intern!(py, "cancel"))?.unbind(),
+        class_name: intern!(py, "__class__").clone().unbind(),
+        class_descriptor: required(&object, intern!(py, "__class__"))?.unbind(),
+        deferred: deferred.unbind(),
+        deferred_list: list.unbind(),
+    };
+    let _ = CLASSES.set(py, found);
     Ok(subclasses)
 }
 
 /// What a class has by this name, as instances find it.
-fn class_attribute(class: &Obj, name: &Obj) -> Maybe {
-    Obj::class_attribute(class.as_ptr().cast(), name)
-        .ok_or_else(|| type_error("a class lacks an attribute that it should have"))
+fn required<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    class_attribute(class, name).ok_or_else(missing)
 }
 
-/// The classes that this module made.
+fn missing() -> PyErr {
+    pyo3::exceptions::PyTypeError::new_err("a class lacks an attribute that it should have")
+}
+
+/// The classes of this module.
 ///
 /// # Panics
 ///
 /// If the module has not been loaded.
 #[inline(always)]
-pub fn classes() -> &'static Classes {
-    match CLASSES.get() {
-        Some(classes) => &classes.0,
+pub fn classes(py: Python<'_>) -> &'static Classes {
+    match CLASSES.get(py) {
+        Some(classes) => classes,
         None => unloaded(),
     }
 }
@@ -190,31 +197,39 @@ fn forget() {
     DEFERRED_LIST.0.is_known.set(false);
 }
 
-/// What is known of a class of this module. After a change it is found out again.
+/// What is known of the object's class, if it is one of this module. After a change it is found out again.
 #[inline(always)]
-fn known(class: *mut ffi::PyTypeObject) -> Option<&'static Known> {
-    let classes = classes();
-    let known = if classes.deferred.is(class.cast()) {
+fn known(deferred: &Bound<'_, PyAny>) -> Option<&'static Known> {
+    let classes = classes(deferred.py());
+    let known = if is_exactly(deferred, &classes.deferred) {
         &DEFERRED.0
-    } else if classes.deferred_list.is(class.cast()) {
+    } else if is_exactly(deferred, &classes.deferred_list) {
         &DEFERRED_LIST.0
     } else {
         return None;
     };
+    Some(up_to_date(known, || deferred.get_type()))
+}
+
+#[inline(always)]
+fn up_to_date<'py>(
+    known: &'static Known,
+    class: impl FnOnce() -> Bound<'py, PyType>,
+) -> &'static Known {
     replaced::notice();
     if !known.is_known.get() {
-        find_out(class, known);
+        find_out(&class(), known);
     }
-    Some(known)
+    known
 }
 
 #[cold]
 #[inline(never)]
-fn find_out(class: *mut ffi::PyTypeObject, known: &Known) {
+fn find_out(class: &Bound<'_, PyType>, known: &Known) {
     // Set first: looking up `debug` may run code, which may change the class.
     known.is_known.set(replaced::is_watched());
     let mut overridden = 0;
-    for &method in &METHODS {
+    for (method, _) in METHODS {
         if replaced::any() || class_overrides(class, method) {
             overridden |= method as u16;
         }
@@ -223,163 +238,152 @@ fn find_out(class: *mut ffi::PyTypeObject, known: &Known) {
     known.debug.set(look_up_debug(class));
 }
 
-/// Whether `debug` is true in a class of Deferreds.
+/// Whether `debug` is true in the class of a Deferred.
 #[inline(always)]
-pub fn class_debug(class: *mut ffi::PyTypeObject) -> bool {
-    match known(class) {
+pub fn class_debug(deferred: &Bound<'_, PyAny>) -> bool {
+    match known(deferred) {
         Some(known) => known.debug.get(),
-        None => look_up_debug(class),
+        None => look_up_debug(&deferred.get_type()),
     }
 }
 
-fn look_up_debug(class: *mut ffi::PyTypeObject) -> bool {
+/// Whether `Deferred.debug` is true.
+pub fn debug(py: Python<'_>) -> bool {
+    let class = || classes(py).deferred.bind(py).clone();
+    up_to_date(&DEFERRED.0, class).debug.get()
+}
+
+/// `owner.debug`. An error there is reported, and counts as false.
+pub fn look_up_debug(owner: &Bound<'_, PyAny>) -> bool {
+    let py = owner.py();
     // An exception on its way has nothing to do with this.
-    let pending = set_aside();
-    // SAFETY: the class is alive.
-    let class = unsafe { Obj::borrowed(class.cast()) };
-    let debug = class
-        .getattr(&names().debug)
-        .and_then(|debug| debug.is_true())
-        .unwrap_or_else(|raised| {
-            write_unraisable(raised, class.as_ptr());
+    let pending = PyErr::take(py);
+    let debug = owner
+        .getattr(intern!(py, "debug"))
+        .and_then(|debug| debug.is_truthy())
+        .unwrap_or_else(|error| {
+            error.write_unraisable(py, Some(owner));
             false
         });
-    put_back(pending);
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
     debug
 }
 
 /// Whether a class of Deferreds has another `method` than the one that this module gave it.
-fn class_overrides(class: *mut ffi::PyTypeObject, method: Method) -> bool {
-    let classes = classes();
-    if matches!(method, Method::CbDeferred) && !is_subclass(class, &classes.deferred_list) {
+fn class_overrides(class: &Bound<'_, PyType>, method: Method) -> bool {
+    let py = class.py();
+    let classes = classes(py);
+    let is_list = || {
+        class
+            .is_subclass(classes.deferred_list.bind(py))
+            .unwrap_or(false)
+    };
+    if matches!(method, Method::CbDeferred) && !is_list() {
         return false;
     }
-    // That of a `DeferredList` is another than that of other Deferreds.
+    // `DeferredList` has its own `cancel`.
     let own = match method {
         Method::Cancel => &classes.cancel_of_deferred,
-        _ => &classes.methods[(method as u16).trailing_zeros() as usize],
+        _ => &classes.methods[method.index()],
     };
-    Obj::class_attribute(class, method.name()).is_none_or(|found| !found.is(own.as_ptr()))
+    class_attribute(class, method.name(py)).is_none_or(|found| !found.is(own))
 }
 
-fn is_subclass(class: *mut ffi::PyTypeObject, base: &Obj) -> bool {
-    // SAFETY: both are classes and alive.
-    unsafe { ffi::PyType_IsSubtype(class, base.as_ptr().cast()) != 0 }
-}
-
-/// Whether objects of the class find their attributes as most do.
+/// What the object is to a chain, where its class alone says so.
 #[inline(always)]
-fn has_plain_attributes(class: *mut ffi::PyTypeObject) -> bool {
-    let plain: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
-    // SAFETY: the class is alive.
-    unsafe { (*class).tp_getattro }.is_some_and(|own| ptr::fn_addr_eq(own, plain))
-}
-
-/// What objects of the class are to a chain, where the class alone says so.
-#[inline(always)]
-pub fn kind_of_class(class: *mut ffi::PyTypeObject) -> Option<Kind> {
-    if is_failure_class(class) {
+fn kind_by_class(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Option<Kind> {
+    if is_exactly(object, &objects(object.py()).failure) {
         return Some(Kind::Failure);
     }
-    if classes().deferred.is(class.cast()) {
+    if is_exactly(object, &classes(object.py()).deferred) {
         return Some(Kind::Deferred);
     }
-    // SAFETY: the class is alive.
-    let is_builtin = unsafe { (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 };
-    (is_builtin && has_plain_attributes(class)).then_some(Kind::Value)
+    (!facts.is_heap_type() && facts.has_plain_attributes).then_some(Kind::Value)
 }
 
 /// What `object` is to a chain.
 #[inline(always)]
-pub fn kind(object: &Obj) -> Kind {
-    match kind_of_class(object.class()) {
+pub fn kind(object: &Bound<'_, PyAny>) -> Kind {
+    let facts = ClassFacts::of(object);
+    match kind_by_class(object, &facts) {
         Some(kind) => kind,
-        None => kind_of_other(object),
+        None => kind_of_other(object, &facts),
     }
 }
 
 /// As [`kind`], for objects of classes that a program has made.
 #[inline(never)]
-fn kind_of_other(object: &Obj) -> Kind {
-    let class = object.class();
-    if is_deferred_subclass(class) {
+fn kind_of_other(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Kind {
+    if is_deferred_subclass(object, facts) {
         // Twisted knows them by `__init_subclass__`, which a class may keep from running.
-        return match is_listed(class) {
+        return match is_listed(object) {
             true => Kind::Deferred,
             false => Kind::Value,
         };
     }
     // A failure is an exception, of which the class has a flag.
-    // SAFETY: the class is alive.
-    let is_exception = unsafe { (*class).tp_flags & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 };
-    if is_exception && is_subclass(class, &twisted().failure) {
+    if facts.is_exception() && is_kind_of(object, &objects(object.py()).failure) {
         return Kind::Failure;
     }
-    if has_plain_attributes(class)
-        && Obj::class_attribute_is(class, &names().class, &classes().class_descriptor)
-    {
+    let classes = classes(object.py());
+    if facts.has_plain_attributes && finds(object, &classes.class_name, &classes.class_descriptor) {
         return Kind::Value;
     }
     ask(object)
 }
 
-/// Whether objects of the class are Deferreds: `class in _DEFERRED_SUBCLASSES`. No object is asked.
+/// Whether the object is a Deferred: `type(object) in _DEFERRED_SUBCLASSES`. The object is not asked.
 #[inline(always)]
-pub fn is_deferred_class(class: *mut ffi::PyTypeObject) -> bool {
-    match kind_of_class(class) {
+pub fn is_deferred(object: &Bound<'_, PyAny>) -> bool {
+    let facts = ClassFacts::of(object);
+    match kind_by_class(object, &facts) {
         Some(kind) => kind == Kind::Deferred,
-        None => is_deferred_subclass(class) && is_listed(class),
+        None => is_deferred_subclass(object, &facts) && is_listed(object),
+    }
+}
+
+/// The object as a Deferred, if it is one.
+#[inline(always)]
+pub fn as_deferred<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, Deferred>> {
+    match is_deferred(object) {
+        true => object.cast().ok(),
+        false => None,
     }
 }
 
 /// Whether a class is a subclass of `Deferred`. Objects of most classes are smaller, which is seen at once.
 #[inline(always)]
-fn is_deferred_subclass(class: *mut ffi::PyTypeObject) -> bool {
-    let deferred = &classes().deferred;
-    // SAFETY: both are classes and alive.
-    let is_as_large = unsafe {
-        (*class).tp_basicsize >= (*deferred.as_ptr().cast::<ffi::PyTypeObject>()).tp_basicsize
-    };
-    is_as_large && is_subclass(class, deferred)
+fn is_deferred_subclass(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> bool {
+    facts.size.unsigned_abs() >= size_of::<Deferred>()
+        && is_kind_of(object, &classes(object.py()).deferred)
 }
 
-/// Whether a subclass is in Twisted's list of them.
-fn is_listed(class: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: the list is alive, and its length is looked at for each item; nothing runs meanwhile.
-    unsafe {
-        let list = classes().subclasses.as_ptr();
-        (0..ffi::PyList_GET_SIZE(list))
-            .rev()
-            .any(|at| ptr::eq(ffi::PyList_GET_ITEM(list, at), class.cast()))
-    }
+/// Whether the object's class is in Twisted's list of subclasses.
+fn is_listed(object: &Bound<'_, PyAny>) -> bool {
+    let class = object.get_type();
+    let list = classes(object.py()).subclasses.bind(object.py());
+    // The list may become shorter only by what a program does, which does not run meanwhile.
+    (0..list.len())
+        .rev()
+        .any(|at| list.get_item(at).is_ok_and(|item| item.is(&class)))
 }
 
 /// As `isinstance` answers it. What it raises is raised by the callback that gets the object, too.
 #[cold]
-fn ask(object: &Obj) -> Kind {
-    match object.is_instance(&twisted().failure) {
+fn ask(object: &Bound<'_, PyAny>) -> Kind {
+    match object.is_instance(objects(object.py()).failure.bind(object.py())) {
         Ok(true) => Kind::Failure,
-        Ok(false) => Kind::Value,
-        Err(Raised) => {
-            drop(set_aside());
-            Kind::Value
-        }
+        Ok(false) | Err(_) => Kind::Value,
     }
 }
 
-/// Whether `object`, of a class of Deferreds and with the attributes in `attributes`, has another
-/// `method` than the one that this module gave it.
+/// Whether the class of a Deferred has another `method` than the one that this module gave it.
 #[inline(always)]
-pub fn overrides(object: &Obj, attributes: Raw, method: Method) -> bool {
-    let in_class = match known(object.class()) {
+pub fn overrides_in_class(deferred: &Bound<'_, PyAny>, method: Method) -> bool {
+    match known(deferred) {
         Some(known) => known.overridden.get() & method as u16 != 0,
-        None => replaced::any() || class_overrides(object.class(), method),
-    };
-    in_class || (!attributes.is_null() && has_attribute(attributes, method.name()))
-}
-
-#[inline(never)]
-fn has_attribute(attributes: Raw, name: &Obj) -> bool {
-    // SAFETY: the dict belongs to an object that is alive, and its key is a `str`.
-    unsafe { ffi::PyDict_Contains(attributes, name.as_ptr()) > 0 }
+        None => replaced::any() || class_overrides(&deferred.get_type(), method),
+    }
 }

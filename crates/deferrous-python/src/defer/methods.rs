@@ -1,294 +1,491 @@
-//! The methods of a Deferred, as the interpreter calls them.
+//! The class `Deferred` as programs see it: its methods and attributes, those with an underscore included, since other
+//! code reads and sets them.
 
-use std::ptr;
-
-use pyo3::ffi;
+use pyo3::{
+    PyTraverseError, PyVisit,
+    exceptions::PyTypeError,
+    intern,
+    prelude::*,
+    types::{PyAny, PyDict, PyGenericAlias, PyList, PyMapping, PyTuple, PyType},
+};
 
 use super::{
-    adding::{add_both, add_callback, add_callbacks, add_errback},
-    attributes, awaiting,
-    callback::Callback,
-    callback_queue,
-    deferred::Deferred,
-    kinds::{Method, classes},
-    run_callbacks,
+    Deferred, attributes, awaiting,
+    callback::{Callback, Canceller},
+    callback_queue, cancel, debug_info,
+    deferred::DeferredParts,
+    firing, inline_callbacks,
+    kinds::{Method, as_deferred, classes},
+    making, run_callbacks,
 };
-use crate::{
-    docs,
-    interp::{
-        CALL_WITH_KEYWORDS, CLASS_METHOD, Maybe, ONE_ARGUMENT, Obj, Raw, Signature, enter, method,
-        type_error,
-    },
-    replaced,
-    twisted::names,
-};
+use crate::{interp::fallible, replaced};
 
-type Count = ffi::Py_ssize_t;
-
-/// The methods of the class.
-pub fn all() -> Vec<ffi::PyMethodDef> {
-    vec![
-        method(c"addCallback", CALL_WITH_KEYWORDS(add_callback), docs::ADD_CALLBACK),
-        method(c"addErrback", CALL_WITH_KEYWORDS(add_errback), docs::ADD_ERRBACK),
-        method(c"addBoth", CALL_WITH_KEYWORDS(add_both), docs::ADD_BOTH),
-        method(c"addCallbacks", CALL_WITH_KEYWORDS(add_callbacks), docs::ADD_CALLBACKS),
-        method(c"callback", CALL_WITH_KEYWORDS(callback), docs::CALLBACK),
-        method(c"errback", CALL_WITH_KEYWORDS(errback), docs::ERRBACK),
-        method(c"pause", CALL_WITH_KEYWORDS(pause), c"pause($self)\n--\n\nHold the callbacks back until unpause is called as often."),
-        method(c"unpause", CALL_WITH_KEYWORDS(unpause), c"unpause($self)\n--\n\nEnd one pause; with the last one, run the callbacks that have queued up."),
-        method(c"cancel", CALL_WITH_KEYWORDS(cancel), docs::CANCEL),
-        method(c"chainDeferred", CALL_WITH_KEYWORDS(chain_deferred), docs::CHAIN_DEFERRED),
-        method(c"__init_subclass__", CLASS_METHOD(init_subclass), c"__init_subclass__($type, **kwargs)\n--\n\nNote a new class of Deferreds. Keywords are ignored."),
-        method(c"__class_getitem__", CLASS_METHOD(class_getitem), c"__class_getitem__($type, item, /)\n--\n\nThe class with the type of its result, for annotations."),
-        method(c"__reduce_ex__", ONE_ARGUMENT(reduce_ex), c"__reduce_ex__($self, protocol, /)\n--\n\nFor pickle."),
-        method(c"__getstate__", CALL_WITH_KEYWORDS(getstate), c"__getstate__($self)\n--\n\nThe attributes, as a dict."),
-        method(c"__setstate__", CALL_WITH_KEYWORDS(setstate), c"__setstate__($self, state)\n--\n\nSet attributes from a dict."),
-        method(c"_startRunCallbacks", CALL_WITH_KEYWORDS(start_run_callbacks), c"_startRunCallbacks($self, result)\n--\n\nWhat callback and errback end in."),
-        method(c"_runCallbacks", CALL_WITH_KEYWORDS(run_callbacks), c"_runCallbacks($self)\n--\n\nRun the callbacks that may run."),
-        method(c"_continuation", CALL_WITH_KEYWORDS(continuation), c"_continuation($self)\n--\n\nThe entry that a Deferred which is waited for keeps."),
-    ]
+/// Calls the function of Twisted that a method stands for.
+#[cold]
+fn call_stock<'py, const N: usize>(
+    name: &str,
+    deferred: &Bound<'py, Deferred>,
+    arguments: [Bound<'py, PyAny>; N],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = deferred.py();
+    let arguments = fallible::tuple(py, arguments)?;
+    replaced::call_stock(&fallible::text(py, name)?, Some(deferred), &arguments, None)
 }
 
-const CALLBACK: Signature<1> = Signature {
-    function: "Deferred.callback",
-    names: ["result"],
-    required: 1,
-};
-
-/// # Safety
-/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn callback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [outcome] = CALLBACK.bind(arguments, count, names)?;
-        Deferred::from_self(&raw).callback(Obj::borrowed(outcome))?;
-        Ok(Obj::none())
-    })
+/// What is not `None`.
+fn given<'py>(value: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    (!value.is_none()).then_some(value)
 }
 
-const ERRBACK: Signature<1> = Signature {
-    function: "Deferred.errback",
-    names: ["fail"],
-    required: 0,
-};
+#[pymethods]
+impl Deferred {
+    /// Leaves the arguments to `__init__`, which a subclass may have another of.
+    #[new]
+    #[classmethod]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(canceller=None)")]
+    fn new(
+        class: &Bound<'_, PyType>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        making::new(class)
+    }
 
-/// # Safety
-/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn errback(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
+    #[pyo3(signature = (canceller=None))]
+    fn __init__<'py>(slf: &Bound<'py, Self>, canceller: Option<Bound<'py, PyAny>>) -> PyResult<()> {
+        making::init(slf, canceller)
+    }
+
+    /// Add a callback and an errback, one of which is called.
+    ///
+    /// Unlike with `addCallback` followed by `addErrback`, the errback does not see what the callback
+    /// raises.
+    ///
+    ///     >>> from twisted.internet.defer import fail
+    ///     >>> d = fail(KeyError("name"))
+    ///     >>> d.addCallbacks(print, lambda failure, text: print(text, failure.value), errbackArgs=["no"])
+    ///     no 'name'
+    ///     <Deferred at 0x... current result: None>
+    ///
+    /// Args:
+    ///     callback: called with a result that is no failure.
+    ///     errback: called with a Failure; None to let it pass by.
+    ///     callbackArgs: further positional arguments for the callback.
+    ///     callbackKeywords: keyword arguments for the callback.
+    ///     errbackArgs: further positional arguments for the errback.
+    ///     errbackKeywords: keyword arguments for the errback.
+    ///
+    /// Returns:
+    ///     the Deferred itself.
+    #[pyo3(
+        name = "addCallbacks",
+        signature = (
+            callback, errback=None, callbackArgs=None, callbackKeywords=None, errbackArgs=None, errbackKeywords=None
+        ),
+        text_signature = "($self, callback, errback=None, callbackArgs=(), callbackKeywords={}, errbackArgs=(), errbackKeywords={})"
+    )]
+    #[allow(non_snake_case, reason = "the names of keyword arguments")]
+    #[allow(clippy::too_many_arguments, reason = "Twisted has as many")]
+    fn add_callbacks<'py>(
+        slf: Bound<'py, Self>,
+        callback: Bound<'py, PyAny>,
+        errback: Option<Bound<'py, PyAny>>,
+        callbackArgs: Option<Bound<'py, PyAny>>,
+        callbackKeywords: Option<Bound<'py, PyAny>>,
+        errbackArgs: Option<Bound<'py, PyAny>>,
+        errbackKeywords: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let callback_rest = (callbackArgs, callbackKeywords);
+        let errback_rest = (errbackArgs, errbackKeywords);
+        super::adding::add_callbacks(slf, callback, callback_rest, errback, errback_rest)
+    }
+
+    /// Fire the Deferred with a result, and run its callbacks.
+    ///
+    /// Args:
+    ///     result: what the first callback gets; or a Failure, for the first errback.
+    ///
+    /// Raises:
+    ///     AlreadyCalledError: it was fired before. That changes nothing.
+    fn callback<'py>(slf: &Bound<'py, Self>, result: Bound<'py, PyAny>) -> PyResult<()> {
+        firing::callback(slf, result)
+    }
+
+    /// Fire the Deferred with a failure, and run its errbacks.
+    ///
+    /// Args:
+    ///     fail: a Failure, or an exception; None for the exception that is being handled.
+    ///
+    /// Raises:
+    ///     AlreadyCalledError: it was fired before. That changes nothing.
+    ///     NoCurrentExceptionError: there is no argument, and no exception is being handled.
+    #[pyo3(signature = (fail=None))]
+    fn errback<'py>(slf: &Bound<'py, Self>, fail: Option<Bound<'py, PyAny>>) -> PyResult<()> {
         if replaced::any() {
-            return replaced::call("Deferred.errback", raw, arguments, count, names);
+            let fail = fail.unwrap_or_else(|| slf.py().None().into_bound(slf.py()));
+            return call_stock("Deferred.errback", slf, [fail]).map(drop);
         }
-        let [fail] = ERRBACK.bind(arguments, count, names)?;
-        let given = !fail.is_null() && !ptr::eq(fail, ffi::Py_None());
-        let fail = given.then(|| Obj::borrowed(fail));
-        Deferred::from_self(&raw).errback(fail.as_ref())?;
-        Ok(Obj::none())
-    })
-}
+        firing::errback(slf, fail.as_ref())
+    }
 
-const START: Signature<1> = Signature {
-    function: "Deferred._startRunCallbacks",
-    names: ["result"],
-    required: 1,
-};
+    /// Hold the callbacks back until unpause is called as often.
+    fn pause(slf: &Bound<'_, Self>) {
+        let (py, paused) = (slf.py(), &slf.get().paused);
+        paused.set(py, paused.get(py) + 1);
+    }
 
-/// # Safety
-/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn start_run_callbacks(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
+    /// End one pause; with the last one, run the callbacks that have queued up.
+    fn unpause(slf: &Bound<'_, Self>) -> PyResult<()> {
+        firing::unpause(slf)
+    }
+
+    /// Give up what the Deferred stands for.
+    ///
+    /// Before it is fired, the canceller is called; if that does not fire it, it fails with
+    /// CancelledError. Without a canceller, the one firing that follows is ignored. While it waits for
+    /// another Deferred, that one is cancelled. After that, nothing happens.
+    ///
+    /// Raises:
+    ///     whatever the canceller raises.
+    fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         if replaced::any() {
-            return replaced::call("Deferred._startRunCallbacks", raw, arguments, count, names);
+            return call_stock("Deferred.cancel", slf, []).map(drop);
         }
-        let [outcome] = START.bind(arguments, count, names)?;
-        Deferred::from_self(&raw).start(Obj::borrowed(outcome), 1)?;
-        Ok(Obj::none())
-    })
-}
+        cancel::cancel(slf)
+    }
 
-/// A method without arguments, which refuses arguments as Python's functions do. `$by_name` is the function of Twisted
-/// that is called while a name is replaced, or `None` if that function looks no names up.
-macro_rules! without_arguments {
-    ($name:ident, $function:literal, $by_name:expr, $body:expr) => {
-        /// # Safety
-        /// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-        unsafe extern "C" fn $name(
-            raw: Raw,
-            arguments: *const Raw,
-            count: Count,
-            names: Raw,
-        ) -> Raw {
-            const NONE: Signature<0> = Signature {
-                function: $function,
-                names: [],
-                required: 0,
-            };
-            let body: fn(&Deferred) -> Maybe = $body;
-            // SAFETY: called by the interpreter with a Deferred.
-            enter(|| unsafe {
-                let [] = NONE.bind(arguments, count, names)?;
-                if replaced::any()
-                    && let Some(name) = $by_name
-                {
-                    return replaced::call(name, raw, arguments, count, names);
-                }
-                body(Deferred::from_self(&raw))
-            })
+    /// Fire another Deferred with the result of this one, which is left with None.
+    ///
+    /// Args:
+    ///     d: the other one. Firing or cancelling it does nothing to this one.
+    ///
+    /// Returns:
+    ///     the Deferred itself.
+    #[pyo3(name = "chainDeferred")]
+    fn chain_deferred<'py>(
+        slf: Bound<'py, Self>,
+        d: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        d.setattr(intern!(py, "_chainedTo"), &slf)?;
+        let callback = d.getattr(intern!(py, "callback"))?;
+        let errback = d.getattr(intern!(py, "errback"))?;
+        if slf.overrides(Method::AddCallbacks) {
+            return slf.call_method1(intern!(py, "addCallbacks"), (callback, errback));
         }
-    };
-}
+        firing::add(&slf, Callback::Pair { callback, errback })?;
+        Ok(slf.into_any())
+    }
 
-without_arguments!(pause, "Deferred.pause", None, |deferred| {
-    let paused = &deferred.parts().paused;
-    paused.set(paused.get() + 1);
-    Ok(Obj::none())
-});
-without_arguments!(unpause, "Deferred.unpause", None, |deferred| {
-    deferred.unpause().map(|()| Obj::none())
-});
-without_arguments!(
-    cancel,
-    "Deferred.cancel",
-    Some("Deferred.cancel"),
-    |deferred| { deferred.cancel().map(|()| Obj::none()) }
-);
-without_arguments!(
-    run_callbacks,
-    "Deferred._runCallbacks",
-    Some("Deferred._runCallbacks"),
-    |deferred| { run_callbacks::run_callbacks(deferred).map(|()| Obj::none()) }
-);
-without_arguments!(
-    continuation,
-    "Deferred._continuation",
-    Some("Deferred._continuation"),
-    |deferred| { callback_queue::continuation(deferred.object()) }
-);
-without_arguments!(getstate, "Deferred.__getstate__", None, attributes::as_dict);
-
-const CHAIN: Signature<1> = Signature {
-    function: "Deferred.chainDeferred",
-    names: ["d"],
-    required: 1,
-};
-
-/// # Safety
-/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn chain_deferred(
-    raw: Raw,
-    arguments: *const Raw,
-    count: Count,
-    keywords: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [other] = CHAIN.bind(arguments, count, keywords)?;
-        let deferred = Deferred::from_self(&raw);
-        let (object, other) = (deferred.object(), Obj::borrowed(other));
-        other.setattr(&Obj::name("_chainedTo")?, object)?;
-        let callback = other.getattr(&names().callback)?;
-        let errback = other.getattr(&names().errback)?;
-        if deferred.overrides(Method::AddCallbacks) {
-            let arguments = [ptr::null_mut(), callback.as_ptr(), errback.as_ptr()];
-            return object.call_method(&names().add_callbacks, arguments);
-        }
-        deferred.add(Callback::Pair { callback, errback })?;
-        Ok(object.clone())
-    })
-}
-
-/// Twisted ignores the keywords of a class statement here, and so does this.
-///
-/// # Safety
-/// `class` is a class.
-unsafe extern "C" fn init_subclass(class: Raw, _: *const Raw, _: Count, _: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| {
-        replaced::named("_DEFERRED_SUBCLASSES", &classes().subclasses)?
-            .call_method(&names().append, [ptr::null_mut(), class])
-    })
-}
-
-/// # Safety
-/// `class` is a class, and there are `count` arguments.
-unsafe extern "C" fn class_getitem(class: Raw, arguments: *const Raw, count: Count, _: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        if count != 1 {
-            return Err(type_error("Deferred[...] takes one argument"));
-        }
-        Obj::owned(ffi::Py_GenericAlias(class, *arguments))
-    })
-}
-
-/// `__iter__` and `__await__`.
-///
-/// # Safety
-///
-/// Called by the interpreter with a Deferred.
-pub unsafe extern "C" fn iterate(raw: Raw) -> Raw {
-    // SAFETY: as said.
-    let deferred = unsafe { Deferred::from_self(&raw) };
-    enter(|| {
+    /// Run a coroutine that awaits Deferreds, until it first waits.
+    ///
+    /// Args:
+    ///     coro: the coroutine, or a generator that yields Deferreds.
+    ///
+    /// Returns:
+    ///     a Deferred of what the coroutine returns or raises. Cancelling it cancels what the coroutine
+    ///     waits for.
+    ///
+    /// Raises:
+    ///     NotACoroutineError: it is something else.
+    #[classmethod]
+    #[pyo3(name = "fromCoroutine")]
+    fn from_coroutine<'py>(
+        cls: &Bound<'py, PyType>,
+        coro: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = cls.py();
         if replaced::any() {
-            // SAFETY: as said; there are no arguments.
-            return unsafe {
-                replaced::call("Deferred.__iter__", raw, ptr::null(), 0, ptr::null_mut())
-            };
+            let name = intern!(py, "Deferred.fromCoroutine");
+            let arguments = fallible::tuple(py, [coro])?;
+            return replaced::call_stock(name, Some(cls), &arguments, None);
         }
-        awaiting::new(deferred)
-    })
-}
+        inline_callbacks::from_coroutine(coro).map(Bound::into_any)
+    }
 
-/// Older protocols of pickle know nothing of `__getstate__` of classes that are not made in Python.
-///
-/// # Safety
-/// `raw` is a Deferred.
-unsafe extern "C" fn reduce_ex(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a Deferred.
-    enter(|| unsafe {
-        let base = Obj::borrowed((&raw mut ffi::PyBaseObject_Type).cast());
-        let protocol = Obj::int(2)?;
-        base.get("__reduce_ex__")?.call(&[raw, protocol.as_ptr()])
-    })
-}
+    /// Note a new class of Deferreds. Keywords are ignored.
+    #[classmethod]
+    #[pyo3(signature = (**_kwargs), text_signature = "($type, **kwargs)")]
+    fn __init_subclass__<'py>(
+        cls: &Bound<'py, PyType>,
+        _kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = cls.py();
+        let name = intern!(py, "_DEFERRED_SUBCLASSES");
+        let subclasses = replaced::current(py, name, &classes(py).subclasses)?;
+        subclasses.call_method1(intern!(py, "append"), (cls,))
+    }
 
-const SETSTATE: Signature<1> = Signature {
-    function: "Deferred.__setstate__",
-    names: ["state"],
-    required: 1,
-};
+    /// The class with the type of its result, for annotations.
+    #[classmethod]
+    #[pyo3(signature = (item, /))]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyGenericAlias>> {
+        PyGenericAlias::new(cls.py(), cls, item)
+    }
 
-/// # Safety
-/// `raw` is a Deferred. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn setstate(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [state] = SETSTATE.bind(arguments, count, names)?;
-        let items = Obj::owned(ffi::PyMapping_Items(state))?;
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if replaced::any() {
+            return call_stock("Deferred.__iter__", slf, []);
+        }
+        awaiting::iterate(slf)
+    }
+
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::__iter__(slf)
+    }
+
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        attributes::show(slf)
+    }
+
+    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        attributes::show(slf)
+    }
+
+    /// For pickle. Its older protocols know nothing of `__getstate__` of classes that are not made in Python.
+    fn __reduce_ex__<'py>(
+        slf: &Bound<'py, Self>,
+        _protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let object = slf.py().get_type::<PyAny>();
+        object.call_method1(intern!(slf.py(), "__reduce_ex__"), (slf, 2))
+    }
+
+    /// The attributes, as a dict.
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        attributes::as_dict(slf)
+    }
+
+    /// Set attributes from a dict.
+    fn __setstate__<'py>(slf: &Bound<'py, Self>, state: &Bound<'py, PyMapping>) -> PyResult<()> {
         // A tuple, since a program could find a list by the collector, and change it while attributes are set.
-        let items = Obj::owned(ffi::PySequence_Tuple(items.as_ptr()))?;
-        for at in 0..ffi::PyTuple_GET_SIZE(items.as_ptr()) {
-            let pair = Obj::borrowed(ffi::PyTuple_GET_ITEM(items.as_ptr(), at));
-            let name = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 0))?;
-            let value = Obj::owned(ffi::PySequence_GetItem(pair.as_ptr(), 1))?;
-            Deferred::from_self(&raw).object().setattr(&name, &value)?;
+        let items = fallible::to_tuple(state.items()?.as_any())?;
+        for pair in items.as_slice() {
+            let name = pair.get_item(0)?.cast_into()?;
+            slf.setattr(&name, pair.get_item(1)?)?;
         }
-        Ok(Obj::none())
-    })
-}
+        Ok(())
+    }
 
-/// The C functions of `callback` and `errback`.
-pub fn firing() -> [usize; 2] {
-    [
-        callback as *const () as usize,
-        errback as *const () as usize,
-    ]
+    /// What callback and errback end in.
+    #[pyo3(name = "_startRunCallbacks")]
+    fn start_run_callbacks<'py>(slf: &Bound<'py, Self>, result: Bound<'py, PyAny>) -> PyResult<()> {
+        if replaced::any() {
+            return call_stock("Deferred._startRunCallbacks", slf, [result]).map(drop);
+        }
+        firing::start(slf, result, 1)
+    }
+
+    /// Run the callbacks that may run.
+    #[pyo3(name = "_runCallbacks")]
+    fn run_callbacks(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if replaced::any() {
+            return call_stock("Deferred._runCallbacks", slf, []).map(drop);
+        }
+        run_callbacks::run_callbacks(slf)
+    }
+
+    /// The entry that a Deferred which is waited for keeps.
+    #[pyo3(name = "_continuation")]
+    fn continuation<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if replaced::any() {
+            return call_stock("Deferred._continuation", slf, []);
+        }
+        callback_queue::continuation(slf)
+    }
+
+    /// Whether the Deferred was fired or cancelled.
+    #[getter]
+    fn get_called(&self, py: Python<'_>) -> bool {
+        self.called.get(py)
+    }
+
+    #[setter]
+    fn set_called(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.called.set(value.py(), value.is_truthy()?);
+        Ok(())
+    }
+
+    #[deleter]
+    fn delete_called(&self, py: Python<'_>) {
+        self.called.set(py, false);
+    }
+
+    /// How often the Deferred was paused and not unpaused; waiting counts as once.
+    #[getter]
+    fn get_paused(&self, py: Python<'_>) -> i32 {
+        self.paused.get(py)
+    }
+
+    #[setter]
+    fn set_paused(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.paused.set(value.py(), value.extract()?);
+        Ok(())
+    }
+
+    #[deleter]
+    fn delete_paused(&self, py: Python<'_>) {
+        self.paused.set(py, 0);
+    }
+
+    /// The result as it stands; absent until the Deferred is fired.
+    #[getter]
+    fn get_result<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.required_result()
+    }
+
+    #[setter]
+    fn set_result<'py>(slf: &Bound<'py, Self>, value: Bound<'py, PyAny>) {
+        DeferredParts::set_result(slf, value);
+    }
+
+    #[deleter]
+    fn delete_result(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match slf.get().result.take(slf.py()) {
+            Some(_) => Ok(()),
+            None => Err(attributes::nothing_to_delete(slf, "result")),
+        }
+    }
+
+    /// The callbacks that have not run yet, as pairs of (callable, args, kwargs).
+    #[getter(_callbacks)]
+    fn get_callbacks<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        callback_queue::as_list(slf)
+    }
+
+    #[setter(_callbacks)]
+    fn set_callbacks<'py>(slf: &Bound<'py, Self>, value: Bound<'py, PyAny>) -> PyResult<()> {
+        let list = value.cast_into::<PyList>();
+        let list = list.map_err(|_| PyTypeError::new_err("Deferred._callbacks must be a list"))?;
+        callback_queue::set_list(slf, list);
+        Ok(())
+    }
+
+    #[deleter(_callbacks)]
+    fn delete_callbacks(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "Deferred._callbacks cannot be deleted",
+        ))
+    }
+
+    /// What cancel() calls.
+    #[getter(_canceller)]
+    fn get_canceller<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.canceller
+            .clone_out(py)
+            .map(Canceller::show)
+            .transpose()
+    }
+
+    #[setter(_canceller)]
+    fn set_canceller<'py>(&self, py: Python<'py>, value: Bound<'py, PyAny>) {
+        self.canceller
+            .set(py, given(value).map(Canceller::callable));
+    }
+
+    #[deleter(_canceller)]
+    fn delete_canceller(&self, py: Python<'_>) {
+        self.canceller.set(py, None);
+    }
+
+    /// The Deferred that this one waits for.
+    #[getter(_chainedTo)]
+    fn get_chained_to<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Self>> {
+        self.chained_to.clone_out(py)
+    }
+
+    #[setter(_chainedTo)]
+    fn set_chained_to<'py>(&self, py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<()> {
+        let upstream = match as_deferred(&value) {
+            Some(deferred) => Some(deferred.clone()),
+            None if value.is_none() => None,
+            None => {
+                let text = "Deferred._chainedTo must be a Deferred or None";
+                return Err(PyTypeError::new_err(text));
+            }
+        };
+        self.chained_to.set(py, upstream);
+        Ok(())
+    }
+
+    #[deleter(_chainedTo)]
+    fn delete_chained_to(&self, py: Python<'_>) {
+        self.chained_to.set(py, None);
+    }
+
+    /// Who made and fired the Deferred, and a failure that nobody has handled.
+    #[getter(_debugInfo)]
+    fn get_debug_info<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        debug_info::show(slf)
+    }
+
+    #[setter(_debugInfo)]
+    fn set_debug_info<'py>(slf: &Bound<'py, Self>, value: Bound<'py, PyAny>) -> PyResult<()> {
+        debug_info::replace(slf, given(value))
+    }
+
+    #[deleter(_debugInfo)]
+    fn delete_debug_info(slf: &Bound<'_, Self>) -> PyResult<()> {
+        debug_info::replace(slf, None)
+    }
+
+    /// Whether a callback is running.
+    #[getter(_runningCallbacks)]
+    fn get_running(&self, py: Python<'_>) -> bool {
+        self.running_callbacks.get(py)
+    }
+
+    #[setter(_runningCallbacks)]
+    fn set_running(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.running_callbacks.set(value.py(), value.is_truthy()?);
+        Ok(())
+    }
+
+    #[deleter(_runningCallbacks)]
+    fn delete_running(&self, py: Python<'_>) {
+        self.running_callbacks.set(py, false);
+    }
+
+    /// Whether the next firing is ignored, since the Deferred was cancelled.
+    #[getter(_suppressAlreadyCalled)]
+    fn get_suppress(&self, py: Python<'_>) -> bool {
+        self.suppress_already_called.get(py)
+    }
+
+    #[setter(_suppressAlreadyCalled)]
+    fn set_suppress(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.suppress_already_called
+            .set(value.py(), value.is_truthy()?);
+        Ok(())
+    }
+
+    #[deleter(_suppressAlreadyCalled)]
+    fn delete_suppress(&self, py: Python<'_>) {
+        self.suppress_already_called.set(py, false);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for part in [&self.debug_info, &self.unhandled, &self.result] {
+            part.traverse(&visit)?;
+        }
+        self.listed.traverse(&visit)?;
+        self.chained_to.traverse(&visit)?;
+        self.canceller.traverse(&visit)?;
+        self.callbacks.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let information = (self.debug_info.take(py), self.unhandled.take(py));
+        let rest = (
+            self.result.take(py),
+            self.canceller.take(py),
+            self.chained_to.take(py),
+            self.listed.take(py),
+            self.callbacks.take(py),
+        );
+        drop((information, rest));
+    }
 }

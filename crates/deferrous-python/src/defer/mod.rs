@@ -9,7 +9,6 @@ mod awaiting;
 mod callback;
 mod callback_queue;
 mod cancel;
-mod class;
 mod class_attributes;
 mod debug_info;
 mod deferred;
@@ -18,47 +17,87 @@ mod firing;
 mod functions;
 mod inline_callbacks;
 mod kinds;
-mod life;
 mod making;
 mod methods;
+mod raw;
 mod run_callbacks;
 
-use pyo3::ffi;
+use pyo3::{prelude::*, types::PyType};
 
 pub use self::{
     callback::{Callback, Side},
-    class_attributes::set_defaults,
-    deferred::Deferred,
+    class_attributes::set_default,
+    deferred::{Deferred, DeferredParts},
+    deferred_list::DeferredList,
+    firing::{add, call_add_callback, call_callback, call_errback, succeed, unfired},
     functions::maybe,
-    kinds::{Method, classes},
+    kinds::{Method, as_deferred, classes},
+    raw::RawDeferred,
 };
-use crate::interp::{Maybe, Obj};
+use crate::interp::{
+    add_am_send, add_finalizer, add_method, begin_life, begin_life_extended, make_in_one_step,
+    shorten_name,
+};
 
-/// Makes the classes and the functions, by name.
-pub fn load(complete: impl FnOnce(&Obj) -> Maybe<()>) -> Maybe<Vec<(&'static str, Obj)>> {
-    awaiting::make()?;
-    class_attributes::make_class()?;
-    inline_callbacks::make_class()?;
-    let deferred = class::make(inline_callbacks::methods_of_deferred())?;
+/// Makes the classes and the functions, and puts them into the module. `complete` adds what is not in Rust to the class
+/// of Deferreds.
+pub fn load<'py>(
+    module: &Bound<'py, PyModule>,
+    complete: impl FnOnce(&Bound<'py, PyType>) -> PyResult<()>,
+) -> PyResult<()> {
+    let py = module.py();
+    let deferred = py.get_type::<Deferred>();
+    make_class(&deferred)?;
     complete(&deferred)?;
-    let deferred_list = deferred_list::make_class(&deferred)?;
-    let mut all = functions::all()?;
-    let parse_results = all
-        .iter()
-        .find(|(name, _)| *name == "_parseDeferredListResult")
-        .map_or_else(Obj::none, |(_, function)| function.clone());
-    let finalizer: ffi::destructor = life::finalize;
-    let subclasses = kinds::register(
-        deferred.clone(),
-        deferred_list.clone(),
-        parse_results,
-        methods::firing(),
-        finalizer as usize,
-    )?;
-    all.extend([
-        ("Deferred", deferred),
-        ("DeferredList", deferred_list),
-        ("_DEFERRED_SUBCLASSES", subclasses),
-    ]);
-    Ok(all)
+    let list = py.get_type::<DeferredList>();
+    begin_life_extended::<DeferredList>(py);
+    set_default(&list, "fireOnOneCallback", Some(no(py)))?;
+    set_default(&list, "fireOnOneErrback", Some(no(py)))?;
+    begin_life::<awaiting::Awaiting>(py);
+    add_am_send::<awaiting::Awaiting>(py);
+    begin_life::<inline_callbacks::Driver>(py);
+    begin_life::<inline_callbacks::Status>(py);
+    for class in [&deferred, &list] {
+        shorten_name(class);
+        module.setattr(class.name()?, class)?;
+    }
+    let functions = [
+        wrap_pyfunction!(functions::succeed, py)?,
+        wrap_pyfunction!(functions::fail, py)?,
+        wrap_pyfunction!(functions::ensure_deferred, py)?,
+        wrap_pyfunction!(functions::start, py)?,
+        wrap_pyfunction!(functions::start_by_name, py)?,
+        wrap_pyfunction!(deferred_list::gather_results, py)?,
+    ];
+    let parse_results = wrap_pyfunction!(deferred_list::parse_results, py)?;
+    let calling = functions::calling(py)?;
+    for function in functions.iter().chain(&calling).chain([&parse_results]) {
+        function.setattr("__module__", "twisted.internet.defer")?;
+        module.setattr(function.getattr("__name__")?.cast()?, function)?;
+    }
+    module.setattr("_DEFERRED_SUBCLASSES", kinds::register(py, parse_results)?)
+}
+
+fn no(py: Python<'_>) -> Bound<'_, PyAny> {
+    pyo3::types::PyBool::new(py, false).to_owned().into_any()
+}
+
+/// Adds to the class of Deferreds what PyO3 does not make.
+fn make_class(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    begin_life::<Deferred>(py);
+    add_finalizer::<Deferred>(py)?;
+    add_method::<adding::AddCallback>(py)?;
+    add_method::<adding::AddErrback>(py)?;
+    add_method::<adding::AddBoth>(py)?;
+    make_in_one_step::<Deferred>(py);
+    class.setattr("debug", false)?;
+    for name in ["called", "_runningCallbacks", "_suppressAlreadyCalled"] {
+        set_default(class, name, Some(no(py)))?;
+    }
+    for name in ["_chainedTo", "_debugInfo"] {
+        set_default(class, name, Some(py.None().into_bound(py)))?;
+    }
+    set_default(class, "paused", Some(0_i32.into_pyobject(py)?.into_any()))?;
+    set_default(class, "result", None)
 }

@@ -5,23 +5,24 @@
 //! fire another Deferred, that one's callbacks run in a [`Call`] of their own, on a stack on the heap. And a callback
 //! that is added to a Deferred that has its result is called without being put into the queue first.
 
+use pyo3::{intern, prelude::*};
+
 use super::{
+    Deferred,
     callback::{Callback, Called},
     callback_queue, debug_info,
-    deferred::Deferred,
-    kinds::{Kind, Method, is_deferred_class, kind},
+    deferred::DeferredParts,
+    kinds::{Kind, Method, as_deferred, is_deferred, kind},
 };
 use crate::{
     failure::{self, Place},
-    interp::{Maybe, Obj, is_some, take_raised},
-    twisted::names,
     warn_target,
 };
 
 /// Runs the callbacks of a Deferred that has a result.
 #[inline(always)]
-pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
-    if deferred.parts().running_callbacks.get() {
+pub fn run_callbacks(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    if deferred.get().running_callbacks.get(deferred.py()) {
         // The loop is already running above us on the call stack.
         return Ok(());
     }
@@ -33,12 +34,12 @@ pub fn run_callbacks(deferred: &Deferred) -> Maybe<()> {
 
 /// What [`run_callbacks`] does where there are no callbacks.
 #[inline(always)]
-fn run_none(deferred: &Deferred) -> Maybe<()> {
-    let parts = deferred.parts();
-    if parts.paused.get() != 0 {
+fn run_none(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if parts.paused.get(py) != 0 {
         return Ok(());
     }
-    drop(parts.chained_to.take());
+    drop(parts.chained_to.take(py));
     if !has_no_callbacks(deferred) {
         return run(Call::new(deferred.clone(), None), From::Next);
     }
@@ -49,8 +50,9 @@ fn run_none(deferred: &Deferred) -> Maybe<()> {
 
 /// Whether no callback waits to be called.
 #[inline(always)]
-fn has_no_callbacks(deferred: &Deferred) -> bool {
-    deferred.parts().callbacks.is_empty() && !is_some(&deferred.parts().listed)
+fn has_no_callbacks(deferred: &Bound<'_, Deferred>) -> bool {
+    let (py, parts) = (deferred.py(), deferred.get());
+    parts.callbacks.is_empty(py) && !parts.listed.is_some(py)
 }
 
 /// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
@@ -59,48 +61,47 @@ fn has_no_callbacks(deferred: &Deferred) -> bool {
 /// This is the fast path for the common case: the callback is called or passed by, returns no Deferred, and nothing
 /// else is to be done. It does what [`Call::run`] does, which goes on where the case is another.
 #[inline(always)]
-pub fn run_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
-    let parts = deferred.parts();
-    drop(parts.chained_to.take());
-    let found = deferred.result_kind()?;
+pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    drop(parts.chained_to.take(py));
+    let result = deferred.required_result()?;
+    let found = kind(&result);
     let failed = found == Kind::Failure;
     if found == Kind::Deferred || callback.fires(failed).is_some() {
+        drop(result);
         return run(Call::new(deferred.clone(), Some(callback)), From::Top);
     }
-    if !callback.passes(failed) {
-        let result = deferred.required_result()?;
-        parts.running_callbacks.set(true);
-        let called = callback.call(&result, failed);
+    if callback.passes(failed) {
         drop(result);
-        return match called {
-            Called::Returned(Ok(value)) if !is_deferred_class(value.class()) => {
-                let stored = value.as_ptr();
-                deferred.set_result(value);
-                if !deferred.has_result(stored) {
-                    // The end of the result before it has put something else there.
-                    let call = Call::after(deferred.clone(), callback, failed);
-                    return run(call, From::Returned(deferred.required_result()));
-                }
-                parts.running_callbacks.set(false);
-                finish_added(deferred, callback)
-            }
-            Called::Returned(returned) => {
-                let call = Call::after(deferred.clone(), callback, failed);
-                run(call, From::Returned(returned))
-            }
-            Called::Fired(fired) => {
-                // SAFETY: what has been fired is a Deferred.
-                let fired = unsafe { Deferred::from_object(fired) };
-                run_fired(Call::after(deferred.clone(), callback, failed), fired)
-            }
-        };
+        return finish_added(deferred, callback);
     }
-    finish_added(deferred, callback)
+    parts.running_callbacks.set(py, true);
+    let called = callback.call(&result, failed);
+    drop(result);
+    match called {
+        Called::Returned(Ok(value)) if !is_deferred(&value) => {
+            let before = parts.result.replace(py, Some(value.clone()));
+            drop(before);
+            if !parts.result.has(&value) {
+                // The end of the result before it has put something else there.
+                let call = Call::after(deferred.clone(), callback, failed);
+                return run(call, From::Returned(deferred.required_result()));
+            }
+            drop(value);
+            parts.running_callbacks.set(py, false);
+            finish_added(deferred, callback)
+        }
+        Called::Returned(returned) => {
+            let call = Call::after(deferred.clone(), callback, failed);
+            run(call, From::Returned(returned))
+        }
+        Called::Fired(fired) => run_fired(Call::after(deferred.clone(), callback, failed), fired),
+    }
 }
 
 /// The end of [`run_added`], unless callbacks have been added meanwhile.
 #[inline(always)]
-fn finish_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
+fn finish_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
     if !has_no_callbacks(deferred) {
         return run(Call::after(deferred.clone(), callback, false), From::Next);
     }
@@ -111,17 +112,17 @@ fn finish_added(deferred: &Deferred, callback: Callback) -> Maybe<()> {
 
 /// Whether a callback that is added would be called at once, and is the only one.
 #[inline(always)]
-pub fn is_idle(deferred: &Deferred) -> bool {
-    let parts = deferred.parts();
-    parts.paused.get() == 0 && !parts.running_callbacks.get() && has_no_callbacks(deferred)
+pub fn is_idle(deferred: &Bound<'_, Deferred>) -> bool {
+    let (py, parts) = (deferred.py(), deferred.get());
+    parts.paused.get(py) == 0 && !parts.running_callbacks.get(py) && has_no_callbacks(deferred)
 }
 
 /// Whether firing this Deferred is to note the result and to run its callbacks, and nothing else.
 #[inline(always)]
-pub fn is_fired_plainly(deferred: &Deferred) -> bool {
-    let parts = deferred.parts();
-    !parts.called.get()
-        && !parts.running_callbacks.get()
+pub fn is_fired_plainly(deferred: &Bound<'_, Deferred>) -> bool {
+    let (py, parts) = (deferred.py(), deferred.get());
+    !parts.called.get(py)
+        && !parts.running_callbacks.get(py)
         && !deferred.debug()
         && !deferred.overrides(Method::StartRunCallbacks)
         && !deferred.overrides(Method::Callback)
@@ -131,7 +132,7 @@ pub fn is_fired_plainly(deferred: &Deferred) -> bool {
 
 /// Runs one call, and those that its callbacks make.
 #[inline(always)]
-fn run(mut call: Call, from: From) -> Maybe<()> {
+fn run<'py>(mut call: Call<'py>, from: From<'py>) -> PyResult<()> {
     match call.run(from)? {
         Ended::Done => Ok(()),
         Ended::Fires(deferred) => run_fired(call, deferred),
@@ -141,19 +142,20 @@ fn run(mut call: Call, from: From) -> Maybe<()> {
 /// Runs the callbacks of a Deferred that a callback of `caller` has fired, and then goes on with the caller. A separate
 /// function, so that the common case needs no stack.
 #[inline(never)]
-fn run_fired(caller: Call, fired: Deferred) -> Maybe<()> {
+fn run_fired<'py>(caller: Call<'py>, fired: Bound<'py, Deferred>) -> PyResult<()> {
+    let py = fired.py();
     let mut callers = vec![caller];
     let mut call = Call::new(fired, None);
     let mut from = From::Top;
     loop {
         let ended = match call.run(from) {
-            Ok(Ended::Done) => Ok(Obj::none()),
+            Ok(Ended::Done) => Ok(py.None().into_bound(py)),
             Ok(Ended::Fires(deferred)) => {
                 callers.push(std::mem::replace(&mut call, Call::new(deferred, None)));
                 from = From::Top;
                 continue;
             }
-            Err(raised) => Err(raised),
+            Err(error) => Err(error),
         };
         let Some(caller) = callers.pop() else {
             return ended.map(drop);
@@ -165,55 +167,55 @@ fn run_fired(caller: Call, fired: Deferred) -> Maybe<()> {
 }
 
 /// One call of `_runCallbacks`: its local variables, in the order in which they end.
-struct Call {
+struct Call<'py> {
     /// The Deferred whose callbacks are run.
-    this: Deferred,
+    this: Bound<'py, Deferred>,
     /// Those that waited for it, and for each other. Each was put here because the one before it had its result.
-    chain: Vec<Deferred>,
+    chain: Vec<Bound<'py, Deferred>>,
     is_done: bool,
     /// What is called first, without having been in the queue.
-    added: Option<Callback>,
+    added: Option<Callback<'py>>,
     /// The callback that is called, or was called last.
-    item: Option<Callback>,
+    item: Option<Callback<'py>>,
     /// Whether that was called with a failure.
     failed: bool,
-    chainee: Option<Deferred>,
-    current_result: Option<Deferred>,
-    result_result: Option<Obj>,
+    chainee: Option<Bound<'py, Deferred>>,
+    current_result: Option<Bound<'py, Deferred>>,
+    result_result: Option<Bound<'py, PyAny>>,
 }
 
 /// Where a call goes on.
-enum From {
+enum From<'py> {
     /// At the beginning.
     Top,
     /// After a callback, with what that came to.
-    Returned(Maybe),
+    Returned(PyResult<Bound<'py, PyAny>>),
     /// With the next callback.
     Next,
 }
 
 /// Why a call does not go on.
-enum Ended {
+enum Ended<'py> {
     Done,
     /// The callbacks of another Deferred, which a callback has fired, come first.
-    Fires(Deferred),
+    Fires(Bound<'py, Deferred>),
 }
 
 /// What the next callback came to.
-enum Next {
+enum Next<'py> {
     /// There is none.
     Empty,
     /// The result is as it was.
     Passed,
     /// The result went to a Deferred that waited for it.
     Continued,
-    Fires(Deferred),
-    Returned(Maybe),
+    Fires(Bound<'py, Deferred>),
+    Returned(PyResult<Bound<'py, PyAny>>),
 }
 
-impl Call {
+impl<'py> Call<'py> {
     #[inline(always)]
-    const fn new(this: Deferred, added: Option<Callback>) -> Self {
+    const fn new(this: Bound<'py, Deferred>, added: Option<Callback<'py>>) -> Self {
         Call {
             this,
             chain: Vec::new(),
@@ -228,7 +230,7 @@ impl Call {
     }
 
     /// A call that has called `item`.
-    fn after(this: Deferred, item: Callback, failed: bool) -> Self {
+    fn after(this: Bound<'py, Deferred>, item: Callback<'py>, failed: bool) -> Self {
         let mut call = Self::new(this, None);
         call.item = Some(item);
         call.failed = failed;
@@ -237,7 +239,7 @@ impl Call {
 
     /// The Deferred whose callbacks are run now: the last of the chain.
     #[inline(always)]
-    fn current(&self) -> Option<Deferred> {
+    fn current(&self) -> Option<Bound<'py, Deferred>> {
         match self.chain.last() {
             Some(last) => Some(last.clone()),
             None if self.is_done => None,
@@ -247,15 +249,16 @@ impl Call {
 
     /// The loop.
     #[inline]
-    fn run(&mut self, mut from: From) -> Maybe<Ended> {
+    fn run(&mut self, mut from: From<'py>) -> PyResult<Ended<'py>> {
+        let py = self.this.py();
         while let Some(current) = self.current() {
             if matches!(from, From::Top) {
-                if current.parts().paused.get() != 0 {
+                if current.get().paused.get(py) != 0 {
                     // This Deferred isn't going to have a result now. All those that are left in the chain have
                     // to wait, too.
                     return Ok(Ended::Done);
                 }
-                drop(current.parts().chained_to.take());
+                drop(current.get().chained_to.take(py));
             }
             let mut finished = true;
             loop {
@@ -293,7 +296,8 @@ impl Call {
 
     /// Takes the next callback off the queue and calls it.
     #[inline(always)]
-    fn call_next(&mut self, current: &Deferred) -> Maybe<Next> {
+    fn call_next(&mut self, current: &Bound<'py, Deferred>) -> PyResult<Next<'py>> {
+        let py = current.py();
         let next = match self.added.take() {
             Some(added) => added,
             None => match callback_queue::pop(current)? {
@@ -306,8 +310,7 @@ impl Call {
         // The callback before this one ends here.
         self.item = None;
         if let Callback::Continuation { waiting } = &next {
-            // SAFETY: a continuation is made of a Deferred.
-            let waiting = unsafe { Deferred::from_object(waiting.clone()) };
+            let waiting = waiting.clone();
             self.item = Some(next);
             self.hand_over(current, waiting)?;
             return Ok(Next::Continued);
@@ -323,36 +326,38 @@ impl Call {
         let result = match current.required_result() {
             Ok(result) => result,
             // The end of the callback before this one has taken it away: this one fails.
-            Err(raised) => return Ok(Next::Returned(Err(raised))),
+            Err(error) => return Ok(Next::Returned(Err(error))),
         };
-        if let Some(fired) = next.fires(self.failed) {
-            // SAFETY: the methods that fire belong to Deferreds.
-            let fired = unsafe { Deferred::from_object(fired) };
-            if is_fired_plainly(&fired) {
-                current.parts().running_callbacks.set(true);
-                self.item = Some(next);
-                fired.set_called_with(result);
-                return Ok(Next::Fires(fired));
-            }
+        if let Some(fired) = next.fires(self.failed)
+            && is_fired_plainly(&fired)
+        {
+            current.get().running_callbacks.set(py, true);
+            self.item = Some(next);
+            fired.set_called_with(result);
+            return Ok(Next::Fires(fired));
         }
-        current.parts().running_callbacks.set(true);
+        current.get().running_callbacks.set(py, true);
         let called = self.item.insert(next).call(&result, self.failed);
         drop(result);
         Ok(match called {
             Called::Returned(returned) => Next::Returned(returned),
-            // SAFETY: what has been fired is a Deferred.
-            Called::Fired(deferred) => Next::Fires(unsafe { Deferred::from_object(deferred) }),
+            Called::Fired(deferred) => Next::Fires(deferred),
         })
     }
 
     /// Gives the waiting Deferred the current result, and forgets that here.
-    fn hand_over(&mut self, current: &Deferred, chainee: Deferred) -> Maybe<()> {
+    fn hand_over(
+        &mut self,
+        current: &Bound<'py, Deferred>,
+        chainee: Bound<'py, Deferred>,
+    ) -> PyResult<()> {
+        let py = current.py();
         self.chainee = Some(chainee.clone());
         chainee.set_result(current.required_result()?);
-        current.set_result(Obj::none());
+        current.set_result(py.None().into_bound(py));
         debug_info::note(current, false);
-        let paused = &chainee.parts().paused;
-        paused.set(paused.get() - 1);
+        let paused = &chainee.get().paused;
+        paused.set(py, paused.get(py) - 1);
         self.chain.push(chainee);
         Ok(())
     }
@@ -360,18 +365,21 @@ impl Call {
     /// A callback has returned or raised: that is the next result. Returns whether the loop goes on, and does not
     /// wait for another Deferred.
     #[inline(always)]
-    fn keep(&mut self, current: &Deferred, returned: Maybe) -> Maybe<bool> {
+    fn keep(
+        &mut self,
+        current: &Bound<'py, Deferred>,
+        returned: PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<bool> {
+        let py = current.py();
         let kept = returned.and_then(|result| self.store(current, result));
-        current.parts().running_callbacks.set(false);
+        current.get().running_callbacks.set(py, false);
         match kept {
             Ok(None) => Ok(true),
             Ok(Some(inner)) => self.chain_to(current, inner),
-            Err(raised) => {
+            Err(error) => {
                 // The variables of all frames are expensive, and so captured in debug mode only.
-                let owner = self.this.debug().then(|| self.this.object().clone());
-                let exception = take_raised(raised);
-                let failure = failure::from_exception(&exception, owner, Place::RunCallbacks);
-                drop(exception);
+                let owner = self.this.debug().then(|| self.this.as_any().clone());
+                let failure = failure::caught_error(py, error, owner.as_ref(), Place::RunCallbacks);
                 current.set_result(failure);
                 Ok(true)
             }
@@ -381,27 +389,37 @@ impl Call {
     /// Makes what a callback has returned the current result. Returns what is there afterwards, if that is a Deferred:
     /// the result before it ends meanwhile, which may run user code.
     #[inline(always)]
-    fn store(&self, current: &Deferred, result: Obj) -> Maybe<Option<Deferred>> {
+    fn store(
+        &self,
+        current: &Bound<'py, Deferred>,
+        result: Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, Deferred>>> {
         current.set_result(result);
-        let Some(inner) = current.deferred_result()? else {
+        let result = current.required_result()?;
+        let Some(inner) = as_deferred(&result) else {
             return Ok(None);
         };
         if inner.is(current)
             && let Some(item) = &self.item
         {
-            warn_target::warn_of_itself(&item.callable(self.failed)?)?;
+            warn_target::warn(&item.callable(current.py(), self.failed)?)?;
         }
-        Ok(Some(inner))
+        Ok(Some(inner.clone()))
     }
 
     /// The result is another Deferred. If that has a result, it is taken, and the loop goes on.
-    fn chain_to(&mut self, current: &Deferred, inner: Deferred) -> Maybe<bool> {
+    fn chain_to(
+        &mut self,
+        current: &Bound<'py, Deferred>,
+        inner: Bound<'py, Deferred>,
+    ) -> PyResult<bool> {
+        let py = current.py();
         self.current_result = Some(inner.clone());
         self.result_result = inner.result();
         match &self.result_result {
-            Some(result) if kind(result) != Kind::Deferred && inner.parts().paused.get() == 0 => {
+            Some(result) if kind(result) != Kind::Deferred && inner.get().paused.get(py) == 0 => {
                 let result = result.clone();
-                inner.set_result(Obj::none());
+                inner.set_result(py.None().into_bound(py));
                 debug_info::note(&inner, false);
                 current.set_result(result);
                 Ok(true)
@@ -417,24 +435,21 @@ impl Call {
 /// Pauses `current` until `inner` has a result.
 ///
 /// `inner` has none, and so is not running its callbacks: the continuation goes right into its queue.
-fn wait_for(current: &Deferred, inner: Deferred) -> Maybe<()> {
+fn wait_for<'py>(current: &Bound<'py, Deferred>, inner: Bound<'py, Deferred>) -> PyResult<()> {
+    let py = current.py();
     if current.overrides(Method::Pause) {
-        current
-            .object()
-            .call_method(&names().pause, [std::ptr::null_mut()])?;
+        current.call_method0(Method::Pause.name(py))?;
     } else {
-        let paused = &current.parts().paused;
-        paused.set(paused.get() + 1);
+        let paused = &current.get().paused;
+        paused.set(py, paused.get(py) + 1);
     }
-    drop(current.parts().chained_to.replace(Some(inner.clone())));
+    current.get().chained_to.set(py, Some(inner.clone()));
     if current.overrides(Method::Continuation) {
-        let entry = current
-            .object()
-            .call_method(&names().continuation, [std::ptr::null_mut()])?;
+        let entry = current.call_method0(Method::Continuation.name(py))?;
         let list = callback_queue::as_list(&inner)?;
-        list.call_method(&names().append, [std::ptr::null_mut(), entry.as_ptr()])?;
+        list.call_method1(intern!(py, "append"), (entry,))?;
         return Ok(());
     }
-    let waiting = current.object().clone();
+    let waiting = current.clone();
     callback_queue::push(&inner, Callback::Continuation { waiting })
 }

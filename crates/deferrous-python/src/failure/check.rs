@@ -16,7 +16,7 @@ use pyo3::{
 
 use super::has_own;
 use crate::{
-    interp::{Arguments, Method, attributes, is_subtype, method_descriptor},
+    interp::{Arguments, FastMethod, attributes, is_subtype, method_descriptor},
     replaced,
     twisted::objects,
 };
@@ -55,9 +55,9 @@ fn first_base<'py>(
     arguments: Arguments<'_, 'py>,
 ) -> Option<Bound<'py, PyAny>> {
     let py = attributes.py();
-    let first = arguments.positional.first()?;
+    let first = arguments.positional().first()?;
     // Names that somebody has set count instead of the classes.
-    if !arguments.are_positional() || attributes.contains(intern!(py, "_parents")).unwrap_or(true) {
+    if arguments.has_keywords() || attributes.contains(intern!(py, "_parents")).unwrap_or(true) {
         return None;
     }
     let class = attributes.get_item(intern!(py, "type")).ok()??;
@@ -70,7 +70,8 @@ fn first_base<'py>(
 
 struct Check;
 
-impl Method for Check {
+impl FastMethod for Check {
+    type Class = PyAny;
     const NAME: &'static CStr = c"check";
     const DOC: &'static CStr = c"check($self, /, *errorTypes)\n--\n\nThe first of the classes, or names of classes, that fits the exception, or None.";
 
@@ -80,14 +81,15 @@ impl Method for Check {
     ) -> PyResult<Bound<'py, PyAny>> {
         match first_base(&attributes(failure)?, arguments) {
             Some(found) if !replaced::any() => Ok(found),
-            _ => arguments.pass_on(original(failure.py())?.check.bind(failure.py()), failure),
+            _ => arguments.call_after(original(failure.py())?.check.bind(failure.py()), failure),
         }
     }
 }
 
 struct Trap;
 
-impl Method for Trap {
+impl FastMethod for Trap {
+    type Class = PyAny;
     const NAME: &'static CStr = c"trap";
     const DOC: &'static CStr =
         c"trap($self, /, *errorTypes)\n--\n\nThe same, but raise the exception if none fits.";
@@ -104,7 +106,7 @@ impl Method for Trap {
             && !has_own(&attributes, intern!(py, "check"));
         match first_base(&attributes, arguments) {
             Some(found) if is_plain => Ok(found),
-            _ => arguments.pass_on(original(py)?.trap.bind(py), failure),
+            _ => arguments.call_after(original(py)?.trap.bind(py), failure),
         }
     }
 }

@@ -27,10 +27,7 @@ pub use check::methods;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use frames::add_frames_to;
 pub use frames::{Place, Trail, add_frames, execute_of_run, load};
-pub use raw::{
-    current, exception_of, from_exception, from_exception_here, from_raised, from_value, handling,
-    pass, pass_raised,
-};
+pub use raw::{from_exception_here, handling};
 
 /// The failure of an exception that a function of Twisted handles; `Failure(captureVars=...)` there. `place` is that
 /// function.
@@ -128,7 +125,7 @@ fn build<'py>(
 /// Counts one more failure in Twisted's module.
 fn next_count(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let globals = objects(py).failure_globals.bind(py).as_any();
-    let count: usize = globals.get_item(intern!(py, "count"))?.extract()?;
+    let count: isize = globals.get_item(intern!(py, "count"))?.extract()?;
     let count = fallible::int(py, count.saturating_add(1))?;
     globals.set_item(intern!(py, "count"), &count)?;
     Ok(count)

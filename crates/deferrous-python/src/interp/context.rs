@@ -1,45 +1,31 @@
 //! Context variables.
 
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*};
 
-use super::{Counted, Maybe, Obj, Raised, Traverse, Visitor};
-
-/// A `contextvars.Context`.
-#[derive(Clone)]
-pub struct Context(Obj);
-
-impl Counted for Context {}
-
-impl Traverse for Context {
-    fn traverse(&self, visitor: &mut Visitor) {
-        visitor.see(&self.0);
-    }
+/// A copy of the current `contextvars.Context`.
+pub fn copy_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the call hands out a reference to a new context, or raises.
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent()) }
 }
 
-impl Context {
-    /// A copy of the current one.
-    pub fn copy_current() -> Maybe<Self> {
-        // SAFETY: the thread is attached.
-        unsafe { Obj::owned(ffi::PyContext_CopyCurrent()).map(Context) }
+/// Runs `body` in a context, as `Context.run` does.
+///
+/// # Errors
+///
+/// What `body` returns; a `RuntimeError` if the context has been entered already.
+#[inline]
+pub fn run_in_context<T>(
+    context: &Bound<'_, PyAny>,
+    body: impl FnOnce() -> PyResult<T>,
+) -> PyResult<T> {
+    // SAFETY: the context is alive, and the call raises if it is none; what was entered is left again below.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } < 0 {
+        return Err(PyErr::fetch(context.py()));
     }
-
-    /// The object.
-    pub const fn object(&self) -> &Obj {
-        &self.0
+    let result = body();
+    // SAFETY: the context is alive and the current one, unless `body` left it.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } < 0 {
+        return Err(PyErr::fetch(context.py()));
     }
-
-    /// Runs `body` in this context, as `Context.run` does.
-    #[inline]
-    pub fn run<T>(&self, body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
-        // SAFETY: the context is alive; what was entered is left again below.
-        if unsafe { ffi::PyContext_Enter(self.0.as_ptr()) } < 0 {
-            return Err(Raised);
-        }
-        let result = body();
-        // SAFETY: the context is alive and the current one, unless `body` left it.
-        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } < 0 {
-            return Err(Raised);
-        }
-        result
-    }
+    result
 }

@@ -2,9 +2,7 @@
 
 use std::cell::Cell;
 
-use pyo3::ffi;
-
-use super::{Maybe, Raised, raise};
+use pyo3::{PyErr, PyResult, exceptions::PyRecursionError};
 
 /// Twisted's own functions come about as deep before they reach the interpreter's limit, and the
 /// stack of a small thread has room for twice that.
@@ -22,7 +20,7 @@ thread_local! {
 /// # Errors
 ///
 /// `RecursionError` if that is too deep.
-pub fn deeper<T>(body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
+pub fn deeper<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     let depth = DEPTH.get();
     if depth >= DEEPEST {
         return Err(too_deep("in a chain of Deferreds"));
@@ -45,10 +43,8 @@ pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
     Some(result)
 }
 
-/// Raises `RecursionError`.
+/// A `RecursionError`.
 #[cold]
-pub fn too_deep(doing: &str) -> Raised {
-    // SAFETY: reading a static of the interpreter.
-    let class = unsafe { ffi::PyExc_RecursionError };
-    raise(class, &format!("maximum recursion depth exceeded {doing}"))
+pub fn too_deep(doing: &str) -> PyErr {
+    PyRecursionError::new_err(format!("maximum recursion depth exceeded {doing}"))
 }

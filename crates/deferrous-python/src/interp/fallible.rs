@@ -67,10 +67,84 @@ pub fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> 
     }
 }
 
-/// An `int`.
-pub fn int(py: Python<'_>, value: usize) -> PyResult<Bound<'_, PyAny>> {
+/// An `int`; the largest for a number that no object can be as long as.
+pub fn int(py: Python<'_>, value: impl TryInto<isize>) -> PyResult<Bound<'_, PyAny>> {
+    let value = value.try_into().unwrap_or(isize::MAX);
     // SAFETY: the call hands out a reference to a number, or raises.
-    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSize_t(value)) }
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSsize_t(value)) }
+}
+
+/// A tuple of what is given.
+pub fn tuple_of<'py>(
+    py: Python<'py>,
+    items: &[Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyTuple>> {
+    let length = items.len().cast_signed();
+    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
+    unsafe {
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length))?;
+        for (at, item) in (0..).zip(items) {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
+        }
+        Ok(tuple.cast_into_unchecked())
+    }
+}
+
+/// `tuple(object)`.
+pub fn to_tuple<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    // SAFETY: the object is alive; the call hands out a reference to a tuple, or raises.
+    unsafe {
+        let tuple = ffi::PySequence_Tuple(object.as_ptr());
+        Bound::from_owned_ptr_or_err(object.py(), tuple).map(|tuple| tuple.cast_into_unchecked())
+    }
+}
+
+/// `list(object)`.
+pub fn to_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    // SAFETY: the object is alive; the call hands out a reference to a list, or raises.
+    unsafe {
+        let list = ffi::PySequence_List(object.as_ptr());
+        Bound::from_owned_ptr_or_err(object.py(), list).map(|list| list.cast_into_unchecked())
+    }
+}
+
+/// `{**object}`.
+///
+/// # Errors
+///
+/// An `AttributeError` if it is no mapping.
+pub fn to_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = dict(object.py())?;
+    // SAFETY: both are alive.
+    match unsafe { ffi::PyDict_Update(dict.as_ptr(), object.as_ptr()) } {
+        0 => Ok(dict),
+        _ => Err(PyErr::fetch(object.py())),
+    }
+}
+
+/// `[None] * count`.
+pub fn list_of_none(py: Python<'_>, count: usize) -> PyResult<Bound<'_, PyList>> {
+    // SAFETY: each place of the new list is filled before anything can look at it.
+    unsafe {
+        let list = Bound::from_owned_ptr_or_err(py, ffi::PyList_New(count.cast_signed()))?;
+        for at in 0..count {
+            ffi::PyList_SET_ITEM(list.as_ptr(), at.cast_signed(), py.None().into_ptr());
+        }
+        Ok(list.cast_into_unchecked())
+    }
+}
+
+/// `sequence[at] = item`.
+pub fn set_sequence_item(
+    sequence: &Bound<'_, PyAny>,
+    at: isize,
+    item: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: both are alive.
+    match unsafe { ffi::PySequence_SetItem(sequence.as_ptr(), at, item.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(sequence.py())),
+    }
 }
 
 /// A `float`.

@@ -85,6 +85,12 @@ impl<T> Field<T> {
     }
 }
 
+impl<T: Default> Default for Field<T> {
+    fn default() -> Self {
+        Field::new(T::default())
+    }
+}
+
 impl<T> Field<Option<Py<T>>> {
     /// Whether there is an object.
     #[inline(always)]

@@ -8,7 +8,8 @@ use std::{
 
 use pyo3::ffi;
 
-use super::{Life, Maybe, Obj, OwnClass, Raised, Raw, Visitor, raise, sealed, slot, type_error};
+use super::own_class::{Life, OwnClass};
+use super::{Maybe, Obj, Raised, Raw, Visitor, raise, sealed, slot, type_error};
 
 /// What the objects of a class hold.
 pub trait Held: Sized + 'static {

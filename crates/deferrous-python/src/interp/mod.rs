@@ -1,11 +1,14 @@
 //! The interpreter: objects, calls, exceptions, classes, fields. Nothing here knows what a Deferred is.
 
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod arguments;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod bridge;
-mod cells;
+mod calls;
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod class;
 mod class_version;
+mod classes;
 mod context;
 mod depth;
 mod descriptor;
@@ -15,6 +18,7 @@ mod dict_watch;
 mod dispose;
 mod exception;
 pub mod fallible;
+mod fastcall;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod field;
 mod file_descriptor;
@@ -22,29 +26,36 @@ mod fork;
 mod frame;
 mod holder;
 mod instance_dict;
-mod items;
-mod method;
-mod native_class;
+mod kept;
+mod life;
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod obj;
 mod object;
 mod own_class;
 mod queue;
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod raise;
 mod room;
+mod sending;
 mod task;
+#[allow(dead_code, reason = "modules move away from it one by one")]
 mod visitor;
 
-pub use arguments::{Signature, bind_tuple, keyword_dict};
+pub use arguments::{Signature, keyword_dict};
 
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use bridge::{attached, from_result, to_result};
-pub use cells::{Counted, copied, is_some, peek};
+pub use calls::{call_metaclass, call_with_tuple, descriptor_get, raised};
 pub use class::{
-    CALL_WITH_KEYWORDS, CLASS_METHOD, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset,
-    members, method, sealed, shorten_name, slot, subclass_spec,
+    CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset, members, method,
+    sealed, slot, subclass_spec,
 };
 pub use class_version::ClassVersion;
-pub use context::Context;
+pub use classes::{
+    ClassFacts, Making, attribute as class_attribute, finds, has_attributes, is_abstract,
+    is_exactly, is_kind_of, own_attributes, shorten_name,
+};
+pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use descriptor::methods_of_any_class;
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
@@ -55,23 +66,31 @@ pub use dict_watch::watch as watch_dicts;
 pub use dispose::end;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use exception::{handling, set_traceback, traceback};
-pub use field::{CloneRef, Field};
+pub use fastcall::{
+    Arguments, FastClass, FastFunction, FastMethod, add_method, bound_function, fast_function,
+    make_in_one_step, method_descriptor,
+};
+pub use field::Field;
 pub use file_descriptor::{file_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
 pub use holder::{Held, Holder, collected};
 pub use instance_dict::instance_dict;
-pub use items::Items;
-pub use method::{Arguments, Method, method_descriptor};
-pub use native_class::{Native, NativeClass};
+pub(crate) use kept::kept;
+pub use kept::{Counted, Kept, Slot, Traverse};
+pub use life::{
+    Life, Memory, add_finalizer, begin as begin_life, begin_extended as begin_life_extended,
+    has_own_finalizer, make,
+};
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
 pub use object::{attributes, class_attributes, is_subtype, new_object, set_attributes};
-pub use own_class::{Life, OwnClass};
+pub use own_class::{Life as OldLife, OwnClass};
 pub use queue::Queue;
 pub use raise::{
-    assertion_failed, enter, enter_status, guarded, put_back, raise, reraise, set_aside,
-    take_raised, type_error, write_unraisable,
+    enter, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised, type_error,
+    write_unraisable,
 };
 pub use room::Room;
+pub use sending::{Awaited, Sent, add_am_send, is_generator, is_native_coroutine, send};
 pub use task::{Task, bind_leading};
-pub use visitor::{Traverse, Visitor};
+pub use visitor::Visitor;

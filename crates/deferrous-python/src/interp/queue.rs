@@ -1,12 +1,13 @@
 //! A queue in an object that user code can reach: first in, first out.
 //!
-//! As a [`Field`](super::Field), it lends no reference. Items go in and come out, or are copied.
+//! As a [`Slot`](super::Slot), it lends no reference. Items go in and come out, or are copied.
 
 use std::{cell::UnsafeCell, collections::VecDeque, mem};
 
 use arrayvec::ArrayVec;
+use pyo3::{PyTraverseError, PyVisit, Python};
 
-use super::{Traverse, Visitor};
+use super::kept::{Counted, Kept, Traverse, give, keep};
 
 /// How many items need no allocation.
 const INLINE: usize = 4;
@@ -18,10 +19,16 @@ enum Items<T> {
     Many(VecDeque<T>),
 }
 
-/// The queue. It stays on one thread, as it is not `Sync`.
+/// The queue.
 pub struct Queue<T>(UnsafeCell<Items<T>>);
 
-impl<T> Queue<T> {
+// SAFETY: as for a `Slot`: every access needs the token of the interpreter, or is made by its collector or at the
+// object's end.
+unsafe impl<T: Kept> Sync for Queue<T> {}
+// SAFETY: as above.
+unsafe impl<T: Kept> Send for Queue<T> {}
+
+impl<T: Kept> Queue<T> {
     /// An empty queue.
     #[inline(always)]
     pub const fn new() -> Self {
@@ -38,7 +45,8 @@ impl<T> Queue<T> {
 
     /// Appends an item.
     #[inline(always)]
-    pub fn push(&self, item: T) {
+    pub fn push<'py>(&self, _py: Python<'py>, item: T::At<'py>) {
+        let item = keep::<T>(item);
         self.access(|items| match items {
             Items::Few(few) if !few.is_full() => few.push(item),
             items => items.spill().push_back(item),
@@ -46,7 +54,8 @@ impl<T> Queue<T> {
     }
 
     /// Puts an item before all others.
-    pub fn push_front(&self, item: T) {
+    pub fn push_front<'py>(&self, _py: Python<'py>, item: T::At<'py>) {
+        let item = keep::<T>(item);
         self.access(|items| match items {
             Items::Few(few) if !few.is_full() => few.insert(0, item),
             items => items.spill().push_front(item),
@@ -55,16 +64,17 @@ impl<T> Queue<T> {
 
     /// Takes the first item.
     #[inline(always)]
-    pub fn pop(&self) -> Option<T> {
-        self.access(|items| match items {
+    pub fn pop<'py>(&self, py: Python<'py>) -> Option<T::At<'py>> {
+        let first: Option<T> = self.access(|items| match items {
             Items::Few(few) => few.pop_at(0),
             Items::Many(many) => many.pop_front(),
-        })
+        });
+        first.map(|item| give(py, item))
     }
 
     /// How many items there are.
     #[inline(always)]
-    pub fn len(&self) -> usize {
+    pub fn len(&self, _py: Python<'_>) -> usize {
         self.access(|items| match items {
             Items::Few(few) => few.len(),
             Items::Many(many) => many.len(),
@@ -73,16 +83,25 @@ impl<T> Queue<T> {
 
     /// Whether there are none.
     #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn is_empty(&self, py: Python<'_>) -> bool {
+        self.len(py) == 0
     }
 
-    /// Takes all items.
-    pub fn take(&self) -> Vec<T> {
-        match self.access(|items| mem::replace(items, Items::Few(ArrayVec::new_const()))) {
-            Items::Few(few) => few.into_iter().collect(),
-            Items::Many(many) => many.into(),
-        }
+    /// Takes all items. Drop them when everything is in order.
+    pub fn take(&self, _py: Python<'_>) -> impl Sized + use<T> {
+        self.access(|items| mem::replace(items, Items::Few(ArrayVec::new_const())))
+    }
+
+    /// A copy of all items.
+    pub fn snapshot<'py>(&self, py: Python<'py>) -> Vec<T::At<'py>>
+    where
+        T: Counted,
+    {
+        let copies: Vec<T> = self.access(|items| match items {
+            Items::Few(few) => few.to_vec(),
+            Items::Many(many) => many.iter().cloned().collect(),
+        });
+        copies.into_iter().map(|item| give(py, item)).collect()
     }
 }
 
@@ -103,21 +122,12 @@ impl<T> Items<T> {
     }
 }
 
-impl<T: Clone> Queue<T> {
-    /// A copy of all items. `T::clone` may only take new references.
-    pub fn snapshot(&self) -> Vec<T> {
+impl<T: Kept + Traverse> Queue<T> {
+    /// Shows the collector every item.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.access(|items| match items {
-            Items::Few(few) => few.to_vec(),
-            Items::Many(many) => many.iter().cloned().collect(),
+            Items::Few(few) => few.iter().try_for_each(|item| item.traverse(visit)),
+            Items::Many(many) => many.iter().try_for_each(|item| item.traverse(visit)),
         })
-    }
-}
-
-impl<T: Traverse> Traverse for Queue<T> {
-    fn traverse(&self, visitor: &mut Visitor) {
-        self.access(|items| match items {
-            Items::Few(few) => few.iter().for_each(|item| item.traverse(visitor)),
-            Items::Many(many) => many.iter().for_each(|item| item.traverse(visitor)),
-        });
     }
 }

@@ -12,7 +12,7 @@ use pyo3::ffi;
 
 use super::{delayed_attributes, docs, event_loop::Loop, support::support, time};
 use crate::interp::{
-    CALL_WITH_KEYWORDS, Life, Maybe, NO_ARGUMENTS, Obj, OwnClass, Raised, Raw, Signature, Task,
+    CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, OldLife, OwnClass, Raised, Raw, Signature, Task,
     Visitor, collected, doc, end, enter, members, method, sealed, slot,
 };
 
@@ -96,7 +96,7 @@ pub fn make_class() -> Maybe {
         slot(ffi::Py_tp_getset, sealed(delayed_attributes::all()).cast()),
         slot(ffi::Py_tp_members, sealed(members).cast()),
     ];
-    let life = Life {
+    let life = OldLife {
         dealloc,
         traverse,
         clear,

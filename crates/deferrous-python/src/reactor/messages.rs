@@ -15,7 +15,7 @@ use super::{
     support::{Occasion, report},
 };
 use crate::{
-    defer::Deferred,
+    defer::RawDeferred as Deferred,
     interp::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
     twisted::names,
 };

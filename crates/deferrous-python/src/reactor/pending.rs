@@ -13,7 +13,7 @@ use super::{
     time::{key, list},
 };
 use crate::{
-    defer::Deferred,
+    defer::RawDeferred as Deferred,
     interp::{Attached, Maybe, Obj, Raised, Task, type_error},
     twisted::names,
 };

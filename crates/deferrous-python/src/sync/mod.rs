@@ -22,8 +22,8 @@ use pyo3::{
 };
 
 use crate::{
-    defer::{self, Callback, Deferred, Method, Side},
-    interp::{Field, Maybe, Obj, from_result, to_result},
+    defer::{self, Callback, DeferredParts, Method, Side, as_deferred},
+    interp::Field,
     replaced,
 };
 
@@ -35,24 +35,17 @@ fn call_stock<'py>(
     replaced::call_stock(method, Some(owner), &PyTuple::empty(owner.py()), None)
 }
 
-fn unfired<'py>(py: Python<'py>, canceller: Option<&Bound<'py, PyAny>>) -> PyResult<Deferred> {
-    to_result(py, Deferred::unfired(canceller.map(Obj::from_bound)))
-}
-
 /// A Deferred that has been fired with `result`.
 fn fired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = result.py();
-    let deferred = to_result(py, Deferred::fired(Obj::from_bound(result)))?;
-    Ok(deferred.into_object().into_bound(py))
+    defer::succeed(result.py(), result.clone()).map(Bound::into_any)
 }
 
 /// The same, fired by a call of `callback`, which debug mode notes. `take` is called between making and firing it.
 fn called<'py>(result: &Bound<'py, PyAny>, take: impl FnOnce()) -> PyResult<Bound<'py, PyAny>> {
-    let py = result.py();
-    let deferred = unfired(py, None)?;
+    let deferred = defer::unfired(result.py(), None)?;
     take();
-    to_result(py, deferred.call_callback(Obj::from_bound(result)))?;
-    Ok(deferred.into_object().into_bound(py))
+    defer::call_callback(&deferred, result.clone())?;
+    Ok(deferred.into_any())
 }
 
 /// A Deferred at the end of `waiting`. Cancelling it calls the method `canceller` of `owner`.
@@ -61,22 +54,19 @@ fn wait<'py>(
     canceller: &Bound<'py, PyString>,
     waiting: &Field<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = owner.py();
-    let deferred = unfired(py, Some(&owner.getattr(canceller)?))?;
-    let deferred = deferred.into_object().into_bound(py);
+    let canceller = owner.getattr(canceller)?;
+    let deferred = defer::unfired(owner.py(), Some(canceller))?.into_any();
     append(waiting, &deferred)?;
     Ok(deferred)
 }
 
 /// Fires a Deferred that has waited.
-fn fire(deferred: &Bound<'_, PyAny>, result: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = deferred.py();
-    match Deferred::of(&Obj::from_bound(deferred)) {
-        Some(ours) => to_result(py, ours.call_callback(Obj::from_bound(result))),
-        None => deferred
-            .call_method1(intern!(py, "callback"), (result,))
-            .map(drop),
+fn fire<'py>(deferred: &Bound<'py, PyAny>, result: &Bound<'py, PyAny>) -> PyResult<()> {
+    if let Some(ours) = as_deferred(deferred) {
+        return defer::call_callback(ours, result.clone());
     }
+    deferred.call_method1(intern!(deferred.py(), "callback"), (result,))?;
+    Ok(())
 }
 
 /// `deferred.addCallback(callback)`.
@@ -84,11 +74,9 @@ fn add_callback<'py>(
     deferred: &Bound<'py, PyAny>,
     callback: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = deferred.py();
-    match Deferred::of(&Obj::from_bound(deferred)) {
-        Some(ours) => to_result(py, ours.call_add_callback(Obj::from_bound(callback)))
-            .map(|deferred| deferred.into_bound(py)),
-        None => deferred.call_method1(intern!(py, "addCallback"), (callback,)),
+    match as_deferred(deferred) {
+        Some(ours) => defer::call_add_callback(ours, callback.clone()),
+        None => deferred.call_method1(intern!(deferred.py(), "addCallback"), (callback,)),
     }
 }
 
@@ -97,27 +85,17 @@ fn add_both<'py>(
     deferred: &Bound<'py, PyAny>,
     callback: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = deferred.py();
-    match Deferred::of(&Obj::from_bound(deferred)) {
+    match as_deferred(deferred) {
         Some(ours) if !ours.overrides(Method::AddBoth) => {
             let callback = Callback::Plain {
                 side: Side::Both,
-                callable: Obj::from_bound(callback),
+                callable: callback.clone(),
             };
-            to_result(py, ours.add(callback))?;
+            defer::add(ours, callback)?;
             Ok(deferred.clone())
         }
-        _ => deferred.call_method1(intern!(py, "addBoth"), (callback,)),
+        _ => deferred.call_method1(intern!(deferred.py(), "addBoth"), (callback,)),
     }
-}
-
-/// What `maybeDeferred` makes of the result of a call.
-fn maybe_deferred<'py>(
-    py: Python<'py>,
-    result: PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let result: Maybe = from_result(py, result.map(|result| Obj::from_bound(&result)));
-    to_result(py, defer::maybe(result)).map(|deferred| deferred.into_bound(py))
 }
 
 /// `list.append(item)`, of a list that a program may have put there.

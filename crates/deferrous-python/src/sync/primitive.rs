@@ -8,10 +8,9 @@ use pyo3::{
     types::{PyBool, PyDict, PyTuple},
 };
 
-use super::{
-    add_both, add_callback, error, fired, has_some, maybe_deferred, pop_first, remove, wait,
-};
+use super::{add_both, add_callback, error, fired, has_some, pop_first, remove, wait};
 use crate::{
+    defer,
     interp::{Field, fallible},
     replaced,
 };
@@ -200,7 +199,7 @@ impl Execute {
         } else {
             let rest = args.as_sequence().get_slice(1, args.len())?;
             let result = args.get_item(0)?.call(rest.cast_into::<PyTuple>()?, kwargs);
-            maybe_deferred(py, result)?
+            defer::maybe(py, result)?
         };
         let release = self
             .primitive

@@ -41,7 +41,7 @@ fn has_room(py: Python<'_>, list: &Field<Py<PyAny>>, limit: &Field<Py<PyAny>>) -
         return Ok(true);
     }
     let length = list.clone_out(py).into_bound(py).len()?;
-    fallible::int(py, length)?.lt(limit.clone_out(py))
+    fallible::int(py, length.cast_signed())?.lt(limit.clone_out(py))
 }
 
 /// Raises one of Twisted's exceptions.

@@ -7,7 +7,7 @@ use super::{
     support::support,
 };
 use crate::{
-    defer::Deferred,
+    defer::RawDeferred as Deferred,
     interp::{Maybe, Obj, Raised, Raw, Task, bind_leading, enter},
     reactor::Loop,
     twisted::names,
@@ -86,7 +86,7 @@ fn defer(reactor: &Obj, pool: &Obj, task: Task) -> Maybe {
     if !is_our_reactor || !takes_jobs(pool)? || !support.modules.has_own_deferred()? {
         return task.hand_over(&support.defer_otherwise, [reactor.clone(), pool.clone()]);
     }
-    let deferred = Deferred::unfired(None)?;
+    let deferred = Deferred::unfired()?;
     let event_loop = Loop::of(reactor)?;
     let event_loop = event_loop.get()?;
     event_loop.hand_out(reactor.py());

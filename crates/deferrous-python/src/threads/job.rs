@@ -10,7 +10,7 @@ use super::{
     team::queue,
 };
 use crate::{
-    defer::Deferred,
+    defer::RawDeferred as Deferred,
     interp::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
     reactor::{Message, Messages, send_result, takes_results},
     twisted::{names, none},

@@ -6,7 +6,7 @@ use pyo3::ffi;
 use crate::{
     defer::classes,
     failure::{self, Trail},
-    interp::{Maybe, Obj, Raised, UntilChanged, raise, take_raised},
+    interp::{Maybe, Obj, Raised, UntilChanged, attached, raise, take_raised},
     twisted::{import, names, twisted},
 };
 
@@ -121,7 +121,8 @@ impl Modules {
             return Ok(false);
         }
         let found = look_up(dict, &names().deferred)?;
-        Ok(classes().deferred.is(found.as_ptr()) || twisted().deferred.is(found.as_ptr()))
+        Ok(attached(|py| classes(py).deferred.is(found.bind(py)))
+            || twisted().deferred.is(found.as_ptr()))
     }
 
     /// `context.theContextTracker`, as a pool finds it.

@@ -1,0 +1,91 @@
+//! Calls that PyO3 makes only with a new tuple, or not at all.
+
+use std::ptr;
+
+use pyo3::{
+    exceptions::PyTypeError,
+    ffi,
+    prelude::*,
+    types::{PyTuple, PyType},
+};
+
+use super::{Arguments, fallible};
+
+/// The longest tuple of arguments that is copied to the stack.
+const FEW: usize = 6;
+
+/// `callable(first, *rest)`.
+pub fn call_with_tuple<'py>(
+    callable: &Bound<'py, PyAny>,
+    first: &Bound<'py, PyAny>,
+    rest: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let items = rest.as_slice();
+    if items.len() > FEW {
+        return callable.call1(fallible::tuple_after(first, items)?);
+    }
+    // There is a place before the arguments that the callee may use.
+    let mut all = [ptr::null_mut(); FEW + 2];
+    all[1] = first.as_ptr();
+    for (place, item) in all[2..].iter_mut().zip(items) {
+        *place = item.as_ptr();
+    }
+    // SAFETY: all are alive during the call, since the caller has the tuple; as many are counted as have been written.
+    unsafe {
+        let count = (items.len() + 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            all.as_ptr().add(1),
+            count,
+            ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
+/// Calls a class as its metaclass does: by `__new__` and `__init__`.
+#[cold]
+pub fn call_metaclass<'py>(
+    class: &Bound<'py, PyType>,
+    arguments: Arguments<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
+    let kwargs = kwargs.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all are alive during the call, and of the types that it asks for.
+    unsafe {
+        match (*ffi::Py_TYPE(class.as_ptr())).tp_call {
+            Some(call) => {
+                let result = call(class.as_ptr(), args.as_ptr(), kwargs);
+                Bound::from_owned_ptr_or_err(py, result)
+            }
+            None => Err(PyTypeError::new_err("the class cannot be called")),
+        }
+    }
+}
+
+/// What a descriptor gives for an instance.
+#[inline]
+pub fn descriptor_get<'py>(
+    descriptor: &Bound<'py, PyAny>,
+    instance: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: all are alive during the call.
+    unsafe {
+        match (*descriptor.get_type_ptr()).tp_descr_get {
+            Some(get) => {
+                let class = instance.get_type_ptr().cast();
+                let found = get(descriptor.as_ptr(), instance.as_ptr(), class);
+                Bound::from_owned_ptr_or_err(descriptor.py(), found)
+            }
+            None => Ok(descriptor.clone()),
+        }
+    }
+}
+
+/// The exception that `raise class(value)`, or `raise value`, raises here: what is being handled is its context.
+pub fn raised<'py>(class: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyErr {
+    // SAFETY: both are alive; the call sets an exception in any case.
+    unsafe { ffi::PyErr_SetObject(class.as_ptr(), value.as_ptr()) };
+    PyErr::fetch(class.py())
+}

@@ -1,0 +1,165 @@
+//! What an object's class says, without asking the object: no Python code runs.
+
+use std::ptr;
+
+use pyo3::{
+    Borrowed, PyClass, ffi,
+    impl_::pyclass::{PyClassDictSlot, PyClassImpl},
+    prelude::*,
+    types::{PyDict, PyString, PyType},
+};
+
+unsafe extern "C" {
+    /// Finds an attribute of a class by the interpreter's cache, and runs no code.
+    fn _PyType_Lookup(
+        class: *mut ffi::PyTypeObject,
+        name: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
+/// What a class says of its objects.
+pub struct ClassFacts {
+    flags: std::ffi::c_ulong,
+    /// The size of an object in bytes.
+    pub size: isize,
+    /// Whether attributes are found as those of most objects.
+    pub has_plain_attributes: bool,
+}
+
+impl ClassFacts {
+    /// Those of the object's class.
+    #[inline(always)]
+    pub fn of(object: &Bound<'_, PyAny>) -> Self {
+        let plain: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
+        // SAFETY: the object is alive, and so is its class; nothing runs while that is looked at.
+        let class = unsafe { &*object.get_type_ptr() };
+        ClassFacts {
+            flags: class.tp_flags,
+            size: class.tp_basicsize,
+            has_plain_attributes: class
+                .tp_getattro
+                .is_some_and(|own| ptr::fn_addr_eq(own, plain)),
+        }
+    }
+
+    /// Whether the class was made at run time.
+    #[inline(always)]
+    pub const fn is_heap_type(&self) -> bool {
+        self.flags & ffi::Py_TPFLAGS_HEAPTYPE != 0
+    }
+
+    /// Whether the objects are exceptions.
+    #[inline(always)]
+    pub const fn is_exception(&self) -> bool {
+        self.flags & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0
+    }
+}
+
+/// Whether the object's class is this one, and no subclass.
+#[inline(always)]
+pub fn is_exactly(object: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
+    ptr::eq(object.get_type_ptr().cast(), class.as_ptr())
+}
+
+/// Whether a class is abstract: it has abstract methods.
+pub fn is_abstract(class: &Bound<'_, PyType>) -> bool {
+    // SAFETY: the class is alive.
+    unsafe { (*class.as_type_ptr()).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0 }
+}
+
+/// Whether the object's class is this one or a subclass. `__class__` and `__instancecheck__` are not asked.
+#[inline(always)]
+pub fn is_kind_of(object: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
+    // SAFETY: both classes are alive.
+    unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), class.as_ptr().cast()) != 0 }
+}
+
+/// What a class or a base of it has by this name, as instances find it: no descriptor is asked.
+#[inline]
+pub fn attribute<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: the class and the name are alive; what is found is alive until code runs, and counted at once.
+    unsafe {
+        let found = _PyType_Lookup(class.as_type_ptr(), name.as_ptr());
+        Borrowed::from_ptr_or_opt(class.py(), found).map(|found| found.to_owned())
+    }
+}
+
+/// Whether instances of the object's class find `expected` by this name.
+#[inline(always)]
+pub fn finds(object: &Bound<'_, PyAny>, name: &Py<PyString>, expected: &Py<PyAny>) -> bool {
+    // SAFETY: the class and the name are alive; what is found is only compared.
+    unsafe {
+        ptr::eq(
+            _PyType_Lookup(object.get_type_ptr(), name.as_ptr()),
+            expected.as_ptr(),
+        )
+    }
+}
+
+/// Takes the module off the name that errors show: they do not show it of classes made in Python.
+pub fn shorten_name(class: &Bound<'_, PyType>) {
+    // SAFETY: the class is alive. The name ends with a zero, and so does each end of it; it lives as long as before.
+    unsafe {
+        let class = class.as_type_ptr();
+        let bytes = std::ffi::CStr::from_ptr((*class).tp_name).to_bytes();
+        if let Some(dot) = bytes.iter().rposition(|&byte| byte == b'.') {
+            (*class).tp_name = (*class).tp_name.add(dot + 1);
+        }
+    }
+}
+
+/// The functions that make objects of a class; a program may replace them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Making {
+    new: Option<usize>,
+    init: Option<usize>,
+}
+
+impl Making {
+    /// Those that the class has now.
+    #[inline(always)]
+    pub fn of(class: &Bound<'_, PyType>) -> Self {
+        // SAFETY: the class is alive; the functions are only compared.
+        unsafe {
+            let class = &*class.as_type_ptr();
+            Making {
+                new: class.tp_new.map(|new| new as usize),
+                init: class.tp_init.map(|init| init as usize),
+            }
+        }
+    }
+}
+
+/// Where the object keeps the attributes that programs set.
+#[inline(always)]
+fn place_of_attributes<T>(object: &Bound<'_, T>) -> *const *mut ffi::PyObject {
+    // SAFETY: the object is alive. Its class has a place for them in its objects.
+    unsafe {
+        let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_dictoffset;
+        object.as_ptr().byte_offset(offset).cast()
+    }
+}
+
+/// Whether programs have set attributes of the object.
+#[inline(always)]
+pub fn has_attributes<T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
+    object: &Bound<'_, T>,
+) -> bool {
+    // SAFETY: the object is of a class of this extension that has such a place, or of a subclass, which has the same.
+    unsafe { !(*place_of_attributes(object)).is_null() }
+}
+
+/// The attributes of the object that programs have set.
+pub fn own_attributes<'py, T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
+    object: &Bound<'py, T>,
+) -> Option<Bound<'py, PyDict>> {
+    // SAFETY: as above; what is there is a dict, which the object keeps alive until it is counted.
+    unsafe {
+        let attributes = *place_of_attributes(object);
+        Borrowed::from_ptr_or_opt(object.py(), attributes)
+            .map(|attributes| attributes.cast_unchecked().to_owned())
+    }
+}

@@ -1,0 +1,278 @@
+//! Functions and methods that are called without a tuple or a dict being made.
+//!
+//! PyO3 makes both for `*args, **kwargs`. What is called with them for each callback is defined here instead:
+//! `addCallback`, `addErrback`, `addBoth`, `maybeDeferred`, `execute`, and calling a class.
+
+use std::{ffi::CStr, ptr, slice};
+
+use pyo3::{
+    Borrowed, PyClass, PyTypeInfo, ffi,
+    impl_::trampoline::{MethodDef, fastcall_cfunction_with_keywords as trampoline},
+    prelude::*,
+    types::{PyCFunction, PyDict, PyTuple, PyType},
+};
+
+type Raw = *mut ffi::PyObject;
+
+/// The arguments of a call.
+#[derive(Clone, Copy)]
+pub struct Arguments<'a, 'py> {
+    positional: &'a [Bound<'py, PyAny>],
+    /// The values of the keywords, which follow the positional arguments in memory.
+    values: &'a [Bound<'py, PyAny>],
+    names: Option<Borrowed<'a, 'py, PyTuple>>,
+    py: Python<'py>,
+}
+
+impl<'a, 'py> Arguments<'a, 'py> {
+    /// # Safety
+    ///
+    /// The arguments are as the interpreter gives them to a function that takes `METH_FASTCALL | METH_KEYWORDS`, and
+    /// alive for as long as the result is.
+    #[inline(always)]
+    unsafe fn new(py: Python<'py>, values: *const Raw, count: usize, names: Raw) -> Self {
+        // SAFETY: as the caller says: `names` is null or a tuple, and there are `count` arguments and then one for
+        // each name. A `Bound` is one pointer to an object.
+        unsafe {
+            let names =
+                Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>());
+            let all = match count + names.map_or(0, |names| names.len()) {
+                0 => &[],
+                length => slice::from_raw_parts(values.cast(), length),
+            };
+            let (positional, values) = all.split_at(count);
+            Arguments {
+                positional,
+                values,
+                names,
+                py,
+            }
+        }
+    }
+
+    /// The positional arguments.
+    #[inline(always)]
+    pub const fn positional(&self) -> &'a [Bound<'py, PyAny>] {
+        self.positional
+    }
+
+    /// Whether there are keyword arguments.
+    #[inline(always)]
+    pub const fn has_keywords(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// The keyword arguments, if there are any.
+    pub fn keywords(&self) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(names) = &self.names else {
+            return Ok(None);
+        };
+        let keywords = super::fallible::dict(self.py)?;
+        for (name, value) in names.iter().zip(self.values) {
+            keywords.set_item(name, value)?;
+        }
+        Ok(Some(keywords))
+    }
+
+    /// Calls `callable` with all arguments after the first `skipped` ones.
+    #[inline(always)]
+    pub fn call_rest(
+        &self,
+        callable: &Bound<'py, PyAny>,
+        skipped: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let rest = &self.positional[skipped..];
+        // The callee may use the place before the arguments, if that is one of the skipped ones.
+        let flag = match skipped {
+            0 => 0,
+            _ => ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+        };
+        let names = self.names.map_or(ptr::null_mut(), |names| names.as_ptr());
+        // SAFETY: the arguments are alive, and the values of the keywords follow them. The interpreter lets a callee
+        // write to the place before them, and has it put back what was there.
+        unsafe {
+            let result = ffi::PyObject_Vectorcall(
+                callable.as_ptr(),
+                rest.as_ptr().cast(),
+                rest.len() | flag,
+                names,
+            );
+            Bound::from_owned_ptr_or_err(self.py, result)
+        }
+    }
+
+    /// The positional arguments as a tuple.
+    pub fn to_tuple(self) -> PyResult<Bound<'py, PyTuple>> {
+        super::fallible::tuple_of(self.py, self.positional)
+    }
+
+    /// Calls `callable` with `first` and all arguments.
+    #[cold]
+    pub fn call_after(
+        &self,
+        callable: &Bound<'py, PyAny>,
+        first: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let all = super::fallible::tuple_after(first, self.to_tuple()?.as_slice())?;
+        callable.call(all, self.keywords()?.as_ref())
+    }
+}
+
+/// A function of a module.
+pub trait FastFunction {
+    /// Its name.
+    const NAME: &'static CStr;
+    /// The signature and the docstring, as the interpreter wants them.
+    const DOC: &'static CStr;
+
+    /// Calls it.
+    fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// A method of a class.
+pub trait FastMethod {
+    /// The class; `PyAny` for a method that may be put into any class.
+    type Class;
+    /// Its name.
+    const NAME: &'static CStr;
+    /// The signature and the docstring, as the interpreter wants them.
+    const DOC: &'static CStr;
+
+    /// Calls it.
+    fn call<'py>(
+        this: &Bound<'py, Self::Class>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// A class that makes its objects in one step when it is called, and not by `__new__` and `__init__`.
+pub trait FastClass: PyClass {
+    /// Makes an object of this very class.
+    fn make<'py>(
+        class: &Bound<'py, PyType>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+}
+
+struct Function<F>(F);
+struct Method<M>(M);
+struct Class<C>(C);
+
+impl<F: FastFunction> MethodDef<trampoline::Func> for Function<F> {
+    const METH: trampoline::Func = |py, _, values, count, names| {
+        // SAFETY: the interpreter calls it with that many arguments.
+        let arguments = unsafe { Arguments::new(py, values, count.unsigned_abs(), names) };
+        F::call(py, arguments).map(Bound::into_ptr)
+    };
+}
+
+impl<M: FastMethod> MethodDef<trampoline::Func> for Method<M> {
+    const METH: trampoline::Func = |py, this, values, count, names| {
+        // SAFETY: the interpreter calls it with that many arguments, and with an object of the class, since it is a
+        // method of that.
+        unsafe {
+            let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
+            let this = Borrowed::from_ptr(py, this);
+            M::call(&this.cast_unchecked::<M::Class>(), arguments).map(Bound::into_ptr)
+        }
+    };
+}
+
+impl<C: FastClass> MethodDef<trampoline::Func> for Class<C> {
+    const METH: trampoline::Func = |py, class, values, count, names| {
+        // SAFETY: the interpreter calls it with the class, and with that many arguments; one bit of the number says
+        // whether there is a place before them.
+        unsafe {
+            let count = ffi::PyVectorcall_NARGS(count.cast_unsigned()).unsigned_abs();
+            let arguments = Arguments::new(py, values, count, names);
+            let class = Borrowed::from_ptr(py, class);
+            C::make(&class.cast_unchecked::<PyType>(), arguments).map(Bound::into_ptr)
+        }
+    };
+}
+
+fn definition<D: MethodDef<trampoline::Func>>(
+    name: &'static CStr,
+    doc: &'static CStr,
+) -> *mut ffi::PyMethodDef {
+    Box::leak(Box::new(ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: trampoline::<D>,
+        },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: doc.as_ptr(),
+    }))
+}
+
+/// The function as an object of Python. `module` is the name of its module.
+pub fn fast_function<'py, F: FastFunction>(
+    py: Python<'py>,
+    module: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyCFunction>> {
+    let definition = definition::<Function<F>>(F::NAME, F::DOC);
+    // SAFETY: the definition lives for ever, and the name is alive.
+    unsafe {
+        let function = ffi::PyCFunction_NewEx(definition, ptr::null_mut(), module.as_ptr());
+        Bound::from_owned_ptr_or_err(py, function).map(|function| function.cast_into_unchecked())
+    }
+}
+
+/// A method as a descriptor of a class, for its instances and those of its subclasses.
+fn descriptor<'py, M: FastMethod>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    let definition = definition::<Method<M>>(M::NAME, M::DOC);
+    // SAFETY: the class is alive, and the definition lives for ever.
+    unsafe {
+        let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
+        Bound::from_owned_ptr_or_err(class.py(), method)
+    }
+}
+
+/// A method that may be put into any class, for instances of this one.
+pub fn method_descriptor<'py, M: FastMethod<Class = PyAny>>(
+    class: &Bound<'py, PyType>,
+) -> PyResult<Bound<'py, PyAny>> {
+    descriptor::<M>(class)
+}
+
+/// Gives its class a method.
+pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()> {
+    let class = M::Class::type_object(py);
+    class.setattr(M::NAME.to_string_lossy().as_ref(), descriptor::<M>(&class)?)
+}
+
+/// The vectorcall of a class.
+///
+/// # Safety
+///
+/// Called by the interpreter, with the class.
+unsafe extern "C" fn call_class<C: FastClass>(
+    class: Raw,
+    values: *const Raw,
+    count: usize,
+    names: Raw,
+) -> Raw {
+    // SAFETY: the interpreter calls it, and `Class` knows how the number is given.
+    unsafe { trampoline::<Class<C>>(class, values, count.cast_signed(), names) }
+}
+
+/// Has calls of a class make its objects in one step. Nobody has called it yet.
+pub fn make_in_one_step<C: FastClass>(py: Python<'_>) {
+    // SAFETY: the class is alive, and its call does what the interpreter's own would do.
+    unsafe { (*C::type_object_raw(py)).tp_vectorcall = Some(call_class::<C>) };
+}
+
+/// The C function of a method that is not written in Python, and the object that it is bound to.
+#[inline(always)]
+pub fn bound_function<'py>(callable: &Bound<'py, PyAny>) -> Option<(usize, Bound<'py, PyAny>)> {
+    // SAFETY: the object is alive, and is looked at as a builtin only where it is one.
+    unsafe {
+        if !ptr::eq(callable.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
+            return None;
+        }
+        let function = ffi::PyCFunction_GetFunction(callable.as_ptr())?;
+        let owner =
+            Borrowed::from_ptr_or_opt(callable.py(), ffi::PyCFunction_GetSelf(callable.as_ptr()))?;
+        Some((function as usize, owner.to_owned()))
+    }
+}

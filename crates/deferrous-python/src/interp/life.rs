@@ -1,0 +1,335 @@
+//! The life of objects that are made and ended all the time, and that report at their end: Deferreds.
+//!
+//! PyO3 makes their class. This adds what its classes do not have: a finalizer, which the collector calls before it
+//! ends a cycle; an end that needs no stack for objects which hold each other in a row of any length; and memory of
+//! objects that have ended, kept for the next ones, as the interpreter does for its own small objects. Asking the
+//! allocator each time is a third of what making a Deferred costs.
+
+use std::{
+    any::Any,
+    cell::{Cell, UnsafeCell},
+    ffi::c_void,
+    ptr,
+};
+
+use arrayvec::ArrayVec;
+use pyo3::{
+    Borrowed, PyClass,
+    exceptions::PyTypeError,
+    ffi,
+    impl_::trampoline::{MethodDef, inquiry},
+    intern,
+    prelude::*,
+    pyclass::boolean_struct::True,
+};
+
+use super::kept::Kept;
+
+type Raw = *mut ffi::PyObject;
+
+unsafe extern "C" {
+    /// Makes the descriptor of a slot of a class, such as `__del__`.
+    fn PyDescr_NewWrapper(
+        class: *mut ffi::PyTypeObject,
+        base: *mut ffi::wrapperbase,
+        wrapped: *mut c_void,
+    ) -> Raw;
+}
+
+/// What happens in the life of the objects of a class that PyO3 has made.
+pub trait Life: PyClass<Frozen = True> + Send + Sync {
+    /// What is left to do when all that the object held has ended.
+    type Last: Kept;
+
+    /// The memory of objects that have ended.
+    fn memory() -> &'static Memory;
+
+    /// The collector has found the object, and nothing of it has been taken away. It is called if the class has been
+    /// given [a finalizer](add_finalizer).
+    fn finalize(_this: &Bound<'_, Self>) {}
+
+    /// Nothing refers to the object any more. Takes out what is left to do when the rest has ended.
+    fn before_end<'py>(&self, _py: Python<'py>) -> Option<<Self::Last as Kept>::At<'py>> {
+        None
+    }
+
+    /// The rest has ended.
+    fn after_end<'py>(_py: Python<'py>, _last: <Self::Last as Kept>::At<'py>) {}
+}
+
+/// How many objects may end inside each other before the next one has to wait.
+const DEEPEST: u32 = 24;
+/// How many pieces of memory are kept.
+const KEPT: usize = 64;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static SOME_WAIT: Cell<bool> = const { Cell::new(false) };
+    static WAITING: Cell<Vec<Box<dyn Any>>> = const { Cell::new(Vec::new()) };
+}
+
+/// Ends what an object held, now or when those that are ending around it are done.
+#[inline]
+fn end<T: 'static>(held: T) {
+    let depth = DEPTH.get();
+    if depth >= DEEPEST {
+        return wait(Box::new(held));
+    }
+    DEPTH.set(depth + 1);
+    drop(held);
+    if depth == 0 && SOME_WAIT.get() {
+        while let Some(held) = next() {
+            drop(held);
+        }
+    }
+    DEPTH.set(depth);
+}
+
+#[cold]
+fn wait(held: Box<dyn Any>) {
+    let mut waiting = WAITING.take();
+    waiting.push(held);
+    WAITING.set(waiting);
+    SOME_WAIT.set(true);
+}
+
+/// One that waits, taken off the list before its end, which may put more on it.
+fn next() -> Option<Box<dyn Any>> {
+    let mut waiting = WAITING.take();
+    let held = waiting.pop();
+    SOME_WAIT.set(!waiting.is_empty());
+    WAITING.set(waiting);
+    held
+}
+
+/// The memory of objects that have ended, of one class, of which all have the same size.
+pub struct Memory(UnsafeCell<Pieces>);
+
+struct Pieces {
+    pieces: ArrayVec<Raw, KEPT>,
+    /// Where in an object that is which PyO3 keeps for Rust. It is known when there is a piece.
+    offset: usize,
+}
+
+// SAFETY: only threads that are attached to the interpreter get here, one at a time, and nothing else runs meanwhile.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Nothing is kept yet.
+    pub const fn new() -> Self {
+        Memory(UnsafeCell::new(Pieces {
+            pieces: ArrayVec::new_const(),
+            offset: 0,
+        }))
+    }
+}
+
+/// Makes an object.
+#[inline(always)]
+pub fn make<T: Life + Into<PyClassInitializer<T>>>(
+    py: Python<'_>,
+    value: T,
+) -> PyResult<Bound<'_, T>> {
+    // SAFETY: nothing else uses what is kept while it is borrowed. A piece is the memory of an object of the same
+    // class, with its dict and its weak references gone; the value is all that it lacks.
+    unsafe {
+        let kept = &mut *T::memory().0.get();
+        let Some(raw) = kept.pieces.pop() else {
+            return Bound::new(py, value);
+        };
+        // What the collector notes of an object is in two words before it, and one of the notes is that it has been
+        // finalized.
+        raw.cast::<usize>().sub(2).write_bytes(0, 2);
+        let raw = ffi::PyObject_Init(raw, T::type_object_raw(py));
+        raw.byte_add(kept.offset).cast::<T>().write(value);
+        ffi::PyObject_GC_Track(raw.cast());
+        Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
+    }
+}
+
+struct Finalize<T>(T);
+struct AfterEnd<T>(T);
+
+impl<T: Life> MethodDef<inquiry::Func> for Finalize<T> {
+    const METH: inquiry::Func = |py, this| {
+        // SAFETY: the interpreter calls it with an object of the class.
+        let this = unsafe { Borrowed::from_ptr(py, this).cast_unchecked() };
+        T::finalize(&this);
+        Ok(0)
+    };
+}
+
+impl<T: Life> MethodDef<inquiry::Func> for AfterEnd<T> {
+    const METH: inquiry::Func = |py, last| {
+        // SAFETY: `dealloc` calls it with the address of this, as PyO3 does not let others use what runs a function
+        // for the interpreter without an object.
+        if let Some(last) = unsafe { (*last.cast::<Option<<T::Last as Kept>::At<'_>>>()).take() } {
+            T::after_end(py, last);
+        }
+        Ok(0)
+    };
+}
+
+/// `tp_finalize`.
+///
+/// # Safety
+///
+/// Called by the interpreter, with an object of the class.
+unsafe extern "C" fn finalize<T: Life>(this: Raw) {
+    // SAFETY: the interpreter calls it with an object of the class, before anything of it is taken away. One that
+    // nothing else refers to is not the collector's, but at its end: what it holds ends before it reports.
+    unsafe {
+        if ffi::Py_REFCNT(this) > 1 {
+            unraisable(inquiry::<Finalize<T>>(this));
+        }
+    }
+}
+
+/// Reports an exception that nobody can be told of.
+fn unraisable(status: std::ffi::c_int) {
+    if status < 0 {
+        // SAFETY: an exception is set.
+        unsafe { ffi::PyErr_WriteUnraisable(ptr::null_mut()) };
+    }
+}
+
+/// Whether the class of the object has the finalizer of this file, and not a `__del__` that a program has set.
+pub fn has_own_finalizer<T: Life>(this: &Bound<'_, T>) -> bool {
+    // SAFETY: the object is alive.
+    unsafe { has_finalizer_of::<T>(this.as_ptr()) }
+}
+
+/// # Safety
+///
+/// The object is alive, or at its end.
+unsafe fn has_finalizer_of<T: Life>(this: Raw) -> bool {
+    let own: ffi::destructor = finalize::<T>;
+    // SAFETY: as the caller says; its class is alive.
+    unsafe { (*ffi::Py_TYPE(this)).tp_finalize }.is_some_and(|found| ptr::fn_addr_eq(found, own))
+}
+
+/// Calls the `__del__` that a program has set on the class, as the interpreter does for classes made in Python.
+/// Returns whether the object is alive again.
+///
+/// # Safety
+///
+/// Nothing refers to the object, of which nothing has been taken away.
+#[inline(always)]
+unsafe fn is_revived<T: Life>(this: Raw) -> bool {
+    // SAFETY: as the caller says. Without a finalizer, the call does nothing.
+    unsafe { !has_finalizer_of::<T>(this) && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 }
+}
+
+/// The address of what PyO3 keeps for Rust in an object.
+///
+/// # Safety
+///
+/// It is an object of the class.
+unsafe fn value_of<T: PyClass<Frozen = True> + Sync>(this: Raw) -> *mut T {
+    // SAFETY: as the caller says. The token is only used to find the address.
+    unsafe {
+        let this = Borrowed::from_ptr(Python::assume_attached(), this);
+        ptr::from_ref(this.cast_unchecked::<T>().get()).cast_mut()
+    }
+}
+
+/// `tp_dealloc`.
+///
+/// # Safety
+///
+/// Called by the interpreter, with an object of the class that nothing refers to.
+unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
+    // SAFETY: the interpreter calls it with an object of the class that nothing refers to. The collector does not
+    // see it any more before anything of it is taken away, and its memory is given back last.
+    unsafe {
+        if is_revived::<T>(this) {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        let value = value_of::<T>(this);
+        let mut last = (*value).before_end(Python::assume_attached());
+        let class = ffi::Py_TYPE(this);
+        if (*class).tp_weaklistoffset > 0 {
+            let weak = this.byte_offset((*class).tp_weaklistoffset).cast::<Raw>();
+            if !(*weak).is_null() {
+                ffi::PyObject_ClearWeakRefs(this);
+            }
+        }
+        if (*class).tp_dictoffset > 0 {
+            let dict = this.byte_offset((*class).tp_dictoffset).cast::<Raw>();
+            ffi::Py_XDECREF(ptr::replace(dict, ptr::null_mut()));
+        }
+        end(ptr::read(value));
+        if last.is_some() {
+            unraisable(inquiry::<AfterEnd<T>>((&raw mut last).cast()));
+        }
+        if ptr::eq(class, T::type_object_raw(Python::assume_attached())) {
+            let kept = &mut *T::memory().0.get();
+            kept.offset = value.byte_offset_from(this).unsigned_abs();
+            if kept.pieces.try_push(this).is_err() {
+                ffi::PyObject_GC_Del(this.cast());
+            }
+        } else if let Some(free) = (*class).tp_free {
+            free(this.cast());
+        }
+        ffi::Py_DECREF(class.cast());
+    }
+}
+
+/// `tp_dealloc` of a class that extends one that has [`Life`].
+///
+/// # Safety
+///
+/// Called by the interpreter, with an object of the class that nothing refers to.
+unsafe extern "C" fn dealloc_extended<T>(this: Raw)
+where
+    T: PyClass<Frozen = True> + Sync,
+    T::BaseType: Life,
+{
+    // SAFETY: the interpreter calls it with an object of the class that nothing refers to. What the class adds ends
+    // first, and the rest as an object of the base does.
+    unsafe {
+        if is_revived::<T::BaseType>(this) {
+            return;
+        }
+        ffi::PyObject_GC_UnTrack(this.cast());
+        drop(ptr::read(value_of::<T>(this)));
+        dealloc::<T::BaseType>(this);
+    }
+}
+
+/// Gives a class this life. Nobody has made an object of it yet.
+pub fn begin<T: Life>(py: Python<'_>) {
+    // SAFETY: the class is alive, and the function is for its objects.
+    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc::<T>) };
+}
+
+/// Gives a class a finalizer. Nobody has made an object of it yet.
+pub fn add_finalizer<T: Life>(py: Python<'_>) -> PyResult<()> {
+    let class = T::type_object(py);
+    // Each slot of a class has a descriptor, which is made of what the interpreter keeps for the slot.
+    // SAFETY: the class of generators is alive for ever.
+    let generator = unsafe { Borrowed::from_ptr(py, (&raw mut ffi::PyGen_Type).cast()) };
+    let model = generator.getattr(intern!(py, "__del__"))?;
+    // SAFETY: the object is looked at as a descriptor of a slot only where it is one; all are alive for ever.
+    let finalizer = unsafe {
+        if !ptr::eq(model.get_type_ptr(), &raw mut ffi::PyWrapperDescr_Type) {
+            return Err(PyTypeError::new_err("generators have no finalizer"));
+        }
+        let base = (*model.as_ptr().cast::<ffi::PyWrapperDescrObject>()).d_base;
+        let own: ffi::destructor = finalize::<T>;
+        let made = PyDescr_NewWrapper(class.as_type_ptr(), base, own as *mut c_void);
+        Bound::from_owned_ptr_or_err(py, made)
+    }?;
+    class.setattr(intern!(py, "__del__"), finalizer)
+}
+
+/// Gives a class that extends one with this life and a finalizer the same. Nobody has made an object of it yet.
+pub fn begin_extended<T>(py: Python<'_>)
+where
+    T: PyClass<Frozen = True> + Sync,
+    T::BaseType: Life,
+{
+    // SAFETY: the class is alive, and the function is for its objects.
+    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc_extended::<T>) };
+}
