@@ -1,4 +1,4 @@
-//! `addCallback`, `addErrback`, `addBoth` and `addCallbacks`.
+//! The methods that are called most: `addCallback`, `addErrback`, `addBoth`, `addCallbacks` and `callback`.
 
 use std::ffi::CStr;
 
@@ -7,7 +7,7 @@ use pyo3::{exceptions::PyTypeError, intern, prelude::*};
 use super::{
     Deferred,
     callback::{Arguments as Rest, Callback, Side},
-    firing::add,
+    firing::{add, callback},
 };
 use crate::{
     interp::{Arguments, FastMethod, fallible},
@@ -22,7 +22,7 @@ fn add_side<'py>(
     arguments: Arguments<'_, 'py>,
     side: Side,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let callback = match arguments.positional() {
+    let added = match arguments.positional() {
         _ if arguments.has_keywords() || replaced::any() => {
             return add_slowly(deferred, arguments, side);
         }
@@ -37,7 +37,7 @@ fn add_side<'py>(
         },
         _ => return add_slowly(deferred, arguments, side),
     };
-    add(deferred, callback)?;
+    add(deferred, added)?;
     Ok(deferred.as_any().clone())
 }
 
@@ -237,4 +237,65 @@ fn side<'py>(
         None => fallible::dict(py)?.into_any(),
     };
     Ok(fallible::tuple(py, [callable, arguments, keywords])?.into_any())
+}
+
+pub struct FireCallback;
+
+impl FastMethod for FireCallback {
+    type Class = Deferred;
+    const NAME: &'static CStr = c"callback";
+    const DOC: &'static CStr = c"callback($self, result)
+--
+
+Fire the Deferred with a result, and run its callbacks.
+
+Args:
+    result: what the first callback gets; or a Failure, for the first errback.
+
+Raises:
+    AlreadyCalledError: it was fired before. That changes nothing.";
+
+    #[inline(always)]
+    fn call<'py>(
+        this: &Bound<'py, Deferred>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let result = match arguments.positional() {
+            [result] if !arguments.has_keywords() => result.clone(),
+            _ => only_argument(arguments)?,
+        };
+        callback(this, result)?;
+        Ok(this.py().None().into_bound(this.py()))
+    }
+}
+
+/// The argument of `callback`, given by its name, or that there is something else.
+#[cold]
+fn only_argument<'py>(arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    let count = arguments.positional().len();
+    if count > 1 {
+        let given = count + 1;
+        return Err(PyTypeError::new_err(format!(
+            "Deferred.callback() takes 2 positional arguments but {given} were given"
+        )));
+    }
+    if let Some(keywords) = arguments.keywords()? {
+        let named = keywords.get_item("result")?;
+        match (named, arguments.positional(), keywords.len()) {
+            (Some(result), [], 1) => return Ok(result),
+            (Some(_), [_], _) => {
+                let text = "Deferred.callback() got multiple values for argument 'result'";
+                return Err(PyTypeError::new_err(text));
+            }
+            _ => {}
+        }
+        let unknown = |name: &Bound<'_, PyAny>| !name.eq("result").unwrap_or(false);
+        if let Some(name) = keywords.keys().iter().find(unknown) {
+            return Err(PyTypeError::new_err(format!(
+                "Deferred.callback() got an unexpected keyword argument '{name}'"
+            )));
+        }
+    }
+    let text = "Deferred.callback() missing 1 required positional argument: 'result'";
+    Err(PyTypeError::new_err(text))
 }

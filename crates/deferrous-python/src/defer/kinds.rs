@@ -15,7 +15,7 @@ use pyo3::{
 use super::{deferred::Deferred, deferred_list::DeferredList};
 use crate::{
     interp::{
-        Attached, ClassFacts, Making, bound_function, class_attribute, finds, is_exactly,
+        Attached, ClassFacts, Making, bound_function, class_attribute, finds, forget, is_exactly,
         is_kind_of,
     },
     replaced,
@@ -143,7 +143,7 @@ pub fn register<'py>(
         Ok(bound_function(&bound).map_or(0, |(function, _)| function))
     };
     let subclasses = PyList::new(py, [&deferred, &list])?;
-    replaced::on_change(forget);
+    replaced::on_change(forget_facts);
     let found = Classes {
         subclasses: subclasses.clone().unbind(),
         parse_results: parse_results.unbind(),
@@ -192,7 +192,7 @@ fn unloaded() -> ! {
 }
 
 /// Forgets what is known of the two classes.
-fn forget() {
+fn forget_facts() {
     DEFERRED.0.is_known.set(false);
     DEFERRED_LIST.0.is_known.set(false);
 }
@@ -336,7 +336,7 @@ fn kind_of_other(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Kind {
 
 /// Whether the object is a Deferred: `type(object) in _DEFERRED_SUBCLASSES`. The object is not asked.
 #[inline(always)]
-pub fn is_deferred(object: &Bound<'_, PyAny>) -> bool {
+fn is_deferred(object: &Bound<'_, PyAny>) -> bool {
     let facts = ClassFacts::of(object);
     match kind_by_class(object, &facts) {
         Some(kind) => kind == Kind::Deferred,
@@ -375,7 +375,11 @@ fn is_listed(object: &Bound<'_, PyAny>) -> bool {
 fn ask(object: &Bound<'_, PyAny>) -> Kind {
     match object.is_instance(objects(object.py()).failure.bind(object.py())) {
         Ok(true) => Kind::Failure,
-        Ok(false) | Err(_) => Kind::Value,
+        Ok(false) => Kind::Value,
+        Err(error) => {
+            forget(object.py(), error);
+            Kind::Value
+        }
     }
 }
 

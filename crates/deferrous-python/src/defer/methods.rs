@@ -100,17 +100,6 @@ impl Deferred {
         super::adding::add_callbacks(slf, callback, callback_rest, errback, errback_rest)
     }
 
-    /// Fire the Deferred with a result, and run its callbacks.
-    ///
-    /// Args:
-    ///     result: what the first callback gets; or a Failure, for the first errback.
-    ///
-    /// Raises:
-    ///     AlreadyCalledError: it was fired before. That changes nothing.
-    fn callback<'py>(slf: &Bound<'py, Self>, result: Bound<'py, PyAny>) -> PyResult<()> {
-        firing::callback(slf, result)
-    }
-
     /// Fire the Deferred with a failure, and run its errbacks.
     ///
     /// Args:

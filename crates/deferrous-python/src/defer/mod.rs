@@ -90,6 +90,7 @@ fn make_class(class: &Bound<'_, PyType>) -> PyResult<()> {
     add_method::<adding::AddCallback>(py)?;
     add_method::<adding::AddErrback>(py)?;
     add_method::<adding::AddBoth>(py)?;
+    add_method::<adding::FireCallback>(py)?;
     make_in_one_step::<Deferred>(py);
     class.setattr("debug", false)?;
     for name in ["called", "_runningCallbacks", "_suppressAlreadyCalled"] {

@@ -12,7 +12,7 @@ use super::{
     callback::{Callback, Called},
     callback_queue, debug_info,
     deferred::DeferredParts,
-    kinds::{Kind, Method, as_deferred, is_deferred, kind},
+    kinds::{Kind, Method, as_deferred, kind},
 };
 use crate::{
     failure::{self, Place},
@@ -73,24 +73,29 @@ pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) 
     }
     if callback.passes(failed) {
         drop(result);
-        return finish_added(deferred, callback);
+        return finish_added(deferred, callback, failed);
     }
     parts.running_callbacks.set(py, true);
     let called = callback.call(&result, failed);
     drop(result);
     match called {
-        Called::Returned(Ok(value)) if !is_deferred(&value) => {
-            let before = parts.result.replace(py, Some(value.clone()));
-            drop(before);
-            if !parts.result.has(&value) {
-                // The end of the result before it has put something else there.
+        Called::Returned(Ok(value)) => match kind(&value) {
+            Kind::Deferred => {
                 let call = Call::after(deferred.clone(), callback, failed);
-                return run(call, From::Returned(deferred.required_result()));
+                run(call, From::Returned(Ok(value)))
             }
-            drop(value);
-            parts.running_callbacks.set(py, false);
-            finish_added(deferred, callback)
-        }
+            found => {
+                parts.result.set(py, Some(value.clone()));
+                if !parts.result.has(&value) {
+                    // The end of the result before it has put something else there.
+                    let call = Call::after(deferred.clone(), callback, failed);
+                    return run(call, From::Returned(deferred.required_result()));
+                }
+                drop(value);
+                parts.running_callbacks.set(py, false);
+                finish_added(deferred, callback, found == Kind::Failure)
+            }
+        },
         Called::Returned(returned) => {
             let call = Call::after(deferred.clone(), callback, failed);
             run(call, From::Returned(returned))
@@ -99,13 +104,16 @@ pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) 
     }
 }
 
-/// The end of [`run_added`], unless callbacks have been added meanwhile.
+/// The end of [`run_added`], unless callbacks have been added meanwhile. `failed` says whether the result is a failure.
 #[inline(always)]
-fn finish_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+fn finish_added<'py>(
+    deferred: &Bound<'py, Deferred>,
+    callback: Callback<'py>,
+    failed: bool,
+) -> PyResult<()> {
     if !has_no_callbacks(deferred) {
         return run(Call::after(deferred.clone(), callback, false), From::Next);
     }
-    let failed = deferred.result_kind()? == Kind::Failure;
     debug_info::note(deferred, failed);
     Ok(())
 }

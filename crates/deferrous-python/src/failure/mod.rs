@@ -16,7 +16,8 @@ use pyo3::{
 
 use crate::{
     interp::{
-        attributes, fallible, is_subtype, new_object, set_attributes, set_traceback, traceback,
+        as_called_by_pyo3, attributes, fallible, is_subtype, new_object, set_attributes,
+        set_traceback, traceback,
     },
     replaced,
     twisted::objects,
@@ -46,14 +47,16 @@ pub fn caught<'py>(
 }
 
 /// The same, of an exception that has been raised.
-#[allow(dead_code, reason = "modules move to it one by one")]
+#[cold]
 pub fn caught_error<'py>(
     py: Python<'py>,
     error: PyErr,
     owner: Option<&Bound<'py, PyAny>>,
     place: Place,
 ) -> Bound<'py, PyAny> {
-    caught(&error.into_value(py).into_bound(py), owner, place)
+    as_called_by_pyo3(py, || {
+        caught(&error.into_value(py).into_bound(py), owner, place)
+    })
 }
 
 /// As [`caught`], where no function of Twisted is added to the traceback.

@@ -1,11 +1,8 @@
 //! From PyO3's types to [`Obj`] and back, while some modules still use the latter.
 
-use std::{marker::PhantomData, ptr};
+use std::ptr;
 
-use pyo3::{
-    Bound, Py, PyAny, PyErr, PyResult, Python, ffi,
-    impl_::trampoline::{self, MethodDef},
-};
+use pyo3::{Bound, Py, PyAny, PyErr, PyResult, Python};
 
 use super::{Maybe, Obj, Raised, reraise};
 
@@ -51,46 +48,6 @@ impl Obj {
         // SAFETY: an `Obj` only exists while its thread is attached.
         unsafe { Python::assume_attached() }
     }
-}
-
-/// Runs `body` with the token of the interpreter, where PyO3 has not called this code. The thread is attached.
-#[inline]
-pub fn attached<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
-    let mut call = (Some(body), None);
-    // SAFETY: the thread is attached, and `call` is of the type that `Call` expects.
-    unsafe { start(&mut call) };
-    match call.1 {
-        Some(result) => result,
-        // PyO3 has made an exception of it.
-        None => panic!("a panic below a call of Rust"),
-    }
-}
-
-/// # Safety
-///
-/// The thread is attached.
-unsafe fn start<F: FnOnce(Python<'_>) -> R, R>(call: &mut (Option<F>, Option<R>)) {
-    struct Call<F, R>(PhantomData<(F, R)>);
-
-    impl<F: FnOnce(Python<'_>) -> R, R> MethodDef<trampoline::noargs::Func> for Call<F, R> {
-        const METH: trampoline::noargs::Func = run::<F, R>;
-    }
-
-    /// # Safety
-    ///
-    /// `call` points to a function and a place for its result, which nothing else uses meanwhile.
-    unsafe fn run<F: FnOnce(Python<'_>) -> R, R>(
-        py: Python<'_>,
-        call: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
-        // SAFETY: as the caller says: it is what is passed below.
-        let (body, result) = unsafe { &mut *call.cast::<(Option<F>, Option<R>)>() };
-        *result = body.take().map(|body| body(py));
-        Ok(ptr::null_mut())
-    }
-
-    // SAFETY: the thread is attached.
-    unsafe { trampoline::noargs::<Call<F, R>>(ptr::from_mut(call).cast(), ptr::null_mut()) };
 }
 
 /// The exception that was raised, as PyO3 has it.

@@ -3,11 +3,16 @@
 //! PyO3 makes both for `*args, **kwargs`. What is called with them for each callback is defined here instead:
 //! `addCallback`, `addErrback`, `addBoth`, `maybeDeferred`, `execute`, and calling a class.
 
-use std::{ffi::CStr, ptr, slice};
+use std::{
+    ffi::CStr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr, slice,
+};
 
 use pyo3::{
-    Borrowed, PyClass, PyTypeInfo, ffi,
-    impl_::trampoline::{MethodDef, fastcall_cfunction_with_keywords as trampoline},
+    Borrowed, PyClass, PyTypeInfo,
+    exceptions::PySystemError,
+    ffi,
     prelude::*,
     types::{PyCFunction, PyDict, PyTuple, PyType},
 };
@@ -154,51 +159,96 @@ pub trait FastClass: PyClass {
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
-struct Function<F>(F);
-struct Method<M>(M);
-struct Class<C>(C);
-
-impl<F: FastFunction> MethodDef<trampoline::Func> for Function<F> {
-    const METH: trampoline::Func = |py, _, values, count, names| {
-        // SAFETY: the interpreter calls it with that many arguments.
-        let arguments = unsafe { Arguments::new(py, values, count.unsigned_abs(), names) };
-        F::call(py, arguments).map(Bound::into_ptr)
-    };
+/// Runs the body of a function that the interpreter calls. A panic becomes an exception.
+///
+/// It costs less than what PyO3 does for its functions, which also notes that the thread is attached. So an error that
+/// is dropped in `body`, and not raised or made a failure of, ends when PyO3 next runs a function.
+///
+/// # Safety
+///
+/// The thread is attached.
+#[inline(always)]
+unsafe fn enter<'py>(body: impl FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>>) -> Raw {
+    // SAFETY: as the caller says.
+    let py = unsafe { Python::assume_attached() };
+    match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(result)) => result.into_ptr(),
+        Ok(Err(error)) => refuse(py, error),
+        Err(_) => refuse(
+            py,
+            PySystemError::new_err("deferrous has an error of its own, please report it"),
+        ),
+    }
 }
 
-impl<M: FastMethod> MethodDef<trampoline::Func> for Method<M> {
-    const METH: trampoline::Func = |py, this, values, count, names| {
-        // SAFETY: the interpreter calls it with that many arguments, and with an object of the class, since it is a
-        // method of that.
-        unsafe {
+#[cold]
+#[inline(never)]
+fn refuse(py: Python<'_>, error: PyErr) -> Raw {
+    error.restore(py);
+    ptr::null_mut()
+}
+
+/// # Safety
+///
+/// Called by the interpreter, with the arguments of a function that takes `METH_FASTCALL | METH_KEYWORDS`.
+unsafe extern "C" fn call_function<F: FastFunction>(
+    _module: Raw,
+    values: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    unsafe { enter(|py| F::call(py, Arguments::new(py, values, count.unsigned_abs(), names))) }
+}
+
+/// # Safety
+///
+/// The same, with an object of the class.
+unsafe extern "C" fn call_method<M: FastMethod>(
+    this: Raw,
+    values: *const Raw,
+    count: ffi::Py_ssize_t,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says; the interpreter has looked at the class of the object.
+    unsafe {
+        enter(|py| {
             let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
             let this = Borrowed::from_ptr(py, this);
-            M::call(&this.cast_unchecked::<M::Class>(), arguments).map(Bound::into_ptr)
-        }
-    };
+            M::call(&this.cast_unchecked::<M::Class>(), arguments)
+        })
+    }
 }
 
-impl<C: FastClass> MethodDef<trampoline::Func> for Class<C> {
-    const METH: trampoline::Func = |py, class, values, count, names| {
-        // SAFETY: the interpreter calls it with the class, and with that many arguments; one bit of the number says
-        // whether there is a place before them.
-        unsafe {
-            let count = ffi::PyVectorcall_NARGS(count.cast_unsigned()).unsigned_abs();
+/// # Safety
+///
+/// Called by the interpreter, with the class, and with arguments as it gives them to objects that are called.
+unsafe extern "C" fn call_class<C: FastClass>(
+    class: Raw,
+    values: *const Raw,
+    count: usize,
+    names: Raw,
+) -> Raw {
+    // SAFETY: as the caller says.
+    unsafe {
+        enter(|py| {
+            let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
             let arguments = Arguments::new(py, values, count, names);
             let class = Borrowed::from_ptr(py, class);
-            C::make(&class.cast_unchecked::<PyType>(), arguments).map(Bound::into_ptr)
-        }
-    };
+            C::make(&class.cast_unchecked::<PyType>(), arguments)
+        })
+    }
 }
 
-fn definition<D: MethodDef<trampoline::Func>>(
+fn definition(
     name: &'static CStr,
     doc: &'static CStr,
+    function: ffi::PyCFunctionFastWithKeywords,
 ) -> *mut ffi::PyMethodDef {
     Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: name.as_ptr(),
         ml_meth: ffi::PyMethodDefPointer {
-            PyCFunctionFastWithKeywords: trampoline::<D>,
+            PyCFunctionFastWithKeywords: function,
         },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: doc.as_ptr(),
@@ -210,7 +260,7 @@ pub fn fast_function<'py, F: FastFunction>(
     py: Python<'py>,
     module: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyCFunction>> {
-    let definition = definition::<Function<F>>(F::NAME, F::DOC);
+    let definition = definition(F::NAME, F::DOC, call_function::<F>);
     // SAFETY: the definition lives for ever, and the name is alive.
     unsafe {
         let function = ffi::PyCFunction_NewEx(definition, ptr::null_mut(), module.as_ptr());
@@ -220,7 +270,7 @@ pub fn fast_function<'py, F: FastFunction>(
 
 /// A method as a descriptor of a class, for its instances and those of its subclasses.
 fn descriptor<'py, M: FastMethod>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    let definition = definition::<Method<M>>(M::NAME, M::DOC);
+    let definition = definition(M::NAME, M::DOC, call_method::<M>);
     // SAFETY: the class is alive, and the definition lives for ever.
     unsafe {
         let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
@@ -239,21 +289,6 @@ pub fn method_descriptor<'py, M: FastMethod<Class = PyAny>>(
 pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()> {
     let class = M::Class::type_object(py);
     class.setattr(M::NAME.to_string_lossy().as_ref(), descriptor::<M>(&class)?)
-}
-
-/// The vectorcall of a class.
-///
-/// # Safety
-///
-/// Called by the interpreter, with the class.
-unsafe extern "C" fn call_class<C: FastClass>(
-    class: Raw,
-    values: *const Raw,
-    count: usize,
-    names: Raw,
-) -> Raw {
-    // SAFETY: the interpreter calls it, and `Class` knows how the number is given.
-    unsafe { trampoline::<Class<C>>(class, values, count.cast_signed(), names) }
 }
 
 /// Has calls of a class make its objects in one step. Nobody has called it yet.

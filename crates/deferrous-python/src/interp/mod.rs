@@ -2,6 +2,7 @@
 
 #[allow(dead_code, reason = "modules move away from it one by one")]
 mod arguments;
+mod attached;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod bridge;
 mod calls;
@@ -44,7 +45,8 @@ mod visitor;
 pub use arguments::{Signature, keyword_dict};
 
 #[allow(unused_imports, reason = "modules move to it one by one")]
-pub use bridge::{attached, from_result, to_result};
+pub use attached::{as_called_by_pyo3, attached, forget};
+pub use bridge::{from_result, to_result};
 pub use calls::{call_metaclass, call_with_tuple, descriptor_get, raised};
 pub use class::{
     CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset, members, method,

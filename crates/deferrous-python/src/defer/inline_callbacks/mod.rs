@@ -28,8 +28,8 @@ use super::{
 use crate::{
     failure::{self, Place},
     interp::{
-        Field, Life, Memory, Sent, Slot, copy_context, deeper_as_python, fallible, is_generator,
-        is_native_coroutine, make, raised, run_in_context, send,
+        Field, Life, Memory, Sent, Slot, copy_context, deeper_as_python, fallible, forget,
+        is_generator, is_native_coroutine, make, raised, run_in_context, send,
     },
     replaced, return_value,
     twisted::objects,
@@ -160,8 +160,9 @@ fn throw<'py>(generator: &Bound<'py, PyAny>, failure: &Bound<'py, PyAny>) -> PyR
     match thrown {
         Ok(yielded) => Ok(Sent::Yielded(yielded)),
         Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
-            let value = error.value(py).getattr(intern!(py, "value"))?;
-            Ok(Sent::Returned(value))
+            let value = error.value(py).getattr(intern!(py, "value"));
+            forget(py, error);
+            value.map(Sent::Returned)
         }
         Err(error) => Err(error),
     }
