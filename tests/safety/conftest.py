@@ -1,7 +1,7 @@
 """Which of these tests run by default.
 
 `make safety` runs them all. Those that are left out otherwise take minutes, or show differences between
-stock and ours in locks, queues, delayed calls and calls from threads that are still to be mended.
+stock and ours in delayed calls and calls from threads that are still to be mended.
 """
 
 from __future__ import annotations
@@ -15,6 +15,5 @@ collect_ignore = (
         "test_failing_allocations.py",
         "test_reentering_calls_from_threads.py",
         "test_reentering_delayed_calls.py",
-        "test_reentering_locks.py",
     ]
 )

@@ -55,6 +55,7 @@ fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
     py.import("deferrous._guard")?;
     twisted::load(py)?;
     failure::load(py.import("deferrous._frames")?.as_any())?;
+    sync::load(py)?;
     let add_methods = py.import("deferrous._methods")?.getattr("add_methods")?;
     defer::load(module, |deferred| add_methods.call1((deferred,)).map(drop))?;
     let lock = py.get_type::<sync::DeferredLock>();

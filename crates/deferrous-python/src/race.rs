@@ -2,14 +2,13 @@
 
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     types::{PyList, PyTuple},
 };
 
 use crate::{
     defer, failure,
-    interp::{Field, fallible},
+    interp::{Field, fallible, name},
     replaced,
     twisted::objects,
 };
@@ -35,12 +34,12 @@ impl Race {
         let runners = self.runners.bind(py);
         let winner = runners.get_item(index.unsigned_abs())?;
         for runner in runners.iter().filter(|runner| !runner.is(&winner)) {
-            runner.call_method0(intern!(py, "cancel"))?;
+            runner.call_method0(name!(py, "cancel")?)?;
         }
         let pair = fallible::tuple(py, [fallible::int(py, index)?, output.clone()])?;
         match self.result.clone_out(py) {
             Some(result) => result
-                .call_method1(py, intern!(py, "callback"), (pair,))
+                .call_method1(py, name!(py, "callback")?, (pair,))
                 .map(drop),
             None => Ok(()),
         }
@@ -66,7 +65,7 @@ impl Race {
         let group = failure_group(&ordered)?;
         match self.result.clone_out(py) {
             Some(result) => result
-                .call_method1(py, intern!(py, "errback"), (group,))
+                .call_method1(py, name!(py, "errback")?, (group,))
                 .map(drop),
             None => Ok(()),
         }
@@ -76,7 +75,7 @@ impl Race {
     fn cancel(&self, result: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = result.py();
         for runner in self.runners.bind(py).iter() {
-            runner.call_method0(intern!(py, "cancel"))?;
+            runner.call_method0(name!(py, "cancel")?)?;
         }
         Ok(())
     }
@@ -95,7 +94,7 @@ impl Race {
 /// The failure of a race that nobody has won.
 fn failure_group<'py>(failures: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyAny>> {
     let py = failures.py();
-    let class = replaced::current(py, intern!(py, "FailureGroup"), &objects(py).failure_group)?;
+    let class = replaced::current(py, name!(py, "FailureGroup")?, &objects(py).failure_group)?;
     failure::failure_of(&class.call1((failures,))?)
 }
 
@@ -112,7 +111,7 @@ fn failure_group<'py>(failures: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyAn
 pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if replaced::any() {
         let arguments: Bound<'_, PyTuple> = fallible::tuple(py, [ds.clone()])?;
-        return replaced::call_stock(intern!(py, "race"), None, &arguments, None);
+        return replaced::call_stock(name!(py, "race")?, None, &arguments, None);
     }
     let runners = fallible::list(py)?;
     for runner in ds.try_iter()? {
@@ -125,18 +124,18 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
         failures: fallible::list(py)?.unbind(),
     };
     let race = Bound::new(py, race)?;
-    let canceller = race.getattr(intern!(py, "cancel"))?;
+    let canceller = race.getattr(name!(py, "cancel")?)?;
     let result = defer::unfired(py, Some(canceller))?.into_any();
     race.get().result.set(py, Some(result.clone().unbind()));
-    let succeeded = race.getattr(intern!(py, "succeeded"))?;
-    let failed = race.getattr(intern!(py, "failed"))?;
+    let succeeded = race.getattr(name!(py, "succeeded")?)?;
+    let failed = race.getattr(name!(py, "failed")?)?;
     // What can be iterated over once has nothing left here, as in Twisted.
     for (index, runner) in (0..).zip(ds.try_iter()?) {
         let runner = runner?;
         let place = fallible::tuple(py, [fallible::int(py, index)?])?;
         let none = py.None();
         runner.call_method1(
-            intern!(py, "addCallbacks"),
+            name!(py, "addCallbacks")?,
             (&succeeded, &failed, &place, &none, &place, &none),
         )?;
     }

@@ -3,12 +3,11 @@
 
 use pyo3::{
     exceptions::{PyAssertionError, PyDeprecationWarning},
-    intern,
     prelude::*,
     types::PyString,
 };
 
-use crate::interp::fallible;
+use crate::interp::{fallible, name};
 
 /// The value that the exception carries.
 ///
@@ -16,11 +15,11 @@ use crate::interp::fallible;
 /// deprecated are two more frames. If there are still more, somebody else called it.
 pub fn value_of<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = exception.py();
-    let generator = exception.getattr(intern!(py, "__traceback__"))?;
+    let generator = exception.getattr(name!(py, "__traceback__")?)?;
     let mut entries = Vec::new();
     let mut entry = generator.clone();
     while !entry.is_none() {
-        let next = entry.getattr(intern!(py, "tb_next"))?;
+        let next = entry.getattr(name!(py, "tb_next")?)?;
         entries.push(entry);
         entry = next;
     }
@@ -30,7 +29,7 @@ pub fn value_of<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny
         3 => {}
         count => warn(&entries[count - 3], &generator)?,
     }
-    exception.getattr(intern!(py, "value"))
+    exception.getattr(name!(py, "value")?)
 }
 
 /// What Twisted's assertions raise, while the exception is being handled.
@@ -45,13 +44,13 @@ fn assertion_failed(exception: &Bound<'_, PyAny>) -> PyErr {
 /// The code of an entry of a traceback.
 fn code<'py>(entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = entry.py();
-    let frame = entry.getattr(intern!(py, "tb_frame"))?;
-    frame.getattr(intern!(py, "f_code"))
+    let frame = entry.getattr(name!(py, "tb_frame")?)?;
+    frame.getattr(name!(py, "f_code")?)
 }
 
 /// The name of that code, as Python shows it.
 fn name<'py>(entry: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    code(entry)?.getattr(intern!(entry.py(), "co_name"))?.repr()
+    code(entry)?.getattr(name!(entry.py(), "co_name")?)?.repr()
 }
 
 fn warn(caller: &Bound<'_, PyAny>, generator: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -62,13 +61,13 @@ fn warn(caller: &Bound<'_, PyAny>, generator: &Bound<'_, PyAny>) -> PyResult<()>
         name(caller)?.to_str()?,
         name(generator)?.to_str()?,
     );
-    py.import(intern!(py, "warnings"))?.call_method1(
-        intern!(py, "warn_explicit"),
+    py.import(name!(py, "warnings")?)?.call_method1(
+        name!(py, "warn_explicit")?,
         (
             fallible::text(py, &text)?,
             py.get_type::<PyDeprecationWarning>(),
-            code(caller)?.getattr(intern!(py, "co_filename"))?,
-            caller.getattr(intern!(py, "tb_lineno"))?,
+            code(caller)?.getattr(name!(py, "co_filename")?)?,
+            caller.getattr(name!(py, "tb_lineno")?)?,
         ),
     )?;
     Ok(())

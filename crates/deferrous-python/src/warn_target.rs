@@ -1,13 +1,12 @@
 //! Which function Twisted's warning names for a Deferred that its own callback has returned.
 
 use pyo3::{
-    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyCFunction, PyType},
 };
 
-use crate::{failure::execute_of_run, replaced, twisted::objects};
+use crate::{failure::execute_of_run, interp::name, replaced, twisted::objects};
 
 /// Classes in Rust, whose methods have no lines that a warning could name.
 struct Classes {
@@ -34,12 +33,12 @@ pub fn load(execute: Bound<'_, PyType>, others: Vec<(Py<PyAny>, Py<PyAny>)>) {
 #[cold]
 pub fn warn(callable: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = callable.py();
-    let text = intern!(
+    let text = name!(
         py,
         "Callback returned the Deferred it was attached to; this breaks the callback chain and \
          will raise an exception in the future."
-    );
-    let name = intern!(py, "warnAboutFunction");
+    )?;
+    let name = name!(py, "warnAboutFunction")?;
     replaced::current(py, name, &objects(py).warn_about_function)?
         .call1((warn_target(callable)?, text))?;
     Ok(())
@@ -58,10 +57,10 @@ pub fn warn_target<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyA
     if !callable.is_instance_of::<PyCFunction>() {
         return Ok(callable.clone());
     }
-    let owner = callable.getattr(intern!(py, "__self__"))?;
+    let owner = callable.getattr(name!(py, "__self__")?)?;
     for (ours, twisted) in &classes.others {
         if owner.is_instance(ours.bind(py))? {
-            let name = callable.getattr(intern!(py, "__name__"))?;
+            let name = callable.getattr(name!(py, "__name__")?)?;
             let found = twisted.bind(py).getattr_opt(name.cast()?)?;
             return Ok(found.unwrap_or_else(|| callable.clone()));
         }

@@ -8,7 +8,6 @@ use std::ffi::CStr;
 
 use pyo3::{
     exceptions::{PyException, PyRuntimeError},
-    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDict, PyType},
@@ -16,7 +15,7 @@ use pyo3::{
 
 use super::has_own;
 use crate::{
-    interp::{Arguments, FastMethod, attributes, is_subtype, method_descriptor},
+    interp::{Arguments, FastMethod, attributes, is_subtype, method_descriptor, name},
     replaced,
     twisted::objects,
 };
@@ -57,10 +56,14 @@ fn first_base<'py>(
     let py = attributes.py();
     let first = arguments.positional().first()?;
     // Names that somebody has set count instead of the classes.
-    if arguments.has_keywords() || attributes.contains(intern!(py, "_parents")).unwrap_or(true) {
+    if arguments.has_keywords()
+        || attributes
+            .contains(name!(py, "_parents").ok()?)
+            .unwrap_or(true)
+    {
         return None;
     }
-    let class = attributes.get_item(intern!(py, "type")).ok()??;
+    let class = attributes.get_item(name!(py, "type").ok()?).ok()??;
     let (class, base) = (class.cast::<PyType>().ok()?, first.cast::<PyType>().ok()?);
     let fits = is_subtype(class, &py.get_type::<PyException>())
         && is_subtype(class, base)
@@ -103,7 +106,7 @@ impl FastMethod for Trap {
         // A subclass or the object may have a `check` of its own, which Twisted's method calls.
         let is_plain = failure.get_type().is(&objects(py).failure)
             && !replaced::any()
-            && !has_own(&attributes, intern!(py, "check"));
+            && !has_own(&attributes, name!(py, "check")?);
         match first_base(&attributes, arguments) {
             Some(found) if is_plain => Ok(found),
             _ => arguments.call_after(original(py)?.trap.bind(py), failure),

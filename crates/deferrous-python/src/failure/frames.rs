@@ -5,13 +5,12 @@
 
 use pyo3::{
     exceptions::PyBaseException,
-    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyCode, PyDict, PyFrame, PyTraceback, PyTuple},
 };
 
-use crate::interp::{fallible, frame, set_traceback, traceback};
+use crate::interp::{fallible, frame, name, set_traceback, traceback};
 
 /// Where an exception has passed through Twisted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ static FRAMES: PyOnceLock<Frames> = PyOnceLock::new();
 /// Finds the frames, with the functions of `deferrous._frames`.
 pub fn load(helpers: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = helpers.py();
-    let found = helpers.call_method0(intern!(py, "find"))?;
+    let found = helpers.call_method0(name!(py, "find")?)?;
     let entry = |name: &&str| Entry::new(&found.get_item(name)?);
     let entries = |names: &&[&str]| names.iter().map(entry).collect::<PyResult<_>>();
     let frames = Frames {
@@ -87,10 +86,8 @@ pub fn load(helpers: &Bound<'_, PyAny>) -> PyResult<()> {
             .iter()
             .map(entries)
             .collect::<PyResult<_>>()?,
-        execute_of_run: helpers
-            .call_method0(intern!(py, "execute_of_run"))?
-            .unbind(),
-        code_with_dict: helpers.getattr(intern!(py, "code_with_dict"))?.unbind(),
+        execute_of_run: helpers.call_method0(name!(py, "execute_of_run")?)?.unbind(),
+        code_with_dict: helpers.getattr(name!(py, "code_with_dict")?)?.unbind(),
     };
     let _ = FRAMES.set(py, frames);
     Ok(())
@@ -139,7 +136,7 @@ impl Entry {
         };
         let code = frames.code_with_dict.bind(py).call1((&self.code,))?;
         let variables = fallible::dict(py)?;
-        variables.set_item(intern!(py, "self"), owner)?;
+        variables.set_item(name!(py, "self")?, owner)?;
         frame(code.cast()?, self.globals.bind(py), Some(&variables))
     }
 }

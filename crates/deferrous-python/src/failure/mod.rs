@@ -9,14 +9,13 @@ mod raw;
 
 use pyo3::{
     exceptions::PyBaseException,
-    intern,
     prelude::*,
     types::{PyBool, PyDict, PyString, PyTraceback, PyTuple},
 };
 
 use crate::{
     interp::{
-        as_called_by_pyo3, attributes, fallible, is_subtype, new_object, set_attributes,
+        as_called_by_pyo3, attributes, fallible, is_subtype, name, new_object, set_attributes,
         set_traceback, traceback,
     },
     replaced,
@@ -85,8 +84,8 @@ fn made_of<'py>(exception: &Bound<'py, PyBaseException>, capture: bool) -> Bound
 /// `NoCurrentExceptionError` if none is.
 pub fn current_failure(py: Python<'_>, capture: bool) -> PyResult<Bound<'_, PyAny>> {
     let keywords = fallible::dict(py)?;
-    keywords.set_item(intern!(py, "captureVars"), PyBool::new(py, capture))?;
-    let class = replaced::current(py, intern!(py, "Failure"), &objects(py).failure)?;
+    keywords.set_item(name!(py, "captureVars")?, PyBool::new(py, capture))?;
+    let class = replaced::current(py, name!(py, "Failure")?, &objects(py).failure)?;
     class.call((), Some(&keywords))
 }
 
@@ -99,7 +98,7 @@ pub fn failure_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>
     {
         return build(exception, &fallible::tuple(py, [value.clone()])?, false);
     }
-    replaced::current(py, intern!(py, "Failure"), &objects(py).failure)?.call1((value,))
+    replaced::current(py, name!(py, "Failure")?, &objects(py).failure)?.call1((value,))
 }
 
 fn is_failure(exception: &Bound<'_, PyAny>) -> bool {
@@ -116,11 +115,11 @@ fn build<'py>(
     let py = exception.py();
     let failure = new_object(objects(py).failure.bind(py), arguments)?;
     let all = fallible::dict(py)?;
-    all.set_item(intern!(py, "count"), next_count(py)?)?;
-    all.set_item(intern!(py, "type"), exception.get_type())?;
-    all.set_item(intern!(py, "value"), exception)?;
-    all.set_item(intern!(py, "captureVars"), PyBool::new(py, capture))?;
-    all.set_item(intern!(py, "tb"), traceback(exception))?;
+    all.set_item(name!(py, "count")?, next_count(py)?)?;
+    all.set_item(name!(py, "type")?, exception.get_type())?;
+    all.set_item(name!(py, "value")?, exception)?;
+    all.set_item(name!(py, "captureVars")?, PyBool::new(py, capture))?;
+    all.set_item(name!(py, "tb")?, traceback(exception))?;
     set_attributes(&failure, &all)?;
     Ok(failure)
 }
@@ -128,9 +127,9 @@ fn build<'py>(
 /// Counts one more failure in Twisted's module.
 fn next_count(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let globals = objects(py).failure_globals.bind(py).as_any();
-    let count: isize = globals.get_item(intern!(py, "count"))?.extract()?;
+    let count: isize = globals.get_item(name!(py, "count")?)?.extract()?;
     let count = fallible::int(py, count.saturating_add(1))?;
-    globals.set_item(intern!(py, "count"), &count)?;
+    globals.set_item(name!(py, "count")?, &count)?;
     Ok(count)
 }
 
@@ -160,9 +159,9 @@ pub fn exception_in<'py>(
     if has_own(&attributes, method) {
         return None;
     }
-    let value = attributes.get_item(intern!(py, "value")).ok()??;
+    let value = attributes.get_item(name!(py, "value").ok()?).ok()??;
     let value = value.cast_into::<PyBaseException>().ok()?;
-    let tb = attributes.get_item(intern!(py, "tb")).ok()??;
+    let tb = attributes.get_item(name!(py, "tb").ok()?).ok()??;
     match tb.is_none() {
         true => set_traceback(&value, None),
         false => set_traceback(&value, Some(tb.cast::<PyTraceback>().ok()?)),

@@ -1,7 +1,7 @@
 //! Objects that are made or refused: where memory has run out, these raise `MemoryError`.
 //!
 //! PyO3's own constructors of tuples, lists and numbers panic then, and so do tuples of Rust that are passed as one
-//! argument. A name that is looked up is to be `intern!`ed, since a new `str` is such an object, too.
+//! argument. A name that is looked up is to be a [`name!`](super::name), since a new `str` is such an object, too.
 
 use pyo3::{
     ffi,
@@ -64,6 +64,16 @@ pub fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> 
     unsafe {
         let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), length);
         Bound::from_owned_ptr_or_err(py, text).map(|text| text.cast_into_unchecked())
+    }
+}
+
+/// An interned `str`.
+pub fn interned<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
+    let mut raw = self::text(py, text)?.into_ptr();
+    // SAFETY: the call takes over the reference to the `str` and hands out one to an equal `str`.
+    unsafe {
+        ffi::PyUnicode_InternInPlace(&raw mut raw);
+        Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
     }
 }
 

@@ -29,6 +29,7 @@ mod holder;
 mod instance_dict;
 mod kept;
 mod life;
+mod name;
 #[allow(dead_code, reason = "modules move away from it one by one")]
 mod obj;
 mod object;
@@ -84,6 +85,8 @@ pub use life::{
     Life, Memory, add_finalizer, begin as begin_life, begin_extended as begin_life_extended,
     has_own_finalizer, make,
 };
+pub use name::Name;
+pub(crate) use name::name;
 pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
 pub use object::{attributes, class_attributes, is_subtype, new_object, set_attributes};
 pub use own_class::{Life as OldLife, OwnClass};

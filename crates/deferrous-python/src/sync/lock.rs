@@ -1,13 +1,18 @@
 //! `DeferredLock`.
 
 use pyo3::{
-    intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, call_stock, called, fire, require};
-use crate::{interp::Field, replaced};
+use super::{
+    primitive::Primitive,
+    support::{call_stock, called, fire, require},
+};
+use crate::{
+    interp::{Field, name},
+    replaced,
+};
 
 /// A lock for programs that wait by Deferreds.
 ///
@@ -57,7 +62,7 @@ impl DeferredLock {
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, lock) = (slf.py(), slf.get());
         if replaced::any() {
-            return call_stock(slf, intern!(py, "DeferredLock.acquire"));
+            return call_stock(slf, name!(py, "DeferredLock.acquire")?);
         }
         if lock.locked.get(py) {
             return Primitive::wait(slf.as_super());
@@ -71,8 +76,7 @@ impl DeferredLock {
     ///     AssertionError: nobody has the lock.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, lock) = (slf.py(), slf.get());
-        let text = intern!(py, "Tried to release an unlocked lock");
-        require(lock.locked.get(py), text)?;
+        require(py, lock.locked.get(py), "Tried to release an unlocked lock")?;
         lock.locked.set(py, false);
         if Primitive::has_waiting(slf.as_super())? {
             lock.locked.set(py, true);

@@ -1,17 +1,18 @@
 //! What locks and semaphores have in common: running something while it is one's turn.
 
+use std::ffi::CStr;
+
 use pyo3::{
     exceptions::PyTypeError,
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     types::{PyBool, PyDict, PyTuple},
 };
 
-use super::{add_both, add_callback, error, fired, has_some, pop_first, remove, wait};
+use super::support::{add_both, add_callback, error, fired, has_some, pop_first, remove, wait};
 use crate::{
     defer,
-    interp::{Field, fallible},
+    interp::{Arguments, FastMethod, Field, fallible, name},
     replaced,
 };
 
@@ -44,7 +45,7 @@ impl Primitive {
 
     /// A Deferred at the end of the line. Cancelling it calls `_cancelAcquire`.
     pub fn wait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        wait(slf, intern!(slf.py(), "_cancelAcquire"), &slf.get().waiting)
+        wait(slf, name!(slf.py(), "_cancelAcquire")?, &slf.get().waiting)
     }
 
     /// Whether anybody waits.
@@ -76,47 +77,19 @@ impl Primitive {
         self.waiting.set(py, waiting);
     }
 
-    /// Wait for the turn, call something, and give the turn on when the result is there.
-    ///
-    /// Args:
-    ///     f: called with the other arguments. It may return a Deferred or a coroutine.
-    ///
-    /// Returns:
-    ///     a Deferred of its result.
-    #[pyo3(signature = (*args, **kwargs), text_signature = "($self, f, /, *args, **kwargs)")]
-    fn run<'py>(
-        slf: &Bound<'py, Self>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if replaced::any() {
-            let method = intern!(py, "_ConcurrencyPrimitive.run");
-            return replaced::call_stock(method, Some(slf), args, kwargs);
-        }
-        let args = with_function(args, kwargs)?;
-        let acquired = slf.call_method0(intern!(py, "acquire"))?;
-        let execute = Execute {
-            primitive: slf.clone().unbind(),
-            args: args.unbind(),
-            kwargs: kwargs.map(|kwargs| kwargs.clone().unbind()),
-        };
-        add_callback(&acquired, Bound::new(py, execute)?.as_any())
-    }
-
     /// Give the turn on, and return the argument.
     #[pyo3(name = "_releaseAndReturn")]
     fn release_and_return<'py>(
         slf: &Bound<'py, Self>,
         r: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method0(intern!(slf.py(), "release"))?;
+        slf.call_method0(name!(slf.py(), "release")?)?;
         Ok(r)
     }
 
     /// Wait for the turn.
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method0(intern!(slf.py(), "acquire"))
+        slf.call_method0(name!(slf.py(), "acquire")?)
     }
 
     /// Give the turn on. An exception is not held back.
@@ -128,12 +101,12 @@ impl Primitive {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         if replaced::any() {
-            let method = intern!(py, "_ConcurrencyPrimitive.__aexit__");
+            let method = name!(py, "_ConcurrencyPrimitive.__aexit__")?;
             let args = [_exc_type, _exc_value, _traceback].map(Clone::clone);
             let args = fallible::tuple(py, args)?;
             return replaced::call_stock(method, Some(slf), &args, None);
         }
-        slf.call_method0(intern!(py, "release"))?;
+        slf.call_method0(name!(py, "release")?)?;
         fired(PyBool::new(py, false).as_any())
     }
 
@@ -146,33 +119,68 @@ impl Primitive {
     }
 }
 
+/// The method `run`. PyO3's own way to take any arguments would need memory, and panic where there is none.
+pub struct Run;
+
+impl FastMethod for Run {
+    type Class = Primitive;
+    const NAME: &'static CStr = c"run";
+    const DOC: &'static CStr = c"run($self, f, /, *args, **kwargs)
+--
+
+Wait for the turn, call something, and give the turn on when the result is there.
+
+Args:
+    f: called with the other arguments. It may return a Deferred or a coroutine.
+
+Returns:
+    a Deferred of its result.";
+
+    fn call<'py>(
+        owner: &Bound<'py, Primitive>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = owner.py();
+        let kwargs = arguments.keywords()?;
+        let args = arguments.to_tuple()?;
+        if replaced::any() {
+            let method = name!(py, "_ConcurrencyPrimitive.run")?;
+            return replaced::call_stock(method, Some(owner), &args, kwargs.as_ref());
+        }
+        let args = with_function(args, kwargs.as_ref())?;
+        let acquired = owner.call_method0(name!(py, "acquire")?)?;
+        let execute = Execute {
+            primitive: owner.clone().unbind(),
+            args: args.unbind(),
+            kwargs: kwargs.map(Bound::unbind),
+        };
+        add_callback(&acquired, Bound::new(py, execute)?.as_any())
+    }
+}
+
 /// The positional arguments of `run`, the first of which is the function. It may have been given by name.
 fn with_function<'py>(
-    args: &Bound<'py, PyTuple>,
+    args: Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let py = args.py();
-    let name = intern!(py, "f");
-    let named = match kwargs {
-        Some(kwargs) => kwargs.get_item(name)?,
-        None => None,
-    };
-    match (args.is_empty(), named) {
-        (false, None) => Ok(args.clone()),
-        (false, Some(_)) => Err(error::<PyTypeError>(intern!(
-            py,
-            "run() got multiple values for argument 'f'"
-        ))),
-        (true, Some(f)) => {
-            if let Some(kwargs) = kwargs {
-                kwargs.del_item(name)?;
-            }
+    let name = name!(py, "f")?;
+    let is_named = kwargs.map_or(Ok(false), |kwargs| kwargs.contains(name))?;
+    match (args.is_empty(), kwargs) {
+        (false, _) if !is_named => Ok(args),
+        (true, Some(kwargs)) if is_named => {
+            let f = kwargs.as_any().get_item(name)?;
+            kwargs.del_item(name)?;
             fallible::tuple(py, [f])
         }
-        (true, None) => Err(error::<PyTypeError>(intern!(
+        (true, _) => Err(error::<PyTypeError>(
             py,
-            "run() missing 1 required positional argument: 'f'"
-        ))),
+            "run() missing 1 required positional argument: 'f'",
+        )),
+        (false, _) => Err(error::<PyTypeError>(
+            py,
+            "run() got multiple values for argument 'f'",
+        )),
     }
 }
 
@@ -195,7 +203,7 @@ impl Execute {
         let args = self.args.bind(py);
         let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));
         let deferred = if replaced::any() {
-            replaced::look_up(py, intern!(py, "maybeDeferred"))?.call(args, kwargs)?
+            replaced::look_up(py, name!(py, "maybeDeferred")?)?.call(args, kwargs)?
         } else {
             let rest = args.as_sequence().get_slice(1, args.len())?;
             let result = args.get_item(0)?.call(rest.cast_into::<PyTuple>()?, kwargs);
@@ -204,7 +212,7 @@ impl Execute {
         let release = self
             .primitive
             .bind(py)
-            .getattr(intern!(py, "_releaseAndReturn"))?;
+            .getattr(name!(py, "_releaseAndReturn")?)?;
         add_both(&deferred, &release)
     }
 

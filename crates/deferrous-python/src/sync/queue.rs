@@ -2,14 +2,13 @@
 
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     types::{PyDict, PyGenericAlias, PyString, PyTuple, PyType},
 };
 
-use super::{append, call_stock, fire, fired, has_some, pop_first, remove, wait};
+use super::support::{append, call_stock, fire, fired, has_some, pop_first, remove, wait};
 use crate::{
-    interp::{Field, fallible},
+    interp::{Field, fallible, name},
     replaced,
     twisted::objects,
 };
@@ -160,7 +159,7 @@ impl DeferredQueue {
             return fire(&pop_first(py, &queue.waiting)?, obj);
         }
         if !has_room(py, &queue.pending, &queue.size)? {
-            return Err(error(intern!(py, "QueueOverflow")));
+            return Err(error(name!(py, "QueueOverflow")?));
         }
         append(&queue.pending, obj)
     }
@@ -172,15 +171,15 @@ impl DeferredQueue {
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, queue) = (slf.py(), slf.get());
         if replaced::any() {
-            return call_stock(slf, intern!(py, "DeferredQueue.get"));
+            return call_stock(slf, name!(py, "DeferredQueue.get")?);
         }
         if has_some(py, &queue.pending)? {
             return fired(&pop_first(py, &queue.pending)?);
         }
         if !has_room(py, &queue.waiting, &queue.backlog)? {
-            return Err(error(intern!(py, "QueueUnderflow")));
+            return Err(error(name!(py, "QueueUnderflow")?));
         }
-        wait(slf, intern!(py, "_cancelGet"), &queue.waiting)
+        wait(slf, name!(py, "_cancelGet")?, &queue.waiting)
     }
 
     /// One that waits was cancelled.

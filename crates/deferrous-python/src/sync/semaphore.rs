@@ -2,13 +2,18 @@
 
 use pyo3::{
     exceptions::PyValueError,
-    intern,
     prelude::*,
     types::{PyDict, PyTuple},
 };
 
-use super::{Primitive, call_stock, called, error, fire, require};
-use crate::{interp::Field, replaced};
+use super::{
+    primitive::Primitive,
+    support::{call_stock, called, error, fire, require},
+};
+use crate::{
+    interp::{Field, name},
+    replaced,
+};
 
 /// A number of tokens for programs that wait by Deferreds.
 ///
@@ -50,8 +55,10 @@ impl DeferredSemaphore {
         let (py, semaphore) = (slf.py(), slf.get());
         Primitive::initialise(slf.as_super())?;
         if tokens < 1 {
-            let text = intern!(py, "DeferredSemaphore requires tokens >= 1");
-            return Err(error::<PyValueError>(text));
+            return Err(error::<PyValueError>(
+                py,
+                "DeferredSemaphore requires tokens >= 1",
+            ));
         }
         semaphore.tokens.set(py, tokens);
         semaphore.limit.set(py, tokens);
@@ -84,13 +91,10 @@ impl DeferredSemaphore {
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, semaphore) = (slf.py(), slf.get());
         if replaced::any() {
-            return call_stock(slf, intern!(py, "DeferredSemaphore.acquire"));
+            return call_stock(slf, name!(py, "DeferredSemaphore.acquire")?);
         }
-        let text = intern!(
-            py,
-            "Internal inconsistency??  tokens should never be negative"
-        );
-        require(semaphore.tokens.get(py) >= 0, text)?;
+        let text = "Internal inconsistency??  tokens should never be negative";
+        require(py, semaphore.tokens.get(py) >= 0, text)?;
         if semaphore.tokens.get(py) == 0 {
             return Primitive::wait(slf.as_super());
         }
@@ -103,8 +107,8 @@ impl DeferredSemaphore {
     ///     AssertionError: all tokens are back.
     fn release(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, semaphore) = (slf.py(), slf.get());
-        let text = intern!(py, "Someone released me too many times: too many tokens!");
-        require(semaphore.tokens.get(py) < semaphore.limit.get(py), text)?;
+        let text = "Someone released me too many times: too many tokens!";
+        require(py, semaphore.tokens.get(py) < semaphore.limit.get(py), text)?;
         semaphore.add_tokens(py, 1);
         if Primitive::has_waiting(slf.as_super())? {
             semaphore.add_tokens(py, -1);
