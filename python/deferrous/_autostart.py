@@ -188,15 +188,6 @@ class _Loader:
 
         return copy, (self._inner,)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Let the wrapped loader make the module, which an extension module may use to import others."""
-        self._finder.loading.ours += spec.name in OURS
-        try:
-            module: ModuleType | None = self._inner.create_module(spec)
-            return module
-        finally:
-            self._finder.loading.ours -= spec.name in OURS
-
     def exec_module(self, module: ModuleType) -> None:
         """Execute the module, and leave it as it would be without the finder, but for what is installed.
 

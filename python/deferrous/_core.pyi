@@ -25,19 +25,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from typing_extensions import Never, Self, TypeVar, disjoint_base
 
-__all__ = [
-    "DeferredLock",
-    "DeferredQueue",
-    "DeferredSemaphore",
-    "EventLoop",
-    "ReactorMethods",
-    "__version__",
-    "_warn_target",
-    "_watch",
-    "after_fork",
-    "race",
-]
-
 __version__: str
 failure_methods: dict[str, Any]
 _DEFERRED_SUBCLASSES: list[type[Deferred[Any]]]

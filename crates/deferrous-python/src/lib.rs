@@ -1,4 +1,4 @@
-//! The extension module `deferrous._core`: Twisted's Deferreds, reactor and thread pool in Rust.
+//! The extension module `deferrous._native`: Twisted's Deferreds, reactor and thread pool in Rust.
 //!
 //! `interp` is the interpreter, `defer` has the Deferreds. Everything that programs can see is as in
 //! `twisted.internet.defer`.
@@ -24,13 +24,13 @@ use interp::{Maybe, shorten_name, to_result};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
-mod _core {
-    use super::*;
-
+mod _native {
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use super::initialise;
     #[pymodule_export]
     use super::race::race;
     #[pymodule_export]
@@ -41,22 +41,24 @@ mod _core {
     use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
     #[pymodule_export]
     use super::warn_target::warn_target;
-
-    #[pymodule_init]
-    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        load(module)
-    }
 }
 
-/// Makes the classes and functions, and puts them into the module.
-fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
+/// Find what is used of Twisted, and make the classes and functions that are not here yet.
+///
+/// Args:
+///     frames: the functions that find the frames of Twisted's functions.
+///     add_methods: gives the class Deferred the methods that are Twisted's.
+#[pyfunction(name = "_initialise", pass_module)]
+fn initialise(
+    module: &Bound<'_, PyModule>,
+    frames: &Bound<'_, PyAny>,
+    add_methods: &Bound<'_, PyAny>,
+) -> PyResult<()> {
     let py = module.py();
-    // Before anything of Twisted is looked at: an unsupported one may lack it.
-    py.import("deferrous._guard")?;
     twisted::load(py)?;
-    failure::load(py.import("deferrous._frames")?.as_any())?;
+    to_result(py, twisted::load_raw(twisted::objects(py)))?;
+    failure::load(frames)?;
     sync::load(py)?;
-    let add_methods = py.import("deferrous._methods")?.getattr("add_methods")?;
     defer::load(module, |deferred| add_methods.call1((deferred,)).map(drop))?;
     let lock = py.get_type::<sync::DeferredLock>();
     defer::set_default(

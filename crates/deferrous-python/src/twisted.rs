@@ -10,8 +10,7 @@ use pyo3::{
     types::{PyDict, PyType},
 };
 
-use crate::interp::to_result;
-pub use raw::{import, names, none, twisted};
+pub use raw::{import, load as load_raw, names, none, twisted};
 
 /// The objects of Twisted.
 pub struct Objects {
@@ -62,8 +61,7 @@ pub fn objects(py: Python<'_>) -> &'static Objects {
 
 /// Imports Twisted and finds what is used of it.
 pub fn load(py: Python<'_>) -> PyResult<()> {
-    let objects = OBJECTS.get_or_try_init(py, || find(py))?;
-    to_result(py, raw::load(objects))
+    OBJECTS.get_or_try_init(py, || find(py)).map(drop)
 }
 
 fn find(py: Python<'_>) -> PyResult<Objects> {
