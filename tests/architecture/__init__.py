@@ -1,0 +1,1 @@
+"""How the sources depend on each other."""
