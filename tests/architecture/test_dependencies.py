@@ -19,8 +19,6 @@ CRATES = Path(__file__).parents[2] / "crates"
 ALLOWED_CIRCLES: dict[str, set[str]] = {
     "deferrous": {"reactor: events mod readiness remote run signals threads"},
     "deferrous-python": {
-        "defer: callback callback_queue cancel debug_info deferred deferred_list firing functions "
-        "inline_callbacks kinds making run_callbacks",
         "reactor: class delayed delayed_attributes event_loop messages methods pending polling readiness "
         "support time turn wait",
         "threads: call job starting team",

@@ -5,8 +5,7 @@ use std::ffi::CStr;
 use pyo3::{exceptions::PyTypeError, intern, prelude::*};
 
 use super::{
-    Deferred,
-    callback::{Arguments as Rest, Callback, Side},
+    deferred::{Arguments as Rest, Callback, Deferred, Side},
     firing::{add, callback},
 };
 use crate::{
@@ -260,42 +259,7 @@ Raises:
         this: &Bound<'py, Deferred>,
         arguments: Arguments<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let result = match arguments.positional() {
-            [result] if !arguments.has_keywords() => result.clone(),
-            _ => only_argument(arguments)?,
-        };
-        callback(this, result)?;
+        callback(this, arguments.only("Deferred.callback", "result")?)?;
         Ok(this.py().None().into_bound(this.py()))
     }
-}
-
-/// The argument of `callback`, given by its name, or that there is something else.
-#[cold]
-fn only_argument<'py>(arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    let count = arguments.positional().len();
-    if count > 1 {
-        let given = count + 1;
-        return Err(PyTypeError::new_err(format!(
-            "Deferred.callback() takes 2 positional arguments but {given} were given"
-        )));
-    }
-    if let Some(keywords) = arguments.keywords()? {
-        let named = keywords.get_item("result")?;
-        match (named, arguments.positional(), keywords.len()) {
-            (Some(result), [], 1) => return Ok(result),
-            (Some(_), [_], _) => {
-                let text = "Deferred.callback() got multiple values for argument 'result'";
-                return Err(PyTypeError::new_err(text));
-            }
-            _ => {}
-        }
-        let unknown = |name: &Bound<'_, PyAny>| !name.eq("result").unwrap_or(false);
-        if let Some(name) = keywords.keys().iter().find(unknown) {
-            return Err(PyTypeError::new_err(format!(
-                "Deferred.callback() got an unexpected keyword argument '{name}'"
-            )));
-        }
-    }
-    let text = "Deferred.callback() missing 1 required positional argument: 'result'";
-    Err(PyTypeError::new_err(text))
 }

@@ -3,8 +3,8 @@
 use pyo3::{exceptions::PyAttributeError, intern, prelude::*, types::PyDict};
 
 use super::{
-    Deferred,
-    deferred::{DeferredParts, no_attribute},
+    deferred::Deferred,
+    parts::{DeferredParts, no_attribute},
 };
 use crate::interp::{fallible, own_attributes};
 

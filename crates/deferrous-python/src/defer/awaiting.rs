@@ -9,9 +9,10 @@ use pyo3::{
 };
 
 use super::{
-    Deferred, debug_info,
-    deferred::{DeferredParts, no_attribute},
+    debug_info,
+    deferred::Deferred,
     kinds::{Kind, kind},
+    parts::{DeferredParts, no_attribute},
 };
 use crate::{
     failure::{self, Place},
@@ -25,8 +26,10 @@ pub struct Awaiting(Slot<Option<Bound<'static, Deferred>>>);
 
 /// An iterator over `deferred`.
 pub fn iterate<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
-    let waits = Awaiting(Slot::new(Some(deferred.clone())));
-    Ok(make(deferred.py(), waits)?.into_any())
+    let iterator = make(deferred.py(), || {
+        Awaiting(Slot::new(Some(deferred.clone())))
+    })?;
+    Ok(iterator.into_any())
 }
 
 static MEMORY: Memory = Memory::new();

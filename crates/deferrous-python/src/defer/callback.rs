@@ -1,4 +1,4 @@
-//! One callback/errback pair of a Deferred, and how it is called.
+//! How a callback/errback pair of a Deferred is called.
 
 use pyo3::{
     PyTraverseError, PyVisit,
@@ -7,105 +7,14 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use super::{Deferred, kinds::classes};
+use super::{
+    deferred::{Callback, Called, Canceller, Deferred, Side},
+    kinds::classes,
+};
 use crate::{
-    interp::{Counted, Traverse, bound_function, call_with_tuple, fallible, kept},
+    interp::{Traverse, bound_function, call_with_tuple, fallible},
     twisted::objects,
 };
-
-/// Which results a callback is called with. The others pass by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Side {
-    Callback,
-    Errback,
-    Both,
-}
-
-/// A callback/errback pair, as the methods add it.
-#[derive(Clone)]
-pub enum Callback<'py> {
-    /// `callable(result)`
-    Plain {
-        side: Side,
-        callable: Bound<'py, PyAny>,
-    },
-    /// `callable(result, argument)`
-    WithArgument {
-        side: Side,
-        callable: Bound<'py, PyAny>,
-        argument: Bound<'py, PyAny>,
-    },
-    /// `callable(result, *arguments, **keywords)`
-    WithArguments {
-        side: Side,
-        callable: Bound<'py, PyAny>,
-        rest: Box<Arguments<'py>>,
-    },
-    /// `callback(result)` for values, `errback(result)` for failures.
-    Pair {
-        callback: Bound<'py, PyAny>,
-        errback: Bound<'py, PyAny>,
-    },
-    /// As Twisted has it: `((callback, args, kwargs), (errback, args, kwargs))`.
-    Entry { entry: Bound<'py, PyAny> },
-    /// A Deferred that waits for this one's result; Twisted's `_CONTINUE`.
-    Continuation { waiting: Bound<'py, Deferred> },
-    /// A callback in Rust, with its object and a number.
-    Native {
-        side: Side,
-        index: u32,
-        native: &'static Native,
-        target: Bound<'py, PyAny>,
-    },
-}
-
-kept!(Callback);
-impl Counted for Callback<'_> {}
-
-/// The arguments of a callback that has several.
-#[derive(Clone)]
-pub struct Arguments<'py> {
-    pub positional: Bound<'py, PyTuple>,
-    pub keywords: Option<Bound<'py, PyDict>>,
-}
-
-/// A callable and its arguments.
-pub type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
-
-/// A kind of callback in Rust.
-pub struct Native {
-    /// Calls it with `(target, index, result, failed)`.
-    pub call: for<'py> fn(&Bound<'py, PyAny>, u32, &Bound<'py, PyAny>, bool) -> Called<'py>,
-    /// The pair as programs see it, for `(target, index)`.
-    pub show: for<'py> fn(&Bound<'py, PyAny>, u32) -> PyResult<[Call<'py>; 2]>,
-}
-
-/// What calling a callback came to.
-pub enum Called<'py> {
-    Returned(PyResult<Bound<'py, PyAny>>),
-    /// It is done when another Deferred, which it has just fired, has run its callbacks. It leaves `None`.
-    Fired(Bound<'py, Deferred>),
-}
-
-/// What `cancel` calls.
-#[derive(Clone)]
-pub struct Canceller<'py> {
-    pub target: Bound<'py, PyAny>,
-    /// Not there if `target` is a callable of Python.
-    pub native: Option<&'static NativeCanceller>,
-}
-
-kept!(Canceller);
-impl Counted for Canceller<'_> {}
-
-/// A kind of canceller in Rust.
-pub struct NativeCanceller {
-    /// Cancels the Deferred, for `(target, deferred)`.
-    pub cancel: for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, Deferred>) -> PyResult<()>,
-    /// The canceller as programs see it.
-    pub show: for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
-}
 
 impl Traverse for Canceller<'_> {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -7,10 +7,9 @@ use pyo3::{
 };
 
 use super::{
-    Deferred,
-    callback::{Arguments, Callback, Side},
-    deferred::no_attribute,
+    deferred::{Arguments, Callback, Deferred, Side},
     kinds::as_deferred,
+    parts::no_attribute,
 };
 use crate::{interp::fallible, twisted::objects};
 

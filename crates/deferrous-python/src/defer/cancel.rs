@@ -3,11 +3,10 @@
 use pyo3::{intern, prelude::*};
 
 use super::{
-    Deferred,
-    callback::Canceller,
-    deferred::DeferredParts,
+    deferred::{Canceller, Deferred},
     firing::call_errback,
     kinds::{Method, as_deferred},
+    parts::DeferredParts,
 };
 use crate::{
     failure::{self, Place},

@@ -2,10 +2,13 @@
 
 use pyo3::{intern, prelude::*, types::PyList};
 
-use super::{Deferred, deferred::DeferredParts};
+use super::{
+    deferred::{Deferred, Object},
+    parts::DeferredParts,
+};
 use crate::{
     failure::{Place, add_frames},
-    interp::{has_own_finalizer, raised},
+    interp::{Life, Memory, has_own_finalizer, raised},
     replaced,
     twisted::objects,
 };
@@ -164,5 +167,32 @@ pub fn already_called(deferred: &Bound<'_, Deferred>) -> PyErr {
             error
         }
         Err(error) => error,
+    }
+}
+
+static MEMORY: Memory = Memory::new();
+
+impl Life for Deferred {
+    type Last = Object;
+
+    fn memory() -> &'static Memory {
+        &MEMORY
+    }
+
+    fn finalize(this: &Bound<'_, Self>) {
+        if let Some(failure) = unreported(this.py(), this.get()) {
+            report(&failure);
+        }
+    }
+
+    fn before_end<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        match self.had_failure.get(py) {
+            true => unreported(py, self),
+            false => None,
+        }
+    }
+
+    fn after_end<'py>(_py: Python<'py>, failure: Bound<'py, PyAny>) {
+        report(&failure);
     }
 }

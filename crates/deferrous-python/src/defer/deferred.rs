@@ -1,16 +1,14 @@
-//! A Deferred: its result, its callbacks, and the reasons not to run them.
+//! What a Deferred is made of: its result, its callbacks, and the reasons not to run them.
 //!
 //! User code can reach a Deferred at any time. So its parts are in fields that are read by copying and written by
 //! replacing: none is borrowed while anything else runs.
 
-use pyo3::{exceptions::PyAttributeError, prelude::*, types::PyList};
-
-use super::{
-    callback::{Callback, Canceller},
-    debug_info,
-    kinds::{self, Kind, Method, kind},
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
 };
-use crate::interp::{Field, Life, Memory, Queue, Slot, has_attributes, make, own_attributes};
+
+use crate::interp::{Counted, Field, Queue, Slot, kept};
 
 /// An object of any kind, as it is kept.
 pub type Object = Bound<'static, PyAny>;
@@ -61,154 +59,133 @@ pub struct Deferred {
     pub had_failure: Field<bool>,
 }
 
-static MEMORY: Memory = Memory::new();
-
-impl Life for Deferred {
-    type Last = Object;
-
-    fn memory() -> &'static Memory {
-        &MEMORY
-    }
-
-    fn finalize(this: &Bound<'_, Self>) {
-        if let Some(failure) = debug_info::unreported(this.py(), this.get()) {
-            debug_info::report(&failure);
-        }
-    }
-
-    fn before_end<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        match self.had_failure.get(py) {
-            true => debug_info::unreported(py, self),
-            false => None,
-        }
-    }
-
-    fn after_end<'py>(_py: Python<'py>, failure: Bound<'py, PyAny>) {
-        debug_info::report(&failure);
-    }
-}
-
 impl Deferred {
     /// The parts of one that has not been fired.
     #[inline(always)]
     pub fn unfired(canceller: Option<Canceller<'_>>) -> Self {
+        Self::with(None, false, canceller)
+    }
+
+    /// The parts of one that has been fired with `result`, and runs nothing.
+    #[inline(always)]
+    pub fn fired(result: Bound<'_, PyAny>) -> Self {
+        Self::with(Some(result), true, None)
+    }
+
+    #[inline(always)]
+    fn with<'py>(
+        result: Option<Bound<'py, PyAny>>,
+        called: bool,
+        canceller: Option<Canceller<'py>>,
+    ) -> Self {
         Deferred {
             debug_info: Slot::new(None),
-            result: Slot::new(None),
+            result: Slot::new(result),
             callbacks: Queue::new(),
             listed: Slot::new(None),
             canceller: Slot::new(canceller),
             chained_to: Slot::new(None),
             unhandled: Slot::new(None),
             paused: Field::new(0),
-            called: Field::new(false),
+            called: Field::new(called),
             running_callbacks: Field::new(false),
             suppress_already_called: Field::new(false),
             is_initialised: Field::new(true),
             had_failure: Field::new(false),
         }
     }
-
-    /// The parts of one that has been fired with `result`, and runs nothing.
-    #[inline(always)]
-    pub fn fired(result: Bound<'_, PyAny>) -> Self {
-        let mut deferred = Self::unfired(None);
-        deferred.result = Slot::new(Some(result));
-        deferred.called = Field::new(true);
-        deferred
-    }
-
-    /// A new Deferred of the class itself.
-    #[inline(always)]
-    pub fn make(self, py: Python<'_>) -> PyResult<Bound<'_, Self>> {
-        make(py, self)
-    }
 }
 
-/// What the methods of a Deferred have in common.
-pub trait DeferredParts<'py> {
-    /// `self.result`.
-    fn result(&self) -> Option<Bound<'py, PyAny>>;
-
-    /// `self.result`, which a program may have deleted.
-    fn required_result(&self) -> PyResult<Bound<'py, PyAny>>;
-
-    /// `self.result = result`. Dropping the old result may run user code, which sees the new one.
-    fn set_result(&self, result: Bound<'py, PyAny>);
-
-    /// What `self.result` is to a chain.
-    fn result_kind(&self) -> PyResult<Kind>;
-
-    /// Notes the result of a Deferred that is fired. Its callbacks have not run.
-    fn set_called_with(&self, result: Bound<'py, PyAny>);
-
-    /// Whether a subclass, or a program, has put another method in the place of this one.
-    fn overrides(&self, method: Method) -> bool;
-
-    /// `self.debug`.
-    fn debug(&self) -> bool;
+/// Which results a callback is called with. The others pass by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Side {
+    Callback,
+    Errback,
+    Both,
 }
 
-impl<'py> DeferredParts<'py> for Bound<'py, Deferred> {
-    #[inline(always)]
-    fn result(&self) -> Option<Bound<'py, PyAny>> {
-        self.get().result.clone_out(self.py())
-    }
-
-    #[inline(always)]
-    fn required_result(&self) -> PyResult<Bound<'py, PyAny>> {
-        match self.result() {
-            Some(result) => Ok(result),
-            None => Err(no_attribute(self, "result")),
-        }
-    }
-
-    #[inline(always)]
-    fn set_result(&self, result: Bound<'py, PyAny>) {
-        self.get().result.set(self.py(), Some(result));
-    }
-
-    #[inline(always)]
-    fn result_kind(&self) -> PyResult<Kind> {
-        self.required_result().map(|result| kind(&result))
-    }
-
-    #[inline(always)]
-    fn set_called_with(&self, result: Bound<'py, PyAny>) {
-        let py = self.py();
-        self.get().called.set(py, true);
-        // The canceller isn't called any more, and could be part of a cycle.
-        drop(self.get().canceller.take(py));
-        self.set_result(result);
-    }
-
-    #[inline(always)]
-    fn overrides(&self, method: Method) -> bool {
-        kinds::overrides_in_class(self, method)
-            || (has_attributes(self) && is_among_attributes(self, method))
-    }
-
-    #[inline(always)]
-    fn debug(&self) -> bool {
-        if has_attributes(self) {
-            return kinds::look_up_debug(self);
-        }
-        kinds::class_debug(self)
-    }
+/// A callback/errback pair, as the methods add it.
+#[derive(Clone)]
+pub enum Callback<'py> {
+    /// `callable(result)`
+    Plain {
+        side: Side,
+        callable: Bound<'py, PyAny>,
+    },
+    /// `callable(result, argument)`
+    WithArgument {
+        side: Side,
+        callable: Bound<'py, PyAny>,
+        argument: Bound<'py, PyAny>,
+    },
+    /// `callable(result, *arguments, **keywords)`
+    WithArguments {
+        side: Side,
+        callable: Bound<'py, PyAny>,
+        rest: Box<Arguments<'py>>,
+    },
+    /// `callback(result)` for values, `errback(result)` for failures.
+    Pair {
+        callback: Bound<'py, PyAny>,
+        errback: Bound<'py, PyAny>,
+    },
+    /// As Twisted has it: `((callback, args, kwargs), (errback, args, kwargs))`.
+    Entry { entry: Bound<'py, PyAny> },
+    /// A Deferred that waits for this one's result; Twisted's `_CONTINUE`.
+    Continuation { waiting: Bound<'py, Deferred> },
+    /// A callback in Rust, with its object and a number.
+    Native {
+        side: Side,
+        index: u32,
+        native: &'static Native,
+        target: Bound<'py, PyAny>,
+    },
 }
 
-/// Whether a program has set the method as an attribute of this Deferred.
-#[cold]
-#[inline(never)]
-fn is_among_attributes(deferred: &Bound<'_, Deferred>, method: Method) -> bool {
-    let name = method.name(deferred.py());
-    own_attributes(deferred).is_some_and(|attributes| attributes.contains(name).unwrap_or(true))
+kept!(Callback);
+impl Counted for Callback<'_> {}
+
+/// The arguments of a callback that has several.
+#[derive(Clone)]
+pub struct Arguments<'py> {
+    pub positional: Bound<'py, PyTuple>,
+    pub keywords: Option<Bound<'py, PyDict>>,
 }
 
-/// That there is no such attribute.
-#[cold]
-pub fn no_attribute(deferred: &Bound<'_, Deferred>, name: &str) -> PyErr {
-    let class = deferred.get_type().name();
-    let class = class.map_or_else(|_| "Deferred".to_owned(), |class| class.to_string());
-    PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
+/// A callable and its arguments.
+pub type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
+
+/// A kind of callback in Rust.
+pub struct Native {
+    /// Calls it with `(target, index, result, failed)`.
+    pub call: for<'py> fn(&Bound<'py, PyAny>, u32, &Bound<'py, PyAny>, bool) -> Called<'py>,
+    /// The pair as programs see it, for `(target, index)`.
+    pub show: for<'py> fn(&Bound<'py, PyAny>, u32) -> PyResult<[Call<'py>; 2]>,
+}
+
+/// What calling a callback came to.
+pub enum Called<'py> {
+    Returned(PyResult<Bound<'py, PyAny>>),
+    /// It is done when another Deferred, which it has just fired, has run its callbacks. It leaves `None`.
+    Fired(Bound<'py, Deferred>),
+}
+
+/// What `cancel` calls.
+#[derive(Clone)]
+pub struct Canceller<'py> {
+    pub target: Bound<'py, PyAny>,
+    /// Not there if `target` is a callable of Python.
+    pub native: Option<&'static NativeCanceller>,
+}
+
+kept!(Canceller);
+impl Counted for Canceller<'_> {}
+
+/// A kind of canceller in Rust.
+pub struct NativeCanceller {
+    /// Cancels the Deferred, for `(target, deferred)`.
+    pub cancel: for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, Deferred>) -> PyResult<()>,
+    /// The canceller as programs see it.
+    pub show: for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
 }

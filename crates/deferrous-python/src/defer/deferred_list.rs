@@ -9,13 +9,12 @@ use pyo3::{
 };
 
 use super::{
-    Deferred,
-    callback::{Callback, Called, Native, Side},
-    deferred::{DeferredParts, Object},
+    deferred::{Callback, Called, Deferred, Native, Object, Side},
     firing,
     functions::call_stock,
     kinds::{Kind, Method, as_deferred, classes, kind},
     making,
+    parts::DeferredParts,
 };
 use crate::{
     failure,

@@ -1,15 +1,14 @@
 //! Adding callbacks, firing and pausing. The methods call each other as Twisted's do, so that
 //! subclasses may override them.
 
-use pyo3::{exceptions::PyTypeError, intern, prelude::*};
+use pyo3::{intern, prelude::*};
 
 use super::{
-    Deferred,
-    callback::{Callback, Canceller, Side},
     callback_queue, debug_info,
-    deferred::{DeferredParts, no_attribute},
-    kinds::{Kind, Method, as_deferred, classes, kind},
+    deferred::{Callback, Deferred, Side},
+    kinds::{Kind, Method, kind},
     making,
+    parts::{DeferredParts, no_attribute},
     run_callbacks::{is_idle, run_added, run_callbacks},
 };
 use crate::{
@@ -165,60 +164,12 @@ pub fn unpause(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     run_by_name(deferred, deferred.overrides(Method::RunCallbacks))
 }
 
-/// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.
-#[cold]
-fn make_by_call<'py>(
-    py: Python<'py>,
-    canceller: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, Deferred>> {
-    let class = replaced::current(py, intern!(py, "Deferred"), &classes(py).deferred)?;
-    let object = match canceller {
-        Some(canceller) => class.call1((canceller,)),
-        None => class.call0(),
-    }?;
-    as_deferred(&object)
-        .cloned()
-        .ok_or_else(|| PyTypeError::new_err("Deferred() has not made a Deferred"))
-}
-
-/// A Deferred that has been fired with `result`, and runs nothing; Twisted's `succeed`.
-#[inline(always)]
-pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, Deferred>> {
-    if !making::is_original(py) {
-        let deferred = make_by_call(py, None)?;
-        deferred.get().called.set(py, true);
-        deferred.set_result(result);
-        return Ok(deferred);
-    }
-    let deferred = Deferred::fired(result).make(py)?;
-    if deferred.debug() {
-        debug_info::note_creator(&deferred)?;
-    }
-    Ok(deferred)
-}
-
-/// A Deferred that has not been fired.
-#[inline(always)]
-pub fn unfired<'py>(
-    py: Python<'py>,
-    canceller: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, Deferred>> {
-    if !making::is_original(py) {
-        return make_by_call(py, canceller);
-    }
-    let deferred = Deferred::unfired(canceller.map(Canceller::callable)).make(py)?;
-    if deferred.debug() {
-        debug_info::note_creator(&deferred)?;
-    }
-    Ok(deferred)
-}
-
 /// A Deferred that has failed; Twisted's `fail`.
 pub fn fail<'py>(
     py: Python<'py>,
     fail: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Deferred>> {
-    let deferred = unfired(py, None)?;
+    let deferred = making::unfired(py, None)?;
     call_errback(&deferred, fail)?;
     Ok(deferred)
 }

@@ -10,8 +10,10 @@ use pyo3::{
 };
 
 use super::{
-    Deferred, firing, inline_callbacks,
+    deferred::Deferred,
+    firing, inline_callbacks,
     kinds::{Kind, as_deferred, debug, kind},
+    making,
 };
 use crate::{
     failure::{self, Place},
@@ -29,21 +31,6 @@ pub fn call_stock<'py, const N: usize>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let name = fallible::text(py, name)?;
     replaced::call_stock(&name, None, &fallible::tuple(py, arguments)?, None)
-}
-
-/// Make a Deferred that has been fired.
-///
-/// Args:
-///     result: its result.
-///
-/// Returns:
-///     the Deferred, for the thread that runs the reactor.
-#[pyfunction]
-pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
-        return call_stock(py, "succeed", [result]);
-    }
-    firing::succeed(py, result).map(Bound::into_any)
 }
 
 /// Make a Deferred that has failed.
@@ -191,6 +178,31 @@ fn named<'py>(
     Ok(Some((callable, keywords)))
 }
 
+struct Succeed;
+
+impl FastFunction for Succeed {
+    const NAME: &'static CStr = c"succeed";
+    const DOC: &'static CStr = c"succeed(result)
+--
+
+Make a Deferred that has been fired.
+
+Args:
+    result: its result.
+
+Returns:
+    the Deferred, for the thread that runs the reactor.";
+
+    #[inline(always)]
+    fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let result = arguments.only("succeed", "result")?;
+        if replaced::any() {
+            return call_stock(py, "succeed", [result]);
+        }
+        making::succeed(py, result).map(Bound::into_any)
+    }
+}
+
 struct Execute;
 
 impl FastFunction for Execute {
@@ -211,7 +223,7 @@ Returns:
             return call_with_all(py, "execute", arguments);
         }
         let deferred = match call_first(py, "callable", "execute", arguments)? {
-            Ok(result) => firing::succeed(py, result),
+            Ok(result) => making::succeed(py, result),
             Err(error) => failed(py, error, Place::Execute),
         };
         deferred.map(Bound::into_any)
@@ -274,15 +286,16 @@ pub fn maybe<'py>(
         Kind::Deferred => return Ok(result),
         Kind::Failure => firing::fail(py, Some(&result)),
         Kind::Value if is_native_coroutine(&result) => inline_callbacks::start(result),
-        Kind::Value => firing::succeed(py, result),
+        Kind::Value => making::succeed(py, result),
     };
     deferred.map(Bound::into_any)
 }
 
-/// `maybeDeferred` and `execute`.
-pub fn calling(py: Python<'_>) -> PyResult<[Bound<'_, PyCFunction>; 2]> {
+/// `succeed`, `maybeDeferred` and `execute`.
+pub fn called_most(py: Python<'_>) -> PyResult<[Bound<'_, PyCFunction>; 3]> {
     let module = intern!(py, "twisted.internet.defer");
     Ok([
+        fast_function::<Succeed>(py, module)?,
         fast_function::<MaybeDeferred>(py, module)?,
         fast_function::<Execute>(py, module)?,
     ])

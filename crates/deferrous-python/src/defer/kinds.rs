@@ -12,7 +12,7 @@ use pyo3::{
     types::{PyCFunction, PyList, PyString, PyType},
 };
 
-use super::{deferred::Deferred, deferred_list::DeferredList};
+use super::deferred::Deferred;
 use crate::{
     interp::{
         Attached, ClassFacts, Making, bound_function, class_attribute, finds, forget, is_exactly,
@@ -122,11 +122,11 @@ static DEFERRED_LIST: Attached<Known> = Attached(Known::new());
 /// Notes the two classes as they are before a program has seen them, and the list of the classes that their
 /// subclasses join.
 pub fn register<'py>(
-    py: Python<'py>,
+    list: Bound<'py, PyType>,
     parse_results: Bound<'py, PyCFunction>,
 ) -> PyResult<Bound<'py, PyList>> {
+    let py = list.py();
     let deferred = Deferred::type_object(py);
-    let list = DeferredList::type_object(py);
     let names = METHODS.map(|(_, name)| PyString::intern(py, name));
     let mut methods = Vec::new();
     for ((method, _), name) in METHODS.iter().zip(&names) {

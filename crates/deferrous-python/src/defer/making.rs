@@ -1,13 +1,15 @@
 //! Making Deferreds: `__new__`, `__init__`, and both at once where the class is called.
 
-use pyo3::{intern, prelude::*, types::PyType};
+use pyo3::{exceptions::PyTypeError, intern, prelude::*, types::PyType};
 
 use super::{
-    Deferred, callback::Canceller, callback_queue, debug_info, deferred::DeferredParts, firing,
-    kinds::classes,
+    callback_queue, debug_info,
+    deferred::{Canceller, Deferred},
+    kinds::{as_deferred, classes},
+    parts::DeferredParts,
 };
 use crate::{
-    interp::{Arguments, FastClass, Making, call_metaclass, fallible, is_abstract},
+    interp::{Arguments, FastClass, Making, call_metaclass, fallible, is_abstract, make},
     replaced,
 };
 
@@ -64,6 +66,54 @@ pub fn is_original(py: Python<'_>) -> bool {
     !replaced::any() && Making::of(classes.deferred.bind(py)) == classes.making
 }
 
+/// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.
+#[cold]
+fn make_by_call<'py>(
+    py: Python<'py>,
+    canceller: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
+    let class = replaced::current(py, intern!(py, "Deferred"), &classes(py).deferred)?;
+    let object = match canceller {
+        Some(canceller) => class.call1((canceller,)),
+        None => class.call0(),
+    }?;
+    as_deferred(&object)
+        .cloned()
+        .ok_or_else(|| PyTypeError::new_err("Deferred() has not made a Deferred"))
+}
+
+/// A Deferred that has been fired with `result`, and runs nothing; Twisted's `succeed`.
+#[inline(always)]
+pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, Deferred>> {
+    if !is_original(py) {
+        let deferred = make_by_call(py, None)?;
+        deferred.get().called.set(py, true);
+        deferred.set_result(result);
+        return Ok(deferred);
+    }
+    let deferred = make(py, || Deferred::fired(result))?;
+    if deferred.debug() {
+        debug_info::note_creator(&deferred)?;
+    }
+    Ok(deferred)
+}
+
+/// A Deferred that has not been fired.
+#[inline(always)]
+pub fn unfired<'py>(
+    py: Python<'py>,
+    canceller: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
+    if !is_original(py) {
+        return make_by_call(py, canceller);
+    }
+    let deferred = make(py, || Deferred::unfired(canceller.map(Canceller::callable)))?;
+    if deferred.debug() {
+        debug_info::note_creator(&deferred)?;
+    }
+    Ok(deferred)
+}
+
 impl FastClass for Deferred {
     #[inline(always)]
     fn make<'py>(
@@ -79,6 +129,6 @@ impl FastClass for Deferred {
         if arguments.has_keywords() || !is_original(py) {
             return call_metaclass(class, arguments);
         }
-        firing::unfired(py, canceller).map(Bound::into_any)
+        unfired(py, canceller).map(Bound::into_any)
     }
 }

@@ -10,13 +10,13 @@ use pyo3::{
 };
 
 use super::{
-    Deferred, attributes, awaiting,
-    callback::{Callback, Canceller},
-    callback_queue, cancel, debug_info,
-    deferred::DeferredParts,
+    attributes, awaiting, callback_queue, cancel, debug_info,
+    deferred::{Callback, Canceller, Deferred},
     firing, inline_callbacks,
     kinds::{Method, as_deferred, classes},
-    making, run_callbacks,
+    making,
+    parts::DeferredParts,
+    run_callbacks,
 };
 use crate::{interp::fallible, replaced};
 

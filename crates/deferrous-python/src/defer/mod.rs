@@ -19,19 +19,21 @@ mod inline_callbacks;
 mod kinds;
 mod making;
 mod methods;
+mod parts;
 mod raw;
 mod run_callbacks;
 
 use pyo3::{prelude::*, types::PyType};
 
 pub use self::{
-    callback::{Callback, Side},
     class_attributes::set_default,
-    deferred::{Deferred, DeferredParts},
+    deferred::{Callback, Deferred, Side},
     deferred_list::DeferredList,
-    firing::{add, call_add_callback, call_callback, call_errback, succeed, unfired},
+    firing::{add, call_add_callback, call_callback},
     functions::maybe,
     kinds::{Method, as_deferred, classes},
+    making::{succeed, unfired},
+    parts::DeferredParts,
     raw::RawDeferred,
 };
 use crate::interp::{
@@ -62,7 +64,6 @@ pub fn load<'py>(
         module.setattr(class.name()?, class)?;
     }
     let functions = [
-        wrap_pyfunction!(functions::succeed, py)?,
         wrap_pyfunction!(functions::fail, py)?,
         wrap_pyfunction!(functions::ensure_deferred, py)?,
         wrap_pyfunction!(functions::start, py)?,
@@ -70,12 +71,15 @@ pub fn load<'py>(
         wrap_pyfunction!(deferred_list::gather_results, py)?,
     ];
     let parse_results = wrap_pyfunction!(deferred_list::parse_results, py)?;
-    let calling = functions::calling(py)?;
-    for function in functions.iter().chain(&calling).chain([&parse_results]) {
+    let called_most = functions::called_most(py)?;
+    for function in functions.iter().chain(&called_most).chain([&parse_results]) {
         function.setattr("__module__", "twisted.internet.defer")?;
         module.setattr(function.getattr("__name__")?.cast()?, function)?;
     }
-    module.setattr("_DEFERRED_SUBCLASSES", kinds::register(py, parse_results)?)
+    module.setattr(
+        "_DEFERRED_SUBCLASSES",
+        kinds::register(list, parse_results)?,
+    )
 }
 
 fn no(py: Python<'_>) -> Bound<'_, PyAny> {

@@ -2,7 +2,11 @@
 
 use pyo3::{Bound, Python};
 
-use super::{Deferred, call_callback, call_errback, unfired};
+use super::{
+    deferred::Deferred,
+    firing::{call_callback, call_errback},
+    making::unfired,
+};
 use crate::interp::{Maybe, Obj, attached, from_result};
 
 /// A Deferred.

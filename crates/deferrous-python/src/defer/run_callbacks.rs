@@ -8,11 +8,10 @@
 use pyo3::{intern, prelude::*};
 
 use super::{
-    Deferred,
-    callback::{Callback, Called},
     callback_queue, debug_info,
-    deferred::DeferredParts,
+    deferred::{Callback, Called, Deferred},
     kinds::{Kind, Method, as_deferred, kind},
+    parts::DeferredParts,
 };
 use crate::{
     failure::{self, Place},

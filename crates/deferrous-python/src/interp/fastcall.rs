@@ -11,7 +11,7 @@ use std::{
 
 use pyo3::{
     Borrowed, PyClass, PyTypeInfo,
-    exceptions::PySystemError,
+    exceptions::{PySystemError, PyTypeError},
     ffi,
     prelude::*,
     types::{PyCFunction, PyDict, PyTuple, PyType},
@@ -77,6 +77,53 @@ impl<'a, 'py> Arguments<'a, 'py> {
             keywords.set_item(name, value)?;
         }
         Ok(Some(keywords))
+    }
+
+    /// The argument of a function that has one, by position or name.
+    ///
+    /// # Errors
+    ///
+    /// A `TypeError` as Python raises it, if that is not all.
+    #[inline(always)]
+    pub fn only(self, function: &str, parameter: &str) -> PyResult<Bound<'py, PyAny>> {
+        match self.positional {
+            [argument] if self.names.is_none() => Ok(argument.clone()),
+            _ => self.only_by_name(function, parameter),
+        }
+    }
+
+    #[cold]
+    fn only_by_name(self, function: &str, parameter: &str) -> PyResult<Bound<'py, PyAny>> {
+        let mut found = self.positional.first().cloned();
+        for (name, value) in self
+            .names
+            .iter()
+            .flat_map(|names| names.iter())
+            .zip(self.values)
+        {
+            let what = match name.eq(parameter)? {
+                true if found.is_none() => {
+                    found = Some(value.clone());
+                    continue;
+                }
+                true => "multiple values for",
+                false => "an unexpected keyword",
+            };
+            let message = format!("{function}() got {what} argument '{name}'");
+            return Err(PyTypeError::new_err(message));
+        }
+        let is_method = usize::from(function.contains('.'));
+        let (takes, given) = (1 + is_method, self.positional.len() + is_method);
+        match found {
+            Some(argument) if self.positional.len() < 2 => Ok(argument),
+            Some(_) => Err(PyTypeError::new_err(format!(
+                "{function}() takes {takes} positional argument{} but {given} were given",
+                if takes == 1 { "" } else { "s" },
+            ))),
+            None => Err(PyTypeError::new_err(format!(
+                "{function}() missing 1 required positional argument: '{parameter}'"
+            ))),
+        }
     }
 
     /// Calls `callable` with all arguments after the first `skipped` ones.

@@ -124,27 +124,37 @@ impl Memory {
     }
 }
 
-/// Makes an object.
+/// Makes an object of what `build` gives, which may run no Python code.
 #[inline(always)]
 pub fn make<T: Life + Into<PyClassInitializer<T>>>(
     py: Python<'_>,
-    value: T,
+    build: impl FnOnce() -> T,
 ) -> PyResult<Bound<'_, T>> {
     // SAFETY: nothing else uses what is kept while it is borrowed. A piece is the memory of an object of the same
     // class, with its dict and its weak references gone; the value is all that it lacks.
     unsafe {
         let kept = &mut *T::memory().0.get();
         let Some(raw) = kept.pieces.pop() else {
-            return Bound::new(py, value);
+            return make_anew(py, build());
         };
         // What the collector notes of an object is in two words before it, and one of the notes is that it has been
         // finalized.
         raw.cast::<usize>().sub(2).write_bytes(0, 2);
         let raw = ffi::PyObject_Init(raw, T::type_object_raw(py));
-        raw.byte_add(kept.offset).cast::<T>().write(value);
+        raw.byte_add(kept.offset).cast::<T>().write(build());
         ffi::PyObject_GC_Track(raw.cast());
         Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
     }
+}
+
+/// As [`make`], where no memory is kept. A separate function, so that the value is made in place otherwise.
+#[cold]
+#[inline(never)]
+fn make_anew<T: Life + Into<PyClassInitializer<T>>>(
+    py: Python<'_>,
+    value: T,
+) -> PyResult<Bound<'_, T>> {
+    Bound::new(py, value)
 }
 
 struct Finalize<T>(T);

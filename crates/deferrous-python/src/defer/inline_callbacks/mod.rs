@@ -17,12 +17,12 @@ use pyo3::{
 pub use self::status::Status;
 use self::status::ended;
 use super::{
-    Deferred,
-    callback::{Callback, Called, Native, Side},
     debug_info,
-    deferred::{DeferredParts, Object},
+    deferred::{Callback, Called, Deferred, Native, Object, Side},
     firing,
     kinds::{Kind, Method, as_deferred, kind},
+    making,
+    parts::DeferredParts,
     run_callbacks::{is_fired_plainly, is_idle},
 };
 use crate::{
@@ -102,16 +102,16 @@ impl Driver {
 /// Runs `generator` until it waits or ends; Twisted's `_cancellableInlineCallbacks`.
 pub fn start(generator: Bound<'_, PyAny>) -> PyResult<Bound<'_, Deferred>> {
     let py = generator.py();
-    let deferred = firing::unfired(py, None)?;
+    let deferred = making::unfired(py, None)?;
     let status = Status::make(&deferred)?;
-    let driver = Driver {
+    let context = copy_context(py)?;
+    let driver = make(py, || Driver {
         generator: Slot::new(Some(generator)),
-        context: Slot::new(Some(copy_context(py)?)),
+        context: Slot::new(Some(context)),
         status: Slot::new(Some(status)),
         is_adding: Field::new(false),
         early: Slot::new(None),
-    };
-    let driver = make(py, driver)?;
+    })?;
     if let Some(end) = drive(&driver, py.None().into_bound(py))? {
         end.fire()?;
     }

@@ -12,13 +12,13 @@ use pyo3::{
 };
 
 use super::super::{
-    Deferred,
-    callback::{Callback, Called, Canceller, Native, NativeCanceller, Side},
     callback_queue,
     cancel::call_cancel,
-    deferred::DeferredParts,
+    deferred::{Callback, Called, Canceller, Deferred, Native, NativeCanceller, Side},
     firing,
     kinds::{Method, as_deferred},
+    making,
+    parts::DeferredParts,
 };
 use crate::{
     interp::{Life, Memory, Slot, deeper, fallible, make},
@@ -69,11 +69,10 @@ pub fn ended() -> PyErr {
 impl Status {
     /// The status of a coroutine whose result goes to `deferred`, which it is the canceller of.
     pub fn make<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, Self>> {
-        let status = Status {
+        let status = make(deferred.py(), || Status {
             deferred: Slot::new(Some(deferred.clone())),
             waiting_on: Slot::new(None),
-        };
-        let status = make(deferred.py(), status)?;
+        })?;
         status.get().cancels(&status, deferred);
         Ok(status)
     }
@@ -158,7 +157,7 @@ fn call_cancelled<'py>(
     }
     let status = status.cast::<Status>()?;
     failure.call_method1(intern!(py, "trap"), (&objects(py).internal_cancelled,))?;
-    let deferred = firing::unfired(py, None)?;
+    let deferred = making::unfired(py, None)?;
     status.get().cancels(status, &deferred);
     status.get().deferred.set(py, Some(deferred));
     match status.get().waiting_on.clone_out(py) {
