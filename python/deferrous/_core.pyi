@@ -836,6 +836,15 @@ class ReactorMethods:
     def getWriters(self, /) -> list[Any]:
         """The writers, as a list."""
 
+    def getDelayedCalls(self, /) -> list[Any]:
+        """The delayed calls that are still to be made, as a list in no order."""
+
+    def timeout(self, /) -> float | None:
+        """How long the reactor may sleep, in seconds; None if nothing is to be called later."""
+
+    def wakeUp(self, /) -> None:
+        """Have the reactor return from its wait. Any thread may call it."""
+
     def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
         """Have a selectable read or write, and disconnect it if that fails."""
 

@@ -1,4 +1,4 @@
-"""Log errors in the reactor, with Twisted's own texts.
+"""Log errors in the reactor, with Twisted's own texts, and make calls with odd arguments.
 
 It is Python because it only calls Twisted's loggers, and only for errors. Each function logs the current
 exception.
@@ -7,7 +7,7 @@ exception.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from traceback import format_stack
 
 from twisted.internet import base
@@ -47,6 +47,11 @@ def elsewhere() -> None:
 def format_creator() -> list[str]:
     """Return the stack that sets a delayed call."""
     return format_stack()[:-1]
+
+
+def make_call(function: Callable[..., object], arguments: Iterable[object], keywords: Mapping[str, object]) -> None:
+    """Make a delayed call whose `args` or `kw` a program has replaced: Python says if it cannot be made with them."""
+    function(*arguments, **keywords)
 
 
 #: The repr of a delayed call.

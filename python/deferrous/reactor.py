@@ -80,10 +80,7 @@ class DeferrousReactor(ReactorMethods, _Base):
     """
 
     callLater = reactor_methods["callLater"]
-    getDelayedCalls = reactor_methods["getDelayedCalls"]
-    timeout = reactor_methods["timeout"]
     callFromThread = reactor_methods["callFromThread"]
-    wakeUp = reactor_methods["wakeUp"]
 
     doPoll = ReactorMethods.doIteration
 

@@ -20,7 +20,7 @@ use pyo3::{
     types::{PyBool, PyDict},
 };
 
-use interp::{Maybe, shorten_name, to_result};
+use interp::shorten_name;
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
@@ -56,7 +56,6 @@ fn initialise(
 ) -> PyResult<()> {
     let py = module.py();
     twisted::load(py)?;
-    to_result(py, twisted::load_raw(twisted::objects(py)))?;
     failure::load(frames)?;
     sync::load(py)?;
     defer::load(module, |deferred| add_methods.call1((deferred,)).map(drop))?;
@@ -66,10 +65,10 @@ fn initialise(
         "locked",
         Some(PyBool::new(py, false).to_owned().into_any()),
     )?;
-    let rest = || -> Maybe<_> { Ok(reactor::load()?.into_iter().chain(threads::load()?)) };
-    for (name, object) in to_result(py, rest())? {
-        module.setattr(name, object.bind(py))?;
-    }
+    module.setattr("reactor_methods", reactor::methods(py)?)?;
+    module.setattr("DelayedCall", py.get_type::<reactor::DelayedCall>())?;
+    interp::begin_life::<reactor::DelayedCall>(py);
+    threads::load(module)?;
     module
         .getattr("race")?
         .setattr("__module__", "twisted.internet.defer")?;
@@ -79,6 +78,8 @@ fn initialise(
         "DeferredQueue",
         "EventLoop",
         "ReactorMethods",
+        "DelayedCall",
+        "Team",
     ] {
         shorten_name(module.getattr(name)?.cast()?);
     }

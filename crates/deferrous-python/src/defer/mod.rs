@@ -20,7 +20,6 @@ mod kinds;
 mod making;
 mod methods;
 mod parts;
-mod raw;
 mod run_callbacks;
 
 use pyo3::{prelude::*, types::PyType};
@@ -29,12 +28,11 @@ pub use self::{
     class_attributes::set_default,
     deferred::{Callback, Deferred, Side},
     deferred_list::DeferredList,
-    firing::{add, call_add_callback, call_callback},
+    firing::{add, call_add_callback, call_callback, call_errback},
     functions::maybe,
     kinds::{Method, as_deferred, classes},
     making::{succeed, unfired},
     parts::DeferredParts,
-    raw::RawDeferred,
 };
 use crate::interp::{
     add_am_send, add_finalizer, add_method, begin_life, begin_life_extended, make_in_one_step,

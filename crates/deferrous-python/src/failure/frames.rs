@@ -212,4 +212,18 @@ impl Trail {
     pub fn add_to(&self, exception: &Bound<'_, PyBaseException>) {
         add_entries(exception, &self.0);
     }
+
+    /// The exception that was raised, which has come this way.
+    #[cold]
+    pub fn exception<'py>(&self, py: Python<'py>, error: PyErr) -> Bound<'py, PyBaseException> {
+        let exception = error.into_value(py).into_bound(py);
+        self.add_to(&exception);
+        exception
+    }
+
+    /// The same, still raised.
+    #[cold]
+    pub fn through(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        PyErr::from_value(self.exception(py, error).into_any())
+    }
 }

@@ -5,7 +5,6 @@
 
 mod check;
 mod frames;
-mod raw;
 
 use pyo3::{
     exceptions::PyBaseException,
@@ -27,7 +26,6 @@ pub use check::methods;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use frames::add_frames_to;
 pub use frames::{Place, Trail, add_frames, execute_of_run, load};
-pub use raw::{from_exception_here, handling};
 
 /// The failure of an exception that a function of Twisted handles; `Failure(captureVars=...)` there. `place` is that
 /// function.

@@ -24,6 +24,15 @@ impl ClassVersion {
         Self::at(class.as_type_ptr())
     }
 
+    /// Whether instances of a class find their attributes as those of `object` do: it defines no `__getattribute__`
+    /// and no `__getattr__`.
+    pub fn has_plain_attributes(class: &Bound<'_, PyType>) -> bool {
+        let plain: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
+        // SAFETY: a `Bound` refers to a class that is alive.
+        let own = unsafe { (*class.as_type_ptr()).tp_getattro };
+        own.is_some_and(|own| std::ptr::fn_addr_eq(own, plain))
+    }
+
     #[inline(always)]
     fn at(class: *mut ffi::PyTypeObject) -> Option<Self> {
         // SAFETY: both callers have a reference to the class, or to an instance of it.

@@ -2,16 +2,13 @@
 
 use std::{
     cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*, sync::PyOnceLock};
 
-use super::{Attached, Maybe, Obj};
+use super::fallible;
 
 /// How long a thread that always has work goes on before it [gives way](give_way).
 const TURN: Duration = Duration::from_millis(5);
@@ -75,27 +72,13 @@ pub fn is_time_to_give_way() -> bool {
 ///
 /// To let go of the interpreter for a moment does not do it. Who waits for it wakes up too late, and begins
 /// to wait anew: again and again, as it waits for as long as the moments are apart.
-pub fn give_way() -> Maybe<()> {
-    static EMPTY: OnceLock<Attached<Obj>> = OnceLock::new();
+pub fn give_way(py: Python<'_>) -> PyResult<()> {
+    static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LET_GO.set(Some(Instant::now()));
-    let empty = match EMPTY.get() {
-        Some(empty) => empty,
-        None => {
-            let made = empty_function()?;
-            EMPTY.get_or_init(|| Attached(made))
-        }
-    };
-    empty.0.call(&[]).map(drop)
-}
-
-fn empty_function() -> Maybe {
-    // SAFETY: the thread is attached.
-    let (builtins, globals) = unsafe {
-        let builtins = Obj::owned(ffi::PyImport_ImportModule(c"builtins".as_ptr()))?;
-        (builtins, Obj::owned(ffi::PyDict_New())?)
-    };
-    let text = Obj::text("lambda: None")?;
-    builtins
-        .get("eval")?
-        .call(&[text.as_ptr(), globals.as_ptr()])
+    let empty = EMPTY.get_or_try_init(py, || {
+        let eval = py.import("builtins")?.getattr("eval")?;
+        let globals = fallible::dict(py)?;
+        eval.call1(("lambda: None", globals)).map(Bound::unbind)
+    })?;
+    empty.bind(py).call0().map(drop)
 }

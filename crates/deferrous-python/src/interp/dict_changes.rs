@@ -6,7 +6,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 #[cfg(not(Py_3_12))]
 use super::notice_changes;
-use super::{Maybe, Obj, attached, bridge, watch_dicts};
+use super::watch_dicts;
 
 /// How often a watched dict has changed, and one more. Threads that have the interpreter read and write it.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
@@ -31,15 +31,6 @@ impl UntilChanged {
             is_watched: watch_dicts(dicts, count)?,
             known_at: AtomicU64::new(0),
             known: AtomicBool::new(false),
-        })
-    }
-
-    /// The same for modules that do not use PyO3 yet.
-    pub fn new(dicts: &[Obj]) -> Maybe<Self> {
-        attached(|py| {
-            let dicts = dicts.iter().map(|dict| Ok(dict.bind(py).cast()?.clone()));
-            let made = dicts.collect::<PyResult<Vec<_>>>();
-            bridge::from_result(py, made.and_then(|dicts| Self::watching(&dicts)))
         })
     }
 

@@ -49,6 +49,22 @@ pub fn tuple_after<'py>(
     }
 }
 
+/// A tuple of the items of a slice.
+pub fn tuple_of<'py>(
+    py: Python<'py>,
+    items: &[Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyTuple>> {
+    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
+    unsafe {
+        let length = items.len().cast_signed();
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length))?;
+        for (at, item) in (0..).zip(items) {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
+        }
+        Ok(tuple.cast_into_unchecked())
+    }
+}
+
 /// An empty dict.
 pub fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     // SAFETY: the call hands out a reference to a new dict, or raises.
@@ -82,22 +98,6 @@ pub fn int(py: Python<'_>, value: impl TryInto<isize>) -> PyResult<Bound<'_, PyA
     let value = value.try_into().unwrap_or(isize::MAX);
     // SAFETY: the call hands out a reference to a number, or raises.
     unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSsize_t(value)) }
-}
-
-/// A tuple of what is given.
-pub fn tuple_of<'py>(
-    py: Python<'py>,
-    items: &[Bound<'py, PyAny>],
-) -> PyResult<Bound<'py, PyTuple>> {
-    let length = items.len().cast_signed();
-    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
-    unsafe {
-        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length))?;
-        for (at, item) in (0..).zip(items) {
-            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
-        }
-        Ok(tuple.cast_into_unchecked())
-    }
 }
 
 /// `tuple(object)`.

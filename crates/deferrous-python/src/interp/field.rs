@@ -3,7 +3,7 @@
 //! A field lends no reference: whatever is in it is taken out, put in or copied. So user code that runs in the
 //! middle of an operation, and gets at the same object, finds every field whole.
 
-use std::{cell::UnsafeCell, mem};
+use std::{cell::UnsafeCell, mem, sync::Arc};
 
 use pyo3::{Py, PyTraverseError, PyVisit, Python};
 
@@ -25,6 +25,13 @@ impl<T> CloneRef for Py<T> {
     #[inline(always)]
     fn clone_ref(&self, py: Python<'_>) -> Self {
         Py::clone_ref(self, py)
+    }
+}
+
+impl<T> CloneRef for Arc<T> {
+    #[inline(always)]
+    fn clone_ref(&self, _py: Python<'_>) -> Self {
+        self.clone()
     }
 }
 
@@ -62,6 +69,12 @@ impl<T> Field<T> {
         T: Default,
     {
         self.replace(py, T::default())
+    }
+
+    /// The value of a field that nobody else can reach, as in `Drop`.
+    #[inline(always)]
+    pub const fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
     }
 
     /// A copy of a plain value.
@@ -111,6 +124,18 @@ impl<T> Field<Py<T>> {
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
         unsafe { visit.call(&*self.0.get()) }
+    }
+}
+
+impl<T> Field<Arc<T>> {
+    /// Shows the collector the objects, for `__traverse__`: `show` shows each.
+    pub fn traverse_with(
+        &self,
+        visit: &PyVisit<'_>,
+        show: impl FnOnce(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
+        show(unsafe { &*self.0.get() }, visit)
     }
 }
 

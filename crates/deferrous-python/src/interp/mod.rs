@@ -5,6 +5,7 @@ mod arguments;
 mod attached;
 #[allow(dead_code, reason = "modules move to it one by one")]
 mod bridge;
+mod builtin_code;
 mod calls;
 #[allow(dead_code, reason = "modules move away from it one by one")]
 mod class;
@@ -12,11 +13,9 @@ mod class_version;
 mod classes;
 mod context;
 mod depth;
-mod descriptor;
 mod detached;
 mod dict_changes;
 mod dict_watch;
-mod dispose;
 mod exception;
 pub mod fallible;
 mod fastcall;
@@ -25,7 +24,6 @@ mod field;
 mod file_descriptor;
 mod fork;
 mod frame;
-mod holder;
 mod instance_dict;
 mod kept;
 mod life;
@@ -48,6 +46,7 @@ pub use arguments::{Signature, keyword_dict};
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use attached::{as_called_by_pyo3, attached, forget};
 pub use bridge::{from_result, to_result};
+pub use builtin_code::BuiltinCode;
 pub use calls::{call_metaclass, call_with_tuple, descriptor_get, raised};
 pub use class::{
     CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset, members, method,
@@ -60,13 +59,11 @@ pub use classes::{
 };
 pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
-pub use descriptor::methods_of_any_class;
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dict_changes::UntilChanged;
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
-pub use dispose::end;
 #[allow(unused_imports, reason = "modules move to it one by one")]
 pub use exception::{handling, set_traceback, traceback};
 pub use fastcall::{
@@ -77,7 +74,6 @@ pub use field::Field;
 pub use file_descriptor::{file_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
-pub use holder::{Held, Holder, collected};
 pub use instance_dict::instance_dict;
 pub(crate) use kept::kept;
 pub use kept::{Counted, Kept, Slot, Traverse};
@@ -93,7 +89,7 @@ pub use own_class::{Life as OldLife, OwnClass};
 pub use queue::Queue;
 pub use raise::{
     enter, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised, type_error,
-    write_unraisable,
+    without_panic, write_unraisable,
 };
 pub use room::Room;
 pub use sending::{Awaited, Sent, add_am_send, is_generator, is_native_coroutine, send};

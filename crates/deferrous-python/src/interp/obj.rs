@@ -341,20 +341,6 @@ impl Obj {
         }
     }
 
-    /// Whether the class has `own` by this name, and not what a subclass has put there.
-    pub fn class_has(&self, name: &Obj, own: &Obj) -> bool {
-        // SAFETY: the class is alive.
-        let class = unsafe { Self::borrowed(self.class().cast()) };
-        match class.getattr(name) {
-            Ok(found) => found.is(own.as_ptr()),
-            Err(Raised) => {
-                // SAFETY: the thread is attached.
-                unsafe { ffi::PyErr_Clear() };
-                false
-            }
-        }
-    }
-
     /// `isinstance(self, class)`.
     pub fn is_instance(&self, class: &Obj) -> Maybe<bool> {
         // SAFETY: both are alive.

@@ -122,18 +122,28 @@ pub fn guarded<T>(body: impl FnOnce() -> Maybe<T>) -> Maybe<T> {
     }
 }
 
+/// As [`guarded`], with PyO3's results.
+#[inline]
+pub fn without_panic<T>(body: impl FnOnce() -> pyo3::PyResult<T>) -> pyo3::PyResult<T> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(panic) => Err(pyo3::exceptions::PySystemError::new_err(describe(&*panic))),
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn raise_panic(panic: &(dyn Any + Send)) -> Raised {
+    // SAFETY: reading a static of the interpreter.
+    raise(unsafe { ffi::PyExc_SystemError }, &describe(panic))
+}
+
+#[cold]
+fn describe(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a value that is not text");
-    // SAFETY: reading a static of the interpreter.
-    let class = unsafe { ffi::PyExc_SystemError };
-    raise(
-        class,
-        &format!("deferrous has an error of its own, please report it: {text}"),
-    )
+    format!("deferrous has an error of its own, please report it: {text}")
 }

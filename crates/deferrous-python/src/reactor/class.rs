@@ -14,7 +14,7 @@ use super::{
     event_loop::EventLoop,
     support::{Support, support},
 };
-use crate::interp::{ClassVersion, Field, Maybe, Obj, from_result, instance_dict};
+use crate::interp::{ClassVersion, Field, instance_dict};
 
 /// What is known of a class.
 #[derive(Clone, Copy)]
@@ -168,76 +168,4 @@ impl<'a, 'py> Reactor<'a, 'py> {
         let name = intern!(self.object.py(), "callFromThread");
         facts(self.object).call_from_thread_is_ours && self.find(name).is_none()
     }
-}
-
-/// A reactor's `__dict__`, for the modules that do not use PyO3's types yet.
-pub struct Attributes(Obj);
-
-impl Attributes {
-    #[inline]
-    pub fn of(reactor: &Obj) -> Maybe<Self> {
-        let py = reactor.py();
-        let dict = from_result(py, instance_dict(reactor.as_py().bind(py)))?;
-        Ok(Attributes(Obj::from_bound(&dict)))
-    }
-
-    #[inline]
-    fn with<R>(&self, reactor: &Obj, body: impl FnOnce(&Reactor<'_, '_>) -> R) -> R {
-        let py = reactor.py();
-        let attributes = self.0.as_py().bind(py).clone();
-        let reactor = Reactor {
-            object: reactor.as_py().bind(py),
-            // It is what `instance_dict` has found.
-            attributes: attributes.cast_into().unwrap_or_else(|_| PyDict::new(py)),
-        };
-        body(&reactor)
-    }
-
-    /// As [`Reactor::get`].
-    #[inline]
-    pub fn get(&self, reactor: &Obj, name: &Obj) -> Maybe {
-        let py = reactor.py();
-        let Ok(name) = name.as_py().bind(py).cast::<PyString>() else {
-            return reactor.getattr(name);
-        };
-        self.with(reactor, |reactor| {
-            from_result(py, reactor.get(name)).map(|found| Obj::from_bound(&found))
-        })
-    }
-
-    /// As [`Reactor::event_loop`].
-    #[inline]
-    pub fn event_loop(&self, reactor: &Obj) -> Maybe {
-        self.with(reactor, |found| {
-            from_result(reactor.py(), found.event_loop()).map(|found| Obj::from_bound(&found))
-        })
-    }
-
-    /// As [`Reactor::seconds`].
-    #[inline]
-    pub fn seconds(&self, reactor: &Obj) -> Maybe {
-        self.with(reactor, |found| {
-            from_result(reactor.py(), found.seconds()).map(|found| Obj::from_bound(&found))
-        })
-    }
-
-    /// As [`Reactor::wakes_by_itself`].
-    #[inline]
-    pub fn wakes_by_itself(&self, reactor: &Obj) -> bool {
-        self.with(reactor, |reactor| reactor.wakes_by_itself())
-    }
-}
-
-/// As [`Reactor::is_own_waker`].
-pub fn is_own_waker(reactor: &Obj, waker: &Obj) -> bool {
-    let py = reactor.py();
-    Reactor::of(reactor.as_py().bind(py))
-        .is_ok_and(|reactor| reactor.is_own_waker(waker.as_py().bind(py)))
-}
-
-/// As [`Reactor::takes_results`].
-pub fn takes_results(reactor: &Obj) -> Maybe<bool> {
-    let py = reactor.py();
-    let reactor = from_result(py, Reactor::of(reactor.as_py().bind(py)))?;
-    Ok(reactor.takes_results())
 }

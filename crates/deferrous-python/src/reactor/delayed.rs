@@ -1,453 +1,482 @@
 //! Delayed calls: the class, and what programs do with a call before it is made.
 
-use std::{
-    cell::{Cell, UnsafeCell},
-    ffi::{c_int, c_void},
-    mem::{ManuallyDrop, offset_of},
-    ptr,
+use deferrous::event_loop::{Deadlines, Key};
+use pyo3::{
+    exceptions::{PyAttributeError, PyRuntimeError, PyTypeError},
+    gc::{PyTraverseError, PyVisit},
+    intern,
+    prelude::*,
+    pyclass::CompareOp,
+    types::{PyDict, PyList, PyTuple},
 };
 
-use deferrous::event_loop::Key;
-use pyo3::ffi;
+use super::{event_loop::EventLoop, support::support, time};
+use crate::interp::{Field, Life, Memory, Task, attributes, fallible, make};
 
-use super::{delayed_attributes, docs, event_loop::Loop, support::support, time};
-use crate::interp::{
-    CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, OldLife, OwnClass, Raised, Raw, Signature, Task,
-    Visitor, collected, doc, end, enter, members, method, sealed, slot,
-};
-
-type Count = ffi::Py_ssize_t;
-
-/// What a delayed call is in memory.
-#[repr(C)]
-pub struct Layout {
-    base: ffi::PyObject,
-    attributes: Cell<Raw>,
-    weak_references: Cell<Raw>,
-    /// When it is due, in seconds, unless it was put off since.
-    pub time: Cell<f64>,
-    /// By how much it was put off, in seconds: that is looked at when it would be due.
-    pub put_off: Cell<f64>,
+/// A call that waits for its time; what `reactor.callLater` returns.
+///
+/// Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
+/// are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.
+#[pyclass(frozen, dict, weakref, module = "twisted.internet.base")]
+pub struct DelayedCall {
+    /// When it is due, in seconds, unless it was delayed since.
+    time: Field<f64>,
+    /// By how much it was delayed, in seconds: that is looked at when it would be due.
+    delayed_time: Field<f64>,
     /// Its place among the calls that wait.
-    pub key: Cell<Key>,
-    pub called: Cell<bool>,
-    pub cancelled: Cell<bool>,
-    pub parts: UnsafeCell<Option<Parts>>,
-}
-
-/// The objects that a delayed call refers to.
-pub struct Parts {
-    /// Gone when it was cancelled.
-    pub task: Option<Task>,
-    pub event_loop: Loop,
+    key: Field<Key>,
+    called: Field<bool>,
+    cancelled: Field<bool>,
+    /// Absent, with the arguments, when it was cancelled.
+    function: Field<Option<Py<PyAny>>>,
+    arguments: Field<Option<Py<PyAny>>>,
+    /// Where there are any.
+    keywords: Field<Option<Py<PyAny>>>,
+    /// Absent when the collector has ended the call.
+    event_loop: Field<Option<Py<EventLoop>>>,
     /// What tells the time, in seconds.
-    pub seconds: Obj,
-    pub notes: Option<Box<Notes>>,
+    seconds: Field<Option<Py<PyAny>>>,
+    /// The stack of whoever set the call, in debug mode.
+    creator: Field<Option<Py<PyAny>>>,
+    /// What it looked like when it was cancelled, in debug mode.
+    last_repr: Field<Option<Py<PyAny>>>,
 }
 
-/// What is noted in debug mode.
-#[derive(Default)]
-pub struct Notes {
-    /// The stack of whoever set the call.
-    pub creator: Option<Obj>,
-    /// What it looked like when it was cancelled.
-    pub last_repr: Option<Obj>,
-}
-
-static CLASS: OwnClass = OwnClass::new();
-
-/// Makes the class.
-pub fn make_class() -> Maybe {
-    let methods = vec![
-        method(
-            c"getTime",
-            NO_ARGUMENTS(get_time),
-            c"getTime($self, /)\n--\n\nWhen the call is to be made, in seconds since the epoch.",
-        ),
-        method(c"cancel", NO_ARGUMENTS(cancel), docs::CANCEL),
-        method(c"reset", CALL_WITH_KEYWORDS(reset), docs::RESET),
-        method(c"delay", CALL_WITH_KEYWORDS(delay), docs::DELAY),
-        method(
-            c"activate_delay",
-            NO_ARGUMENTS(activate),
-            c"activate_delay($self, /)\n--\n\nAdd what the call was put off by to its time.",
-        ),
-        method(
-            c"active",
-            NO_ARGUMENTS(active),
-            c"active($self, /)\n--\n\nWhether the call is still to be made.",
-        ),
-        method(
-            c"__dir__",
-            NO_ARGUMENTS(dir),
-            c"__dir__($self, /)\n--\n\nThe names of the attributes.",
-        ),
-    ];
-    let members = members(
-        offset_of!(Layout, attributes),
-        offset_of!(Layout, weak_references),
-    );
-    let slots = vec![
-        doc(docs::DELAYED_CALL),
-        slot(ffi::Py_tp_repr, repr as *mut c_void),
-        slot(ffi::Py_tp_hash, hash as *mut c_void),
-        slot(ffi::Py_tp_richcompare, compare as *mut c_void),
-        slot(ffi::Py_tp_methods, sealed(methods).cast()),
-        slot(ffi::Py_tp_getset, sealed(delayed_attributes::all()).cast()),
-        slot(ffi::Py_tp_members, sealed(members).cast()),
-    ];
-    let life = OldLife {
-        dealloc,
-        traverse,
-        clear,
-    };
-    CLASS.define(
-        c"twisted.internet.base.DelayedCall",
-        size_of::<Layout>(),
-        life,
-        slots,
-    )
-}
-
-/// A reference to a delayed call.
-#[derive(Clone)]
-#[repr(transparent)]
-pub struct DelayedCall(Obj);
+/// The delayed calls that wait, by the time of each, as `time::key` has it.
+pub type Timed = Deadlines<Py<DelayedCall>>;
 
 impl DelayedCall {
     /// A call that is due at `time`.
     #[inline]
-    pub fn new(time: f64, task: Task, event_loop: Loop, seconds: Obj) -> Maybe<Self> {
-        let parts = Parts {
-            task: Some(task),
-            event_loop,
-            seconds,
-            notes: None,
-        };
-        // SAFETY: all that follows the header is written, and `dealloc` gives the object back.
-        let object = unsafe {
-            CLASS.make(|raw| {
-                let layout = raw.cast::<Layout>();
-                (&raw mut (*layout).attributes).write(Cell::new(ptr::null_mut()));
-                (&raw mut (*layout).weak_references).write(Cell::new(ptr::null_mut()));
-                (&raw mut (*layout).time).write(Cell::new(time));
-                (&raw mut (*layout).put_off).write(Cell::new(0.0));
-                (&raw mut (*layout).key).write(Cell::new(Key::NOWHERE));
-                (&raw mut (*layout).called).write(Cell::new(false));
-                (&raw mut (*layout).cancelled).write(Cell::new(false));
-                (&raw mut (*layout).parts).write(UnsafeCell::new(Some(parts)));
-            })
-        };
-        object.map(DelayedCall)
+    pub fn new<'py>(
+        py: Python<'py>,
+        time: f64,
+        task: Task,
+        event_loop: &Bound<'py, EventLoop>,
+        seconds: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Self>> {
+        make(py, || DelayedCall {
+            time: Field::new(time),
+            delayed_time: Field::new(0.0),
+            key: Field::new(Key::NOWHERE),
+            called: Field::new(false),
+            cancelled: Field::new(false),
+            function: Field::new(Some(task.function)),
+            arguments: Field::new(Some(task.arguments.into_any())),
+            keywords: Field::new(task.keywords.map(Py::into_any)),
+            event_loop: Field::new(Some(event_loop.clone().unbind())),
+            seconds: Field::new(Some(seconds.unbind())),
+            creator: Field::new(None),
+            last_repr: Field::new(None),
+        })
     }
 
     /// Whether this call was set on `event_loop`.
-    pub fn is_of(&self, event_loop: &Loop) -> Maybe<bool> {
-        self.with(|parts| parts.event_loop.0.is(event_loop.0.as_ptr()))
+    pub fn is_of(&self, py: Python<'_>, event_loop: &Bound<'_, EventLoop>) -> bool {
+        let own = self.event_loop.clone_out(py);
+        own.is_some_and(|own| own.is(event_loop))
     }
 
-    /// The delayed call that an object is, if it is one.
-    pub fn try_from_object(object: Obj) -> Option<Self> {
-        CLASS.is_one(&object).then_some(DelayedCall(object))
+    /// Whether it was cancelled, or a program has set the attribute.
+    pub const fn is_cancelled(&self, py: Python<'_>) -> bool {
+        self.cancelled.get(py)
     }
 
-    /// One that was put among those that wait.
-    ///
-    /// # Safety
-    ///
-    /// It is a delayed call.
-    pub const unsafe fn from_object(object: Obj) -> Self {
-        DelayedCall(object)
+    /// Whether it was delayed since it got its place.
+    pub fn was_delayed(&self, py: Python<'_>) -> bool {
+        self.delayed_time.get(py) > 0.0
     }
 
-    /// The `self` of a method, for the time of the call.
-    ///
-    /// # Safety
-    ///
-    /// `raw` is a delayed call that stays alive for as long as the result is used.
-    pub unsafe fn from_self(raw: &Raw) -> &Self {
-        // SAFETY: a `DelayedCall` is one pointer to an object, as `Raw` is.
-        unsafe { &*ptr::from_ref(raw).cast::<DelayedCall>() }
+    /// When it is due, as `time::key` has it.
+    pub const fn deadline(&self, py: Python<'_>) -> u64 {
+        time::key(self.time.get(py))
     }
 
-    pub const fn object(&self) -> &Obj {
-        &self.0
+    /// Puts a call among those that wait, after adding what it was delayed by to its time.
+    pub fn insert(call: Py<Self>, py: Python<'_>, timed: &mut Timed) {
+        call.get().activate(py);
+        Self::insert_as_is(call, py, timed);
     }
 
-    pub fn into_object(self) -> Obj {
-        self.0
+    /// Puts a call among those that wait.
+    pub fn insert_as_is(call: Py<Self>, py: Python<'_>, timed: &mut Timed) {
+        let own = call.bind(py).clone();
+        let key = timed.insert(own.get().deadline(py), call);
+        own.get().key.set(py, key);
     }
 
-    pub const fn layout(&self) -> &Layout {
-        // SAFETY: it is a delayed call, which starts with this.
-        unsafe { &*self.0.as_ptr().cast::<Layout>() }
+    /// Takes a call out of those that wait.
+    pub fn remove(&self, py: Python<'_>, timed: &mut Timed) -> Option<Py<Self>> {
+        timed.remove(self.key.get(py))
     }
 
-    /// Looks at the parts. `body` must run no Python code.
-    pub fn with<R>(&self, body: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
-        // SAFETY: `body` does not get here again, and only attached threads do.
-        match unsafe { &mut *self.layout().parts.get() } {
-            Some(parts) => Ok(body(parts)),
-            None => Err(collected()),
+    /// Makes the call, unless a program has set `cancelled` instead of calling `cancel`.
+    #[inline]
+    pub fn run(&self, py: Python<'_>) -> PyResult<()> {
+        if self.cancelled.get(py) {
+            return Ok(());
         }
+        self.called.set(py, true);
+        let (Some(function), Some(arguments)) =
+            (self.function.clone_out(py), self.arguments.clone_out(py))
+        else {
+            return Ok(());
+        };
+        let (function, arguments) = (function.into_bound(py), arguments.into_bound(py));
+        let keywords = self.keywords.clone_out(py).map(|it| it.into_bound(py));
+        let dict = keywords.as_ref().map(|keywords| keywords.cast::<PyDict>());
+        match (arguments.cast::<PyTuple>(), dict.transpose()) {
+            (Ok(tuple), Ok(dict)) => function.call(tuple, dict)?,
+            _ => {
+                // A program has set something else, which Python accepts or refuses.
+                let keywords = keywords.map_or_else(|| fallible::dict(py).map(Bound::into_any), Ok);
+                let make_call = support().make_call.bind(py);
+                make_call.call1((function, arguments, keywords?))?
+            }
+        };
+        Ok(())
     }
 
-    /// What it calls, unless it was cancelled.
-    pub fn task(&self) -> Maybe<Option<Task>> {
-        self.with(|parts| parts.task.clone())
-    }
-
-    /// The time now, as this call sees it.
-    fn now(&self) -> Maybe<f64> {
-        time::read(&self.with(|parts| parts.seconds.clone())?)
-    }
-
-    /// Adds what it was put off by to its time.
-    pub fn activate(&self) {
-        let layout = self.layout();
-        layout.time.set(layout.time.get() + layout.put_off.get());
-        layout.put_off.set(0.0);
+    /// Adds what it was delayed by to its time.
+    fn activate(&self, py: Python<'_>) {
+        self.time
+            .set(py, self.time.get(py) + self.delayed_time.get(py));
+        self.delayed_time.set(py, 0.0);
     }
 
     /// Refuses if it was made or cancelled.
-    fn check_pending(&self) -> Maybe<()> {
-        let layout = self.layout();
-        let class = if layout.cancelled.get() {
+    fn check_pending(&self, py: Python<'_>) -> PyResult<()> {
+        let class = if self.cancelled.get(py) {
             &support().already_cancelled
-        } else if layout.called.get() {
+        } else if self.called.get(py) {
             &support().already_called
         } else {
             return Ok(());
         };
-        // SAFETY: the class is alive.
-        unsafe { ffi::PyErr_SetNone(class.as_ptr()) };
-        Err(Raised)
+        Err(PyErr::from_value(class.bind(py).call0()?))
+    }
+
+    fn with_timed<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Timed) -> R) -> PyResult<R> {
+        let event_loop = self.event_loop.clone_out(py).ok_or_else(collected)?;
+        let event_loop = event_loop.into_bound(py);
+        event_loop.get().with(py, |parts| change(&mut parts.timed))
     }
 
     /// Moves it to where its time says, if it waits. One that is new is put in its place later.
-    pub fn moved(&self) -> Maybe<()> {
-        let (key, time) = (self.layout().key.get(), self.layout().time.get());
-        let event_loop = self.with(|parts| parts.event_loop.clone())?;
-        event_loop.with(|parts| parts.timed.move_to(key, time::key(time)))?;
+    fn moved(&self, py: Python<'_>) -> PyResult<()> {
+        let (key, deadline) = (self.key.get(py), self.deadline(py));
+        self.with_timed(py, |timed| timed.move_to(key, deadline))?;
         Ok(())
     }
 
-    fn cancel(&self) -> Maybe<()> {
-        self.check_pending()?;
-        let layout = self.layout();
-        let event_loop = self.with(|parts| parts.event_loop.clone())?;
-        let waiting = event_loop.with(|parts| parts.timed.remove(layout.key.get()))?;
-        layout.cancelled.set(true);
-        if time::debugging()? {
-            // SAFETY: the object is alive.
-            let shown = unsafe { Obj::owned(ffi::PyObject_Repr(self.0.as_ptr())) }?;
-            self.with(|parts| parts.notes.get_or_insert_default().last_repr = Some(shown))?;
+    fn set_note(note: &Field<Option<Py<PyAny>>>, value: &Bound<'_, PyAny>) {
+        note.set(
+            value.py(),
+            (!value.is_none()).then(|| value.clone().unbind()),
+        );
+    }
+}
+
+#[cold]
+fn collected() -> PyErr {
+    PyRuntimeError::new_err("this object was collected as garbage")
+}
+
+#[cold]
+fn no_attribute(name: &str) -> PyErr {
+    PyAttributeError::new_err(format!("'DelayedCall' object has no attribute '{name}'"))
+}
+
+/// Refuses more than one argument, with the text that Python has for methods.
+fn takes_one(method: &str, more: &Bound<'_, PyTuple>) -> PyResult<()> {
+    if more.is_empty() {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err(format!(
+        "DelayedCall.{method}() takes 2 positional arguments but {} were given",
+        more.len() + 2
+    )))
+}
+
+#[pymethods]
+impl DelayedCall {
+    /// When the call is to be made, in seconds since the epoch.
+    #[pyo3(name = "getTime")]
+    fn get_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::float(py, self.time.get(py) + self.delayed_time.get(py))
+    }
+
+    /// Keep the call from being made.
+    ///
+    /// Raises:
+    ///     AlreadyCalled: it has been made.
+    ///     AlreadyCancelled: it was cancelled before.
+    fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        this.check_pending(py)?;
+        let waiting = this.with_timed(py, |timed| this.remove(py, timed))?;
+        this.cancelled.set(py, true);
+        if time::debugging(py)? {
+            Self::set_note(&this.last_repr, slf.repr()?.as_any());
         }
-        let task = self.with(|parts| parts.task.take())?;
-        drop((waiting, task));
+        let function = this.function.take(py).map(|it| it.into_bound(py));
+        let arguments = this.arguments.take(py).map(|it| it.into_bound(py));
+        let keywords = this.keywords.take(py).map(|it| it.into_bound(py));
+        drop(waiting.map(|it| it.into_bound(py)));
+        drop((function, arguments, keywords));
         Ok(())
     }
 
-    fn reset(&self, from_now: f64) -> Maybe<()> {
-        self.check_pending()?;
-        let (layout, time) = (self.layout(), self.now()? + from_now);
-        if time < layout.time.get() {
-            layout.put_off.set(0.0);
-            layout.time.set(time);
-            return self.moved();
+    /// Have the call made after as many seconds from now, instead of when it would have been.
+    ///
+    /// Raises:
+    ///     AlreadyCalled: it has been made.
+    ///     AlreadyCancelled: it was cancelled.
+    #[pyo3(signature = (secondsFromNow, *more), text_signature = "($self, secondsFromNow)")]
+    #[allow(non_snake_case)]
+    fn reset(&self, secondsFromNow: &Bound<'_, PyAny>, more: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = secondsFromNow.py();
+        takes_one("reset", more)?;
+        self.check_pending(py)?;
+        let from_now: f64 = secondsFromNow.extract()?;
+        self.check_pending(py)?;
+        let now = time::read(&self.seconds(py)?)?;
+        let (time, due) = (now + from_now, self.time.get(py));
+        if time < due {
+            self.delayed_time.set(py, 0.0);
+            self.time.set(py, time);
+            return self.moved(py);
         }
-        layout.put_off.set(time - layout.time.get());
+        self.delayed_time.set(py, time - due);
         Ok(())
     }
 
-    fn delay(&self, by: f64) -> Maybe<()> {
-        self.check_pending()?;
-        let layout = self.layout();
-        layout.put_off.set(layout.put_off.get() + by);
-        if layout.put_off.get() < 0.0 {
-            self.activate();
-            return self.moved();
+    /// Have the call made as many seconds later than it would have been; earlier, if they are negative.
+    ///
+    /// Raises:
+    ///     AlreadyCalled: it has been made.
+    ///     AlreadyCancelled: it was cancelled.
+    #[pyo3(signature = (secondsLater, *more), text_signature = "($self, secondsLater)")]
+    #[allow(non_snake_case)]
+    fn delay(&self, secondsLater: &Bound<'_, PyAny>, more: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = secondsLater.py();
+        takes_one("delay", more)?;
+        self.check_pending(py)?;
+        let by: f64 = secondsLater.extract()?;
+        self.check_pending(py)?;
+        let delayed_time = self.delayed_time.get(py) + by;
+        self.delayed_time.set(py, delayed_time);
+        if delayed_time < 0.0 {
+            self.activate(py);
+            return self.moved(py);
         }
         Ok(())
     }
-}
 
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn get_time(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let layout = DelayedCall::from_self(&raw).layout();
-        time::float(layout.time.get() + layout.put_off.get())
-    })
-}
+    /// Add what the call was put off by to its time.
+    fn activate_delay(&self, py: Python<'_>) -> PyResult<()> {
+        self.activate(py);
+        self.moved(py)
+    }
 
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn cancel(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe { DelayedCall::from_self(&raw).cancel().map(|()| Obj::none()) })
-}
+    /// Whether the call is still to be made.
+    fn active(&self, py: Python<'_>) -> bool {
+        !(self.called.get(py) || self.cancelled.get(py))
+    }
 
-const RESET: Signature<1> = Signature {
-    function: "DelayedCall.reset",
-    names: ["secondsFromNow"],
-    required: 1,
-};
+    /// The names of the attributes.
+    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        // By itself, `dir` would look into the class that `__class__` names.
+        let all = slf.get_type().dir()?;
+        all.call_method1(intern!(slf.py(), "extend"), (attributes(slf)?,))?;
+        Ok(all)
+    }
 
-/// # Safety
-/// `raw` is a delayed call. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn reset(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let [seconds] = RESET.bind(arguments, count, names)?;
-        let call = DelayedCall::from_self(&raw);
-        call.check_pending()?;
-        call.reset(time::number(&Obj::borrowed(seconds))?)
-            .map(|()| Obj::none())
-    })
-}
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        support().describe.bind(slf.py()).call1((slf,))
+    }
 
-const DELAY: Signature<1> = Signature {
-    function: "DelayedCall.delay",
-    names: ["secondsLater"],
-    required: 1,
-};
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        // Objects are aligned, so the lowest bits say nothing.
+        slf.as_ptr().addr().rotate_right(4).cast_signed()
+    }
 
-/// # Safety
-/// `raw` is a delayed call. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn delay(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let [seconds] = DELAY.bind(arguments, count, names)?;
-        let call = DelayedCall::from_self(&raw);
-        call.check_pending()?;
-        call.delay(time::number(&Obj::borrowed(seconds))?)
-            .map(|()| Obj::none())
-    })
-}
-
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn activate(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let call = DelayedCall::from_self(&raw);
-        call.activate();
-        call.moved().map(|()| Obj::none())
-    })
-}
-
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn active(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let layout = DelayedCall::from_self(&raw).layout();
-        Ok(Obj::bool(!(layout.called.get() || layout.cancelled.get())))
-    })
-}
-
-/// Those of the class and those that the program has set: by itself, `dir` would look into the class that
-/// `__class__` names.
-///
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn dir(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| unsafe {
-        let all = Obj::owned(ffi::PyObject_Dir((*raw).ob_type.cast()))?;
-        let set = Obj::owned(ffi::PyObject_GenericGetDict(raw, ptr::null_mut()))?;
-        let set = Obj::owned(ffi::PyDict_Keys(set.as_ptr()))?;
-        Obj::owned(ffi::PySequence_InPlaceConcat(all.as_ptr(), set.as_ptr()))
-    })
-}
-
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn repr(raw: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call.
-    enter(|| support().describe.call(&[raw]))
-}
-
-/// # Safety
-/// `raw` is a delayed call.
-unsafe extern "C" fn hash(raw: Raw) -> ffi::Py_hash_t {
-    // Objects are aligned, so the lowest bits say nothing.
-    raw.addr().rotate_right(4).cast_signed()
-}
-
-/// By the time of each, without what it was put off by.
-///
-/// # Safety
-/// `raw` is a delayed call, and `other` is alive.
-unsafe extern "C" fn compare(raw: Raw, other: Raw, operation: c_int) -> Raw {
-    // SAFETY: called by the interpreter with a delayed call and an object.
-    enter(|| unsafe {
-        if operation != ffi::Py_LT && operation != ffi::Py_LE {
-            return Ok(Obj::borrowed(ffi::Py_NotImplemented()));
+    /// By the time of each, without what it was delayed by.
+    fn __richcmp__<'py>(
+        &self,
+        other: &Bound<'py, PyAny>,
+        operation: CompareOp,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = other.py();
+        if !matches!(operation, CompareOp::Lt | CompareOp::Le) {
+            return Ok(py.NotImplemented().into_bound(py));
         }
-        let own = time::float(DelayedCall::from_self(&raw).layout().time.get())?;
-        let other = Obj::borrowed(other).get("time")?;
-        Obj::owned(ffi::PyObject_RichCompare(
-            own.as_ptr(),
-            other.as_ptr(),
-            operation,
-        ))
-    })
-}
+        let own = fallible::float(py, self.time.get(py))?;
+        own.rich_compare(other.getattr(intern!(py, "time"))?, operation)
+    }
 
-/// # Safety
-/// Called by the collector: `raw` is a delayed call.
-unsafe extern "C" fn traverse(raw: Raw, visit: ffi::visitproc, argument: *mut c_void) -> c_int {
-    // SAFETY: called by the collector; nothing is changed and nothing else runs.
-    unsafe {
-        let layout = &*raw.cast::<Layout>();
-        let mut visitor = Visitor::of(raw, visit, argument);
-        visitor.see_raw(layout.attributes.get());
-        let mut see = |object: &Obj| visitor.see(object);
-        if let Some(parts) = &*layout.parts.get() {
-            if let Some(task) = &parts.task {
-                task.each(&mut see);
-            }
-            see(&parts.event_loop.0);
-            see(&parts.seconds);
-            if let Some(notes) = &parts.notes {
-                notes.creator.iter().for_each(&mut see);
-                notes.last_repr.iter().for_each(&mut see);
-            }
+    /// When it is due, in seconds since the epoch, unless it was put off.
+    #[getter]
+    fn time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::float(py, self.time.get(py))
+    }
+
+    #[setter]
+    fn set_time(&self, py: Python<'_>, value: f64) -> PyResult<()> {
+        self.time.set(py, value);
+        self.moved(py)
+    }
+
+    /// By how many seconds it was put off.
+    #[getter]
+    fn delayed_time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::float(py, self.delayed_time.get(py))
+    }
+
+    #[setter]
+    fn set_delayed_time(&self, py: Python<'_>, value: f64) {
+        self.delayed_time.set(py, value);
+    }
+
+    /// 1 if it was made, otherwise 0.
+    #[getter]
+    fn called(&self, py: Python<'_>) -> u8 {
+        u8::from(self.called.get(py))
+    }
+
+    #[setter]
+    fn set_called(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.called.set(value.py(), value.is_truthy()?);
+        Ok(())
+    }
+
+    /// 1 if it was cancelled, otherwise 0.
+    #[getter]
+    fn cancelled(&self, py: Python<'_>) -> u8 {
+        u8::from(self.cancelled.get(py))
+    }
+
+    #[setter]
+    fn set_cancelled(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.cancelled.set(value.py(), value.is_truthy()?);
+        Ok(())
+    }
+
+    /// What it calls; gone when it was cancelled.
+    #[getter]
+    fn func(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.function
+            .clone_out(py)
+            .ok_or_else(|| no_attribute("func"))
+    }
+
+    #[setter]
+    fn set_func(&self, value: &Bound<'_, PyAny>) {
+        self.function.set(value.py(), Some(value.clone().unbind()));
+    }
+
+    /// The arguments, a tuple; gone when it was cancelled.
+    #[getter]
+    fn args(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.arguments
+            .clone_out(py)
+            .ok_or_else(|| no_attribute("args"))
+    }
+
+    #[setter]
+    fn set_args(&self, value: &Bound<'_, PyAny>) {
+        self.arguments.set(value.py(), Some(value.clone().unbind()));
+    }
+
+    /// The keyword arguments, a dict; gone when it was cancelled.
+    #[getter]
+    fn kw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.keywords.clone_out(py) {
+            Some(keywords) => Ok(keywords.into_bound(py)),
+            None if self.function.is_some(py) => fallible::dict(py).map(Bound::into_any),
+            None => Err(no_attribute("kw")),
         }
-        visitor.status()
+    }
+
+    #[setter]
+    fn set_kw(&self, value: &Bound<'_, PyAny>) {
+        self.keywords.set(value.py(), Some(value.clone().unbind()));
+    }
+
+    /// What tells it the time.
+    #[getter]
+    fn seconds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let seconds = self.seconds.clone_out(py).ok_or_else(collected)?;
+        Ok(seconds.into_bound(py))
+    }
+
+    #[setter]
+    fn set_seconds(&self, value: &Bound<'_, PyAny>) {
+        self.seconds.set(value.py(), Some(value.clone().unbind()));
+    }
+
+    /// The stack of whoever set it, in debug mode.
+    #[getter]
+    fn creator(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.creator.clone_out(py)
+    }
+
+    #[setter]
+    pub fn set_creator(&self, value: &Bound<'_, PyAny>) {
+        Self::set_note(&self.creator, value);
+    }
+
+    /// What it looked like when it was cancelled, in debug mode.
+    #[getter(_repr)]
+    fn last_repr(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.last_repr.clone_out(py)
+    }
+
+    #[setter(_repr)]
+    fn set_last_repr(&self, value: &Bound<'_, PyAny>) {
+        Self::set_note(&self.last_repr, value);
+    }
+
+    /// Whether calls note who sets them: that of Twisted's class, where it is set.
+    #[getter]
+    fn debug(&self, py: Python<'_>) -> PyResult<bool> {
+        time::debugging(py)
+    }
+
+    /// Twisted's class, which isinstance asks for.
+    #[getter(__class__)]
+    fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let stock = time::stock_class(slf.py())?;
+        Ok(stock.unwrap_or_else(|| slf.get_type().into_any()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.function.traverse(&visit)?;
+        self.arguments.traverse(&visit)?;
+        self.keywords.traverse(&visit)?;
+        self.event_loop.traverse(&visit)?;
+        self.seconds.traverse(&visit)?;
+        self.creator.traverse(&visit)?;
+        self.last_repr.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let task = (
+            self.function.take(py),
+            self.arguments.take(py),
+            self.keywords.take(py),
+        );
+        let rest = (self.event_loop.take(py), self.seconds.take(py));
+        drop((task, rest, self.creator.take(py), self.last_repr.take(py)));
     }
 }
 
-/// # Safety
-/// Called by the collector: `raw` is a delayed call.
-unsafe extern "C" fn clear(raw: Raw) -> c_int {
-    // SAFETY: called by the collector; what is taken is dropped after.
-    unsafe {
-        let layout = &*raw.cast::<Layout>();
-        let parts = (*layout.parts.get()).take();
-        let attributes = layout.attributes.replace(ptr::null_mut());
-        drop(parts);
-        ffi::Py_XDECREF(attributes);
-    }
-    0
-}
+static MEMORY: Memory = Memory::new();
 
-/// # Safety
-/// `raw` is a delayed call that nothing refers to any more.
-unsafe extern "C" fn dealloc(raw: Raw) {
-    // SAFETY: called by the interpreter when nothing refers to the object any more.
-    unsafe {
-        ffi::PyObject_GC_UnTrack(raw.cast());
-        if !(*raw.cast::<Layout>()).weak_references.get().is_null() {
-            ffi::PyObject_ClearWeakRefs(raw);
-        }
-        let layout = &*raw.cast::<Layout>();
-        ffi::Py_XDECREF(layout.attributes.get());
-        // What it calls may be, or hold, the next of a long row.
-        end(&mut ManuallyDrop::new((*layout.parts.get()).take()));
-        CLASS.give_back(raw);
+impl Life for DelayedCall {
+    type Last = Option<Bound<'static, PyAny>>;
+
+    fn memory() -> &'static Memory {
+        &MEMORY
     }
 }

@@ -20,11 +20,6 @@ Raises:
 
 Only the thread that runs the reactor may call it; others use `callFromThread`.";
 
-pub const GET_DELAYED_CALLS: &CStr = c"getDelayedCalls($self, /)
---
-
-The delayed calls that are still to be made, as a list in no order.";
-
 pub const CALL_FROM_THREAD: &CStr = c"callFromThread($self, f, /, *args, **kwargs)
 --
 
@@ -39,35 +34,3 @@ Args:
 
 Raises:
     AssertionError: f is not callable.";
-
-pub const DELAYED_CALL: &CStr = c"A call that waits for its time; what `reactor.callLater` returns.
-
-Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
-are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.";
-
-pub const CANCEL: &CStr = c"cancel($self, /)
---
-
-Keep the call from being made.
-
-Raises:
-    AlreadyCalled: it has been made.
-    AlreadyCancelled: it was cancelled before.";
-
-pub const RESET: &CStr = c"reset($self, secondsFromNow)
---
-
-Have the call made after as many seconds from now, instead of when it would have been.
-
-Raises:
-    AlreadyCalled: it has been made.
-    AlreadyCancelled: it was cancelled.";
-
-pub const DELAY: &CStr = c"delay($self, secondsLater)
---
-
-Have the call made as many seconds later than it would have been; earlier, if they are negative.
-
-Raises:
-    AlreadyCalled: it has been made.
-    AlreadyCancelled: it was cancelled.";

@@ -11,16 +11,14 @@ use pyo3::{
 };
 
 use super::{
-    class::Attributes,
+    delayed::{DelayedCall, Timed},
     descriptors::{Descriptors, io_error, rewatch, unwatch, watch},
     messages::{Messages, abandon_inherited, new_queue, wake},
     pending, polling,
     readiness::Ready,
     support,
 };
-use crate::interp::{
-    Attached, Field, Maybe, Obj, count_fork, fallible, file_descriptor, from_result, to_result,
-};
+use crate::interp::{Attached, Field, count_fork, fallible, file_descriptor};
 
 /// What the loop of a reactor is made of.
 ///
@@ -39,11 +37,10 @@ pub struct EventLoop {
 
 /// The parts of an event loop.
 pub struct Parts {
-    /// The delayed calls, by the time of each, as `time::key` has it.
-    pub timed: Deadlines<Obj>,
+    pub timed: Timed,
     /// Delayed calls that were set since the last look at the time: one that is due at once waits for the
     /// next turn.
-    pub new_timed: Vec<Obj>,
+    pub new_timed: Vec<Py<DelayedCall>>,
     pub descriptors: Descriptors,
     /// Events of descriptors that are still to be handled.
     pub ready: Ready,
@@ -80,15 +77,10 @@ impl Parts {
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut seen = Ok(());
-        let mut see = |object: &Obj| {
-            if seen.is_ok() {
-                seen = visit.call(object.as_py());
-            }
-        };
-        self.timed.iter().for_each(&mut see);
-        self.new_timed.iter().for_each(&mut see);
-        seen?;
+        self.timed.iter().try_for_each(|call| visit.call(call))?;
+        self.new_timed
+            .iter()
+            .try_for_each(|call| visit.call(call))?;
         self.descriptors.traverse(|object| visit.call(object))?;
         self.ready.traverse(|object| visit.call(object))
     }
@@ -246,13 +238,8 @@ impl EventLoop {
     /// What waits in one of the queues of Twisted's reactors, as a list.
     ///
     /// The queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls.
-    fn pending<'py>(
-        slf: &Bound<'py, Self>,
-        queue: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let found = pending::pending(&Loop::from(slf), &Obj::from_bound(queue));
-        to_result(py, found).map(|list| list.into_bound(py))
+    fn pending<'py>(slf: &Bound<'py, Self>, queue: &str) -> PyResult<Bound<'py, PyList>> {
+        pending::pending(slf, queue)
     }
 
     /// Put entries in the place of those of a queue from start to stop.
@@ -260,29 +247,19 @@ impl EventLoop {
     /// Returns those that were there, as a list.
     fn splice<'py>(
         slf: &Bound<'py, Self>,
-        queue: &Bound<'py, PyAny>,
-        start: &Bound<'py, PyAny>,
-        stop: &Bound<'py, PyAny>,
+        queue: &str,
+        start: isize,
+        stop: isize,
         entries: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let arguments = [queue, start, stop, entries].map(Obj::from_bound);
-        let replaced = pending::splice(&Loop::from(slf), &arguments);
-        to_result(py, replaced).map(|list| list.into_bound(py))
+    ) -> PyResult<Bound<'py, PyList>> {
+        // An index is at least 0.
+        let place = [start, stop].map(|index| usize::try_from(index).unwrap_or_default());
+        pending::splice(slf, queue, place.into(), entries)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut seen = Ok(());
-        self.queue.peek(|messages| {
-            messages.iter().for_each(|message| {
-                message.0.each(&mut |object| {
-                    if seen.is_ok() {
-                        seen = visit.call(object.as_py());
-                    }
-                });
-            });
-        });
-        seen?;
+        self.queue
+            .peek(|messages| messages.iter().try_for_each(|m| m.traverse(&visit)))?;
         self.parts
             .traverse_with(&visit, |parts, visit| parts.0.traverse(visit))?;
         self.replaced.traverse(&visit)
@@ -302,50 +279,4 @@ impl EventLoop {
 pub fn after_fork() {
     count_fork();
     abandon_inherited();
-}
-
-/// An event loop, for the modules that do not use PyO3's types yet.
-#[derive(Clone)]
-pub struct Loop(pub Obj);
-
-impl From<&Bound<'_, EventLoop>> for Loop {
-    fn from(event_loop: &Bound<'_, EventLoop>) -> Self {
-        Loop(Obj::from_bound(event_loop))
-    }
-}
-
-impl Loop {
-    /// That of `reactor`.
-    #[inline]
-    pub fn of(reactor: &Obj) -> Maybe<Self> {
-        Self::among(&Attributes::of(reactor)?, reactor)
-    }
-
-    /// That of `reactor`, whose attributes are at hand.
-    #[inline]
-    pub fn among(attributes: &Attributes, reactor: &Obj) -> Maybe<Self> {
-        attributes.event_loop(reactor).map(Loop)
-    }
-
-    /// The object.
-    #[inline]
-    pub fn get(&self) -> Maybe<&EventLoop> {
-        let py = self.0.py();
-        let event_loop = self.0.as_py().bind(py).cast_exact::<EventLoop>();
-        from_result(
-            py,
-            event_loop.map(|found| found.get()).map_err(|_| collected()),
-        )
-    }
-
-    /// As [`EventLoop::with`].
-    #[inline]
-    pub fn with<R>(&self, change: impl FnOnce(&mut Parts) -> R) -> Maybe<R> {
-        let py = self.0.py();
-        let changed = match self.0.as_py().bind(py).cast_exact::<EventLoop>() {
-            Ok(event_loop) => event_loop.get().with(py, change),
-            Err(_) => Err(collected()),
-        };
-        from_result(py, changed)
-    }
 }

@@ -1,23 +1,28 @@
 //! What other threads want done: `callFromThread`, and the results of jobs.
 
 use std::{
-    cell::RefCell,
-    io, mem, ptr,
-    sync::{Arc, Weak},
+    ffi::CStr,
+    io, mem,
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use deferrous::event_loop::{MessageQueue, Waiter, WakeOnDrop};
-use pyo3::ffi;
+use pyo3::{
+    exceptions::PyAssertionError,
+    gc::{PyTraverseError, PyVisit},
+    intern,
+    prelude::*,
+};
 
 use super::{
-    class::{Attributes, is_own_waker},
-    event_loop::Loop,
-    support::{Occasion, report},
+    class::Reactor,
+    docs,
+    event_loop::EventLoop,
+    support::{Occasion, report_error},
 };
 use crate::{
-    defer::RawDeferred as Deferred,
-    interp::{Attached, Maybe, Obj, Raised, Raw, Task, bind_leading, enter, raise},
-    twisted::names,
+    defer::{Deferred, call_callback, call_errback},
+    interp::{Arguments, FastMethod, Task, bind_leading},
 };
 
 /// What the reactor's thread is to do.
@@ -25,17 +30,32 @@ pub enum Message {
     /// Make a call.
     Call(Task),
     /// Fire the Deferred of a job with its result.
-    Callback(Deferred, Obj),
+    Callback(Py<Deferred>, Py<PyAny>),
     /// The same, with the failure.
-    Errback(Deferred, Obj),
+    Errback(Py<Deferred>, Py<PyAny>),
 }
 
 impl Message {
-    fn handle(self) -> Maybe<()> {
+    fn handle(self, py: Python<'_>) -> PyResult<()> {
         match self {
-            Message::Call(task) => task.call().map(drop),
-            Message::Callback(deferred, result) => deferred.call_callback(result),
-            Message::Errback(deferred, failure) => deferred.call_errback(Some(&failure)),
+            Message::Call(task) => task.call(py).map(drop),
+            Message::Callback(deferred, result) => {
+                call_callback(&deferred.into_bound(py), result.into_bound(py))
+            }
+            Message::Errback(deferred, failure) => {
+                call_errback(&deferred.into_bound(py), Some(&failure.into_bound(py)))
+            }
+        }
+    }
+
+    /// Shows the collector every object that it refers to.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Message::Call(task) => task.traverse(visit),
+            Message::Callback(deferred, result) | Message::Errback(deferred, result) => {
+                visit.call(deferred)?;
+                visit.call(result)
+            }
         }
     }
 }
@@ -43,17 +63,17 @@ impl Message {
 /// The messages to the thread that a reactor runs on.
 ///
 /// Only attached threads call the queue, so nobody waits for its lock, the collector included.
-pub type Messages = MessageQueue<Attached<Message>>;
+pub type Messages = MessageQueue<Message>;
 
-/// The queues of this process, to find their pollers after a fork.
-static QUEUES: Attached<RefCell<Vec<Weak<Messages>>>> = Attached(RefCell::new(Vec::new()));
+/// The queues of this process, to find their pollers after a fork. Only attached threads lock it.
+static QUEUES: Mutex<Vec<Weak<Messages>>> = Mutex::new(Vec::new());
 
 /// Closes the pollers that this process shares with the one that it was forked off from.
 ///
 /// It is done at once: later, the program may have closed these descriptors itself, and opened others with
 /// the same numbers.
 pub fn abandon_inherited() {
-    let queues = QUEUES.0.borrow().clone();
+    let queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
     for queue in queues.iter().filter_map(Weak::upgrade) {
         match queue.take_waiter().map(Arc::try_unwrap) {
             Some(Ok(waiter)) => waiter.abandon(),
@@ -71,7 +91,7 @@ pub fn abandon_inherited() {
 /// If the system has no descriptor left for the poller.
 pub fn new_queue() -> io::Result<Arc<Messages>> {
     let queue = Arc::new(MessageQueue::new(Arc::new(Waiter::new()?)));
-    let mut all = QUEUES.0.borrow_mut();
+    let mut all = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
     all.retain(|other| other.strong_count() > 0);
     all.push(Arc::downgrade(&queue));
     Ok(queue)
@@ -84,121 +104,75 @@ pub fn wake(queue: &Messages) {
     }
 }
 
-impl Message {
-    /// Shows every object that it refers to.
-    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
-        match self {
-            Message::Call(task) => task.each(see),
-            Message::Callback(deferred, result) | Message::Errback(deferred, result) => {
-                see(deferred.object());
-                see(result);
-            }
-        }
-    }
-}
-
 /// `callFromThread(f, *args, **kw)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn call_from_thread(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    keywords: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let reactor = Obj::borrowed(raw);
-        let attributes = Attributes::of(&reactor)?;
-        let event_loop = Loop::among(&attributes, &reactor)?;
-        let ([function], task) = bind_leading(
-            "ReactorBase.callFromThread",
-            ["f"],
-            arguments,
-            count,
-            keywords,
-        )?;
-        if ffi::PyCallable_Check(function.as_ptr()) == 0 {
-            return Err(not_callable(&function));
-        }
-        let queue = &event_loop.get()?.queue;
-        drop(send(&reactor, &attributes, queue, Message::Call(task))?);
-        Ok(Obj::none())
-    })
-}
+pub struct CallFromThread;
 
-#[cold]
-fn not_callable(function: &Obj) -> Raised {
-    // SAFETY: the object is alive.
-    let shown = unsafe { Obj::owned(ffi::PyObject_Str(function.as_ptr())) };
-    match shown.and_then(|shown| shown.to_text()) {
-        // SAFETY: reading a static of the interpreter.
-        Ok(shown) => raise(
-            unsafe { ffi::PyExc_AssertionError },
-            &format!("{shown} is not callable"),
-        ),
-        Err(raised) => raised,
+impl FastMethod for CallFromThread {
+    type Class = PyAny;
+    const NAME: &'static CStr = c"callFromThread";
+    const DOC: &'static CStr = docs::CALL_FROM_THREAD;
+
+    fn call<'py>(
+        owner: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = owner.py();
+        let reactor = Reactor::of(owner)?;
+        let event_loop = reactor.event_loop()?;
+        let ([function], rest) = bind_leading(py, "ReactorBase.callFromThread", ["f"], arguments)?;
+        if !function.is_callable() {
+            let text = format!("{} is not callable", function.str()?);
+            return Err(PyAssertionError::new_err(text));
+        }
+        let message = Message::Call(Task::new(function, rest));
+        drop(send(&reactor, &event_loop.get().queue, message)?);
+        Ok(py.None().into_bound(py))
     }
 }
 
 /// Sends a message. Calls `reactor.wakeUp` if a program has replaced that, or the waker. Otherwise the reactor is
 /// woken when the caller drops the result: after letting go of the interpreter, if that is about to happen, since
 /// the reactor needs it first.
-fn send(
-    reactor: &Obj,
-    attributes: &Attributes,
+pub fn send(
+    reactor: &Reactor<'_, '_>,
     queue: &Messages,
     message: Message,
-) -> Maybe<Option<WakeOnDrop>> {
+) -> PyResult<Option<WakeOnDrop>> {
     // The queue is closed when nothing runs the loop any more. The message is dropped then.
-    let Ok(wake) = queue.push(Attached(message)) else {
+    let Ok(wake) = queue.push(message) else {
         return Ok(None);
     };
-    if attributes.wakes_by_itself(reactor) {
+    if reactor.wakes_by_itself() {
         return Ok(Some(wake));
     }
     wake.cancel();
-    reactor.call_method(&names().wake_up, [ptr::null_mut()])?;
+    let wake_up = intern!(reactor.object.py(), "wakeUp");
+    reactor.object.call_method0(wake_up)?;
     Ok(None)
 }
 
-/// Sends the result of a job to the thread of `reactor`, as its `callFromThread` does.
-pub fn send_result(reactor: &Obj, queue: &Messages, message: Message) -> Maybe<Option<WakeOnDrop>> {
-    send(reactor, &Attributes::of(reactor)?, queue, message)
-}
-
 /// `wakeUp()`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn wake_up(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let reactor = Obj::borrowed(raw);
-        let attributes = Attributes::of(&reactor)?;
-        let event_loop = Loop::among(&attributes, &reactor)?;
-        let waker = attributes.get(&reactor, &names().waker)?;
-        if is_own_waker(&reactor, &waker) {
-            wake(&event_loop.get()?.queue);
-        } else if waker.is_true()? {
-            waker.call_method(&names().wake_up, [ptr::null_mut()])?;
-        }
-        Ok(Obj::none())
-    })
+pub fn wake_up(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = reactor.py();
+    let reactor = Reactor::of(reactor)?;
+    let event_loop = reactor.event_loop()?;
+    let waker = reactor.get(intern!(py, "waker"))?;
+    if reactor.is_own_waker(&waker) {
+        wake(&event_loop.get().queue);
+    } else if waker.is_truthy()? {
+        waker.call_method0(intern!(py, "wakeUp"))?;
+    }
+    Ok(())
 }
 
 /// Handles the messages that are there now. Those that come meanwhile wait for the next turn, which may be a
 /// turn that a message runs.
-pub fn handle_all(event_loop: &Loop) -> Maybe<()> {
-    let queue = &event_loop.get()?.queue;
+pub fn handle_all(py: Python<'_>, event_loop: &EventLoop) {
+    let queue = &event_loop.queue;
     let end = queue.end();
-    while let Some(Attached(message)) = queue.pop_before(end) {
-        if let Err(raised) = message.handle() {
-            report(raised, Occasion::ThreadCall, None);
+    while let Some(message) = queue.pop_before(end) {
+        if let Err(error) = message.handle(py) {
+            report_error(py, error, Occasion::ThreadCall, None);
         }
     }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
     class::Reactor,
     descriptors::{Direction, fileno, io_error},
     event_loop::EventLoop,
-    readiness, turn,
+    messages, readiness, time, turn,
 };
 use crate::interp::fallible;
 
@@ -42,6 +42,23 @@ impl ReactorMethods {
     #[pyo3(name = "_turnUntilStopped")]
     fn turn_until_stopped(slf: &Bound<'_, Self>) -> PyResult<()> {
         turn::until_stopped(slf)
+    }
+
+    /// The delayed calls that are still to be made, as a list in no order.
+    #[pyo3(name = "getDelayedCalls")]
+    fn get_delayed_calls<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        time::delayed_calls(slf)
+    }
+
+    /// How long the reactor may sleep, in seconds; None if nothing is to be called later.
+    fn timeout<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        time::timeout(slf)
+    }
+
+    /// Have the reactor return from its wait. Any thread may call it.
+    #[pyo3(name = "wakeUp")]
+    fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
+        messages::wake_up(slf)
     }
 
     /// Have a selectable read or write, and disconnect it if that fails.

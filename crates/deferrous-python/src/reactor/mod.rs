@@ -6,7 +6,6 @@
 
 mod class;
 mod delayed;
-mod delayed_attributes;
 mod descriptors;
 mod docs;
 mod event_loop;
@@ -21,29 +20,27 @@ mod time;
 mod turn;
 mod wait;
 
-use crate::interp::{CALL_WITH_KEYWORDS, Maybe, NO_ARGUMENTS, Obj, method};
+use pyo3::{
+    prelude::*,
+    types::{PyAny, PyDict},
+};
 
-pub use class::takes_results;
-pub use event_loop::{EventLoop, Loop, after_fork};
-pub use messages::{Message, Messages, send_result};
+use crate::interp::method_descriptor;
+
+pub use class::Reactor;
+pub use delayed::DelayedCall;
+pub use event_loop::{EventLoop, after_fork};
+pub use messages::{Message, Messages, send};
 pub use methods::ReactorMethods;
 
-/// Makes the class of delayed calls, and a dict of methods that a reactor's class takes over.
-pub fn load() -> Maybe<[(&'static str, Obj); 2]> {
-    Ok([
-        ("DelayedCall", delayed::make_class()?),
-        ("reactor_methods", methods_by_name()?),
-    ])
-}
-
-/// The methods. One of `object` binds to whatever class it is put into.
-fn methods_by_name() -> Maybe {
-    let table = [
-        ("callLater", method(c"callLater", CALL_WITH_KEYWORDS(time::call_later), docs::CALL_LATER)),
-        ("getDelayedCalls", method(c"getDelayedCalls", NO_ARGUMENTS(time::get_delayed_calls), docs::GET_DELAYED_CALLS)),
-        ("timeout", method(c"timeout", NO_ARGUMENTS(time::timeout), c"timeout($self, /)\n--\n\nHow long the reactor may sleep, in seconds; None if nothing is to be called later.")),
-        ("callFromThread", method(c"callFromThread", CALL_WITH_KEYWORDS(messages::call_from_thread), docs::CALL_FROM_THREAD)),
-        ("wakeUp", method(c"wakeUp", NO_ARGUMENTS(messages::wake_up), c"wakeUp($self, /)\n--\n\nHave the reactor return from its wait. Any thread may call it.")),
-    ];
-    crate::interp::methods_of_any_class(table)
+/// Makes a dict of the methods that a reactor's class takes over: those of [`ReactorMethods`] would cost a tuple and a
+/// dict for each call.
+pub fn methods(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let methods = PyDict::new(py);
+    let object = py.get_type::<PyAny>();
+    let call_later = method_descriptor::<time::CallLater>(&object)?;
+    let call_from_thread = method_descriptor::<messages::CallFromThread>(&object)?;
+    methods.set_item("callLater", call_later)?;
+    methods.set_item("callFromThread", call_from_thread)?;
+    Ok(methods)
 }

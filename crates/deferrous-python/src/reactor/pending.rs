@@ -2,20 +2,21 @@
 //!
 //! These are private attributes of Twisted's reactors, which programs that watch a reactor read all the same.
 
-use std::ptr;
-
-use pyo3::ffi;
+use pyo3::{
+    exceptions::PyTypeError,
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
+};
 
 use super::{
-    delayed::DelayedCall,
-    event_loop::{Loop, Parts},
+    delayed::{DelayedCall, Timed},
+    event_loop::EventLoop,
     messages::Message,
-    time::{key, list},
+    time::list,
 };
 use crate::{
-    defer::RawDeferred as Deferred,
-    interp::{Attached, Maybe, Obj, Raised, Task, type_error},
-    twisted::names,
+    defer::Deferred,
+    interp::{Task, fallible},
 };
 
 /// Which list it is.
@@ -27,12 +28,15 @@ enum Queue {
 }
 
 impl Queue {
-    fn named(name: &Obj) -> Maybe<Self> {
-        match name.to_text()?.as_str() {
+    fn named(name: &str) -> PyResult<Self> {
+        match name {
             "threadCallQueue" => Ok(Queue::ThreadCalls),
             "_newTimedCalls" => Ok(Queue::NewTimed),
             "_pendingTimedCalls" => Ok(Queue::Timed),
-            name => Err(type_error(&format!("a reactor has no queue {name}"))),
+            name => {
+                let text = format!("a reactor has no queue {name}");
+                Err(PyTypeError::new_err(text))
+            }
         }
     }
 }
@@ -40,171 +44,155 @@ impl Queue {
 /// What is shown of a message.
 enum Shown {
     Call(Task),
-    Fire(Deferred, &'static Obj, Obj),
+    Fire(Py<Deferred>, &'static str, Py<PyAny>),
 }
 
 impl Shown {
-    fn of(message: &Message) -> Self {
+    fn of(py: Python<'_>, message: &Message) -> Self {
+        let fire = |deferred: &Py<Deferred>, method, result: &Py<PyAny>| {
+            Shown::Fire(deferred.clone_ref(py), method, result.clone_ref(py))
+        };
         match message {
-            Message::Call(task) => Shown::Call(task.clone()),
-            Message::Callback(d, result) => {
-                Shown::Fire(d.clone(), &names().callback, result.clone())
-            }
-            Message::Errback(d, failure) => {
-                Shown::Fire(d.clone(), &names().errback, failure.clone())
-            }
+            Message::Call(task) => Shown::Call(task.clone_ref(py)),
+            Message::Callback(deferred, result) => fire(deferred, "callback", result),
+            Message::Errback(deferred, failure) => fire(deferred, "errback", failure),
         }
     }
 
     /// (f, args, kw), as Twisted has it.
-    fn entry(self) -> Maybe {
+    fn entry(self, py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
         let (function, arguments, keywords) = match self {
-            Shown::Call(task) => (task.function, task.arguments, task.keywords),
+            Shown::Call(task) => (
+                task.function.into_bound(py),
+                task.arguments.into_bound(py),
+                task.keywords,
+            ),
             Shown::Fire(deferred, method, result) => {
-                let method = deferred.object().getattr(method)?;
-                (method, Obj::tuple([result])?, None)
+                let method = deferred.bind(py).getattr(fallible::text(py, method)?)?;
+                (method, fallible::tuple(py, [result.into_bound(py)])?, None)
             }
         };
         let keywords = match keywords {
-            Some(keywords) => keywords,
-            // SAFETY: the thread is attached.
-            None => unsafe { Obj::owned(ffi::PyDict_New()) }?,
+            Some(keywords) => keywords.into_bound(py),
+            None => fallible::dict(py)?,
         };
-        Obj::tuple([function, arguments, keywords])
+        fallible::tuple(py, [function, arguments.into_any(), keywords.into_any()])
     }
 }
 
 /// The message of an entry (f, args, kw).
-fn message(entry: &Obj) -> Maybe<Message> {
-    let refused = "an entry of threadCallQueue is a function, a tuple and a dict";
-    // SAFETY: the objects are alive, and the tuple has three items when they are read.
-    unsafe {
-        if ffi::PyTuple_Check(entry.as_ptr()) == 0 || ffi::PyTuple_GET_SIZE(entry.as_ptr()) != 3 {
-            return Err(type_error(refused));
-        }
-        let item = |at| Obj::borrowed(ffi::PyTuple_GET_ITEM(entry.as_ptr(), at));
-        let (function, arguments, keywords) = (item(0), item(1), item(2));
-        if ffi::PyDict_Check(keywords.as_ptr()) == 0 {
-            return Err(type_error(refused));
-        }
-        let arguments = Obj::owned(ffi::PySequence_Tuple(arguments.as_ptr()))?;
-        let keywords = (ffi::PyDict_Size(keywords.as_ptr()) > 0).then_some(keywords);
-        Ok(Message::Call(Task {
-            function,
-            arguments,
-            keywords,
-        }))
+fn message(entry: &Bound<'_, PyAny>) -> PyResult<Message> {
+    let refused =
+        || PyTypeError::new_err("an entry of threadCallQueue is a function, a tuple and a dict");
+    let entry = entry.cast::<PyTuple>().map_err(|_| refused())?;
+    if entry.len() != 3 {
+        return Err(refused());
     }
+    let (function, arguments) = (entry.get_item(0)?, entry.get_item(1)?);
+    let keywords = entry.get_item(2)?;
+    let keywords = keywords.cast_into::<PyDict>().map_err(|_| refused())?;
+    let arguments = arguments.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+    let arguments = fallible::tuple_of(entry.py(), &arguments)?;
+    let keywords = (!keywords.is_empty()).then_some(keywords);
+    Ok(Message::Call(Task::new(function, (arguments, keywords))))
 }
 
 /// The delayed calls that wait for their time, the first one first.
-fn in_order(parts: &Parts) -> Vec<DelayedCall> {
-    let calls = parts.timed.iter().cloned();
-    // SAFETY: only delayed calls are put there.
-    let mut calls: Vec<_> = calls
-        .map(|call| unsafe { DelayedCall::from_object(call) })
-        .collect();
-    calls.sort_by_key(|call| key(call.layout().time.get()));
+fn in_order<'py>(py: Python<'py>, timed: &Timed) -> Vec<Bound<'py, DelayedCall>> {
+    let mut calls: Vec<_> = timed.iter().map(|call| call.bind(py).clone()).collect();
+    calls.sort_by_key(|call| call.get().deadline(py));
     calls
 }
 
-/// `pending(queue)`.
-pub fn pending(event_loop: &Loop, queue: &Obj) -> Maybe {
+fn entries(py: Python<'_>, shown: Vec<Shown>) -> PyResult<Bound<'_, PyList>> {
+    let entries = shown.into_iter().map(|shown| shown.entry(py));
+    list(py, entries.collect::<PyResult<Vec<_>>>()?)
+}
+
+/// What waits in one of the queues.
+pub fn pending<'py>(
+    event_loop: &Bound<'py, EventLoop>,
+    queue: &str,
+) -> PyResult<Bound<'py, PyList>> {
+    let (py, parts) = (event_loop.py(), event_loop.get());
     match Queue::named(queue)? {
         Queue::ThreadCalls => {
-            let queue = &event_loop.get()?.queue;
-            entries(queue.peek(|messages| messages.iter().map(|m| Shown::of(&m.0)).collect()))
+            let shown = parts
+                .queue
+                .peek(|messages| messages.iter().map(|m| Shown::of(py, m)).collect());
+            entries(py, shown)
         }
-        Queue::NewTimed => list(
-            event_loop
-                .with(|parts| parts.new_timed.clone())?
-                .into_iter(),
-        ),
-        Queue::Timed => {
-            let calls = event_loop.with(|parts| in_order(parts))?;
-            list(calls.into_iter().map(DelayedCall::into_object))
+        Queue::NewTimed => {
+            let new = parts.with(py, |parts| {
+                let new = parts.new_timed.iter();
+                new.map(|call| call.bind(py).clone()).collect::<Vec<_>>()
+            })?;
+            list(py, new)
         }
+        Queue::Timed => list(py, parts.with(py, |parts| in_order(py, &parts.timed))?),
     }
 }
 
-fn entries(shown: Vec<Shown>) -> Maybe {
-    let entries: Maybe<Vec<_>> = shown.into_iter().map(Shown::entry).collect();
-    list(entries?.into_iter())
-}
-
-/// `splice(queue, start, stop, entries)`.
-pub fn splice(event_loop: &Loop, [queue, start, stop, given]: &[Obj; 4]) -> Maybe {
+/// Puts entries in the place of those of a queue from start to stop, and returns these.
+pub fn splice<'py>(
+    event_loop: &Bound<'py, EventLoop>,
+    queue: &str,
+    (start, stop): (usize, usize),
+    given: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyList>> {
+    let (py, parts) = (event_loop.py(), event_loop.get());
     let queue = Queue::named(queue)?;
-    let (start, stop) = (index(start)?, index(stop)?);
-    // SAFETY: the object is alive, and each item is in the tuple.
-    let given: Vec<_> = unsafe {
-        let given = Obj::owned(ffi::PySequence_Tuple(given.as_ptr()))?;
-        (0..ffi::PyTuple_GET_SIZE(given.as_ptr()))
-            .map(|at| Obj::borrowed(ffi::PyTuple_GET_ITEM(given.as_ptr(), at)))
-            .collect()
-    };
+    let given = given.try_iter()?;
     if let Queue::ThreadCalls = queue {
-        let messages = given.iter().map(|entry| message(entry).map(Attached));
-        let messages = messages.collect::<Maybe<Vec<_>>>()?;
-        let replaced = event_loop.get()?.queue.splice(start, stop, messages);
-        return entries(
-            replaced
-                .iter()
-                .map(|message| Shown::of(&message.0))
-                .collect(),
-        );
+        let messages = given.map(|entry| message(&entry?));
+        let messages = messages.collect::<PyResult<Vec<_>>>()?;
+        let replaced = parts.queue.splice(start, stop, messages);
+        let shown = replaced.iter().map(|message| Shown::of(py, message));
+        return entries(py, shown.collect());
     }
-    let given = given
-        .into_iter()
-        .map(|object| delayed_call(object, event_loop));
-    let given = given.collect::<Maybe<Vec<_>>>()?;
-    let replaced = event_loop.with(|parts| match queue {
-        Queue::Timed => splice_timed(parts, start, stop, given),
+    let given = given.map(|object| delayed_call(&object?, event_loop));
+    let given = given.collect::<PyResult<Vec<_>>>()?;
+    let replaced: Vec<_> = parts.with(py, |parts| match queue {
+        Queue::Timed => splice_timed(py, &mut parts.timed, (start, stop), given),
         _ => {
             let stop = stop.min(parts.new_timed.len());
-            let given = given.into_iter().map(DelayedCall::into_object);
             let replaced = parts.new_timed.splice(start.min(stop)..stop, given);
             replaced.collect()
         }
     })?;
-    list(replaced.into_iter())
-}
-
-/// The value of an index, which is at least 0.
-fn index(object: &Obj) -> Maybe<usize> {
-    // SAFETY: the object is alive. What is too large or small is clipped.
-    let value = unsafe { ffi::PyNumber_AsSsize_t(object.as_ptr(), ptr::null_mut()) };
-    // SAFETY: the thread is attached.
-    if value == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
-        return Err(Raised);
-    }
-    Ok(usize::try_from(value).unwrap_or_default())
+    list(py, replaced.into_iter().map(|call| call.into_bound(py)))
 }
 
 /// The delayed call that an object is. One of another reactor has its place among that reactor's calls.
-fn delayed_call(object: Obj, event_loop: &Loop) -> Maybe<DelayedCall> {
-    match DelayedCall::try_from_object(object) {
-        Some(call) if call.is_of(event_loop)? => Ok(call),
-        _ => Err(type_error(
+fn delayed_call(
+    object: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, EventLoop>,
+) -> PyResult<Py<DelayedCall>> {
+    match object.cast::<DelayedCall>() {
+        Ok(call) if call.get().is_of(object.py(), event_loop) => Ok(call.clone().unbind()),
+        _ => Err(PyTypeError::new_err(
             "what waits in a reactor was returned by its callLater",
         )),
     }
 }
 
 /// Puts delayed calls in the place of some of those that wait. The others keep their places.
-fn splice_timed(parts: &mut Parts, start: usize, stop: usize, given: Vec<DelayedCall>) -> Vec<Obj> {
-    let calls = in_order(parts);
+fn splice_timed(
+    py: Python<'_>,
+    timed: &mut Timed,
+    (start, stop): (usize, usize),
+    given: Vec<Py<DelayedCall>>,
+) -> Vec<Py<DelayedCall>> {
+    let calls = in_order(py, timed);
     let stop = stop.min(calls.len());
     let mut replaced = Vec::new();
     for call in &calls[start.min(stop)..stop] {
-        replaced.extend(parts.timed.remove(call.layout().key.get()));
+        replaced.extend(call.get().remove(py, timed));
     }
     for call in given {
         // One that is there already moves.
-        replaced.extend(parts.timed.remove(call.layout().key.get()));
-        let time = key(call.layout().time.get());
-        let place = parts.timed.insert(time, call.object().clone());
-        call.layout().key.set(place);
+        replaced.extend(call.get().remove(py, timed));
+        DelayedCall::insert_as_is(call, py, timed);
     }
     replaced
 }

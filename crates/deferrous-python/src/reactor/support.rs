@@ -3,29 +3,31 @@
 
 use std::sync::OnceLock;
 
-use pyo3::{prelude::*, types::PyType};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyType},
+};
 
 use super::{methods::ReactorMethods, system_clock::SystemClock};
-use crate::{
-    failure::{Trail, handling},
-    interp::{Attached, Obj, Raised, from_result, to_result},
-};
+use crate::{failure::Trail, interp::handling};
 
 /// The objects of Twisted.
 pub struct Support {
     /// The dict of `twisted.internet.base`.
-    pub base: Obj,
+    pub base: Py<PyDict>,
     pub log: Py<PyAny>,
     /// What `reactor.seconds` is unless somebody replaces it.
     pub system_time: Py<PyAny>,
     pub system_clock: SystemClock,
-    pub already_called: Obj,
-    pub already_cancelled: Obj,
+    pub already_called: Py<PyAny>,
+    pub already_cancelled: Py<PyAny>,
     pub connection_done: Py<PyAny>,
     pub connection_lost: Py<PyAny>,
     pub no_descriptor: Py<PyAny>,
-    pub describe: Obj,
-    pub format_creator: Obj,
+    pub describe: Py<PyAny>,
+    pub format_creator: Py<PyAny>,
+    /// Calls a function with arguments of any kind.
+    pub make_call: Py<PyAny>,
     /// The method `wakeUp` of the reactor.
     pub wake_up: Py<PyAny>,
     pub waker_class: Py<PyType>,
@@ -49,41 +51,23 @@ pub enum Occasion {
     Elsewhere = 3,
 }
 
-/// The frames of Twisted's that an exception has passed through.
-pub struct Passed(Trail);
-
-impl Passed {
-    /// Notes in the traceback of `exception` that it has come this way.
-    fn lead_to(&self, exception: &Bound<'_, PyAny>) {
-        self.0.lead_to(&Obj::from_bound(exception));
-    }
-
-    /// The same for an exception that is raised.
-    #[cold]
-    pub fn through(&self, py: Python<'_>, error: PyErr) -> PyErr {
-        let exception = error.into_value(py).into_bound(py).into_any();
-        self.lead_to(&exception);
-        PyErr::from_value(exception)
-    }
-}
-
 /// Where exceptions pass through Twisted's reactor.
 pub struct Frames {
-    pub run_until_current: Passed,
-    pub timeout: Passed,
-    pub do_iteration: Passed,
-    pub thread_call: Passed,
-    pub timed_call: Passed,
-    pub do_read: Passed,
-    pub do_write: Passed,
-    pub disconnect: Passed,
+    pub run_until_current: Trail,
+    pub timeout: Trail,
+    pub do_iteration: Trail,
+    pub thread_call: Trail,
+    pub timed_call: Trail,
+    pub do_read: Trail,
+    pub do_write: Trail,
+    pub disconnect: Trail,
 }
 
 impl Frames {
     fn find(py: Python<'_>) -> PyResult<Self> {
         let module = py.import("deferrous._reactor_frames")?;
-        let found = Obj::from_bound(&module.call_method0("find")?);
-        let passed = |name: &str| to_result(py, Trail::find(&found, name)).map(Passed);
+        let found = module.call_method0("find")?.cast_into::<PyDict>()?;
+        let passed = |name: &str| Trail::new(&found, name);
         Ok(Frames {
             run_until_current: passed("runUntilCurrent")?,
             timeout: passed("timeout")?,
@@ -97,7 +81,7 @@ impl Frames {
     }
 }
 
-static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
+static SUPPORT: OnceLock<Support> = OnceLock::new();
 
 /// Twisted's objects.
 ///
@@ -107,7 +91,7 @@ static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
 #[inline(always)]
 pub fn support() -> &'static Support {
     match SUPPORT.get() {
-        Some(support) => &support.0,
+        Some(support) => support,
         None => panic!("the reactor is used before there is one"),
     }
 }
@@ -116,7 +100,7 @@ pub fn support() -> &'static Support {
 pub fn load(py: Python<'_>) -> PyResult<()> {
     if SUPPORT.get().is_none() {
         let found = Support::find(py)?;
-        let _ = SUPPORT.set(Attached(found));
+        let _ = SUPPORT.set(found);
     }
     Ok(())
 }
@@ -124,44 +108,42 @@ pub fn load(py: Python<'_>) -> PyResult<()> {
 impl Support {
     fn find(py: Python<'_>) -> PyResult<Self> {
         let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
-        let old =
-            |module: &str, name: &str| of(module, name).map(|it| Obj::from_bound(it.bind(py)));
         let error = "twisted.internet.error";
         let own = py.get_type::<ReactorMethods>();
         let own = |name: &str| own.getattr(name).map(Bound::unbind);
-        let others = py.import("deferrous._core")?.getattr("reactor_methods")?;
-        let others = |name: &str| others.get_item(name).map(Bound::unbind);
+        let methods = py.import("deferrous._core")?.getattr("reactor_methods")?;
         let report = |name: &str| of("deferrous._reporting", name);
         let waker_class = of("deferrous._waker", "Waker")?.into_bound(py);
         let system_time = of("twisted.python.runtime", "seconds")?;
         Ok(Support {
-            system_clock: SystemClock::of(&Obj::from_bound(system_time.bind(py))),
+            system_clock: SystemClock::of(system_time.bind(py)),
             system_time,
-            already_called: old(error, "AlreadyCalled")?,
-            already_cancelled: old(error, "AlreadyCancelled")?,
+            already_called: of(error, "AlreadyCalled")?,
+            already_cancelled: of(error, "AlreadyCancelled")?,
             connection_done: of("twisted.internet.main", "CONNECTION_DONE")?,
             connection_lost: of("twisted.internet.main", "CONNECTION_LOST")?,
             no_descriptor: of("twisted.internet.posixbase", "_NO_FILEDESC")?,
             log: of("twisted.python", "log")?,
-            describe: old("deferrous._reporting", "describe")?,
-            format_creator: old("deferrous._reporting", "format_creator")?,
-            wake_up: others("wakeUp")?,
+            describe: of("deferrous._reporting", "describe")?,
+            format_creator: of("deferrous._reporting", "format_creator")?,
+            make_call: of("deferrous._reporting", "make_call")?,
+            wake_up: own("wakeUp")?,
             waker_method: waker_class.getattr("wakeUp")?.unbind(),
             waker_class: waker_class.cast_into::<PyType>()?.unbind(),
             frames: Frames::find(py)?,
             parts_of_a_turn: [
                 own("runUntilCurrent")?,
-                others("timeout")?,
+                own("timeout")?,
                 own("doIteration")?,
             ],
-            call_from_thread: others("callFromThread")?,
+            call_from_thread: methods.get_item("callFromThread")?.unbind(),
             report: [
                 report("main_loop")?,
                 report("thread_call")?,
                 report("timed_call")?,
                 report("elsewhere")?,
             ],
-            base: old("twisted.internet.base", "__dict__")?,
+            base: py.import("twisted.internet.base")?.dict().unbind(),
         })
     }
 }
@@ -175,31 +157,19 @@ pub fn report_error(
     occasion: Occasion,
     about: Option<&Bound<'_, PyAny>>,
 ) {
-    let exception = error.into_value(py).into_bound(py).into_any();
+    let exception = error.into_value(py).into_bound(py);
     match occasion {
-        Occasion::ThreadCall => support().frames.thread_call.lead_to(&exception),
-        Occasion::TimedCall => support().frames.timed_call.lead_to(&exception),
+        Occasion::ThreadCall => support().frames.thread_call.add_to(&exception),
+        Occasion::TimedCall => support().frames.timed_call.add_to(&exception),
         // The turn and the selectable know more.
         Occasion::MainLoop | Occasion::Elsewhere => {}
     }
     let function = support().report[occasion as usize].bind(py);
-    let reported = handling(&Obj::from_bound(&exception), || {
-        let called = match about {
-            Some(about) => function.call1((about,)),
-            None => function.call0(),
-        };
-        from_result(py, called.map(drop))
+    let reported = handling(&exception, || match about {
+        Some(about) => function.call1((about,)),
+        None => function.call0(),
     });
-    if let Err(error) = to_result(py, reported) {
+    if let Err(error) = reported {
         error.write_unraisable(py, Some(function));
     }
-}
-
-/// As [`report_error`], for the modules that do not use PyO3's types yet.
-#[cold]
-pub fn report(_: Raised, occasion: Occasion, about: Option<&Obj>) {
-    let none = Obj::none();
-    let py = none.py();
-    let about = about.map(|about| about.as_py().bind(py));
-    report_error(py, PyErr::fetch(py), occasion, about);
 }

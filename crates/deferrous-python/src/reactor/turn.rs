@@ -5,15 +5,14 @@ use std::time::Duration;
 use pyo3::{intern, prelude::*};
 
 use super::{
-    class::{Attributes, Reactor},
+    class::Reactor,
     descriptors::io_error,
-    event_loop::{EventLoop, Loop},
+    event_loop::EventLoop,
     messages, polling, readiness,
     support::{Occasion, report_error, support},
     time,
     wait::Wait,
 };
-use crate::interp::{Obj, to_result};
 
 /// `runUntilCurrent()`.
 pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -24,17 +23,12 @@ pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Makes the calls that other threads have asked for, and those that are due.
 fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = event_loop.py();
-    let object = Obj::from_bound(reactor.object);
-    to_result(py, messages::handle_all(&Loop::from(event_loop)))?;
+    messages::handle_all(py, event_loop.get());
     if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
         reactor.object.call_method0(intern!(py, "wakeUp"))?;
     }
-    let attributes = to_result(py, Attributes::of(&object))?;
-    to_result(
-        py,
-        time::run_due(&object, &attributes, &Loop::from(event_loop)),
-    )?;
+    time::run_due(reactor, event_loop.get())?;
     let just_stopped = intern!(py, "_justStopped");
     if reactor.get(just_stopped)?.is_truthy()? {
         reactor.object.setattr(just_stopped, false)?;
@@ -121,10 +115,8 @@ fn turn(reactor: &Reactor<'_, '_>) -> PyResult<()> {
     let (py, frames) = (event_loop.py(), &support().frames);
     make_calls(reactor, &event_loop)
         .map_err(|error| frames.run_until_current.through(py, error))?;
-    let object = Obj::from_bound(reactor.object);
-    let attributes = to_result(py, Attributes::of(&object))?;
-    let next = time::next(&object, &attributes, &Loop::from(&event_loop));
-    let next = to_result(py, next).map_err(|error| frames.timeout.through(py, error))?;
+    let next =
+        time::next(reactor, event_loop.get()).map_err(|error| frames.timeout.through(py, error))?;
     // A reactor that was stopped does not wait any more.
     let delay = if reactor.get(intern!(py, "running"))?.is_truthy()? {
         // A clock that says nothing sensible keeps nobody waiting.

@@ -1,50 +1,38 @@
 //! A job as a function without arguments, for teams of another kind.
 
+use pyo3::{
+    gc::{PyTraverseError, PyVisit},
+    intern,
+    prelude::*,
+};
+
 use super::job::Job;
-use crate::interp::{Held, Holder, Maybe, NO_ARGUMENTS, Obj, Raw, doc, enter, method};
+use crate::interp::Field;
 
-/// The job, until it is done.
-struct Once(Option<Job>);
+/// Something for a worker to do.
+#[pyclass(frozen, name = "Job", module = "deferrous._core")]
+struct Once(Field<Option<Box<Job>>>);
 
-impl Held for Once {
-    fn holder() -> &'static Holder<Self> {
-        &JOBS
-    }
-
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        if let Some(job) = &self.0 {
-            job.each(see);
+#[pymethods]
+impl Once {
+    /// Do the job, once.
+    fn run(&self, py: Python<'_>) {
+        if let Some(job) = self.0.take(py) {
+            drop(job.run(py));
         }
     }
-}
 
-static JOBS: Holder<Once> = Holder::new();
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0
+            .traverse_with(&visit, |job, visit| job.traverse(visit))
+    }
 
-/// Makes the class.
-pub fn make_class() -> Maybe<()> {
-    let methods = vec![method(
-        c"run",
-        NO_ARGUMENTS(run),
-        c"run($self, /)\n--\n\nDo the job, once.",
-    )];
-    let docstring = doc(c"Something for a worker to do.");
-    JOBS.define(c"deferrous._core.Job", methods, vec![docstring])?;
-    Ok(())
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.0.take(py));
+    }
 }
 
 /// A function that does the job.
-pub fn of(job: Job) -> Maybe {
-    JOBS.make(Once(Some(job)))?.get("run")
-}
-
-/// # Safety
-/// `raw` is a job.
-unsafe extern "C" fn run(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a job.
-    enter(|| unsafe {
-        if let Some(job) = JOBS.with(&Obj::borrowed(raw), |once| once.0.take())? {
-            drop(job.run());
-        }
-        Ok(Obj::none())
-    })
+pub fn of(py: Python<'_>, job: Job) -> PyResult<Bound<'_, PyAny>> {
+    Bound::new(py, Once(Field::new(Some(Box::new(job)))))?.getattr(intern!(py, "run"))
 }

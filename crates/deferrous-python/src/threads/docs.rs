@@ -2,15 +2,6 @@
 
 use std::ffi::CStr;
 
-pub const TEAM: &CStr = c"team(currentLimit, threadFactory)
---
-
-A team of workers, as `ThreadPool._pool` makes one.
-
-Args:
-    currentLimit: a function that says how many workers there may be.
-    threadFactory: a function that is called with `target=...` and returns a thread.";
-
 pub const DEFER_TO_THREAD: &CStr = c"deferToThread(f, /, *args, **kwargs)
 --
 

@@ -1,28 +1,33 @@
 //! What workers do, and how it is asked for: `callInThread` and `callInThreadWithCallback`.
 
-use std::{ptr, sync::Arc};
+use std::{ffi::CStr, sync::Arc};
 
 use deferrous::event_loop::WakeOnDrop;
-use pyo3::ffi;
+use pyo3::{
+    gc::{PyTraverseError, PyVisit},
+    intern,
+    prelude::*,
+    types::PyBool,
+};
 
 use super::{
+    docs,
     support::{Support, support},
-    team::queue,
+    team::{PyTeam, queue},
 };
 use crate::{
-    defer::RawDeferred as Deferred,
-    interp::{Maybe, Obj, Raw, Task, bind_leading, enter, guarded},
-    reactor::{Message, Messages, send_result, takes_results},
-    twisted::{names, none},
+    defer::Deferred,
+    interp::{Arguments, FastMethod, Task, bind_leading, without_panic},
+    reactor::{Message, Messages, Reactor, send},
 };
 
 /// Something for a worker to do.
 pub enum Job {
     /// A call without arguments, which logs its errors.
-    Call(Obj),
+    Call(Py<PyAny>),
     /// A call in the context of whoever asked for it.
     InContext {
-        context: Obj,
+        context: Py<PyAny>,
         task: Task,
         result: Recipient,
     },
@@ -33,36 +38,36 @@ pub enum Recipient {
     /// Nobody: errors are logged.
     Nobody,
     /// A function that is called with whether it succeeded, and the result or the failure.
-    Function(Obj),
+    Function(Py<PyAny>),
     /// A Deferred of the thread that runs this reactor of ours.
     Deferred(DeferredOfReactor),
 }
 
 /// What a result of `deferToThreadPool` goes to.
 pub struct DeferredOfReactor {
-    pub deferred: Deferred,
-    pub reactor: Obj,
+    pub deferred: Py<Deferred>,
+    pub reactor: Py<PyAny>,
     pub queue: Arc<Messages>,
 }
 
 impl Job {
-    /// Shows every object that it refers to.
-    pub fn each(&self, see: &mut impl FnMut(&Obj)) {
+    /// Shows the collector every object that it refers to.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
-            Job::Call(function) => see(function),
+            Job::Call(function) => visit.call(function),
             Job::InContext {
                 context,
                 task,
                 result,
             } => {
-                see(context);
-                task.each(see);
+                visit.call(context)?;
+                task.traverse(visit)?;
                 match result {
-                    Recipient::Nobody => {}
-                    Recipient::Function(function) => see(function),
+                    Recipient::Nobody => Ok(()),
+                    Recipient::Function(function) => visit.call(function),
                     Recipient::Deferred(to) => {
-                        see(to.deferred.object());
-                        see(&to.reactor);
+                        visit.call(&to.deferred)?;
+                        visit.call(&to.reactor)
                     }
                 }
             }
@@ -71,26 +76,27 @@ impl Job {
 
     /// Does it, on this thread.
     ///
-    /// Returns what is left to do, if a reactor is to hear of the result.
-    pub fn run(self) -> Option<WakeOnDrop> {
-        let done = guarded(|| {
-            let support = support()?;
+    /// Returns what wakes the reactor, if that is to hear of the result.
+    pub fn run(self, py: Python<'_>) -> Option<WakeOnDrop> {
+        let done = without_panic(|| {
+            let support = support(py)?;
             match self {
-                Job::Call(function) => function.call(&[]).map(|_| None),
+                Job::Call(function) => function.into_bound(py).call0().map(|_| None),
                 Job::InContext {
                     context,
                     task,
                     result,
                 } => {
-                    let outcome = guarded(|| support.in_context(&context, &task));
-                    drop((context, task));
-                    result.tell(outcome, support)
+                    let context = context.into_bound(py);
+                    let outcome = without_panic(|| support.in_context(&context, task));
+                    drop(context);
+                    result.tell(outcome, support, py)
                 }
             }
         });
-        done.unwrap_or_else(|raised| {
-            if let Ok(support) = support() {
-                support.log_raised(support.frames.work.through(raised));
+        done.unwrap_or_else(|error| {
+            if let Ok(support) = support(py) {
+                support.log_error(py, error, &support.frames.work);
             }
             None
         })
@@ -98,11 +104,16 @@ impl Job {
 }
 
 impl Recipient {
-    fn tell(self, outcome: Maybe, support: &Support) -> Maybe<Option<WakeOnDrop>> {
+    fn tell<'py>(
+        self,
+        outcome: PyResult<Bound<'py, PyAny>>,
+        support: &Support,
+        py: Python<'py>,
+    ) -> PyResult<Option<WakeOnDrop>> {
         let (success, result) = match outcome {
             Ok(result) => (true, result),
-            Err(raised) => {
-                let failure = support.modules.failure(raised, &support.frames.job)?;
+            Err(error) => {
+                let failure = support.modules.failure(py, error, &support.frames.job)?;
                 (false, failure)
             }
         };
@@ -110,9 +121,10 @@ impl Recipient {
             Recipient::Nobody if success => Ok(None),
             Recipient::Nobody => support.log_failure(&result).map(|()| None),
             Recipient::Function(function) => {
-                function
-                    .call(&[Obj::bool(success).as_ptr(), result.as_ptr()])
-                    .map_err(|raised| support.frames.on_result.through(raised))?;
+                let success = PyBool::new(py, success);
+                let function = function.into_bound(py);
+                let told = function.call1((success, result));
+                told.map_err(|error| support.frames.on_result.through(py, error))?;
                 Ok(None)
             }
             Recipient::Deferred(to) => to.tell(success, result),
@@ -121,113 +133,112 @@ impl Recipient {
 }
 
 impl DeferredOfReactor {
-    fn tell(self, success: bool, result: Obj) -> Maybe<Option<WakeOnDrop>> {
+    fn tell(self, success: bool, result: Bound<'_, PyAny>) -> PyResult<Option<WakeOnDrop>> {
+        let py = result.py();
         let DeferredOfReactor {
             deferred,
             reactor,
             queue,
         } = self;
-        if takes_results(&reactor)? {
+        let object = reactor.into_bound(py);
+        let reactor = Reactor::of(&object)?;
+        if reactor.takes_results() {
             let message = match success {
-                true => Message::Callback(deferred, result),
-                false => Message::Errback(deferred, result),
+                true => Message::Callback(deferred, result.unbind()),
+                false => Message::Errback(deferred, result.unbind()),
             };
-            return send_result(&reactor, &queue, message);
+            return send(&reactor, &queue, message);
         }
         let name = match success {
-            true => &names().callback,
-            false => &names().errback,
+            true => intern!(py, "callback"),
+            false => intern!(py, "errback"),
         };
-        let method = deferred.object().getattr(name)?;
-        let arguments = [ptr::null_mut(), method.as_ptr(), result.as_ptr()];
-        reactor.call_method(&names().call_from_thread, arguments)?;
+        let method = deferred.into_bound(py).getattr(name)?;
+        object.call_method1(intern!(py, "callFromThread"), (method, result))?;
         Ok(None)
     }
 }
 
 /// Asks a pool for a job. A pool that was stopped drops it, as Twisted's does.
-pub fn submit(pool: &Obj, task: Task, result: Recipient) -> Maybe<()> {
-    if pool.getattr(&names().joined)?.is_true()? {
+pub fn submit(pool: &Bound<'_, PyAny>, task: Task, result: Recipient) -> PyResult<()> {
+    let py = pool.py();
+    if pool.getattr(intern!(py, "joined"))?.is_truthy()? {
         return Ok(());
     }
-    let context = support()?.context()?;
+    let context = support(py)?.context(py)?.unbind();
     let job = Job::InContext {
         context,
         task,
         result,
     };
-    let team = pool.getattr(&names().team)?;
-    if super::team::TEAMS.is_one(&team) {
-        return queue(&team, job);
+    let team = pool.getattr(intern!(py, "_team"))?;
+    match team.cast_exact::<PyTeam>() {
+        Ok(team) => queue(team, job),
+        Err(_) => do_elsewhere(&team, job),
     }
-    do_elsewhere(&team, job)
 }
 
 /// Hands a job to a team of another kind, which takes calls without arguments.
 #[cold]
-fn do_elsewhere(team: &Obj, job: Job) -> Maybe<()> {
-    let call = super::call::of(job)?;
-    team.get("do")?.call(&[call.as_ptr()])?;
+fn do_elsewhere(team: &Bound<'_, PyAny>, job: Job) -> PyResult<()> {
+    let call = super::call::of(team.py(), job)?;
+    team.call_method1(intern!(team.py(), "do"), (call,))?;
     Ok(())
-}
-
-/// `callInThread(func, *args, **kw)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn call_in_thread(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let pool = Obj::borrowed(raw);
-        let ([_], task) = bind_leading("callInThread", ["func"], arguments, count, names)?;
-        if !takes_jobs(&pool)? {
-            let method = pool.getattr(&crate::twisted::names().call_in_thread_with_callback)?;
-            return task.hand_over(&method, [Obj::none()]);
-        }
-        submit(&pool, task, Recipient::Nobody)?;
-        Ok(Obj::none())
-    })
 }
 
 /// Whether the pool's `callInThreadWithCallback` is the one here: a subclass may replace it, and so may
 /// whoever has the pool.
-pub fn takes_jobs(pool: &Obj) -> Maybe<bool> {
-    Ok(support()?.call_in_thread_with_callback.belongs_to(pool))
+pub fn takes_jobs(pool: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let support = support(pool.py())?;
+    Ok(support.call_in_thread_with_callback.belongs_to(pool))
+}
+
+/// `callInThread(func, *args, **kw)`.
+pub struct CallInThread;
+
+impl FastMethod for CallInThread {
+    type Class = PyAny;
+    const NAME: &'static CStr = c"callInThread";
+    const DOC: &'static CStr = docs::CALL_IN_THREAD;
+
+    fn call<'py>(
+        pool: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = pool.py();
+        let ([func], rest) = bind_leading(py, "callInThread", ["func"], arguments)?;
+        let (task, none) = (Task::new(func, rest), py.None().into_bound(py));
+        if !takes_jobs(pool)? {
+            let method = pool.getattr(intern!(py, "callInThreadWithCallback"))?;
+            return task.hand_over(&method, &[none]);
+        }
+        submit(pool, task, Recipient::Nobody)?;
+        Ok(none)
+    }
 }
 
 /// `callInThreadWithCallback(onResult, func, *args, **kw)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn call_in_thread_with_callback(
-    raw: Raw,
-    arguments: *const Raw,
-    count: ffi::Py_ssize_t,
-    names: Raw,
-) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let pool = Obj::borrowed(raw);
-        let ([on_result, _], task) = bind_leading(
-            "callInThreadWithCallback",
-            ["onResult", "func"],
-            arguments,
-            count,
-            names,
-        )?;
-        let result = if on_result.is(none()) {
+pub struct CallInThreadWithCallback;
+
+impl FastMethod for CallInThreadWithCallback {
+    type Class = PyAny;
+    const NAME: &'static CStr = c"callInThreadWithCallback";
+    const DOC: &'static CStr = docs::CALL_IN_THREAD_WITH_CALLBACK;
+
+    fn call<'py>(
+        pool: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = pool.py();
+        let parameters = ["onResult", "func"];
+        let ([on_result, func], rest) =
+            bind_leading(py, "callInThreadWithCallback", parameters, arguments)?;
+        let result = if on_result.is_none() {
             Recipient::Nobody
         } else {
-            Recipient::Function(on_result)
+            Recipient::Function(on_result.unbind())
         };
-        submit(&pool, task, result)?;
-        Ok(Obj::none())
-    })
+        submit(pool, Task::new(func, rest), result)?;
+        Ok(py.None().into_bound(py))
+    }
 }

@@ -1,60 +1,74 @@
 //! The names that Twisted's functions look up in their modules each time they run. A program may put something
 //! else there, which is then called.
 
-use pyo3::ffi;
+use pyo3::{
+    exceptions::PyNameError,
+    intern,
+    prelude::*,
+    types::{PyDict, PyFunction, PyString},
+};
 
 use crate::{
     defer::classes,
-    failure::{self, Trail},
-    interp::{Maybe, Obj, Raised, UntilChanged, attached, raise, take_raised},
-    twisted::{import, names, twisted},
+    failure::{Trail, caught_here},
+    interp::{UntilChanged, handling},
+    twisted::objects,
 };
+
+/// A module and its dict.
+struct Module {
+    object: Py<PyModule>,
+    names: Py<PyDict>,
+}
+
+impl Module {
+    fn import(py: Python<'_>, name: &str) -> PyResult<Self> {
+        let module = py.import(name)?;
+        Ok(Module {
+            names: module.dict().unbind(),
+            object: module.unbind(),
+        })
+    }
+}
 
 /// The modules, and what they have unless a program replaces it.
 pub struct Modules {
     /// The dict of `twisted.internet.threads`.
-    threads: Obj,
+    threads: Py<PyDict>,
     /// The dict of `twisted.python.threadpool`.
-    pool: Obj,
-    /// The module `twisted.internet.defer` and its dict.
-    defer: [Obj; 2],
-    /// The module `twisted.python.context` and its dict.
-    context: [Obj; 2],
+    pool: Py<PyDict>,
+    /// `twisted.internet.defer`.
+    defer: Module,
+    /// `twisted.python.context`.
+    context: Module,
     /// `deferToThreadPool`: ours, and Twisted's where deferrous is not installed.
-    defer_to_thread_pool: [Obj; 2],
+    defer_to_thread_pool: [Py<PyAny>; 2],
     /// `context.call`, and the tracker whose method it is.
-    call: Option<[Obj; 2]>,
+    call: Option<[Py<PyAny>; 2]>,
     /// Whether no program has replaced any of the names that each job needs.
     unchanged: UntilChanged,
 }
 
 impl Modules {
     /// Finds them. What a program has replaced already is not taken for Twisted's own.
-    pub fn load() -> Maybe<Self> {
-        let with_dict = |module: Obj| -> Maybe<_> {
-            let dict = module.getattr(&names().dict)?;
-            Ok([module, dict])
-        };
-        let [_, threads] = with_dict(import("twisted.internet.threads")?)?;
-        let [_, pool] = with_dict(import("twisted.python.threadpool")?)?;
-        let context = with_dict(import("twisted.python.context")?)?;
-        let ours = import("deferrous._core")?.getattr(&names().defer_to_thread_pool)?;
-        let found = look_up(&threads, &names().defer_to_thread_pool)?;
+    pub fn load(py: Python<'_>) -> PyResult<Self> {
+        let threads = Module::import(py, "twisted.internet.threads")?.names;
+        let pool = Module::import(py, "twisted.python.threadpool")?.names;
+        let context = Module::import(py, "twisted.python.context")?;
+        let name = intern!(py, "deferToThreadPool");
+        let ours = py.import("deferrous._core")?.getattr(name)?;
+        let found = look_up(py, &threads, name)?;
         let theirs = match is_function_of(&found, &threads) {
             true => found,
             false => ours.clone(),
         };
-        let defer = with_dict(import("twisted.internet.defer")?)?;
+        let defer = Module::import(py, "twisted.internet.defer")?;
+        let dicts = [&threads, &pool, &defer.names, &context.names];
         Ok(Modules {
-            unchanged: UntilChanged::new(&[
-                threads.clone(),
-                pool.clone(),
-                defer[1].clone(),
-                context[1].clone(),
-            ])?,
+            unchanged: UntilChanged::watching(&dicts.map(|dict| dict.bind(py).clone()))?,
             defer,
-            call: method_of_tracker(&context[1])?,
-            defer_to_thread_pool: [ours, theirs],
+            call: method_of_tracker(py, &context.names)?,
+            defer_to_thread_pool: [ours.unbind(), theirs.unbind()],
             threads,
             pool,
             context,
@@ -64,181 +78,165 @@ impl Modules {
     /// The tracker of contexts, if all names that each job needs have what they had before any program
     /// replaced them.
     #[inline(always)]
-    fn usual_tracker(&self) -> Option<&Obj> {
+    fn usual_tracker<'a, 'py>(&'a self, py: Python<'py>) -> Option<&'a Bound<'py, PyAny>> {
         let [_, tracker] = self.call.as_ref()?;
         self.unchanged
-            .get(|| self.has_usual_names(tracker))
-            .then_some(tracker)
+            .get(|| self.has_usual_names(py, tracker).unwrap_or(false))
+            .then(|| tracker.bind(py))
     }
 
-    fn has_usual_names(&self, tracker: &Obj) -> bool {
-        let usual = || -> Maybe<bool> {
-            Ok(self.find_defer_to_thread_pool()?.is_none()
-                && self.find_own_deferred()?
-                && self.find_tracker()?.is(tracker.as_ptr())
-                && matches!(self.find_context_call()?, ContextCall::Usual(_)))
-        };
-        usual().unwrap_or_else(|Raised| {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            false
-        })
+    fn has_usual_names(&self, py: Python<'_>, tracker: &Py<PyAny>) -> PyResult<bool> {
+        Ok(self.find_defer_to_thread_pool(py)?.is_none()
+            && self.find_own_deferred(py)?
+            && self.find_tracker(py)?.is(tracker)
+            && matches!(self.find_context_call(py)?, ContextCall::Usual(_)))
     }
 
     /// What `deferToThread` is to call, unless that is the `deferToThreadPool` of this module.
     #[inline]
-    pub fn other_defer_to_thread_pool(&self) -> Maybe<Option<Obj>> {
-        match self.usual_tracker() {
+    pub fn other_defer_to_thread_pool<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.usual_tracker(py) {
             Some(_) => Ok(None),
-            None => self.find_defer_to_thread_pool(),
+            None => self.find_defer_to_thread_pool(py),
         }
     }
 
     #[cold]
-    fn find_defer_to_thread_pool(&self) -> Maybe<Option<Obj>> {
-        let found = look_up(&self.threads, &names().defer_to_thread_pool)?;
+    fn find_defer_to_thread_pool<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = look_up(py, &self.threads, intern!(py, "deferToThreadPool"))?;
         let is_usual = self
             .defer_to_thread_pool
             .iter()
-            .any(|usual| usual.is(found.as_ptr()));
+            .any(|usual| found.is(usual));
         Ok((!is_usual).then_some(found))
     }
 
     /// Whether `defer.Deferred`, as `deferToThreadPool` finds it, is the class of this module. Where deferrous
     /// is not installed, Twisted's class is there.
     #[inline]
-    pub fn has_own_deferred(&self) -> Maybe<bool> {
-        match self.usual_tracker() {
+    pub fn has_own_deferred(&self, py: Python<'_>) -> PyResult<bool> {
+        match self.usual_tracker(py) {
             Some(_) => Ok(true),
-            None => self.find_own_deferred(),
+            None => self.find_own_deferred(py),
         }
     }
 
     #[cold]
-    fn find_own_deferred(&self) -> Maybe<bool> {
-        let [module, dict] = &self.defer;
-        if !look_up(&self.threads, &names().defer)?.is(module.as_ptr()) {
+    fn find_own_deferred(&self, py: Python<'_>) -> PyResult<bool> {
+        let module = look_up(py, &self.threads, intern!(py, "defer"))?;
+        if !module.is(&self.defer.object) {
             return Ok(false);
         }
-        let found = look_up(dict, &names().deferred)?;
-        Ok(attached(|py| classes(py).deferred.is(found.bind(py)))
-            || twisted().deferred.is(found.as_ptr()))
+        let found = look_up(py, &self.defer.names, intern!(py, "Deferred"))?;
+        Ok(found.is(&classes(py).deferred) || found.is(&objects(py).deferred))
     }
 
     /// `context.theContextTracker`, as a pool finds it.
     #[inline]
-    pub fn tracker(&self) -> Maybe {
-        match self.usual_tracker() {
+    pub fn tracker<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.usual_tracker(py) {
             Some(tracker) => Ok(tracker.clone()),
-            None => self.find_tracker(),
+            None => self.find_tracker(py),
         }
     }
 
     #[cold]
-    fn find_tracker(&self) -> Maybe {
-        let [module, dict] = &self.context;
-        let found = look_up(&self.pool, &names().context)?;
-        if found.is(module.as_ptr()) {
-            return look_up(dict, &names().tracker);
+    fn find_tracker<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let name = intern!(py, "theContextTracker");
+        let found = look_up(py, &self.pool, intern!(py, "context"))?;
+        if found.is(&self.context.object) {
+            return look_up(py, &self.context.names, name);
         }
-        found.getattr(&names().tracker)
+        found.getattr(name)
     }
 
     /// `context.call`, as a worker finds it.
     #[inline]
-    pub fn context_call(&self) -> Maybe<ContextCall<'_>> {
-        match self.usual_tracker() {
-            Some(tracker) => Ok(ContextCall::Usual(tracker)),
-            None => self.find_context_call(),
+    pub fn context_call<'py>(&self, py: Python<'py>) -> PyResult<ContextCall<'py>> {
+        match self.usual_tracker(py) {
+            Some(tracker) => Ok(ContextCall::Usual(tracker.clone())),
+            None => self.find_context_call(py),
         }
     }
 
     #[cold]
-    fn find_context_call(&self) -> Maybe<ContextCall<'_>> {
-        let [module, dict] = &self.context;
-        let found = look_up(&self.pool, &names().context)?;
-        if !found.is(module.as_ptr()) {
-            return Ok(ContextCall::Other(found.getattr(&names().call)?));
+    fn find_context_call<'py>(&self, py: Python<'py>) -> PyResult<ContextCall<'py>> {
+        let name = intern!(py, "call");
+        let found = look_up(py, &self.pool, intern!(py, "context"))?;
+        if !found.is(&self.context.object) {
+            return Ok(ContextCall::Other(found.getattr(name)?));
         }
-        let found = look_up(dict, &names().call)?;
+        let found = look_up(py, &self.context.names, name)?;
         match &self.call {
-            Some([call, tracker]) if call.is(found.as_ptr()) => Ok(ContextCall::Usual(tracker)),
+            Some([call, tracker]) if found.is(call) => {
+                Ok(ContextCall::Usual(tracker.bind(py).clone()))
+            }
             _ => Ok(ContextCall::Other(found)),
         }
     }
 
-    /// `Failure()` in a worker that handles what a job has raised, which has come through the functions of `trail`.
-    pub fn failure(&self, raised: Raised, trail: &Trail) -> Maybe {
-        let exception = take_raised(raised);
-        trail.lead_to(&exception);
-        let class = look_up(&self.pool, &names().failure)?;
-        if twisted().failure.is(class.as_ptr()) {
-            return Ok(failure::from_exception_here(&exception));
+    /// `Failure()` in a worker that handles what a job has raised, which has come through the functions of `passed`.
+    pub fn failure<'py>(
+        &self,
+        py: Python<'py>,
+        error: PyErr,
+        passed: &Trail,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let exception = passed.exception(py, error);
+        let class = look_up(py, &self.pool, intern!(py, "Failure"))?;
+        if class.is(&objects(py).failure) {
+            return Ok(caught_here(&exception));
         }
-        failure::handling(&exception, || class.call(&[]))
+        handling(&exception, || class.call0())
     }
 
     /// `log`, as a pool finds it.
-    pub fn log(&self) -> Maybe {
-        look_up(&self.pool, &names().log)
+    pub fn log<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        look_up(py, &self.pool, intern!(py, "log"))
     }
 }
 
 /// What makes a call within a context.
-pub enum ContextCall<'a> {
+pub enum ContextCall<'py> {
     /// Twisted's method of this tracker.
-    Usual(&'a Obj),
+    Usual(Bound<'py, PyAny>),
     /// A function that a program has put there.
-    Other(Obj),
+    Other(Bound<'py, PyAny>),
 }
 
 /// A name that code of a module looks up, in the module's dict.
-fn look_up(dict: &Obj, name: &Obj) -> Maybe {
-    // SAFETY: the dict and the name are alive, and what is found is kept. A `str` is compared without running
-    // Python code.
-    unsafe {
-        let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), name.as_ptr());
-        if found.is_null() {
-            return Err(not_defined(name));
-        }
-        Ok(Obj::borrowed(found))
-    }
-}
-
-#[cold]
-fn not_defined(name: &Obj) -> Raised {
-    // SAFETY: the thread is attached.
-    let (is_set, class) = unsafe { (!ffi::PyErr_Occurred().is_null(), ffi::PyExc_NameError) };
-    match name.to_text() {
-        Ok(name) if !is_set => raise(class, &format!("name '{name}' is not defined")),
-        _ => Raised,
-    }
+fn look_up<'py>(
+    py: Python<'py>,
+    names: &Py<PyDict>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let found = names.bind(py).get_item(name)?;
+    found.ok_or_else(|| PyNameError::new_err(format!("name '{name}' is not defined")))
 }
 
 /// Whether an object is a function of Python whose code was written in the module with this dict.
-fn is_function_of(function: &Obj, module: &Obj) -> bool {
-    // SAFETY: both are alive, and the globals of a function are, too.
-    unsafe {
-        ffi::PyFunction_Check(function.as_ptr()) != 0
-            && module.is(ffi::PyFunction_GetGlobals(function.as_ptr()))
-    }
+fn is_function_of(function: &Bound<'_, PyAny>, module: &Py<PyDict>) -> bool {
+    let globals = intern!(function.py(), "__globals__");
+    function.is_instance_of::<PyFunction>()
+        && function
+            .getattr(globals)
+            .is_ok_and(|found| found.is(module))
 }
 
 /// `call` in the module `twisted.python.context`, and the tracker whose method it is; `None` if a program has put
 /// something else there.
-fn method_of_tracker(context: &Obj) -> Maybe<Option<[Obj; 2]>> {
-    let call = look_up(context, &names().call)?;
-    let tracker = look_up(context, &names().tracker)?;
-    match (call.get("__func__"), call.get("__self__")) {
-        (Ok(function), Ok(owner))
-            if is_function_of(&function, context) && tracker.is(owner.as_ptr()) =>
-        {
-            Ok(Some([call, tracker]))
-        }
-        _ => {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-            Ok(None)
-        }
-    }
+fn method_of_tracker(py: Python<'_>, context: &Py<PyDict>) -> PyResult<Option<[Py<PyAny>; 2]>> {
+    let call = look_up(py, context, intern!(py, "call"))?;
+    let tracker = look_up(py, context, intern!(py, "theContextTracker"))?;
+    let is_its_method = match (call.getattr("__func__"), call.getattr("__self__")) {
+        (Ok(function), Ok(owner)) => is_function_of(&function, context) && owner.is(&tracker),
+        _ => false,
+    };
+    Ok(is_its_method.then(|| [call.unbind(), tracker.unbind()]))
 }

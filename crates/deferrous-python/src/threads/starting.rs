@@ -1,4 +1,4 @@
-//! Who is starting a worker of a team.
+//! Which threads are starting workers of a team.
 //!
 //! Twisted's teams do one thing at a time, and whoever ends one waits for whoever else starts a worker. Here
 //! only that waits: the threads are joined next, and one that has not started cannot be.
@@ -8,31 +8,66 @@ use std::{
     time::Duration,
 };
 
-use pyo3::ffi;
+use pyo3::prelude::*;
 
-use super::team::with_team;
-use crate::interp::{Maybe, Obj, Raised, detached};
+use super::team::PyTeam;
+use crate::interp::{Field, detached};
 
 /// How long to wait before looking again.
 const PATIENCE: Duration = Duration::from_millis(1);
 
-/// This thread starts workers as long as this is there.
-pub struct Start<'a>(&'a Obj);
+/// The threads that are starting workers of a team, each as often as it does.
+pub struct Starting(Field<Vec<ThreadId>>);
 
-impl<'a> Start<'a> {
-    /// Begins to start workers of `team`.
-    pub fn begin(team: &'a Obj) -> Maybe<Self> {
-        with_team(team, |parts| parts.starting.push(thread::current().id()))?;
-        Ok(Start(team))
+impl Starting {
+    /// None does.
+    pub const fn new() -> Self {
+        Starting(Field::new(Vec::new()))
+    }
+
+    fn change(&self, py: Python<'_>, change: impl FnOnce(&mut Vec<ThreadId>)) {
+        let mut threads = self.0.take(py);
+        change(&mut threads);
+        self.0.set(py, threads);
+    }
+
+    /// In a process that was forked off, there is no thread but this one.
+    pub fn keep_this_thread(&self, py: Python<'_>) {
+        let own = thread::current().id();
+        self.change(py, |threads| threads.retain(|&thread| thread == own));
+    }
+
+    /// Whether other threads do, and this one does not.
+    fn only_others(&self, py: Python<'_>) -> bool {
+        let own = thread::current().id();
+        let mut found = false;
+        self.change(py, |threads| {
+            found = !threads.is_empty() && !threads.contains(&own);
+        });
+        found
     }
 }
 
-impl Drop for Start<'_> {
-    fn drop(&mut self) {
+/// This thread starts workers as long as this is there.
+pub struct Start<'a, 'py>(&'a Bound<'py, PyTeam>);
+
+impl<'a, 'py> Start<'a, 'py> {
+    /// Begins to start workers of `team`.
+    pub fn begin(team: &'a Bound<'py, PyTeam>) -> Self {
         let own = thread::current().id();
-        let _ = with_team(self.0, |parts| {
-            let place = parts.starting.iter().position(|&thread| thread == own);
-            place.map(|place| parts.starting.swap_remove(place))
+        let starting = team.get().starting(team.py());
+        starting.change(team.py(), |threads| threads.push(own));
+        Start(team)
+    }
+}
+
+impl Drop for Start<'_, '_> {
+    fn drop(&mut self) {
+        let (py, own) = (self.0.py(), thread::current().id());
+        self.0.get().starting(py).change(py, |threads| {
+            if let Some(place) = threads.iter().position(|&thread| thread == own) {
+                threads.swap_remove(place);
+            }
         });
     }
 }
@@ -42,19 +77,11 @@ impl Drop for Start<'_> {
 ///
 /// It looks again and again, since that needs no lock that a fork could leave locked, and is for once in a
 /// pool's life.
-pub fn wait_for_others(team: &Obj) -> Maybe<()> {
-    let own: ThreadId = thread::current().id();
-    loop {
-        let waits = with_team(team, |parts| {
-            !parts.starting.is_empty() && !parts.starting.contains(&own)
-        })?;
-        if !waits {
-            return Ok(());
-        }
+pub fn wait_for_others(team: &Bound<'_, PyTeam>) -> PyResult<()> {
+    let py = team.py();
+    while team.get().starting(py).only_others(py) {
         detached(|| thread::sleep(PATIENCE));
-        // SAFETY: the thread is attached.
-        if unsafe { ffi::PyErr_CheckSignals() } < 0 {
-            return Err(Raised);
-        }
+        py.check_signals()?;
     }
+    Ok(())
 }

@@ -1,17 +1,19 @@
 //! What the thread pool uses of Twisted, found when the first team is made.
 
-use std::sync::OnceLock;
-
-use pyo3::ffi;
+use pyo3::{
+    intern,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyDict, PyList},
+};
 
 use super::{
     names::{ContextCall, Modules},
     own_method::OwnMethod,
 };
 use crate::{
-    failure::{Trail, handling},
-    interp::{Attached, Maybe, Obj, Raised, Task, take_raised, write_unraisable},
-    twisted::{import, names},
+    failure::Trail,
+    interp::{Task, handling},
 };
 
 /// The objects of Twisted.
@@ -19,12 +21,12 @@ pub struct Support {
     /// The modules whose names programs may replace.
     pub modules: Modules,
     /// What teams call with what tasks raise.
-    log_exception: Obj,
-    pub statistics: Obj,
-    pub already_quit: Obj,
-    pub internet: Obj,
+    log_exception: Py<PyAny>,
+    pub statistics: Py<PyAny>,
+    pub already_quit: Py<PyAny>,
+    pub internet: Py<PyModule>,
     /// What defers to pools of another kind.
-    pub defer_otherwise: Obj,
+    pub defer_otherwise: Py<PyAny>,
     /// The methods of pools and reactors that programs may replace.
     pub call_in_thread_with_callback: OwnMethod,
     pub call_from_thread: OwnMethod,
@@ -41,105 +43,101 @@ pub struct Frames {
     pub work: Trail,
 }
 
-static SUPPORT: OnceLock<Attached<Support>> = OnceLock::new();
+static SUPPORT: PyOnceLock<Support> = PyOnceLock::new();
 
 /// Twisted's objects; imports them the first time.
 #[inline]
-pub fn support() -> Maybe<&'static Support> {
-    match SUPPORT.get() {
-        Some(support) => Ok(&support.0),
-        None => load(),
-    }
-}
-
-#[cold]
-fn load() -> Maybe<&'static Support> {
-    let threads = import("twisted._threads")?;
-    let pools = import("deferrous._pools")?;
-    let own_method = |name: &Obj| Ok(OwnMethod::new(name, pools.getattr(name)?));
-    let frames = import("deferrous._reactor_frames")?
-        .get("find_in_pool")?
-        .call(&[])?;
-    let trail = |name: &str| Trail::find(&frames, name);
-    let support = Support {
-        modules: Modules::load()?,
-        log_exception: import("twisted._threads._pool")?.get("err")?,
-        statistics: import("twisted._threads._team")?.get("Statistics")?,
-        already_quit: threads.get("AlreadyQuit")?,
-        internet: import("twisted.internet")?,
-        defer_otherwise: pools.get("defer_otherwise")?,
-        call_in_thread_with_callback: own_method(&names().call_in_thread_with_callback)?,
-        call_from_thread: own_method(&names().call_from_thread)?,
-        frames: Frames {
-            job: trail("job")?,
-            on_result: trail("onResult")?,
-            work: trail("work")?,
-        },
-    };
-    let _ = SUPPORT.set(Attached(support));
-    match SUPPORT.get() {
-        Some(support) => Ok(&support.0),
-        None => Err(Raised),
-    }
+pub fn support(py: Python<'_>) -> PyResult<&'static Support> {
+    SUPPORT.get_or_try_init(py, || Support::find(py))
 }
 
 impl Support {
+    #[cold]
+    fn find(py: Python<'_>) -> PyResult<Self> {
+        let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
+        let pools = py.import("deferrous._pools")?;
+        let frames = py.import("deferrous._reactor_frames")?;
+        let frames = frames.call_method0("find_in_pool")?.cast_into::<PyDict>()?;
+        let passed = |name: &str| Trail::new(&frames, name);
+        Ok(Support {
+            modules: Modules::load(py)?,
+            log_exception: of("twisted._threads._pool", "err")?,
+            statistics: of("twisted._threads._team", "Statistics")?,
+            already_quit: of("twisted._threads", "AlreadyQuit")?,
+            internet: py.import("twisted.internet")?.unbind(),
+            defer_otherwise: pools.getattr("defer_otherwise")?.unbind(),
+            call_in_thread_with_callback: OwnMethod::find(
+                &pools,
+                intern!(py, "callInThreadWithCallback"),
+            )?,
+            call_from_thread: OwnMethod::find(&pools, intern!(py, "callFromThread"))?,
+            frames: Frames {
+                job: passed("job")?,
+                on_result: passed("onResult")?,
+                work: passed("work")?,
+            },
+        })
+    }
+
     /// The innermost context of this thread.
-    pub fn context(&self) -> Maybe {
-        let contexts = contexts(&self.modules.tracker()?)?;
-        // SAFETY: the object is alive.
-        unsafe { Obj::owned(ffi::PySequence_GetItem(contexts.as_ptr(), -1)) }
+    pub fn context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let contexts = contexts(&self.modules.tracker(py)?)?;
+        match contexts.cast_exact::<PyList>() {
+            Ok(list) if !list.is_empty() => list.get_item(list.len() - 1),
+            _ => contexts.get_item(-1),
+        }
     }
 
     /// Does a task within a context; `context.call(context, function, *arguments, **keywords)`.
-    pub fn in_context(&self, context: &Obj, task: &Task) -> Maybe {
-        match self.modules.context_call()? {
-            ContextCall::Usual(tracker) => call_with_context(tracker, context, task),
-            ContextCall::Other(call) => task.hand_over(&call, [context.clone()]),
+    pub fn in_context<'py>(
+        &self,
+        context: &Bound<'py, PyAny>,
+        task: Task,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self.modules.context_call(context.py())? {
+            ContextCall::Usual(tracker) => call_with_context(&tracker, context, task),
+            ContextCall::Other(call) => task.hand_over(&call, &[context.clone()]),
         }
     }
 
     /// `log.err(failure)`.
-    pub fn log_failure(&self, failure: &Obj) -> Maybe<()> {
-        self.modules.log()?.get("err")?.call(&[failure.as_ptr()])?;
+    pub fn log_failure(&self, failure: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = failure.py();
+        let log = self.modules.log(py)?;
+        log.call_method1(intern!(py, "err"), (failure,))?;
         Ok(())
     }
 
-    /// Logs the exception that was raised where nobody catches it.
+    /// Logs the exception that was raised where nobody catches it, after it has passed through functions of Twisted's.
     #[cold]
-    pub fn log_raised(&self, raised: Raised) {
-        let exception = take_raised(raised);
-        if let Err(raised) = handling(&exception, || self.log_exception.call(&[])) {
-            write_unraisable(raised, exception.as_ptr());
+    pub fn log_error(&self, py: Python<'_>, error: PyErr, passed: &Trail) {
+        let exception = passed.exception(py, error);
+        let log = self.log_exception.bind(py);
+        if let Err(error) = handling(&exception, || log.call0()) {
+            error.write_unraisable(py, Some(&exception));
         }
     }
 }
 
 /// The contexts of this thread, a list of dicts, the innermost last.
-fn contexts(tracker: &Obj) -> Maybe {
+fn contexts<'py>(tracker: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = tracker.py();
     tracker
-        .call_method(&names().current_context, [std::ptr::null_mut()])?
-        .getattr(&names().contexts)
+        .call_method0(intern!(py, "currentContext"))?
+        .getattr(intern!(py, "contexts"))
 }
 
 /// Twisted's `ThreadedContextTracker.callWithContext`.
-fn call_with_context(tracker: &Obj, context: &Obj, task: &Task) -> Maybe {
-    let contexts = contexts(tracker)?;
-    // SAFETY: the objects are alive. The list may be any that a tracker has, and changes during the call
-    // only as other calls with contexts begin and end.
-    unsafe {
-        if ffi::PyList_Append(contexts.as_ptr(), context.as_ptr()) < 0 {
-            return Err(Raised);
-        }
-        let result = task.call();
-        let pending = crate::interp::set_aside();
-        let length = ffi::PyList_GET_SIZE(contexts.as_ptr());
-        let popped =
-            ffi::PyList_SetSlice(contexts.as_ptr(), length - 1, length, std::ptr::null_mut());
-        if popped < 0 {
-            ffi::PyErr_Clear();
-        }
-        crate::interp::put_back(pending);
-        result
-    }
+fn call_with_context<'py>(
+    tracker: &Bound<'py, PyAny>,
+    context: &Bound<'py, PyAny>,
+    task: Task,
+) -> PyResult<Bound<'py, PyAny>> {
+    let contexts = contexts(tracker)?.cast_into::<PyList>()?;
+    contexts.append(context)?;
+    let result = task.call(context.py());
+    // The list changes during the call only as other calls with contexts begin and end.
+    let length = contexts.len();
+    let _ = contexts.del_slice(length.saturating_sub(1), length);
+    result
 }

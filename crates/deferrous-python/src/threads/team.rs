@@ -1,368 +1,129 @@
 //! A team of workers: what `twisted._threads.pool` makes.
 
-use std::{
-    ptr,
-    sync::Arc,
-    thread::{self, ThreadId},
-};
+use std::sync::Arc;
 
 use deferrous::event_loop::{Next, Team};
-use pyo3::ffi;
+use pyo3::{
+    exceptions::{PyOverflowError, PyRuntimeError},
+    gc::{PyTraverseError, PyVisit},
+    intern,
+    prelude::*,
+    types::PyDict,
+};
 
 use super::{
     job::Job,
-    starting::{Start, wait_for_others},
+    starting::{Start, Starting, wait_for_others},
     support::support,
 };
-use crate::{
-    interp::{
-        Attached, CALL_WITH_KEYWORDS, Held, Holder, Maybe, NO_ARGUMENTS, ONE_ARGUMENT, Obj, Raised,
-        Raw, Signature, detached, doc, enter, forks, give_way, is_free, is_time_to_give_way,
-        method, write_unraisable,
-    },
-    twisted::none,
-};
-
-type Count = ffi::Py_ssize_t;
+use crate::interp::{Field, detached, fallible, forks, give_way, is_free, is_time_to_give_way};
 
 /// A job, and the number that it was queued as.
-type Numbered = Attached<(u64, Job)>;
+type Numbered = (u64, Job);
 
-/// What a team holds.
+/// Jobs, and the threads that take them.
+#[pyclass(frozen, name = "Team", module = "deferrous._core")]
 pub struct PyTeam {
     /// The jobs and the workers. These wait without the interpreter, but only attached threads get at the jobs:
     /// nobody waits for their lock, the collector included.
-    team: Arc<Team<Numbered>>,
+    team: Field<Arc<Team<Numbered>>>,
     /// How many [forks] had led to the process whose threads the workers of `team` are.
-    forks: usize,
-    quitting: bool,
-    /// The threads that are starting workers.
-    pub starting: Vec<ThreadId>,
+    forks: Field<usize>,
+    quitting: Field<bool>,
+    starting: Starting,
     /// The number of the job that was queued last.
-    last: u64,
-    /// Says how many workers there may be.
-    current_limit: Obj,
-    /// Makes a thread.
-    thread_factory: Obj,
+    last: Field<u64>,
+    /// Says how many workers there may be. Absent when the collector has ended the team.
+    current_limit: Field<Option<Py<PyAny>>>,
+    /// Makes a thread. Absent when the collector has ended the team.
+    thread_factory: Field<Option<Py<PyAny>>>,
+}
+
+/// A team of workers, as `ThreadPool._pool` makes one.
+///
+/// Args:
+///     currentLimit: a function that says how many workers there may be.
+///     threadFactory: a function that is called with `target=...` and returns a thread.
+#[pyfunction]
+#[allow(non_snake_case)]
+pub fn team(py: Python<'_>, currentLimit: Py<PyAny>, threadFactory: Py<PyAny>) -> PyResult<PyTeam> {
+    support(py)?;
+    Ok(PyTeam {
+        team: Field::new(Arc::new(Team::new())),
+        forks: Field::new(forks()),
+        quitting: Field::new(false),
+        starting: Starting::new(),
+        last: Field::new(0),
+        current_limit: Field::new(Some(currentLimit)),
+        thread_factory: Field::new(Some(threadFactory)),
+    })
 }
 
 impl PyTeam {
+    /// The jobs and the workers.
+    #[inline]
+    fn team(&self, py: Python<'_>) -> Arc<Team<Numbered>> {
+        if self.forks.get(py) != forks() {
+            self.renew(py);
+        }
+        self.team.clone_out(py)
+    }
+
+    /// The threads that are starting workers.
+    pub fn starting(&self, py: Python<'_>) -> &Starting {
+        if self.forks.get(py) != forks() {
+            self.renew(py);
+        }
+        &self.starting
+    }
+
     /// In a process that was forked off, takes a team without workers for the same jobs. The parent's workers
     /// are not there, and one of them may have locked the team for ever.
     #[cold]
-    fn renew(&mut self, forks: usize) {
+    fn renew(&self, py: Python<'_>) {
         let team = Team::new();
-        for job in self.team.abandon() {
+        for job in self.team.clone_out(py).abandon() {
             // A new team takes all.
             let _ = team.push(job);
         }
-        if self.quitting {
+        if self.quitting.get(py) {
             team.quit();
         }
-        self.team = Arc::new(team);
-        self.forks = forks;
-        let own = thread::current().id();
-        self.starting.retain(|&thread| thread == own);
-    }
-}
-
-/// Looks at what a team holds. `body` must run no Python code.
-pub fn with_team<R>(team: &Obj, body: impl FnOnce(&mut PyTeam) -> R) -> Maybe<R> {
-    TEAMS.with(team, |parts| {
-        let forks = forks();
-        if parts.forks != forks {
-            parts.renew(forks);
-        }
-        body(parts)
-    })
-}
-
-impl Held for PyTeam {
-    fn holder() -> &'static Holder<Self> {
-        &TEAMS
+        self.team.set(py, Arc::new(team));
+        self.forks.set(py, forks());
+        self.starting.keep_this_thread(py);
     }
 
-    fn each(&self, see: &mut impl FnMut(&Obj)) {
-        self.team
-            .peek(|jobs| jobs.iter().for_each(|job| job.0.1.each(see)));
-        see(&self.current_limit);
-        see(&self.thread_factory);
+    /// Takes a job out that no worker has begun.
+    #[cold]
+    fn withdraw(&self, py: Python<'_>, number: u64) {
+        drop(self.team(py).withdraw(|&(queued, _)| queued == number));
     }
-}
 
-pub static TEAMS: Holder<PyTeam> = Holder::new();
-
-/// Makes the class.
-pub fn make_class() -> Maybe {
-    let methods = vec![
-        method(c"do", ONE_ARGUMENT(perform), c"do($self, task, /)\n--\n\nCall task in a worker."),
-        method(c"grow", ONE_ARGUMENT(grow), c"grow($self, n, /)\n--\n\nStart up to n more workers."),
-        method(c"shrink", CALL_WITH_KEYWORDS(shrink), c"shrink($self, n=None)\n--\n\nHave n workers end when they have nothing to do; all of them for None."),
-        method(c"quit", NO_ARGUMENTS(quit), c"quit($self, /)\n--\n\nTake no more tasks, and end all workers when those that wait are done."),
-        method(c"statistics", NO_ARGUMENTS(statistics), c"statistics($self, /)\n--\n\nHow many workers are idle and busy, and how many tasks wait for one."),
-        method(c"_work", NO_ARGUMENTS(work), c"_work($self, /)\n--\n\nWhat the thread of a worker does."),
-    ];
-    let docstring = doc(c"Jobs, and the threads that take them.");
-    TEAMS.define(c"deferrous._core.Team", methods, vec![docstring])
-}
-
-const NEW: Signature<2> = Signature {
-    function: "team",
-    names: ["currentLimit", "threadFactory"],
-    required: 2,
-};
-
-/// `team(currentLimit, threadFactory)`.
-///
-/// # Safety
-///
-/// Called by the interpreter.
-pub unsafe extern "C" fn new(_: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    enter(|| unsafe {
-        let [current_limit, thread_factory] = NEW.bind(arguments, count, names)?;
-        support()?;
-        TEAMS.make(PyTeam {
-            team: Arc::new(Team::new()),
-            forks: forks(),
-            quitting: false,
-            starting: Vec::new(),
-            last: 0,
-            current_limit: Obj::borrowed(current_limit),
-            thread_factory: Obj::borrowed(thread_factory),
-        })
-    })
-}
-
-fn team_of(team: &Obj) -> Maybe<Arc<Team<Numbered>>> {
-    with_team(team, |parts| parts.team.clone())
-}
-
-#[cold]
-fn already_quit() -> Raised {
-    if let Ok(support) = support() {
-        // SAFETY: the class is alive.
-        unsafe { ffi::PyErr_SetNone(support.already_quit.as_ptr()) };
-    }
-    Raised
-}
-
-/// Queues a job, and starts a worker for it if none is free and there may be one more. If that fails, the job
-/// is not done, unless another worker has begun it meanwhile.
-pub fn queue(team: &Obj, job: Job) -> Maybe<()> {
-    let (number, pushed) = with_team(team, |parts| {
-        parts.last += 1;
-        let number = parts.last;
-        (number, parts.team.push(Attached((number, job))))
-    })?;
-    match pushed {
-        Ok(false) => Ok(()),
-        Ok(true) => start_workers(team, 1).inspect_err(|_| withdraw(team, number)),
-        Err(refused) => {
-            drop(refused);
-            Err(already_quit())
-        }
-    }
-}
-
-/// Takes a job out that no worker has begun.
-fn withdraw(team: &Obj, number: u64) {
-    let job = team_of(team).map(|team| team.withdraw(|job| job.0.0 == number));
-    drop(job);
-}
-
-/// Starts up to `count` workers.
-fn start_workers(object: &Obj, count: usize) -> Maybe<()> {
-    let (team, limit, factory) = with_team(object, |parts| {
-        (
-            parts.team.clone(),
-            parts.current_limit.clone(),
-            parts.thread_factory.clone(),
-        )
-    })?;
-    let _start = Start::begin(object)?;
-    for _ in 0..count {
-        let limit = limit.call(&[])?;
-        // SAFETY: the object is alive.
-        let limit = unsafe { ffi::PyNumber_AsSsize_t(limit.as_ptr(), ptr::null_mut()) };
-        // SAFETY: the thread is attached.
-        if limit == -1 && unsafe { !ffi::PyErr_Occurred().is_null() } {
-            return Err(Raised);
-        }
-        if !team.reserve(usize::try_from(limit).unwrap_or(0)) {
-            break;
-        }
-        start_worker(object, &team, &factory)?;
-    }
-    Ok(())
-}
-
-/// `threadFactory(target=team._work).start()`, for a worker that has a reserved place.
-fn start_worker(object: &Obj, team: &Team<Numbered>, factory: &Obj) -> Maybe<()> {
-    let thread = match make_thread(object, factory) {
-        Ok(thread) => thread,
-        Err(raised) => {
-            team.cancel_reservation();
-            return Err(raised);
-        }
-    };
-    team.activate();
-    match thread.get("start").and_then(|start| start.call(&[])) {
-        Ok(_) => Ok(()),
-        Err(raised) => {
-            team.start_failed();
-            Err(raised)
-        }
-    }
-}
-
-/// `threadFactory(target=team._work)`.
-fn make_thread(team: &Obj, factory: &Obj) -> Maybe {
-    let target = team.get("_work")?;
-    let keywords = Obj::tuple([Obj::name("target")?])?;
-    let arguments = [target.as_ptr()];
-    // SAFETY: the callable, the value and the name are alive during the call.
-    unsafe {
-        Obj::owned(ffi::PyObject_Vectorcall(
-            factory.as_ptr(),
-            arguments.as_ptr(),
-            0,
-            keywords.as_ptr(),
-        ))
-    }
-}
-
-/// # Safety
-/// `raw` is a team, and `task` is alive.
-unsafe extern "C" fn perform(raw: Raw, task: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team and an object.
-    enter(|| unsafe {
-        queue(&Obj::borrowed(raw), Job::Call(Obj::borrowed(task)))?;
-        Ok(Obj::none())
-    })
-}
-
-/// # Safety
-/// `raw` is a team, and `count` is alive.
-unsafe extern "C" fn grow(raw: Raw, count: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team and an object.
-    enter(|| unsafe {
-        let team = Obj::borrowed(raw);
-        let count = ffi::PyNumber_AsSsize_t(count, ffi::PyExc_OverflowError);
-        if count == -1 && !ffi::PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        if team_of(&team)?.is_quitting() {
-            return Err(already_quit());
-        }
-        start_workers(&team, usize::try_from(count).unwrap_or(0))?;
-        Ok(Obj::none())
-    })
-}
-
-const SHRINK: Signature<1> = Signature {
-    function: "Team.shrink",
-    names: ["n"],
-    required: 0,
-};
-
-/// # Safety
-/// `raw` is a team. There are `count` arguments, and as many more as `names`.
-unsafe extern "C" fn shrink(raw: Raw, arguments: *const Raw, count: Count, names: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team.
-    enter(|| unsafe {
-        let [given] = SHRINK.bind(arguments, count, names)?;
-        let team = team_of(&Obj::borrowed(raw))?;
-        if team.is_quitting() {
-            return Err(already_quit());
-        }
-        let count = if given.is_null() || ptr::eq(given, none()) {
-            let statistics = team.statistics();
-            statistics.idle + statistics.busy
-        } else {
-            let count = ffi::PyNumber_AsSsize_t(given, ffi::PyExc_OverflowError);
-            if count == -1 && !ffi::PyErr_Occurred().is_null() {
-                return Err(Raised);
-            }
-            usize::try_from(count).unwrap_or(0)
-        };
-        team.shrink(count);
-        Ok(Obj::none())
-    })
-}
-
-/// # Safety
-/// `raw` is a team.
-unsafe extern "C" fn quit(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team.
-    enter(|| unsafe {
-        let team = Obj::borrowed(raw);
-        let first = with_team(&team, |parts| {
-            parts.quitting = true;
-            parts.team.quit()
-        })?;
-        if !first {
-            return Err(already_quit());
-        }
-        wait_for_others(&team)?;
-        Ok(Obj::none())
-    })
-}
-
-/// # Safety
-/// `raw` is a team.
-unsafe extern "C" fn statistics(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team.
-    enter(|| unsafe {
-        let found = team_of(&Obj::borrowed(raw))?.statistics();
-        let number = |count: usize| Obj::int(count.cast_signed());
-        let (idle, busy) = (number(found.idle)?, number(found.busy)?);
-        let backlog = number(found.backlog)?;
-        support()?
-            .statistics
-            .call(&[idle.as_ptr(), busy.as_ptr(), backlog.as_ptr()])
-    })
-}
-
-/// Makes this thread a worker of the team, if that wants one.
-fn join(team: &Team<Numbered>) -> Next<Numbered> {
-    if !team.reserve(usize::MAX) {
-        return Next::Leave;
-    }
-    team.activate();
-    team.first()
-}
-
-/// A worker's life. It waits without the interpreter, and looks for the next job with it: what one job
-/// after the other needs is then handed over once.
-///
-/// # Safety
-/// `raw` is a team.
-unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
-    // SAFETY: called by the interpreter with a team.
-    enter(|| unsafe {
-        let object = Obj::borrowed(raw);
-        let (mut team, mut since) = (team_of(&object)?, forks());
+    /// What the workers do until there is nothing left for them.
+    fn work(slf: &Bound<'_, Self>) {
+        let (py, this) = (slf.py(), slf.get());
+        let (mut team, mut since) = (this.team(py), forks());
         let mut next = team.first();
         let mut wake = None;
         loop {
             next = match next {
-                Next::Job(Attached((_, job))) => {
+                Next::Job((_, job)) => {
                     // What one job leaves to do is done before the next.
                     drop(wake.take());
-                    wake = job.run();
+                    wake = job.run(py);
                     if is_time_to_give_way() {
                         drop(wake.take());
                         // What another thread has this one raise is no job's, and does not end the worker.
-                        if let Err(raised) = give_way() {
-                            write_unraisable(raised, raw);
+                        if let Err(error) = give_way(py) {
+                            error.write_unraisable(py, Some(slf));
                         }
                     }
                     if since == forks() {
                         team.next()
                     } else {
                         // The job has forked, and this is the child: its only thread goes on as a worker.
-                        (team, since) = (team_of(&object)?, forks());
+                        (team, since) = (this.team(py), forks());
                         join(&team)
                     }
                 }
@@ -374,8 +135,171 @@ unsafe extern "C" fn work(raw: Raw, _: Raw) -> Raw {
                     });
                     team.first()
                 }
-                Next::Leave => return Ok(Obj::none()),
+                Next::Leave => return,
             };
         }
-    })
+    }
+}
+
+#[pymethods]
+impl PyTeam {
+    /// Call task in a worker.
+    #[pyo3(name = "do", signature = (task, /))]
+    fn perform(slf: &Bound<'_, Self>, task: Py<PyAny>) -> PyResult<()> {
+        queue(slf, Job::Call(task))
+    }
+
+    /// Start up to n more workers.
+    #[pyo3(signature = (n, /))]
+    fn grow(slf: &Bound<'_, Self>, n: isize) -> PyResult<()> {
+        let py = slf.py();
+        if slf.get().team(py).is_quitting() {
+            return Err(already_quit(py));
+        }
+        start_workers(slf, usize::try_from(n).unwrap_or(0))
+    }
+
+    /// Have n workers end when they have nothing to do; all of them for None.
+    #[pyo3(signature = (n=None))]
+    fn shrink(&self, py: Python<'_>, n: Option<isize>) -> PyResult<()> {
+        let team = self.team(py);
+        if team.is_quitting() {
+            return Err(already_quit(py));
+        }
+        let statistics = team.statistics();
+        team.shrink(match n {
+            Some(count) => usize::try_from(count).unwrap_or(0),
+            None => statistics.idle + statistics.busy,
+        });
+        Ok(())
+    }
+
+    /// Take no more tasks, and end all workers when those that wait are done.
+    fn quit(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let team = this.team(py);
+        this.quitting.set(py, true);
+        if !team.quit() {
+            return Err(already_quit(py));
+        }
+        wait_for_others(slf)
+    }
+
+    /// How many workers are idle and busy, and how many tasks wait for one.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let found = self.team(py).statistics();
+        let idle = fallible::int(py, found.idle)?;
+        let busy = fallible::int(py, found.busy)?;
+        let backlog = fallible::int(py, found.backlog)?;
+        support(py)?
+            .statistics
+            .bind(py)
+            .call1((idle, busy, backlog))
+    }
+
+    /// What the thread of a worker does.
+    #[pyo3(name = "_work")]
+    fn work_in_thread(slf: &Bound<'_, Self>) {
+        Self::work(slf);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.team.traverse_with(&visit, |team, visit| {
+            team.peek(|jobs| jobs.iter().try_for_each(|(_, job)| job.traverse(visit)))
+        })?;
+        self.current_limit.traverse(&visit)?;
+        self.thread_factory.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let jobs = self.team.clone_out(py).abandon();
+        let limit = self.current_limit.take(py);
+        drop((jobs, limit, self.thread_factory.take(py)));
+    }
+}
+
+#[cold]
+fn already_quit(py: Python<'_>) -> PyErr {
+    let made = support(py).and_then(|support| support.already_quit.bind(py).call0());
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// Queues a job, and starts a worker for it if none is free and there may be one more. If that fails, the job
+/// is not done, unless another worker has begun it meanwhile.
+pub fn queue(team: &Bound<'_, PyTeam>, job: Job) -> PyResult<()> {
+    let (py, this) = (team.py(), team.get());
+    let number = this.last.get(py) + 1;
+    this.last.set(py, number);
+    match this.team(py).push((number, job)) {
+        Ok(false) => Ok(()),
+        Ok(true) => start_workers(team, 1).inspect_err(|_| this.withdraw(py, number)),
+        Err(refused) => {
+            drop(refused);
+            Err(already_quit(py))
+        }
+    }
+}
+
+/// Starts up to `count` workers.
+fn start_workers(object: &Bound<'_, PyTeam>, count: usize) -> PyResult<()> {
+    let (py, this) = (object.py(), object.get());
+    let collected = || PyRuntimeError::new_err("this object was collected as garbage");
+    let limit = this.current_limit.clone_out(py).ok_or_else(collected)?;
+    let factory = this.thread_factory.clone_out(py).ok_or_else(collected)?;
+    let (limit, factory) = (limit.into_bound(py), factory.into_bound(py));
+    let team = this.team(py);
+    let _start = Start::begin(object);
+    for _ in 0..count {
+        if !team.reserve(count_of(&limit.call0()?)?) {
+            break;
+        }
+        start_worker(object, &team, &factory)?;
+    }
+    Ok(())
+}
+
+/// The value of a limit. One that is too large or too small is clipped.
+fn count_of(limit: &Bound<'_, PyAny>) -> PyResult<usize> {
+    match limit.extract::<isize>() {
+        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(0)),
+        Err(error) if error.is_instance_of::<PyOverflowError>(limit.py()) => {
+            Ok(if limit.gt(0)? { usize::MAX } else { 0 })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `threadFactory(target=team._work).start()`, for a worker that has a reserved place.
+fn start_worker(
+    object: &Bound<'_, PyTeam>,
+    team: &Team<Numbered>,
+    factory: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let thread = make_thread(object, factory).inspect_err(|_| team.cancel_reservation())?;
+    team.activate();
+    thread
+        .call_method0(intern!(object.py(), "start"))
+        .inspect_err(|_| team.start_failed())?;
+    Ok(())
+}
+
+/// `threadFactory(target=team._work)`.
+fn make_thread<'py>(
+    object: &Bound<'py, PyTeam>,
+    factory: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let keywords: Bound<'_, PyDict> = fallible::dict(py)?;
+    let target = object.getattr(intern!(py, "_work"))?;
+    keywords.set_item(intern!(py, "target"), target)?;
+    factory.call((), Some(&keywords))
+}
+
+/// Makes this thread a worker of the team, if that wants one.
+fn join(team: &Team<Numbered>) -> Next<Numbered> {
+    if !team.reserve(usize::MAX) {
+        return Next::Leave;
+    }
+    team.activate();
+    team.first()
 }
