@@ -1,16 +1,11 @@
 //! What this extension uses of Twisted, found once when it is loaded.
 
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod raw;
-
 use pyo3::{
     intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDict, PyType},
 };
-
-pub use raw::{import, load as load_raw, names, none, twisted};
 
 /// The objects of Twisted.
 pub struct Objects {

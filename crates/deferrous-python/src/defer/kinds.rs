@@ -3,7 +3,7 @@
 //! The two classes of this module are asked once, and again after a change. Other classes are asked each time: the
 //! interpreter has a cache of its own for that.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 
 use pyo3::{
     PyTypeInfo, intern,
@@ -15,8 +15,7 @@ use pyo3::{
 use super::deferred::Deferred;
 use crate::{
     interp::{
-        Attached, ClassFacts, Making, bound_function, class_attribute, finds, forget, is_exactly,
-        is_kind_of,
+        ClassFacts, Making, bound_function, class_attribute, finds, forget, is_exactly, is_kind_of,
     },
     replaced,
     twisted::objects,
@@ -98,26 +97,26 @@ pub struct Classes {
 
 static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
 
-/// What is known of a class whose attributes are watched.
+/// What is known of a class whose attributes are watched. Threads that have the interpreter read and write it.
 struct Known {
     /// Whether the rest is right.
-    is_known: Cell<bool>,
-    overridden: Cell<u16>,
-    debug: Cell<bool>,
+    is_known: AtomicBool,
+    overridden: AtomicU16,
+    debug: AtomicBool,
 }
 
 impl Known {
     const fn new() -> Self {
         Known {
-            is_known: Cell::new(false),
-            overridden: Cell::new(0),
-            debug: Cell::new(false),
+            is_known: AtomicBool::new(false),
+            overridden: AtomicU16::new(0),
+            debug: AtomicBool::new(false),
         }
     }
 }
 
-static DEFERRED: Attached<Known> = Attached(Known::new());
-static DEFERRED_LIST: Attached<Known> = Attached(Known::new());
+static DEFERRED: Known = Known::new();
+static DEFERRED_LIST: Known = Known::new();
 
 /// Notes the two classes as they are before a program has seen them, and the list of the classes that their
 /// subclasses join.
@@ -193,8 +192,8 @@ fn unloaded() -> ! {
 
 /// Forgets what is known of the two classes.
 fn forget_facts() {
-    DEFERRED.0.is_known.set(false);
-    DEFERRED_LIST.0.is_known.set(false);
+    DEFERRED.is_known.store(false, Relaxed);
+    DEFERRED_LIST.is_known.store(false, Relaxed);
 }
 
 /// What is known of the object's class, if it is one of this module. After a change it is found out again.
@@ -202,9 +201,9 @@ fn forget_facts() {
 fn known(deferred: &Bound<'_, PyAny>) -> Option<&'static Known> {
     let classes = classes(deferred.py());
     let known = if is_exactly(deferred, &classes.deferred) {
-        &DEFERRED.0
+        &DEFERRED
     } else if is_exactly(deferred, &classes.deferred_list) {
-        &DEFERRED_LIST.0
+        &DEFERRED_LIST
     } else {
         return None;
     };
@@ -217,7 +216,7 @@ fn up_to_date<'py>(
     class: impl FnOnce() -> Bound<'py, PyType>,
 ) -> &'static Known {
     replaced::notice();
-    if !known.is_known.get() {
+    if !known.is_known.load(Relaxed) {
         find_out(&class(), known);
     }
     known
@@ -227,22 +226,22 @@ fn up_to_date<'py>(
 #[inline(never)]
 fn find_out(class: &Bound<'_, PyType>, known: &Known) {
     // Set first: looking up `debug` may run code, which may change the class.
-    known.is_known.set(replaced::is_watched());
+    known.is_known.store(replaced::is_watched(), Relaxed);
     let mut overridden = 0;
     for (method, _) in METHODS {
         if replaced::any() || class_overrides(class, method) {
             overridden |= method as u16;
         }
     }
-    known.overridden.set(overridden);
-    known.debug.set(look_up_debug(class));
+    known.overridden.store(overridden, Relaxed);
+    known.debug.store(look_up_debug(class), Relaxed);
 }
 
 /// Whether `debug` is true in the class of a Deferred.
 #[inline(always)]
 pub fn class_debug(deferred: &Bound<'_, PyAny>) -> bool {
     match known(deferred) {
-        Some(known) => known.debug.get(),
+        Some(known) => known.debug.load(Relaxed),
         None => look_up_debug(&deferred.get_type()),
     }
 }
@@ -250,7 +249,7 @@ pub fn class_debug(deferred: &Bound<'_, PyAny>) -> bool {
 /// Whether `Deferred.debug` is true.
 pub fn debug(py: Python<'_>) -> bool {
     let class = || classes(py).deferred.bind(py).clone();
-    up_to_date(&DEFERRED.0, class).debug.get()
+    up_to_date(&DEFERRED, class).debug.load(Relaxed)
 }
 
 /// `owner.debug`. An error there is reported, and counts as false.
@@ -387,7 +386,7 @@ fn ask(object: &Bound<'_, PyAny>) -> Kind {
 #[inline(always)]
 pub fn overrides_in_class(deferred: &Bound<'_, PyAny>, method: Method) -> bool {
     match known(deferred) {
-        Some(known) => known.overridden.get() & method as u16 != 0,
+        Some(known) => known.overridden.load(Relaxed) & method as u16 != 0,
         None => replaced::any() || class_overrides(&deferred.get_type(), method),
     }
 }

@@ -160,15 +160,6 @@ pub fn add_frames(exception: &Bound<'_, PyBaseException>, place: Place) {
     add_entries(exception, entries(exception.py(), place));
 }
 
-/// The same for an exception that is raised.
-#[cold]
-#[allow(dead_code, reason = "modules move to it one by one")]
-pub fn add_frames_to(py: Python<'_>, error: PyErr, place: Place) -> PyErr {
-    let exception = error.into_value(py).into_bound(py);
-    add_frames(&exception, place);
-    PyErr::from_value(exception.into_any())
-}
-
 /// The same for a failure that captures the variables of frames: `owner` is the function's `self`.
 #[cold]
 pub fn add_frames_with(

@@ -23,8 +23,6 @@ use crate::{
 
 pub use crate::interp::handling as while_handling;
 pub use check::methods;
-#[allow(unused_imports, reason = "modules move to it one by one")]
-pub use frames::add_frames_to;
 pub use frames::{Place, Trail, add_frames, execute_of_run, load};
 
 /// The failure of an exception that a function of Twisted handles; `Failure(captureVars=...)` there. `place` is that

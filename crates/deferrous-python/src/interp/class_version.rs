@@ -2,8 +2,6 @@
 
 use pyo3::{ffi, prelude::*, types::PyType};
 
-use super::version_tag;
-
 /// A class and its version. It is equal to an earlier one if nobody has changed the class, or a base, in between.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClassVersion {
@@ -42,4 +40,21 @@ impl ClassVersion {
             tag,
         })
     }
+}
+
+/// The version tag of `class`; 0 if it has none.
+///
+/// # Safety
+///
+/// `class` is alive.
+#[inline(always)]
+unsafe fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
+    // Later versions set the tag to 0 where it is not valid, and do not keep the flag.
+    #[cfg(not(Py_3_12))]
+    // SAFETY: as the caller says.
+    if unsafe { (*class).tp_flags } & ffi::Py_TPFLAGS_VALID_VERSION_TAG == 0 {
+        return 0;
+    }
+    // SAFETY: as the caller says.
+    unsafe { (*class).tp_version_tag }
 }

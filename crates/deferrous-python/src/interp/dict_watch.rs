@@ -4,13 +4,10 @@
 //! change of any dict a number of its own, which is looked at here.
 
 #[cfg(not(Py_3_12))]
-use std::cell::Cell;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::{ffi, prelude::*, types::PyDict};
-
-#[cfg(not(Py_3_12))]
-use super::Attached;
 
 /// How many dicts there may be.
 #[cfg(not(Py_3_12))]
@@ -85,10 +82,25 @@ fn watcher() -> Option<std::ffi::c_int> {
     })
 }
 
-/// The dicts, from the first place on, and the number of the last change of each that was noticed.
+/// A dict that is kept alive for ever, and the number of the last change of it that was noticed.
 #[cfg(not(Py_3_12))]
-static VERSIONS: Attached<[Cell<(*mut ffi::PyDictObject, u64)>; MOST_DICTS]> =
-    Attached([const { Cell::new((std::ptr::null_mut(), 0)) }; MOST_DICTS]);
+struct Place(AtomicPtr<ffi::PyDictObject>, AtomicU64);
+
+/// The dicts, from the first place on. Threads that have the interpreter read and write it.
+#[cfg(not(Py_3_12))]
+static PLACES: [Place; MOST_DICTS] =
+    [const { Place(AtomicPtr::new(std::ptr::null_mut()), AtomicU64::new(0)) }; MOST_DICTS];
+
+#[cfg(not(Py_3_12))]
+impl Place {
+    /// The number of the dict's last change, where there is a dict.
+    #[inline(always)]
+    fn version(&self) -> Option<u64> {
+        let dict = self.0.load(Relaxed);
+        // SAFETY: what is there is a dict that is kept alive for ever.
+        (!dict.is_null()).then(|| unsafe { (*dict).ma_version_tag })
+    }
+}
 
 /// Has `on_change` called by [`notice_changes`] when one of `dicts` has changed, and perhaps when another watched
 /// dict has. The dicts are kept alive for ever.
@@ -98,16 +110,14 @@ static VERSIONS: Attached<[Cell<(*mut ffi::PyDictObject, u64)>; MOST_DICTS]> =
 pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     for dict in dicts {
         let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
-        let free = |place: &&Cell<(*mut ffi::PyDictObject, u64)>| {
-            place.get().0.is_null() || place.get().0 == raw
-        };
-        let Some(place) = VERSIONS.0.iter().find(free) else {
+        let fits = |place: &&Place| [raw, std::ptr::null_mut()].contains(&place.0.load(Relaxed));
+        let Some(place) = PLACES.iter().find(fits) else {
             return Ok(false);
         };
-        if place.get().0.is_null() {
+        if place.version().is_none() {
             std::mem::forget(dict.clone());
-            // SAFETY: the dict is alive.
-            place.set((raw, unsafe { (*raw).ma_version_tag }));
+            place.0.store(raw, Relaxed);
+            place.1.store(place.version().unwrap_or(0), Relaxed);
         }
     }
     add(on_change);
@@ -118,14 +128,11 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
 #[cfg(not(Py_3_12))]
 #[inline(always)]
 pub fn notice_changes() {
-    for place in &VERSIONS.0 {
-        let (dict, version) = place.get();
-        if dict.is_null() {
-            break;
-        }
-        // SAFETY: what is there is a dict that is kept alive for ever.
-        if unsafe { (*dict).ma_version_tag } != version {
-            note_versions();
+    for place in &PLACES {
+        match place.version() {
+            None => break,
+            Some(version) if version == place.1.load(Relaxed) => {}
+            Some(_) => note_versions(),
         }
     }
 }
@@ -133,11 +140,9 @@ pub fn notice_changes() {
 #[cfg(not(Py_3_12))]
 #[cold]
 fn note_versions() {
-    for place in &VERSIONS.0 {
-        let (dict, _) = place.get();
-        if !dict.is_null() {
-            // SAFETY: as above.
-            place.set((dict, unsafe { (*dict).ma_version_tag }));
+    for place in &PLACES {
+        if let Some(version) = place.version() {
+            place.1.store(version, Relaxed);
         }
     }
     changed();

@@ -1,14 +1,7 @@
 //! The interpreter: objects, calls, exceptions, classes, fields. Nothing here knows what a Deferred is.
 
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod arguments;
-mod attached;
-#[allow(dead_code, reason = "modules move to it one by one")]
-mod bridge;
 mod builtin_code;
 mod calls;
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod class;
 mod class_version;
 mod classes;
 mod context;
@@ -16,10 +9,10 @@ mod depth;
 mod detached;
 mod dict_changes;
 mod dict_watch;
+mod event_room;
 mod exception;
 pub mod fallible;
 mod fastcall;
-#[allow(dead_code, reason = "modules move to it one by one")]
 mod field;
 mod file_descriptor;
 mod fork;
@@ -28,30 +21,15 @@ mod instance_dict;
 mod kept;
 mod life;
 mod name;
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod obj;
 mod object;
-mod own_class;
+mod panics;
 mod queue;
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod raise;
-mod room;
 mod sending;
 mod task;
-#[allow(dead_code, reason = "modules move away from it one by one")]
-mod visitor;
+mod token;
 
-pub use arguments::{Signature, keyword_dict};
-
-#[allow(unused_imports, reason = "modules move to it one by one")]
-pub use attached::{as_called_by_pyo3, attached, forget};
-pub use bridge::{from_result, to_result};
 pub use builtin_code::BuiltinCode;
 pub use calls::{call_metaclass, call_with_tuple, descriptor_get, raised};
-pub use class::{
-    CALL_WITH_KEYWORDS, NO_ARGUMENTS, ONE_ARGUMENT, dict_attribute, doc, getset, members, method,
-    sealed, slot, subclass_spec,
-};
 pub use class_version::ClassVersion;
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, is_abstract,
@@ -64,7 +42,7 @@ pub use dict_changes::UntilChanged;
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
-#[allow(unused_imports, reason = "modules move to it one by one")]
+pub use event_room::EventRoom;
 pub use exception::{handling, set_traceback, traceback};
 pub use fastcall::{
     Arguments, FastClass, FastFunction, FastMethod, add_method, bound_function, fast_function,
@@ -83,15 +61,9 @@ pub use life::{
 };
 pub use name::Name;
 pub(crate) use name::name;
-pub use obj::{Attached, Maybe, Obj, Raised, Raw, answer, version_tag};
 pub use object::{attributes, class_attributes, is_subtype, new_object, set_attributes};
-pub use own_class::{Life as OldLife, OwnClass};
+pub use panics::without_panic;
 pub use queue::Queue;
-pub use raise::{
-    enter, enter_status, guarded, put_back, raise, reraise, set_aside, take_raised, type_error,
-    without_panic, write_unraisable,
-};
-pub use room::Room;
 pub use sending::{Awaited, Sent, add_am_send, is_generator, is_native_coroutine, send};
 pub use task::{Task, bind_leading};
-pub use visitor::Visitor;
+pub use token::{as_called_by_pyo3, attached, forget};

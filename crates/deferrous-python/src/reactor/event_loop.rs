@@ -18,7 +18,7 @@ use super::{
     readiness::Ready,
     support,
 };
-use crate::interp::{Attached, Field, count_fork, fallible, file_descriptor};
+use crate::interp::{EventRoom, Field, count_fork, fallible, file_descriptor};
 
 /// What the loop of a reactor is made of.
 ///
@@ -30,7 +30,7 @@ pub struct EventLoop {
     /// How many of these jobs were handed out since the reactor has waited.
     handed_out: Field<usize>,
     /// Absent when the collector has ended it.
-    parts: Field<Option<Box<Attached<Parts>>>>,
+    parts: Field<Option<Box<Parts>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     replaced: Field<Option<Py<PyAny>>>,
 }
@@ -45,7 +45,7 @@ pub struct Parts {
     /// Events of descriptors that are still to be handled.
     pub ready: Ready,
     /// The room for what a wait tells. Absent during a wait.
-    pub events: Option<Events>,
+    pub events: Option<EventRoom>,
 }
 
 impl Parts {
@@ -104,7 +104,7 @@ impl EventLoop {
         let Some(mut parts) = self.parts.take(py) else {
             return Err(collected());
         };
-        let result = change(&mut parts.0);
+        let result = change(&mut parts);
         mem::forget(self.parts.replace(py, Some(parts)));
         Ok(result)
     }
@@ -149,12 +149,12 @@ impl EventLoop {
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
             ready: Ready::default(),
-            events: Some(Events::new()),
+            events: Some(EventRoom(Events::new())),
         };
         Ok(EventLoop {
             queue: new_queue().map_err(|error| io_error(&error))?,
             handed_out: Field::new(0),
-            parts: Field::new(Some(Box::new(Attached(parts)))),
+            parts: Field::new(Some(Box::new(parts))),
             replaced: Field::new(None),
         })
     }
@@ -261,7 +261,7 @@ impl EventLoop {
         self.queue
             .peek(|messages| messages.iter().try_for_each(|m| m.traverse(&visit)))?;
         self.parts
-            .traverse_with(&visit, |parts, visit| parts.0.traverse(visit))?;
+            .traverse_with(&visit, |parts, visit| parts.traverse(visit))?;
         self.replaced.traverse(&visit)
     }
 

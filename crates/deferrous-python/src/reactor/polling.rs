@@ -67,14 +67,14 @@ pub fn poll<'py>(
     let told: Vec<_> = match usize::try_from(most) {
         Ok(most) if most < Events::USUAL => {
             let room = std::mem::replace(&mut wait.events, Events::with_capacity(most));
-            event_loop.with(py, |parts| parts.events = Some(room))?;
+            event_loop.with(py, |parts| parts.events = Some(EventRoom(room)))?;
             wait.wait(py, delay(timeout))?;
             self::told(&wait.events).collect()
         }
         _ => {
             wait.wait(py, delay(timeout))?;
             let told = self::told(&wait.events).collect();
-            event_loop.with(py, |parts| parts.events = Some(wait.events))?;
+            event_loop.with(py, |parts| parts.events = Some(EventRoom(wait.events)))?;
             told
         }
     };

@@ -70,7 +70,7 @@ fn iterate(
                     let ready = &mut parts.ready;
                     ready.refill(py, told, &parts.descriptors, registrations)
                 });
-                parts.events = Some(wait.events);
+                parts.events = Some(EventRoom(wait.events));
                 earlier
             })?
         }

@@ -30,7 +30,7 @@ impl Wait {
         let queue = &event_loop.queue;
         let waiter = parts.waiter(queue)?;
         Ok(Wait {
-            events: parts.events.take().unwrap_or_default(),
+            events: parts.events.take().map_or_else(Events::new, |room| room.0),
             waiter,
             at_once: parts.descriptors.some_always_ready() || !queue.is_empty(),
             expects_one: event_loop.expects_one(py),
