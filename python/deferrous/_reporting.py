@@ -49,8 +49,10 @@ def format_creator() -> list[str]:
     return format_stack()[:-1]
 
 
-def make_call(function: Callable[..., object], arguments: Iterable[object], keywords: Mapping[str, object]) -> None:
-    """Make a delayed call whose `args` or `kw` a program has replaced: Python says if it cannot be made with them."""
+def make_call(
+    function: Callable[..., object], arguments: Iterable[object], keywords: Mapping[str, object]
+) -> None:
+    """Make a delayed call whose `args` or `kw` a program has replaced, or raise as Python does."""
     function(*arguments, **keywords)
 
 

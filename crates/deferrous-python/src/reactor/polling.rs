@@ -17,7 +17,7 @@ use pyo3::{
 };
 
 use super::{descriptors::io_error, event_loop::EventLoop, readiness::flags, wait::Wait};
-use crate::interp::fallible;
+use crate::interp::{EventRoom, fallible};
 
 /// The events of epoll that are told, as numbers.
 const IN: isize = 0x1;

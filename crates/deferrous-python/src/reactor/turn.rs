@@ -13,6 +13,7 @@ use super::{
     time,
     wait::Wait,
 };
+use crate::interp::EventRoom;
 
 /// `runUntilCurrent()`.
 pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -96,7 +96,7 @@ impl Support {
     ) -> PyResult<Bound<'py, PyAny>> {
         match self.modules.context_call(context.py())? {
             ContextCall::Usual(tracker) => call_with_context(&tracker, context, task),
-            ContextCall::Other(call) => task.hand_over(&call, &[context.clone()]),
+            ContextCall::Other(call) => task.hand_over(&call, std::slice::from_ref(context)),
         }
     }
 
