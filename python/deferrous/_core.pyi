@@ -812,11 +812,51 @@ def after_fork() -> None:
 class ReactorMethods:
     """What of a reactor is in Rust. Its event loop is the attribute _loop."""
 
+    def callLater(self, delay: float, callable: Callable[..., Any], /, *args: Any, **kw: Any) -> Any:
+        """Call a function later.
+
+        Args:
+            delay: after how many seconds, at least 0.
+            callable: the function.
+            args, kw: what it is called with. An error that it raises is logged, and the reactor goes on.
+
+        Returns:
+            the DelayedCall, by which the call can be cancelled, reset or delayed.
+
+        Raises:
+            AssertionError: the delay is negative.
+
+        Only the thread that runs the reactor may call it; others use `callFromThread`.
+        """
+
+    def callFromThread(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        """Have a function called on the reactor's thread, soon.
+
+        Any thread may call it, also one that Python did not start, and the reactor's own. The calls of one
+        thread are made in order. A burst of them wakes the reactor once.
+
+        Args:
+            f: the function.
+            args, kwargs: what it is called with. An error that it raises is logged, and the reactor goes on.
+
+        Raises:
+            AssertionError: f is not callable.
+        """
+
     def runUntilCurrent(self, /) -> None:
         """Make the calls that other threads have asked for, and those that are due."""
 
     def doIteration(self, delay: float | None) -> None:
         """Wait for events for up to delay seconds (None: for as long as it takes), and handle them."""
+
+    def getDelayedCalls(self, /) -> list[DelayedCall]:
+        """The delayed calls that are still to be made, as a list in no order."""
+
+    def timeout(self, /) -> float | None:
+        """How long the reactor may sleep, in seconds; None if nothing is to be called later."""
+
+    def wakeUp(self, /) -> None:
+        """Have the reactor return from its wait. Any thread may call it."""
 
     def addReader(self, reader: Any) -> None:
         """Call the reader's doRead whenever there is something to read."""
@@ -836,23 +876,11 @@ class ReactorMethods:
     def getWriters(self, /) -> list[Any]:
         """The writers, as a list."""
 
-    def getDelayedCalls(self, /) -> list[Any]:
-        """The delayed calls that are still to be made, as a list in no order."""
-
-    def timeout(self, /) -> float | None:
-        """How long the reactor may sleep, in seconds; None if nothing is to be called later."""
-
-    def wakeUp(self, /) -> None:
-        """Have the reactor return from its wait. Any thread may call it."""
-
     def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
         """Have a selectable read or write, and disconnect it if that fails."""
 
     def _turnUntilStopped(self, /) -> None:
         """The main loop."""
-
-# The other methods of a reactor that has an event loop, by name.
-reactor_methods: dict[str, Any]
 
 @final
 class Team:

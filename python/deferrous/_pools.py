@@ -27,7 +27,7 @@ StockThreadPool = _Stock
 os.register_at_fork(after_in_child=_core.after_fork)
 
 callInThreadWithCallback = _core.pool_methods["callInThreadWithCallback"]
-callFromThread = _core.reactor_methods["callFromThread"]
+callFromThread = _core.ReactorMethods.callFromThread
 
 
 class ThreadPool(_Stock):

@@ -24,7 +24,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from zope.interface import classImplements, implementer  # type: ignore[import-untyped]
 
 from deferrous import _core
-from deferrous._core import ReactorMethods, reactor_methods
+from deferrous._core import ReactorMethods
 from deferrous._pools import StockThreadPool, ThreadPool
 from deferrous._waker import Waker
 
@@ -62,7 +62,7 @@ def _queue(name: str) -> Any:
 
 
 @implementer(IReactorFDSet)
-class DeferrousReactor(ReactorMethods, _Base):
+class DeferrousReactor(ReactorMethods, _Base):  # type: ignore[misc]
     """A reactor whose loop, timers, thread calls and thread pool are in Rust.
 
     It has all that Twisted's epoll reactor has, and is one where the system has epoll. A program may make
@@ -78,9 +78,6 @@ class DeferrousReactor(ReactorMethods, _Base):
     Raises:
         OSError: the system has no descriptor left.
     """
-
-    callLater = reactor_methods["callLater"]
-    callFromThread = reactor_methods["callFromThread"]
 
     doPoll = ReactorMethods.doIteration
 

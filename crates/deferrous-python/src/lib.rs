@@ -65,7 +65,7 @@ fn initialise(
         "locked",
         Some(PyBool::new(py, false).to_owned().into_any()),
     )?;
-    module.setattr("reactor_methods", reactor::methods(py)?)?;
+    reactor::load(py)?;
     module.setattr("DelayedCall", py.get_type::<reactor::DelayedCall>())?;
     interp::begin_life::<reactor::DelayedCall>(py);
     threads::load(module)?;

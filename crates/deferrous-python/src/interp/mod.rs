@@ -17,7 +17,6 @@ mod field;
 mod file_descriptor;
 mod fork;
 mod frame;
-mod instance_dict;
 mod kept;
 mod life;
 mod name;
@@ -52,7 +51,6 @@ pub use field::Field;
 pub use file_descriptor::{file_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
-pub use instance_dict::instance_dict;
 pub(crate) use kept::kept;
 pub use kept::{Counted, Kept, Slot, Traverse};
 pub use life::{
@@ -61,7 +59,7 @@ pub use life::{
 };
 pub use name::Name;
 pub(crate) use name::name;
-pub use object::{attributes, class_attributes, is_subtype, new_object, set_attributes};
+pub use object::{attributes, class_attributes, is_subtype, item, new_object, set_attributes};
 pub use panics::without_panic;
 pub use queue::Queue;
 pub use sending::{Awaited, Sent, add_am_send, is_generator, is_native_coroutine, send};

@@ -6,7 +6,7 @@ use pyo3::{
     exceptions::PyTypeError,
     ffi,
     prelude::*,
-    types::{PyDict, PyTuple, PyType},
+    types::{PyDict, PyString, PyTuple, PyType},
 };
 
 /// What `__new__` makes of a class, which the object has not been initialised for.
@@ -36,6 +36,22 @@ pub fn attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict
     unsafe {
         let dict = ffi::PyObject_GenericGetDict(object.as_ptr(), ptr::null_mut());
         Bound::from_owned_ptr_or_err(object.py(), dict).map(|dict| dict.cast_into_unchecked())
+    }
+}
+
+/// What a dict has by a name. A dict with keys that refuse to be compared has nothing.
+#[inline]
+pub fn item<'py>(
+    dict: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: the dict and the name are alive. What is found is counted before anything else can happen.
+    unsafe {
+        let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), name.as_ptr());
+        if found.is_null() && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+        }
+        Bound::from_borrowed_ptr_or_opt(dict.py(), found)
     }
 }
 

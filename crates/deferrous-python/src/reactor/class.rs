@@ -5,16 +5,16 @@
 
 use pyo3::{
     exceptions::PyTypeError,
-    intern,
     prelude::*,
     types::{PyDict, PyString},
 };
 
 use super::{
     event_loop::EventLoop,
+    names::names,
     support::{Support, support},
 };
-use crate::interp::{ClassVersion, Field, instance_dict};
+use crate::interp::{ClassVersion, Field, attributes, item};
 
 /// What is known of a class.
 #[derive(Clone, Copy)]
@@ -61,12 +61,15 @@ fn look_up(reactor: &Bound<'_, PyAny>) -> Facts {
     let [run_until_current, timeout, do_iteration] = &support.parts_of_a_turn;
     let mut facts = Facts {
         class: None,
-        turns_are_ours: has(intern!(py, "runUntilCurrent"), run_until_current)
-            && has(intern!(py, "timeout"), timeout)
-            && has(intern!(py, "doIteration"), do_iteration),
-        call_from_thread_is_ours: has(intern!(py, "callFromThread"), &support.call_from_thread),
-        has_system_time: has(intern!(py, "seconds"), &support.system_time),
-        wakes_by_itself: has(intern!(py, "wakeUp"), &support.wake_up),
+        turns_are_ours: has(names(py).run_until_current.bind(py), run_until_current)
+            && has(names(py).timeout.bind(py), timeout)
+            && has(names(py).do_iteration.bind(py), do_iteration),
+        call_from_thread_is_ours: has(
+            names(py).call_from_thread.bind(py),
+            &support.call_from_thread,
+        ),
+        has_system_time: has(names(py).seconds.bind(py), &support.system_time),
+        wakes_by_itself: has(names(py).wake_up.bind(py), &support.wake_up),
         waker: waker_version(py, support),
     };
     // The version is read after the attributes were, which is when a class gets one.
@@ -78,7 +81,7 @@ fn look_up(reactor: &Bound<'_, PyAny>) -> Facts {
 /// The class of our wakers, unless somebody has replaced its `wakeUp`.
 fn waker_version(py: Python<'_>, support: &Support) -> Option<ClassVersion> {
     let class = support.waker_class.bind(py);
-    let method = class.getattr(intern!(py, "wakeUp")).ok()?;
+    let method = class.getattr(names(py).wake_up.bind(py)).ok()?;
     method
         .is(&support.waker_method)
         .then(|| ClassVersion::of_class(class))
@@ -94,14 +97,20 @@ pub struct Reactor<'a, 'py> {
 impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     pub fn of(object: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let attributes = instance_dict(object)?;
+        let attributes = attributes(object)?;
         Ok(Reactor { object, attributes })
+    }
+
+    /// Whether the dict has this name: a method of the class is replaced for this reactor.
+    #[inline]
+    fn replaces(&self, name: &Bound<'py, PyString>) -> bool {
+        self.attributes.contains(name).unwrap_or(false)
     }
 
     /// What the dict has by this name.
     #[inline]
     fn find(&self, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
-        self.attributes.get_item(name).ok().flatten()
+        item(&self.attributes, name)
     }
 
     /// `reactor.name`, which is usually in the dict.
@@ -114,7 +123,8 @@ impl<'a, 'py> Reactor<'a, 'py> {
     /// Its event loop.
     #[inline]
     pub fn event_loop(&self) -> PyResult<Bound<'py, EventLoop>> {
-        let found = self.get(intern!(self.object.py(), "_loop"))?;
+        let py = self.object.py();
+        let found = self.get(names(py).event_loop.bind(py))?;
         found.cast_into_exact().map_err(|_| {
             PyTypeError::new_err("the attribute _loop of this reactor is not an event loop: only DeferrousReactor.__init__ may set it")
         })
@@ -124,14 +134,11 @@ impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     pub fn seconds(&self) -> PyResult<Bound<'py, PyAny>> {
         let py = self.object.py();
-        let seconds = intern!(py, "seconds");
-        match self.find(seconds) {
-            Some(replaced) => Ok(replaced),
-            None if facts(self.object).has_system_time => {
-                Ok(support().system_time.bind(py).clone())
-            }
-            None => self.object.getattr(seconds),
+        let seconds = names(py).seconds.bind(py);
+        if !self.replaces(seconds) && facts(self.object).has_system_time {
+            return Ok(support().system_time.bind(py).clone());
         }
+        self.get(seconds)
     }
 
     /// Whether the loop wakes itself when there is something to do: nobody has replaced `reactor.wakeUp`,
@@ -140,9 +147,9 @@ impl<'a, 'py> Reactor<'a, 'py> {
     pub fn wakes_by_itself(&self) -> bool {
         let py = self.object.py();
         facts(self.object).wakes_by_itself
-            && self.find(intern!(py, "wakeUp")).is_none()
+            && !self.replaces(names(py).wake_up.bind(py))
             && self
-                .find(intern!(py, "waker"))
+                .find(names(py).waker.bind(py))
                 .is_some_and(|waker| self.is_own_waker(&waker))
     }
 
@@ -151,9 +158,9 @@ impl<'a, 'py> Reactor<'a, 'py> {
     pub fn turns_are_ours(&self) -> bool {
         let py = self.object.py();
         facts(self.object).turns_are_ours
-            && self.find(intern!(py, "runUntilCurrent")).is_none()
-            && self.find(intern!(py, "timeout")).is_none()
-            && self.find(intern!(py, "doIteration")).is_none()
+            && !self.replaces(names(py).run_until_current.bind(py))
+            && !self.replaces(names(py).timeout.bind(py))
+            && !self.replaces(names(py).do_iteration.bind(py))
     }
 
     /// Whether `waker` is one of ours, with the method that it was made with.
@@ -165,7 +172,8 @@ impl<'a, 'py> Reactor<'a, 'py> {
 
     /// Whether results of jobs may be sent to its event loop, past its `callFromThread`: nobody has replaced that.
     pub fn takes_results(&self) -> bool {
-        let name = intern!(self.object.py(), "callFromThread");
-        facts(self.object).call_from_thread_is_ours && self.find(name).is_none()
+        let py = self.object.py();
+        facts(self.object).call_from_thread_is_ours
+            && !self.replaces(names(py).call_from_thread.bind(py))
     }
 }

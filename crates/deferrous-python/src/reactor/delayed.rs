@@ -4,13 +4,12 @@ use deferrous::event_loop::{Deadlines, Key};
 use pyo3::{
     exceptions::{PyAttributeError, PyRuntimeError, PyTypeError},
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     pyclass::CompareOp,
     types::{PyDict, PyList, PyTuple},
 };
 
-use super::{event_loop::EventLoop, support::support, time};
+use super::{event_loop::EventLoop, names::names, support::support, time};
 use crate::interp::{Field, Life, Memory, Task, attributes, fallible, make};
 
 /// A call that waits for its time; what `reactor.callLater` returns.
@@ -288,7 +287,7 @@ impl DelayedCall {
     fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         // By itself, `dir` would look into the class that `__class__` names.
         let all = slf.get_type().dir()?;
-        all.call_method1(intern!(slf.py(), "extend"), (attributes(slf)?,))?;
+        all.call_method1(names(slf.py()).extend.bind(slf.py()), (attributes(slf)?,))?;
         Ok(all)
     }
 
@@ -312,7 +311,7 @@ impl DelayedCall {
             return Ok(py.NotImplemented().into_bound(py));
         }
         let own = fallible::float(py, self.time.get(py))?;
-        own.rich_compare(other.getattr(intern!(py, "time"))?, operation)
+        own.rich_compare(other.getattr(names(py).time.bind(py))?, operation)
     }
 
     /// When it is due, in seconds since the epoch, unless it was put off.

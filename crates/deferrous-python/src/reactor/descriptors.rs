@@ -3,8 +3,9 @@
 use std::{collections::HashMap, io, mem, os::fd::RawFd};
 
 use deferrous::event_loop::{Interest, Poller};
-use pyo3::{exceptions::PyOSError, gc::PyTraverseError, intern, prelude::*};
+use pyo3::{exceptions::PyOSError, gc::PyTraverseError, prelude::*};
 
+use super::names::names;
 use crate::interp::with_descriptor;
 
 /// The numbers of two errors, which are the same on every system that has them.
@@ -296,7 +297,7 @@ pub fn io_error(error: &io::Error) -> PyErr {
 
 /// The descriptor of a selectable.
 pub fn fileno(selectable: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    let fileno = selectable.call_method0(intern!(selectable.py(), "fileno"))?;
+    let fileno = selectable.call_method0(names(selectable.py()).fileno.bind(selectable.py()))?;
     let number: i64 = fileno.extract()?;
     RawFd::try_from(number).map_err(|_| io_error(&io::Error::from_raw_os_error(EBADF)))
 }

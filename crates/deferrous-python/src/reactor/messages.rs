@@ -10,14 +10,13 @@ use deferrous::event_loop::{MessageQueue, Waiter, WakeOnDrop};
 use pyo3::{
     exceptions::PyAssertionError,
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
 };
 
 use super::{
     class::Reactor,
-    docs,
     event_loop::EventLoop,
+    names::names,
     support::{Occasion, report_error},
 };
 use crate::{
@@ -110,7 +109,20 @@ pub struct CallFromThread;
 impl FastMethod for CallFromThread {
     type Class = PyAny;
     const NAME: &'static CStr = c"callFromThread";
-    const DOC: &'static CStr = docs::CALL_FROM_THREAD;
+    const DOC: &'static CStr = c"callFromThread($self, f, /, *args, **kwargs)
+--
+
+Have a function called on the reactor's thread, soon.
+
+Any thread may call it, also one that Python did not start, and the reactor's own. The calls of one
+thread are made in order. A burst of them wakes the reactor once.
+
+Args:
+    f: the function.
+    args, kwargs: what it is called with. An error that it raises is logged, and the reactor goes on.
+
+Raises:
+    AssertionError: f is not callable.";
 
     fn call<'py>(
         owner: &Bound<'py, PyAny>,
@@ -146,7 +158,7 @@ pub fn send(
         return Ok(Some(wake));
     }
     wake.cancel();
-    let wake_up = intern!(reactor.object.py(), "wakeUp");
+    let wake_up = names(reactor.object.py()).wake_up.bind(reactor.object.py());
     reactor.object.call_method0(wake_up)?;
     Ok(None)
 }
@@ -156,11 +168,11 @@ pub fn wake_up(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = reactor.py();
     let reactor = Reactor::of(reactor)?;
     let event_loop = reactor.event_loop()?;
-    let waker = reactor.get(intern!(py, "waker"))?;
+    let waker = reactor.get(names(py).waker.bind(py))?;
     if reactor.is_own_waker(&waker) {
         wake(&event_loop.get().queue);
     } else if waker.is_truthy()? {
-        waker.call_method0(intern!(py, "wakeUp"))?;
+        waker.call_method0(names(py).wake_up.bind(py))?;
     }
     Ok(())
 }

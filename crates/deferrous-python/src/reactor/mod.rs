@@ -7,10 +7,10 @@
 mod class;
 mod delayed;
 mod descriptors;
-mod docs;
 mod event_loop;
 mod messages;
 mod methods;
+mod names;
 mod pending;
 mod polling;
 mod readiness;
@@ -20,10 +20,7 @@ mod time;
 mod turn;
 mod wait;
 
-use pyo3::{
-    prelude::*,
-    types::{PyAny, PyDict},
-};
+use pyo3::prelude::*;
 
 use crate::interp::method_descriptor;
 
@@ -33,14 +30,12 @@ pub use event_loop::{EventLoop, after_fork};
 pub use messages::{Message, Messages, send};
 pub use methods::ReactorMethods;
 
-/// Makes a dict of the methods that a reactor's class takes over: those of [`ReactorMethods`] would cost a tuple and a
-/// dict for each call.
-pub fn methods(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let methods = PyDict::new(py);
-    let object = py.get_type::<PyAny>();
-    let call_later = method_descriptor::<time::CallLater>(&object)?;
-    let call_from_thread = method_descriptor::<messages::CallFromThread>(&object)?;
-    methods.set_item("callLater", call_later)?;
-    methods.set_item("callFromThread", call_from_thread)?;
-    Ok(methods)
+/// Makes the names, and adds the methods that [`ReactorMethods`] has besides those of PyO3's: as such they would cost a
+/// tuple and a dict for each call.
+pub fn load(py: Python<'_>) -> PyResult<()> {
+    names::load(py);
+    let class = py.get_type::<ReactorMethods>();
+    class.setattr("callLater", method_descriptor::<time::CallLater>(&class)?)?;
+    let call_from_thread = method_descriptor::<messages::CallFromThread>(&class)?;
+    class.setattr("callFromThread", call_from_thread)
 }

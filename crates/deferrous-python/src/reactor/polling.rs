@@ -11,12 +11,13 @@ use std::{
 use deferrous::event_loop::{Events, Interest, Waiter};
 use pyo3::{
     exceptions::{PyOSError, PyValueError},
-    intern,
     prelude::*,
     types::PyList,
 };
 
-use super::{descriptors::io_error, event_loop::EventLoop, readiness::flags, wait::Wait};
+use super::{
+    descriptors::io_error, event_loop::EventLoop, names::names, readiness::flags, wait::Wait,
+};
 use crate::interp::{EventRoom, fallible};
 
 /// The events of epoll that are told, as numbers.
@@ -100,7 +101,7 @@ pub fn poll_by_name(
     };
     // The waker of Twisted's reactors is a selectable, too, so there is at least one.
     let most = event_loop.with(py, |parts| parts.descriptors.polled().len() + 1)?;
-    match poller.call_method1(intern!(py, "poll"), (timeout, fallible::int(py, most)?)) {
+    match poller.call_method1(names(py).poll.bind(py), (timeout, fallible::int(py, most)?)) {
         Ok(told) => read_told(&told),
         Err(error) if is_interrupt(py, &error)? => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -125,7 +126,10 @@ fn is_interrupt(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
     if !error.is_instance_of::<PyOSError>(py) {
         return Ok(false);
     }
-    let number: Option<isize> = error.value(py).getattr(intern!(py, "errno"))?.extract()?;
+    let number: Option<isize> = error
+        .value(py)
+        .getattr(names(py).errno.bind(py))?
+        .extract()?;
     let number = number.map(|number| i32::try_from(number).unwrap_or_default());
     Ok(number.is_some_and(|number| {
         io::Error::from_raw_os_error(number).kind() == io::ErrorKind::Interrupted

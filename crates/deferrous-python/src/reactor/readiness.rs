@@ -3,12 +3,13 @@
 use std::{collections::VecDeque, mem, os::fd::RawFd};
 
 use deferrous::event_loop::Event;
-use pyo3::{gc::PyTraverseError, intern, prelude::*};
+use pyo3::{gc::PyTraverseError, prelude::*};
 
 use super::{
     class::Reactor,
     descriptors::{Descriptors, fileno},
     event_loop::{EventLoop, Parts},
+    names::names,
     support::{Occasion, report_error, support},
 };
 use crate::interp::fallible;
@@ -150,8 +151,8 @@ fn handle(
     let logged = support()
         .log
         .bind(py)
-        .getattr(intern!(py, "callWithLogger"))?;
-    let method = reactor.getattr(intern!(py, "_doReadOrWrite"))?;
+        .getattr(names(py).call_with_logger.bind(py))?;
+    let method = reactor.getattr(names(py).do_read_or_write.bind(py))?;
     let fd = fallible::int(py, fd.unsigned_abs() as usize)?;
     let flags = fallible::int(py, flags.cast_unsigned())?;
     logged.call1((selectable, method, selectable, fd, flags))?;
@@ -190,7 +191,7 @@ pub fn do_read_or_write(
     if why.is_truthy()? {
         reactor
             .call_method1(
-                intern!(py, "_disconnectSelectable"),
+                names(py).disconnect_selectable.bind(py),
                 (selectable, why, in_read),
             )
             .map_err(|error| support.frames.disconnect.through(py, error))?;
@@ -213,13 +214,13 @@ fn read_and_write<'py>(
     let mut why = py.None().into_bound(py);
     if event & IN != 0 {
         why = selectable
-            .call_method0(intern!(py, "doRead"))
+            .call_method0(names(py).do_read.bind(py))
             .map_err(|error| support.frames.do_read.through(py, error))?;
         *in_read = true;
     }
     if event & OUT != 0 && (why.is_none() || !why.is_truthy()?) {
         why = selectable
-            .call_method0(intern!(py, "doWrite"))
+            .call_method0(names(py).do_write.bind(py))
             .map_err(|error| support.frames.do_write.through(py, error))?;
         *in_read = false;
     }

@@ -111,7 +111,6 @@ impl Support {
         let error = "twisted.internet.error";
         let own = py.get_type::<ReactorMethods>();
         let own = |name: &str| own.getattr(name).map(Bound::unbind);
-        let methods = py.import("deferrous._core")?.getattr("reactor_methods")?;
         let report = |name: &str| of("deferrous._reporting", name);
         let waker_class = of("deferrous._waker", "Waker")?.into_bound(py);
         let system_time = of("twisted.python.runtime", "seconds")?;
@@ -136,7 +135,7 @@ impl Support {
                 own("timeout")?,
                 own("doIteration")?,
             ],
-            call_from_thread: methods.get_item("callFromThread")?.unbind(),
+            call_from_thread: own("callFromThread")?,
             report: [
                 report("main_loop")?,
                 report("thread_call")?,

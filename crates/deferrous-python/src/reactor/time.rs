@@ -4,7 +4,6 @@ use std::{ffi::CStr, time::SystemTime};
 
 use pyo3::{
     exceptions::PyAssertionError,
-    intern,
     prelude::*,
     types::{PyFloat, PyList, PyType},
 };
@@ -12,8 +11,8 @@ use pyo3::{
 use super::{
     class::Reactor,
     delayed::DelayedCall,
-    docs,
     event_loop::EventLoop,
+    names::names,
     support::{Occasion, report_error, support},
 };
 use crate::interp::{Arguments, ClassVersion, FastMethod, Field, Task, bind_leading, fallible};
@@ -64,7 +63,23 @@ pub struct CallLater;
 impl FastMethod for CallLater {
     type Class = PyAny;
     const NAME: &'static CStr = c"callLater";
-    const DOC: &'static CStr = docs::CALL_LATER;
+    const DOC: &'static CStr = c"callLater($self, delay, callable, /, *args, **kw)
+--
+
+Call a function later.
+
+Args:
+    delay: after how many seconds, at least 0.
+    callable: the function.
+    args, kw: what it is called with. An error that it raises is logged, and the reactor goes on.
+
+Returns:
+    the DelayedCall, by which the call can be cancelled, reset or delayed.
+
+Raises:
+    AssertionError: the delay is negative.
+
+Only the thread that runs the reactor may call it; others use `callFromThread`.";
 
     fn call<'py>(
         owner: &Bound<'py, PyAny>,
@@ -109,7 +124,7 @@ fn check_delay(delay: &Bound<'_, PyAny>) -> PyResult<f64> {
 /// Twisted's class of delayed calls, by whatever is at its place in Twisted's module.
 pub fn stock_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let base = support().base.bind(py);
-    base.get_item(intern!(py, "DelayedCall"))
+    base.get_item(names(py).delayed_call.bind(py))
 }
 
 /// Twisted's class when its `debug` was last seen to be off.
@@ -121,7 +136,7 @@ pub fn debugging(py: Python<'_>) -> PyResult<bool> {
     let Some(found) = stock_class(py)? else {
         return Ok(false);
     };
-    let debug = intern!(py, "debug");
+    let debug = names(py).debug.bind(py);
     let Ok(class) = found.cast::<PyType>() else {
         return found.getattr(debug)?.is_truthy();
     };
@@ -230,7 +245,7 @@ pub fn run_due(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<()
             let call = call.unbind();
             event_loop.with(py, |parts| DelayedCall::insert(call, py, &mut parts.timed))?;
         } else if let Err(error) = call.get().run(py) {
-            let creator = call.getattr(intern!(py, "creator")).ok();
+            let creator = call.getattr(names(py).creator.bind(py)).ok();
             report_error(py, error, Occasion::TimedCall, creator.as_ref());
         }
     }

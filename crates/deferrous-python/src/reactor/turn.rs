@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     class::Reactor,
     descriptors::io_error,
     event_loop::EventLoop,
-    messages, polling, readiness,
+    messages,
+    names::names,
+    polling, readiness,
     support::{Occasion, report_error, support},
     time,
     wait::Wait,
@@ -27,16 +29,16 @@ fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> P
     messages::handle_all(py, event_loop.get());
     if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
-        reactor.object.call_method0(intern!(py, "wakeUp"))?;
+        reactor.object.call_method0(names(py).wake_up.bind(py))?;
     }
     time::run_due(reactor, event_loop.get())?;
-    let just_stopped = intern!(py, "_justStopped");
+    let just_stopped = names(py).just_stopped.bind(py);
     if reactor.get(just_stopped)?.is_truthy()? {
         reactor.object.setattr(just_stopped, false)?;
-        let shutdown = intern!(py, "shutdown");
+        let shutdown = names(py).shutdown.bind(py);
         reactor
             .object
-            .call_method1(intern!(py, "fireSystemEvent"), (shutdown,))?;
+            .call_method1(names(py).fire_system_event.bind(py), (shutdown,))?;
     }
     Ok(())
 }
@@ -96,7 +98,7 @@ pub fn until_stopped(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = object.py();
     loop {
         let reactor = Reactor::of(object)?;
-        if !reactor.get(intern!(py, "_started"))?.is_truthy()? {
+        if !reactor.get(names(py).started.bind(py))?.is_truthy()? {
             return Ok(());
         }
         let turned = if reactor.turns_are_ours() {
@@ -119,7 +121,7 @@ fn turn(reactor: &Reactor<'_, '_>) -> PyResult<()> {
     let next =
         time::next(reactor, event_loop.get()).map_err(|error| frames.timeout.through(py, error))?;
     // A reactor that was stopped does not wait any more.
-    let delay = if reactor.get(intern!(py, "running"))?.is_truthy()? {
+    let delay = if reactor.get(names(py).running.bind(py))?.is_truthy()? {
         // A clock that says nothing sensible keeps nobody waiting.
         next.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default())
     } else {
@@ -134,19 +136,19 @@ fn turn(reactor: &Reactor<'_, '_>) -> PyResult<()> {
 fn turn_by_methods(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
     let (py, frames) = (reactor.py(), &support().frames);
     reactor
-        .call_method0(intern!(py, "runUntilCurrent"))
+        .call_method0(names(py).run_until_current.bind(py))
         .map_err(|error| frames.run_until_current.through(py, error))?;
     let timeout = reactor
-        .call_method0(intern!(py, "timeout"))
+        .call_method0(names(py).timeout.bind(py))
         .map_err(|error| frames.timeout.through(py, error))?;
-    let running = reactor.getattr(intern!(py, "running"))?;
+    let running = reactor.getattr(names(py).running.bind(py))?;
     let delay = if running.is_truthy()? {
         timeout
     } else {
         running
     };
     reactor
-        .call_method1(intern!(py, "doIteration"), (delay,))
+        .call_method1(names(py).do_iteration.bind(py), (delay,))
         .map_err(|error| frames.do_iteration.through(py, error))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use pyo3::{
     types::{PyDictMethods, PyString},
 };
 
-use crate::interp::{ClassVersion, Field, instance_dict};
+use crate::interp::{ClassVersion, Field, attributes};
 
 /// Such a method.
 pub struct OwnMethod {
@@ -57,7 +57,7 @@ impl OwnMethod {
     /// Whether the object's `__dict__`, if it has one, has the name. Keys that are no `str` may run Python code.
     #[inline]
     fn is_in_dict_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        instance_dict(object)
+        attributes(object)
             .and_then(|dict| dict.contains(&self.name))
             .unwrap_or(false)
     }
