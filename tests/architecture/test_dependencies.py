@@ -19,15 +19,13 @@ CRATES = Path(__file__).parents[2] / "crates"
 ALLOWED_CIRCLES: dict[str, set[str]] = {
     "deferrous": {"reactor: events mod readiness remote run signals threads"},
     "deferrous-python": {
-        "reactor: class delayed delayed_attributes event_loop messages methods pending polling readiness "
-        "support time turn wait",
+        "reactor: class delayed event_loop messages methods pending polling readiness support time turn wait",
         "threads: call job starting team",
     },
 }
 
 #: Modules of the package that a file of the extension imports.
 ALLOWED_IMPORTS: set[tuple[str, str]] = {
-    ("reactor/support.rs", "deferrous._core"),
     ("reactor/support.rs", "deferrous._reactor_frames"),
     ("reactor/support.rs", "deferrous._reporting"),
     ("reactor/support.rs", "deferrous._waker"),
