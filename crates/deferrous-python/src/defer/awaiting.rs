@@ -99,13 +99,10 @@ fn no_stop_iteration(py: Python<'_>, error: PyErr) -> PyErr {
     refused
 }
 
-/// `StopIteration(value)`. It is made here, since a tuple or an exception would be taken for its arguments or itself.
-fn stop<'py>(value: Bound<'py, PyAny>) -> PyErr {
+/// `StopIteration(value)`, made here: a tuple or an exception would be taken for its arguments or itself.
+fn stop(value: Bound<'_, PyAny>) -> PyResult<PyErr> {
     let class = value.py().get_type::<PyStopIteration>();
-    match class.call1((value,)) {
-        Ok(exception) => PyErr::from_value(exception),
-        Err(error) => error,
-    }
+    Ok(PyErr::from_value(class.call1((value,))?))
 }
 
 #[pymethods]
@@ -117,8 +114,7 @@ impl Awaiting {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.step(py)? {
             Sent::Yielded(deferred) => Ok(Some(deferred)),
-            Sent::Returned(value) if value.is_none() => Ok(None),
-            Sent::Returned(value) => Err(stop(value)),
+            Sent::Returned(value) => Err(stop(value)?),
         }
     }
 
@@ -130,8 +126,7 @@ impl Awaiting {
     ) -> PyResult<Bound<'py, PyAny>> {
         match self.step(py)? {
             Sent::Yielded(deferred) => Ok(deferred),
-            Sent::Returned(value) if value.is_none() => Err(PyStopIteration::new_err(())),
-            Sent::Returned(value) => Err(stop(value)),
+            Sent::Returned(value) => Err(stop(value)?),
         }
     }
 

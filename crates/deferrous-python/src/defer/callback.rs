@@ -12,7 +12,7 @@ use super::{
     kinds::classes,
 };
 use crate::{
-    interp::{Traverse, bound_function, call_with_tuple, fallible},
+    interp::{Traverse, bound_function, call, call_with_tuple, fallible, outcome},
     twisted::objects,
 };
 
@@ -37,6 +37,13 @@ impl<'py> Canceller<'py> {
             Some(native) => (native.show)(&self.target),
             None => Ok(self.target),
         }
+    }
+}
+
+impl<'py> Called<'py> {
+    /// What a function has returned or raised.
+    pub fn returned(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> Self {
+        Called::Returned(outcome(py, result))
     }
 }
 
@@ -101,14 +108,15 @@ impl<'py> Callback<'py> {
     /// Calls the callable for this kind of result.
     #[inline(always)]
     pub fn call(&self, result: &Bound<'py, PyAny>, failed: bool) -> Called<'py> {
+        let py = result.py();
         Called::Returned(match self {
-            Callback::Plain { callable, .. } => callable.call1((result,)),
+            Callback::Plain { callable, .. } => call(callable, [None, Some(result)]),
             Callback::WithArgument {
                 callable, argument, ..
-            } => callable.call1((result, argument)),
+            } => call(callable, [None, Some(result), Some(argument)]),
             Callback::Pair { callback, errback } => {
                 let callable = if failed { errback } else { callback };
-                callable.call1((result,))
+                call(callable, [None, Some(result)])
             }
             Callback::Native {
                 native,
@@ -116,13 +124,19 @@ impl<'py> Callback<'py> {
                 index,
                 ..
             } => return (native.call)(target, *index, result, failed),
-            Callback::WithArguments { callable, rest, .. } => match &rest.keywords {
-                None => call_with_tuple(callable, result, &rest.positional),
-                Some(keywords) => call_with(callable, result, rest.positional.clone(), keywords),
-            },
-            Callback::Entry { entry } => call_entry(entry, result, failed),
+            Callback::WithArguments { callable, rest, .. } => {
+                let returned = match &rest.keywords {
+                    None => call_with_tuple(callable, result, &rest.positional),
+                    Some(keywords) => {
+                        call_with(callable, result, rest.positional.clone(), keywords)
+                    }
+                };
+                outcome(py, returned)
+            }
+            Callback::Entry { entry } => outcome(py, call_entry(entry, result, failed)),
             Callback::Continuation { .. } => {
-                Err(PyTypeError::new_err("a continuation is not called"))
+                let error = PyTypeError::new_err("a continuation is not called");
+                outcome(py, Err(error))
             }
         })
     }

@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyDict, PyList, PyTuple},
 };
 
-use crate::interp::{Counted, Field, Queue, Slot, kept};
+use crate::interp::{Counted, Field, Outcome, Queue, Slot, kept};
 
 /// An object of any kind, as it is kept.
 pub type Object = Bound<'static, PyAny>;
@@ -166,7 +166,7 @@ pub struct Native {
 
 /// What calling a callback came to.
 pub enum Called<'py> {
-    Returned(PyResult<Bound<'py, PyAny>>),
+    Returned(Outcome<'py>),
     /// It is done when another Deferred, which it has just fired, has run its callbacks. It leaves `None`.
     Fired(Bound<'py, Deferred>),
 }

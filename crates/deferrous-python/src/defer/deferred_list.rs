@@ -57,9 +57,10 @@ pub struct DeferredList {
 static MEMBER: Native = Native {
     call: |list, index, result, failed| {
         let list = list.cast::<DeferredList>().map_err(PyErr::from);
-        Called::Returned(list.and_then(|list| {
+        let kept = list.and_then(|list| {
             deeper(|| member_fired(list, result.clone(), index as isize, !failed))
-        }))
+        });
+        Called::returned(result.py(), kept)
     },
     show: |list, index| {
         let cb = list.getattr(intern!(list.py(), "_cbDeferred"))?;

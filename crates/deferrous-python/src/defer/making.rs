@@ -107,6 +107,15 @@ pub fn unfired<'py>(
     if !is_original(py) {
         return make_by_call(py, canceller);
     }
+    make_unfired(py, canceller)
+}
+
+/// The same, where nothing is replaced.
+#[inline(always)]
+fn make_unfired<'py>(
+    py: Python<'py>,
+    canceller: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Deferred>> {
     let deferred = make(py, || Deferred::unfired(canceller.map(Canceller::callable)))?;
     if deferred.debug() {
         debug_info::note_creator(&deferred)?;
@@ -129,6 +138,6 @@ impl FastClass for Deferred {
         if arguments.has_keywords() || !is_original(py) {
             return call_metaclass(class, arguments);
         }
-        unfired(py, canceller).map(Bound::into_any)
+        make_unfired(py, canceller).map(Bound::into_any)
     }
 }

@@ -18,7 +18,10 @@ use super::{
     parts::DeferredParts,
     run_callbacks,
 };
-use crate::{interp::fallible, replaced};
+use crate::{
+    interp::{Awaitable, fallible},
+    replaced,
+};
 
 /// Calls the function of Twisted that a method stands for.
 #[cold]
@@ -35,6 +38,16 @@ fn call_stock<'py, const N: usize>(
 /// What is not `None`.
 fn given<'py>(value: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     (!value.is_none()).then_some(value)
+}
+
+impl Awaitable for Deferred {
+    #[inline(always)]
+    fn iterate<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if replaced::any() {
+            return call_stock("Deferred.__iter__", this, []);
+        }
+        awaiting::iterate(this)
+    }
 }
 
 #[pymethods]
@@ -216,14 +229,11 @@ impl Deferred {
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
-            return call_stock("Deferred.__iter__", slf, []);
-        }
-        awaiting::iterate(slf)
+        Self::iterate(slf)
     }
 
     fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Self::__iter__(slf)
+        Self::iterate(slf)
     }
 
     fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -35,8 +35,8 @@ pub use self::{
     parts::DeferredParts,
 };
 use crate::interp::{
-    add_am_send, add_finalizer, add_method, begin_life, begin_life_extended, make_in_one_step,
-    shorten_name,
+    add_am_await, add_finalizer, add_method, add_slots, begin_life, begin_life_extended,
+    make_in_one_step, shorten_name,
 };
 
 /// Makes the classes and the functions, and puts them into the module. `complete` adds what is not in Rust to the class
@@ -54,7 +54,7 @@ pub fn load<'py>(
     set_default(&list, "fireOnOneCallback", Some(no(py)))?;
     set_default(&list, "fireOnOneErrback", Some(no(py)))?;
     begin_life::<awaiting::Awaiting>(py);
-    add_am_send::<awaiting::Awaiting>(py);
+    add_slots::<awaiting::Awaiting>(py);
     begin_life::<inline_callbacks::Driver>(py);
     begin_life::<inline_callbacks::Status>(py);
     for class in [&deferred, &list] {
@@ -94,6 +94,7 @@ fn make_class(class: &Bound<'_, PyType>) -> PyResult<()> {
     add_method::<adding::AddBoth>(py)?;
     add_method::<adding::FireCallback>(py)?;
     make_in_one_step::<Deferred>(py);
+    add_am_await::<Deferred>(py);
     class.setattr("debug", false)?;
     for name in ["called", "_runningCallbacks", "_suppressAlreadyCalled"] {
         set_default(class, name, Some(no(py)))?;

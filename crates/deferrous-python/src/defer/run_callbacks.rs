@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
+    interp::{Outcome, outcome},
     warn_target,
 };
 
@@ -88,7 +89,10 @@ pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) 
                 if !parts.result.has(&value) {
                     // The end of the result before it has put something else there.
                     let call = Call::after(deferred.clone(), callback, failed);
-                    return run(call, From::Returned(deferred.required_result()));
+                    return run(
+                        call,
+                        From::Returned(outcome(py, deferred.required_result())),
+                    );
                 }
                 drop(value);
                 parts.running_callbacks.set(py, false);
@@ -169,7 +173,7 @@ fn run_fired<'py>(caller: Call<'py>, fired: Bound<'py, Deferred>) -> PyResult<()
         };
         // The local variables of the call that has ended end here, before its caller goes on.
         drop(std::mem::replace(&mut call, caller));
-        from = From::Returned(ended);
+        from = From::Returned(outcome(py, ended));
     }
 }
 
@@ -196,7 +200,7 @@ enum From<'py> {
     /// At the beginning.
     Top,
     /// After a callback, with what that came to.
-    Returned(PyResult<Bound<'py, PyAny>>),
+    Returned(Outcome<'py>),
     /// With the next callback.
     Next,
 }
@@ -217,7 +221,7 @@ enum Next<'py> {
     /// The result went to a Deferred that waited for it.
     Continued,
     Fires(Bound<'py, Deferred>),
-    Returned(PyResult<Bound<'py, PyAny>>),
+    Returned(Outcome<'py>),
 }
 
 impl<'py> Call<'py> {
@@ -326,14 +330,14 @@ impl<'py> Call<'py> {
             self.item = Some(next);
             return Ok(match found {
                 // What passes a Deferred on returns it, and it is waited for.
-                Kind::Deferred => Next::Returned(current.required_result()),
+                Kind::Deferred => Next::Returned(outcome(py, current.required_result())),
                 _ => Next::Passed,
             });
         }
         let result = match current.required_result() {
             Ok(result) => result,
             // The end of the callback before this one has taken it away: this one fails.
-            Err(error) => return Ok(Next::Returned(Err(error))),
+            Err(error) => return Ok(Next::Returned(outcome(py, Err(error)))),
         };
         if let Some(fired) = next.fires(self.failed)
             && is_fired_plainly(&fired)
@@ -372,21 +376,18 @@ impl<'py> Call<'py> {
     /// A callback has returned or raised: that is the next result. Returns whether the loop goes on, and does not
     /// wait for another Deferred.
     #[inline(always)]
-    fn keep(
-        &mut self,
-        current: &Bound<'py, Deferred>,
-        returned: PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<bool> {
+    fn keep(&mut self, current: &Bound<'py, Deferred>, returned: Outcome<'py>) -> PyResult<bool> {
         let py = current.py();
-        let kept = returned.and_then(|result| self.store(current, result));
+        let kept = returned.and_then(|result| outcome(py, self.store(current, result)));
         current.get().running_callbacks.set(py, false);
         match kept {
             Ok(None) => Ok(true),
             Ok(Some(inner)) => self.chain_to(current, inner),
-            Err(error) => {
+            Err(exception) => {
                 // The variables of all frames are expensive, and so captured in debug mode only.
                 let owner = self.this.debug().then(|| self.this.as_any().clone());
-                let failure = failure::caught_error(py, error, owner.as_ref(), Place::RunCallbacks);
+                let failure = failure::caught(&exception, owner.as_ref(), Place::RunCallbacks);
+                drop(exception);
                 current.set_result(failure);
                 Ok(true)
             }

@@ -3,13 +3,56 @@
 use std::ptr;
 
 use pyo3::{
-    exceptions::PyTypeError,
+    exceptions::{PyBaseException, PyTypeError},
     ffi,
     prelude::*,
     types::{PyTuple, PyType},
 };
 
-use super::{Arguments, fallible};
+use super::{Arguments, as_called_by_pyo3, fallible};
+
+/// What a call comes to: an exception that is made a failure of at once need not be a `PyErr`, which costs more.
+pub type Outcome<'py, T = Bound<'py, PyAny>> = Result<T, Bound<'py, PyBaseException>>;
+
+/// The outcome of what has been returned or raised.
+#[inline(always)]
+pub fn outcome<T>(py: Python<'_>, result: PyResult<T>) -> Outcome<'_, T> {
+    result.map_err(|error| as_called_by_pyo3(py, || error.into_value(py).into_bound(py)))
+}
+
+/// `callable(*arguments)`. The first place is for the callee, and no argument.
+#[inline(always)]
+pub fn call<'py, const N: usize>(
+    callable: &Bound<'py, PyAny>,
+    arguments: [Option<&Bound<'py, PyAny>>; N],
+) -> Outcome<'py> {
+    let py = callable.py();
+    let mut all = arguments.map(|argument| argument.map_or(ptr::null_mut(), Bound::as_ptr));
+    // SAFETY: all are alive during the call, and there is a place before the arguments, as the flag says.
+    unsafe {
+        let count = (N - 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let first = all.as_mut_ptr().add(1);
+        let result = ffi::PyObject_Vectorcall(callable.as_ptr(), first, count, ptr::null_mut());
+        match Bound::from_owned_ptr_or_opt(py, result) {
+            Some(result) => Ok(result),
+            None => Err(take_raised(py)),
+        }
+    }
+}
+
+/// The exception that has been raised, with its traceback.
+#[cold]
+fn take_raised(py: Python<'_>) -> Bound<'_, PyBaseException> {
+    #[cfg(Py_3_12)]
+    {
+        // SAFETY: the thread is attached; the interpreter hands out the exception, if one is set.
+        let raised = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetRaisedException()) };
+        if let Some(Ok(exception)) = raised.map(Bound::cast_into) {
+            return exception;
+        }
+    }
+    as_called_by_pyo3(py, || PyErr::fetch(py).into_value(py).into_bound(py))
+}
 
 /// The longest tuple of arguments that is copied to the stack.
 const FEW: usize = 6;

@@ -114,8 +114,9 @@ pub fn shorten_name(class: &Bound<'_, PyType>) {
 /// The functions that make objects of a class; a program may replace them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Making {
-    new: Option<usize>,
-    init: Option<usize>,
+    /// The addresses of the functions; 0 where there is none.
+    new: usize,
+    init: usize,
 }
 
 impl Making {
@@ -126,8 +127,8 @@ impl Making {
         unsafe {
             let class = &*class.as_type_ptr();
             Making {
-                new: class.tp_new.map(|new| new as usize),
-                init: class.tp_init.map(|init| init as usize),
+                new: class.tp_new.map_or(0, |new| new as usize),
+                init: class.tp_init.map_or(0, |init| init as usize),
             }
         }
     }

@@ -206,7 +206,7 @@ pub trait FastClass: PyClass {
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
-/// Runs the body of a function that the interpreter calls. A panic becomes an exception.
+/// Runs the body of a function that the interpreter calls, which may return nothing. A panic becomes an exception.
 ///
 /// It costs less than what PyO3 does for its functions, which also notes that the thread is attached. So an error that
 /// is dropped in `body`, and not raised or made a failure of, ends when PyO3 next runs a function.
@@ -215,11 +215,13 @@ pub trait FastClass: PyClass {
 ///
 /// The thread is attached.
 #[inline(always)]
-unsafe fn enter<'py>(body: impl FnOnce(Python<'py>) -> PyResult<Bound<'py, PyAny>>) -> Raw {
+pub(super) unsafe fn enter<'py>(
+    body: impl FnOnce(Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>,
+) -> Raw {
     // SAFETY: as the caller says.
     let py = unsafe { Python::assume_attached() };
     match catch_unwind(AssertUnwindSafe(|| body(py))) {
-        Ok(Ok(result)) => result.into_ptr(),
+        Ok(Ok(result)) => result.map_or(ptr::null_mut(), Bound::into_ptr),
         Ok(Err(error)) => refuse(py, error),
         Err(_) => refuse(
             py,
@@ -245,7 +247,12 @@ unsafe extern "C" fn call_function<F: FastFunction>(
     names: Raw,
 ) -> Raw {
     // SAFETY: as the caller says.
-    unsafe { enter(|py| F::call(py, Arguments::new(py, values, count.unsigned_abs(), names))) }
+    unsafe {
+        enter(|py| {
+            let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
+            F::call(py, arguments).map(Some)
+        })
+    }
 }
 
 /// # Safety
@@ -262,7 +269,7 @@ unsafe extern "C" fn call_method<M: FastMethod>(
         enter(|py| {
             let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
             let this = Borrowed::from_ptr(py, this);
-            M::call(&this.cast_unchecked::<M::Class>(), arguments)
+            M::call(&this.cast_unchecked::<M::Class>(), arguments).map(Some)
         })
     }
 }
@@ -282,7 +289,7 @@ unsafe extern "C" fn call_class<C: FastClass>(
             let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
             let arguments = Arguments::new(py, values, count, names);
             let class = Borrowed::from_ptr(py, class);
-            C::make(&class.cast_unchecked::<PyType>(), arguments)
+            C::make(&class.cast_unchecked::<PyType>(), arguments).map(Some)
         })
     }
 }

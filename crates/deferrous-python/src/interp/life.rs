@@ -62,42 +62,54 @@ const DEEPEST: u32 = 24;
 /// How many pieces of memory are kept.
 const KEPT: usize = 64;
 
+/// Where a thread is.
+struct Ending {
+    depth: Cell<u32>,
+    some_wait: Cell<bool>,
+}
+
 thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-    static SOME_WAIT: Cell<bool> = const { Cell::new(false) };
+    static ENDING: Ending = const {
+        Ending {
+            depth: Cell::new(0),
+            some_wait: Cell::new(false),
+        }
+    };
     static WAITING: Cell<Vec<Box<dyn Any>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Ends what an object held, now or when those that are ending around it are done.
 #[inline]
 fn end<T: 'static>(held: T) {
-    let depth = DEPTH.get();
-    if depth >= DEEPEST {
-        return wait(Box::new(held));
-    }
-    DEPTH.set(depth + 1);
-    drop(held);
-    if depth == 0 && SOME_WAIT.get() {
-        while let Some(held) = next() {
-            drop(held);
+    ENDING.with(|ending| {
+        let depth = ending.depth.get();
+        if depth >= DEEPEST {
+            return wait(ending, Box::new(held));
         }
-    }
-    DEPTH.set(depth);
+        ending.depth.set(depth + 1);
+        drop(held);
+        if depth == 0 && ending.some_wait.get() {
+            while let Some(held) = next(ending) {
+                drop(held);
+            }
+        }
+        ending.depth.set(depth);
+    });
 }
 
 #[cold]
-fn wait(held: Box<dyn Any>) {
+fn wait(ending: &Ending, held: Box<dyn Any>) {
     let mut waiting = WAITING.take();
     waiting.push(held);
     WAITING.set(waiting);
-    SOME_WAIT.set(true);
+    ending.some_wait.set(true);
 }
 
 /// One that waits, taken off the list before its end, which may put more on it.
-fn next() -> Option<Box<dyn Any>> {
+fn next(ending: &Ending) -> Option<Box<dyn Any>> {
     let mut waiting = WAITING.take();
     let held = waiting.pop();
-    SOME_WAIT.set(!waiting.is_empty());
+    ending.some_wait.set(!waiting.is_empty());
     WAITING.set(waiting);
     held
 }
@@ -109,6 +121,8 @@ struct Pieces {
     pieces: ArrayVec<Raw, KEPT>,
     /// Where in an object that is which PyO3 keeps for Rust. It is known when there is a piece.
     offset: usize,
+    /// The class, when it has this life.
+    class: *mut ffi::PyTypeObject,
 }
 
 // SAFETY: only threads that are attached to the interpreter get here, one at a time, and nothing else runs meanwhile.
@@ -120,6 +134,7 @@ impl Memory {
         Memory(UnsafeCell::new(Pieces {
             pieces: ArrayVec::new_const(),
             offset: 0,
+            class: ptr::null_mut(),
         }))
     }
 }
@@ -140,7 +155,7 @@ pub fn make<T: Life + Into<PyClassInitializer<T>>>(
         // What the collector notes of an object is in two words before it, and one of the notes is that it has been
         // finalized.
         raw.cast::<usize>().sub(2).write_bytes(0, 2);
-        let raw = ffi::PyObject_Init(raw, T::type_object_raw(py));
+        let raw = ffi::PyObject_Init(raw, kept.class);
         raw.byte_add(kept.offset).cast::<T>().write(build());
         ffi::PyObject_GC_Track(raw.cast());
         Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
@@ -273,8 +288,8 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
         if last.is_some() {
             unraisable(inquiry::<AfterEnd<T>>((&raw mut last).cast()));
         }
-        if ptr::eq(class, T::type_object_raw(Python::assume_attached())) {
-            let kept = &mut *T::memory().0.get();
+        let kept = &mut *T::memory().0.get();
+        if ptr::eq(class, kept.class) {
             kept.offset = value.byte_offset_from(this).unsigned_abs();
             if kept.pieces.try_push(this).is_err() {
                 ffi::PyObject_GC_Del(this.cast());
@@ -310,8 +325,12 @@ where
 
 /// Gives a class this life. Nobody has made an object of it yet.
 pub fn begin<T: Life>(py: Python<'_>) {
-    // SAFETY: the class is alive, and the function is for its objects.
-    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc::<T>) };
+    // SAFETY: the class is alive for ever, and the function is for its objects. Nothing else uses what is kept.
+    unsafe {
+        let class = T::type_object_raw(py);
+        (*class).tp_dealloc = Some(dealloc::<T>);
+        (*T::memory().0.get()).class = class;
+    }
 }
 
 /// Gives a class a finalizer. Nobody has made an object of it yet.

@@ -28,7 +28,7 @@ mod task;
 mod token;
 
 pub use builtin_code::BuiltinCode;
-pub use calls::{call_metaclass, call_with_tuple, descriptor_get, raised};
+pub use calls::{Outcome, call, call_metaclass, call_with_tuple, descriptor_get, outcome, raised};
 pub use class_version::ClassVersion;
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, is_abstract,
@@ -62,6 +62,8 @@ pub(crate) use name::name;
 pub use object::{attributes, class_attributes, is_subtype, item, new_object, set_attributes};
 pub use panics::without_panic;
 pub use queue::Queue;
-pub use sending::{Awaited, Sent, add_am_send, is_generator, is_native_coroutine, send};
+pub use sending::{
+    Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
+};
 pub use task::{Task, bind_leading};
 pub use token::{as_called_by_pyo3, attached, forget};

@@ -1,11 +1,15 @@
 //! What `await` sends into, and what it sends with: generators without exceptions for what they return.
 
 use pyo3::{
-    Borrowed, PyClass, ffi,
+    Borrowed, PyClass,
+    exceptions::PyStopIteration,
+    ffi,
     impl_::trampoline::{MethodDef, inquiry},
     prelude::*,
     pyclass::boolean_struct::True,
 };
+
+use super::fastcall::enter;
 
 type Raw = *mut ffi::PyObject;
 
@@ -28,6 +32,27 @@ pub fn send<'py>(generator: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Py
             _ => Sent::Yielded(result),
         })
     }
+}
+
+/// Sets the exception by which an iterator says that it ends with this value; none for `None`.
+fn stop_with(value: Bound<'_, PyAny>) -> PyResult<()> {
+    if value.is_none() {
+        return Ok(());
+    }
+    // The instance is made here, since a tuple or an exception would be taken for its arguments or itself.
+    let class = value.py().get_type::<PyStopIteration>();
+    let exception = class.call1((value,))?;
+    #[cfg(Py_3_12)]
+    // SAFETY: it is an exception, of which the call takes over a reference.
+    unsafe {
+        ffi::PyErr_SetRaisedException(exception.into_ptr());
+    }
+    #[cfg(not(Py_3_12))]
+    // SAFETY: both are alive.
+    unsafe {
+        ffi::PyErr_SetObject(class.as_ptr(), exception.as_ptr());
+    }
+    Ok(())
 }
 
 /// Whether the object is a coroutine of an `async def`.
@@ -99,8 +124,52 @@ unsafe extern "C" fn am_send<T: Awaited>(
     step.status
 }
 
+/// `tp_iternext`.
+///
+/// # Safety
+///
+/// Called by the interpreter, with an object of the class.
+unsafe extern "C" fn iternext<T: Awaited>(iterator: Raw) -> Raw {
+    // SAFETY: as the caller says.
+    unsafe {
+        enter(|py| {
+            let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<T>();
+            match iterator.get().step(py)? {
+                Sent::Yielded(value) => Ok(Some(value)),
+                Sent::Returned(value) => stop_with(value).map(|()| None),
+            }
+        })
+    }
+}
+
 /// Gives the class of an iterator what `await` asks. Nobody has made an object of it yet.
-pub fn add_am_send<T: Awaited>(py: Python<'_>) {
-    // SAFETY: the class is alive, and was made at run time, so it has a table for this, which nobody uses yet.
-    unsafe { (*(*T::type_object_raw(py)).tp_as_async).am_send = Some(am_send::<T>) };
+pub fn add_slots<T: Awaited>(py: Python<'_>) {
+    // SAFETY: the class is alive, and was made at run time, so it has a table for `await`, which nobody uses yet.
+    unsafe {
+        let class = T::type_object_raw(py);
+        (*class).tp_iternext = Some(iternext::<T>);
+        (*(*class).tp_as_async).am_send = Some(am_send::<T>);
+    }
+}
+
+/// A class whose objects can be awaited.
+pub trait Awaitable: PyClass {
+    /// What `await` iterates over.
+    fn iterate<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// `am_await`.
+///
+/// # Safety
+///
+/// Called by the interpreter, with an object of the class.
+unsafe extern "C" fn am_await<T: Awaitable>(this: Raw) -> Raw {
+    // SAFETY: as the caller says.
+    unsafe { enter(|py| T::iterate(&Borrowed::from_ptr(py, this).cast_unchecked()).map(Some)) }
+}
+
+/// Has `await` ask objects of a class, which has an `__await__`, with less ado. Nobody has made one yet.
+pub fn add_am_await<T: Awaitable>(py: Python<'_>) {
+    // SAFETY: the class is alive, and was made at run time, so it has a table for `await`, which nobody uses yet.
+    unsafe { (*(*T::type_object_raw(py)).tp_as_async).am_await = Some(am_await::<T>) };
 }

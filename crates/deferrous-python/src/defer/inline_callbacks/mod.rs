@@ -59,14 +59,15 @@ impl Life for Driver {
 
 /// The driver as a callback of the Deferred that is waited for.
 static RESUME: Native = Native {
-    call: |driver, _, result, _| match driver
-        .cast()
-        .map_err(PyErr::from)
-        .and_then(|driver| resume(driver, result))
-    {
-        Ok(Some(end)) => end.fire_as_callback(),
-        Ok(None) => Called::Returned(Ok(driver.py().None().into_bound(driver.py()))),
-        Err(error) => Called::Returned(Err(error)),
+    call: |driver, _, result, _| {
+        let resumed = driver.cast().map_err(PyErr::from);
+        match resumed.and_then(|driver| resume(driver, result)) {
+            Ok(Some(end)) => end.fire_as_callback(),
+            Ok(None) => {
+                Called::returned(driver.py(), Ok(driver.py().None().into_bound(driver.py())))
+            }
+            Err(error) => Called::returned(driver.py(), Err(error)),
+        }
     },
     show: |driver, _| {
         let resume = driver.getattr(intern!(driver.py(), "resume"))?;
@@ -185,15 +186,15 @@ impl<'py> End<'py> {
     /// handled, and what is raised meanwhile says so. So it is here, as deep as Twisted's would come; a
     /// longer row of generators that fail needs no stack.
     fn fire_as_callback(self) -> Called<'py> {
-        let none = || self.deferred.py().None().into_bound(self.deferred.py());
+        let py = self.deferred.py();
+        let none = || py.None().into_bound(py);
         if !is_fired_plainly(&self.deferred) {
-            let none = none();
-            return Called::Returned(self.fire().map(|()| none));
+            return Called::returned(py, self.fire().map(|()| none()));
         }
         if self.exception.is_some()
             && let Some(fired) = deeper_as_python(|| self.fire())
         {
-            return Called::Returned(fired.map(|()| none()));
+            return Called::returned(py, fired.map(|()| none()));
         }
         self.deferred.set_called_with(self.outcome);
         Called::Fired(self.deferred)

@@ -52,7 +52,7 @@ static CANCELLER: NativeCanceller = NativeCanceller {
 
 /// The callback that cancelling adds.
 static CANCELLED: Native = Native {
-    call: |status, _, failure, _| Called::Returned(call_cancelled(status, failure)),
+    call: |status, _, failure, _| Called::returned(failure.py(), call_cancelled(status, failure)),
     show: |status, _| {
         let cancelled = status.getattr(intern!(status.py(), "cancelled"))?;
         let both = (cancelled, PyTuple::empty(status.py()));
