@@ -48,11 +48,15 @@ mod _native {
 /// Args:
 ///     frames: the functions that find the frames of Twisted's functions.
 ///     add_methods: gives the class Deferred the methods that are Twisted's.
+///     find_for_reactor: imports what the reactor needs of the package. It is called for the first event loop.
+///     find_for_threads: imports what threads need of the package. It is called for the first job or team.
 #[pyfunction(name = "_initialise", pass_module)]
 fn initialise(
     module: &Bound<'_, PyModule>,
     frames: &Bound<'_, PyAny>,
     add_methods: &Bound<'_, PyAny>,
+    find_for_reactor: &Bound<'_, PyAny>,
+    find_for_threads: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = module.py();
     twisted::load(py)?;
@@ -65,10 +69,10 @@ fn initialise(
         "locked",
         Some(PyBool::new(py, false).to_owned().into_any()),
     )?;
-    reactor::load(py)?;
+    reactor::load(find_for_reactor)?;
     module.setattr("DelayedCall", py.get_type::<reactor::DelayedCall>())?;
     interp::begin_life::<reactor::DelayedCall>(py);
-    threads::load(module)?;
+    threads::load(module, find_for_threads)?;
     module
         .getattr("race")?
         .setattr("__module__", "twisted.internet.defer")?;

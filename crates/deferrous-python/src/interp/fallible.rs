@@ -32,6 +32,18 @@ pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
     }
 }
 
+/// A `list` of objects.
+pub fn list_of<'py, T>(
+    py: Python<'py>,
+    objects: impl IntoIterator<Item = Bound<'py, T>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let list = list(py)?;
+    for object in objects {
+        list.append(object.into_any())?;
+    }
+    Ok(list)
+}
+
 /// A tuple of `first` and the items of a slice.
 pub fn tuple_after<'py>(
     first: &Bound<'py, PyAny>,

@@ -10,8 +10,8 @@ use pyo3::{
 };
 
 use super::{
-    event_loop::EventLoop,
     names::names,
+    state::EventLoop,
     support::{Support, support},
 };
 use crate::interp::{ClassVersion, Field, attributes, item};

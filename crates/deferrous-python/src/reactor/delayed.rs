@@ -1,48 +1,21 @@
-//! Delayed calls: the class, and what programs do with a call before it is made.
+//! Delayed calls: their methods, and what programs do with a call before it is made.
 
-use deferrous::event_loop::{Deadlines, Key};
+use deferrous::event_loop::Key;
 use pyo3::{
-    exceptions::{PyAttributeError, PyRuntimeError, PyTypeError},
+    exceptions::{PyAttributeError, PyTypeError},
     gc::{PyTraverseError, PyVisit},
     prelude::*,
     pyclass::CompareOp,
-    types::{PyDict, PyList, PyTuple},
+    types::{PyDict, PyList, PyTuple, PyType},
 };
 
-use super::{event_loop::EventLoop, names::names, support::support, time};
-use crate::interp::{Field, Life, Memory, Task, attributes, fallible, make};
-
-/// A call that waits for its time; what `reactor.callLater` returns.
-///
-/// Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
-/// are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.
-#[pyclass(frozen, dict, weakref, module = "twisted.internet.base")]
-pub struct DelayedCall {
-    /// When it is due, in seconds, unless it was delayed since.
-    time: Field<f64>,
-    /// By how much it was delayed, in seconds: that is looked at when it would be due.
-    delayed_time: Field<f64>,
-    /// Its place among the calls that wait.
-    key: Field<Key>,
-    called: Field<bool>,
-    cancelled: Field<bool>,
-    /// Absent, with the arguments, when it was cancelled.
-    function: Field<Option<Py<PyAny>>>,
-    arguments: Field<Option<Py<PyAny>>>,
-    /// Where there are any.
-    keywords: Field<Option<Py<PyAny>>>,
-    /// Absent when the collector has ended the call.
-    event_loop: Field<Option<Py<EventLoop>>>,
-    /// What tells the time, in seconds.
-    seconds: Field<Option<Py<PyAny>>>,
-    /// The stack of whoever set the call, in debug mode.
-    creator: Field<Option<Py<PyAny>>>,
-    /// What it looked like when it was cancelled, in debug mode.
-    last_repr: Field<Option<Py<PyAny>>>,
-}
-
-/// The delayed calls that wait, by the time of each, as `time::key` has it.
-pub type Timed = Deadlines<Py<DelayedCall>>;
+use super::{
+    clock,
+    names::names,
+    state::{DelayedCall, EventLoop, Timed, collected},
+    support::support,
+};
+use crate::interp::{ClassVersion, Field, Life, Memory, Task, attributes, fallible, make};
 
 impl DelayedCall {
     /// A call that is due at `time`.
@@ -86,9 +59,9 @@ impl DelayedCall {
         self.delayed_time.get(py) > 0.0
     }
 
-    /// When it is due, as `time::key` has it.
+    /// When it is due, as `clock::key` has it.
     pub const fn deadline(&self, py: Python<'_>) -> u64 {
-        time::key(self.time.get(py))
+        clock::key(self.time.get(py))
     }
 
     /// Puts a call among those that wait, after adding what it was delayed by to its time.
@@ -177,11 +150,6 @@ impl DelayedCall {
 }
 
 #[cold]
-fn collected() -> PyErr {
-    PyRuntimeError::new_err("this object was collected as garbage")
-}
-
-#[cold]
 fn no_attribute(name: &str) -> PyErr {
     PyAttributeError::new_err(format!("'DelayedCall' object has no attribute '{name}'"))
 }
@@ -215,7 +183,7 @@ impl DelayedCall {
         this.check_pending(py)?;
         let waiting = this.with_timed(py, |timed| this.remove(py, timed))?;
         this.cancelled.set(py, true);
-        if time::debugging(py)? {
+        if debugging(py)? {
             Self::set_note(&this.last_repr, slf.repr()?.as_any());
         }
         let function = this.function.take(py).map(|it| it.into_bound(py));
@@ -239,7 +207,7 @@ impl DelayedCall {
         self.check_pending(py)?;
         let from_now: f64 = secondsFromNow.extract()?;
         self.check_pending(py)?;
-        let now = time::read(&self.seconds(py)?)?;
+        let now = clock::read(&self.seconds(py)?)?;
         let (time, due) = (now + from_now, self.time.get(py));
         if time < due {
             self.delayed_time.set(py, 0.0);
@@ -439,13 +407,13 @@ impl DelayedCall {
     /// Whether calls note who sets them: that of Twisted's class, where it is set.
     #[getter]
     fn debug(&self, py: Python<'_>) -> PyResult<bool> {
-        time::debugging(py)
+        debugging(py)
     }
 
     /// Twisted's class, which isinstance asks for.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let stock = time::stock_class(slf.py())?;
+        let stock = stock_class(slf.py())?;
         Ok(stock.unwrap_or_else(|| slf.get_type().into_any()))
     }
 
@@ -478,4 +446,35 @@ impl Life for DelayedCall {
     fn memory() -> &'static Memory {
         &MEMORY
     }
+}
+
+/// Twisted's class of delayed calls, by whatever is at its place in Twisted's module.
+pub fn stock_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let base = support().base.bind(py);
+    base.get_item(names(py).delayed_call.bind(py))
+}
+
+/// Twisted's class when its `debug` was last seen to be off.
+static NOT_DEBUGGING: Field<Option<ClassVersion>> = Field::new(None);
+
+/// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
+/// Twisted's class, which programs set.
+pub fn debugging(py: Python<'_>) -> PyResult<bool> {
+    let Some(found) = stock_class(py)? else {
+        return Ok(false);
+    };
+    let debug = names(py).debug.bind(py);
+    let Ok(class) = found.cast::<PyType>() else {
+        return found.getattr(debug)?.is_truthy();
+    };
+    let known = NOT_DEBUGGING.get(py);
+    if known.is_some() && known == ClassVersion::of_class(class) {
+        return Ok(false);
+    }
+    let debugging = class.getattr(debug)?.is_truthy()?;
+    if !debugging {
+        // Looking an attribute up has given it a version.
+        NOT_DEBUGGING.set(py, ClassVersion::of_class(class));
+    }
+    Ok(debugging)
 }

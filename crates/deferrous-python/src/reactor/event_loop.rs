@@ -1,162 +1,26 @@
-//! The object that holds what a reactor's loop is made of.
+//! The event loop as programs see it: it stands for the `select.epoll` object of Twisted's reactors.
 
-use std::{io, mem, sync::Arc};
-
-use deferrous::event_loop::{Deadlines, Events, Waiter};
 use pyo3::{
-    exceptions::PyRuntimeError,
     gc::{PyTraverseError, PyVisit},
     prelude::*,
     types::PyList,
 };
 
 use super::{
-    delayed::{DelayedCall, Timed},
-    descriptors::{Descriptors, io_error, rewatch, unwatch, watch},
-    messages::{Messages, abandon_inherited, new_queue, wake},
+    descriptors::{io_error, rewatch, unwatch, watch},
+    messages::{abandon_inherited, wake},
     pending, polling,
-    readiness::Ready,
+    state::EventLoop,
     support,
 };
-use crate::interp::{EventRoom, Field, count_fork, fallible, file_descriptor};
-
-/// What the loop of a reactor is made of.
-///
-/// It has the methods of `select.epoll`, which `reactor._poller` has in Twisted.
-#[pyclass(frozen, module = "deferrous._core")]
-pub struct EventLoop {
-    /// What other threads want done. Each job whose result comes here has a reference, until it is done.
-    pub queue: Arc<Messages>,
-    /// How many of these jobs were handed out since the reactor has waited.
-    handed_out: Field<usize>,
-    /// Absent when the collector has ended it.
-    parts: Field<Option<Box<Parts>>>,
-    /// The replacement, if a program has replaced `reactor._poller`, which is this object.
-    replaced: Field<Option<Py<PyAny>>>,
-}
-
-/// The parts of an event loop.
-pub struct Parts {
-    pub timed: Timed,
-    /// Delayed calls that were set since the last look at the time: one that is due at once waits for the
-    /// next turn.
-    pub new_timed: Vec<Py<DelayedCall>>,
-    pub descriptors: Descriptors,
-    /// Events of descriptors that are still to be handled.
-    pub ready: Ready,
-    /// The room for what a wait tells. Absent during a wait.
-    pub events: Option<EventRoom>,
-}
-
-impl Parts {
-    /// Whether nothing is left of an earlier wait, and nothing is always ready.
-    pub fn has_no_events(&self) -> bool {
-        self.ready.is_empty() && !self.descriptors.some_always_ready()
-    }
-
-    /// What the reactor waits with. A process that was forked off gets its own here, which waits for the
-    /// descriptors that the parent's reactor had at the fork, and for what was added since.
-    ///
-    /// # Errors
-    ///
-    /// If the system has no descriptor left for the poller.
-    #[inline]
-    pub fn waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
-        match queue.waiter() {
-            Some(waiter) => Ok(waiter),
-            None => self.new_waiter(queue),
-        }
-    }
-
-    #[cold]
-    fn new_waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
-        let waiter = Arc::new(Waiter::new()?);
-        self.descriptors.add_all(waiter.poller())?;
-        queue.set_waiter(waiter.clone());
-        Ok(waiter)
-    }
-
-    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.timed.iter().try_for_each(|call| visit.call(call))?;
-        self.new_timed
-            .iter()
-            .try_for_each(|call| visit.call(call))?;
-        self.descriptors.traverse(|object| visit.call(object))?;
-        self.ready.traverse(|object| visit.call(object))
-    }
-}
-
-impl Drop for EventLoop {
-    fn drop(&mut self) {
-        // Jobs may still have the queue, but nobody looks into it any more.
-        drop(self.queue.close());
-    }
-}
-
-impl EventLoop {
-    /// Looks at the parts, and changes them. They are out of the event loop meanwhile: `change` runs no Python code.
-    ///
-    /// # Errors
-    ///
-    /// A `RuntimeError` if the collector has ended it.
-    #[inline]
-    pub fn with<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Parts) -> R) -> PyResult<R> {
-        let Some(mut parts) = self.parts.take(py) else {
-            return Err(collected());
-        };
-        let result = change(&mut parts);
-        mem::forget(self.parts.replace(py, Some(parts)));
-        Ok(result)
-    }
-
-    /// What a program has put in the place of `reactor._poller`.
-    #[inline]
-    pub fn replaced_poller<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.replaced
-            .clone_out(py)
-            .map(|poller| poller.into_bound(py))
-    }
-
-    /// What the reactor waits with.
-    pub fn waiter(&self, py: Python<'_>) -> PyResult<Arc<Waiter>> {
-        self.with(py, |parts| parts.waiter(&self.queue))?
-            .map_err(|error| io_error(&error))
-    }
-
-    /// Counts a job whose result comes here.
-    pub fn hand_out(&self, py: Python<'_>) {
-        self.handed_out.set(py, self.handed_out.get(py) + 1);
-    }
-
-    /// Whether the only job that is out was handed out since this was last asked.
-    pub fn expects_one(&self, py: Python<'_>) -> bool {
-        self.handed_out.take(py) == 1 && Arc::strong_count(&self.queue) == 2
-    }
-}
-
-#[cold]
-fn collected() -> PyErr {
-    PyRuntimeError::new_err("this object was collected as garbage")
-}
+use crate::interp::{count_fork, fallible, file_descriptor};
 
 #[pymethods]
 impl EventLoop {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
         support::load(py)?;
-        let parts = Parts {
-            timed: Deadlines::new(),
-            new_timed: Vec::new(),
-            descriptors: Descriptors::default(),
-            ready: Ready::default(),
-            events: Some(EventRoom(Events::new())),
-        };
-        Ok(EventLoop {
-            queue: new_queue().map_err(|error| io_error(&error))?,
-            handed_out: Field::new(0),
-            parts: Field::new(Some(Box::new(parts))),
-            replaced: Field::new(None),
-        })
+        EventLoop::empty().map_err(|error| io_error(&error))
     }
 
     /// Have the reactor return from its wait. Any thread may call it.

@@ -9,8 +9,9 @@ use pyo3::{
 use super::{
     class::Reactor,
     descriptors::{Direction, fileno, io_error},
-    event_loop::EventLoop,
-    messages, readiness, time, turn,
+    readiness,
+    state::EventLoop,
+    thread_calls, time, turn,
 };
 use crate::interp::fallible;
 
@@ -58,7 +59,7 @@ impl ReactorMethods {
     /// Have the reactor return from its wait. Any thread may call it.
     #[pyo3(name = "wakeUp")]
     fn wake_up(slf: &Bound<'_, Self>) -> PyResult<()> {
-        messages::wake_up(slf)
+        thread_calls::wake_up(slf)
     }
 
     /// Have a selectable read or write, and disconnect it if that fails.
@@ -162,9 +163,5 @@ fn selectables<'py>(
     let found = event_loop
         .get()
         .with(py, |parts| parts.descriptors.selectables(py, direction))?;
-    let list = fallible::list(py)?;
-    for selectable in found {
-        list.append(selectable)?;
-    }
-    Ok(list)
+    fallible::list_of(py, found)
 }

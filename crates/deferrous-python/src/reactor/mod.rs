@@ -5,6 +5,7 @@
 //! find it there. The class of the reactor is one of Python, whose other bases are Twisted's.
 
 mod class;
+mod clock;
 mod delayed;
 mod descriptors;
 mod event_loop;
@@ -14,8 +15,11 @@ mod names;
 mod pending;
 mod polling;
 mod readiness;
+mod ready;
+mod state;
 mod support;
 mod system_clock;
+mod thread_calls;
 mod time;
 mod turn;
 mod wait;
@@ -25,17 +29,23 @@ use pyo3::prelude::*;
 use crate::interp::method_descriptor;
 
 pub use class::Reactor;
-pub use delayed::DelayedCall;
-pub use event_loop::{EventLoop, after_fork};
-pub use messages::{Message, Messages, send};
+pub use event_loop::after_fork;
+pub use messages::{Message, Messages};
 pub use methods::ReactorMethods;
+pub use state::{DelayedCall, EventLoop};
+pub use thread_calls::send;
 
 /// Makes the names, and adds the methods that [`ReactorMethods`] has besides those of PyO3's: as such they would cost a
 /// tuple and a dict for each call.
-pub fn load(py: Python<'_>) -> PyResult<()> {
+///
+/// `find` imports what the reactor needs of the package, when the first event loop is made.
+pub fn load(find: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = find.py();
     names::load(py);
     let class = py.get_type::<ReactorMethods>();
     class.setattr("callLater", method_descriptor::<time::CallLater>(&class)?)?;
-    let call_from_thread = method_descriptor::<messages::CallFromThread>(&class)?;
-    class.setattr("callFromThread", call_from_thread)
+    let call_from_thread = method_descriptor::<thread_calls::CallFromThread>(&class)?;
+    class.setattr("callFromThread", call_from_thread)?;
+    support::prepare(&class, find);
+    Ok(())
 }

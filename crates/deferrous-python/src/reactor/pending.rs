@@ -9,10 +9,8 @@ use pyo3::{
 };
 
 use super::{
-    delayed::{DelayedCall, Timed},
-    event_loop::EventLoop,
     messages::Message,
-    time::list,
+    state::{DelayedCall, EventLoop, Timed},
 };
 use crate::{
     defer::Deferred,
@@ -106,7 +104,7 @@ fn in_order<'py>(py: Python<'py>, timed: &Timed) -> Vec<Bound<'py, DelayedCall>>
 
 fn entries(py: Python<'_>, shown: Vec<Shown>) -> PyResult<Bound<'_, PyList>> {
     let entries = shown.into_iter().map(|shown| shown.entry(py));
-    list(py, entries.collect::<PyResult<Vec<_>>>()?)
+    fallible::list_of(py, entries.collect::<PyResult<Vec<_>>>()?)
 }
 
 /// What waits in one of the queues.
@@ -127,9 +125,9 @@ pub fn pending<'py>(
                 let new = parts.new_timed.iter();
                 new.map(|call| call.bind(py).clone()).collect::<Vec<_>>()
             })?;
-            list(py, new)
+            fallible::list_of(py, new)
         }
-        Queue::Timed => list(py, parts.with(py, |parts| in_order(py, &parts.timed))?),
+        Queue::Timed => fallible::list_of(py, parts.with(py, |parts| in_order(py, &parts.timed))?),
     }
 }
 
@@ -160,7 +158,7 @@ pub fn splice<'py>(
             replaced.collect()
         }
     })?;
-    list(py, replaced.into_iter().map(|call| call.into_bound(py)))
+    fallible::list_of(py, replaced.into_iter().map(|call| call.into_bound(py)))
 }
 
 /// The delayed call that an object is. One of another reactor has its place among that reactor's calls.

@@ -15,9 +15,7 @@ use pyo3::{
     types::PyList,
 };
 
-use super::{
-    descriptors::io_error, event_loop::EventLoop, names::names, readiness::flags, wait::Wait,
-};
+use super::{descriptors::io_error, names::names, ready::flags, state::EventLoop, wait::Wait};
 use crate::interp::{EventRoom, fallible};
 
 /// The events of epoll that are told, as numbers.

@@ -1,14 +1,16 @@
-//! What the reactor uses of Twisted, found when the first event loop is made: importing it earlier would
-//! import Twisted's reactors before anybody wants one.
+//! What the reactor uses of Twisted and of the package, found when the first event loop is made: importing it
+//! earlier would import Twisted's reactors before anybody wants one.
 
 use std::sync::OnceLock;
 
 use pyo3::{
+    exceptions::PyRuntimeError,
     prelude::*,
+    sync::PyOnceLock,
     types::{PyDict, PyType},
 };
 
-use super::{methods::ReactorMethods, system_clock::SystemClock};
+use super::system_clock::SystemClock;
 use crate::{failure::Trail, interp::handling};
 
 /// The objects of Twisted.
@@ -64,10 +66,8 @@ pub struct Frames {
 }
 
 impl Frames {
-    fn find(py: Python<'_>) -> PyResult<Self> {
-        let module = py.import("deferrous._reactor_frames")?;
-        let found = module.call_method0("find")?.cast_into::<PyDict>()?;
-        let passed = |name: &str| Trail::new(&found, name);
+    fn new(trails: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let passed = |name: &str| Trail::new(trails, name);
         Ok(Frames {
             run_until_current: passed("runUntilCurrent")?,
             timeout: passed("timeout")?,
@@ -82,6 +82,24 @@ impl Frames {
 }
 
 static SUPPORT: OnceLock<Support> = OnceLock::new();
+
+/// What is handed to the reactor while the module is loaded.
+struct Given {
+    /// The class of a reactor's methods.
+    methods: Py<PyType>,
+    /// Imports what the reactor needs of the package: a module of functions, the class of wakers, and the trails.
+    find: Py<PyAny>,
+}
+
+static GIVEN: PyOnceLock<Given> = PyOnceLock::new();
+
+/// Keeps the class of a reactor's methods, and the function that imports what the reactor needs of the package.
+pub fn prepare(methods: &Bound<'_, PyType>, find: &Bound<'_, PyAny>) {
+    GIVEN.get_or_init(find.py(), || Given {
+        methods: methods.clone().unbind(),
+        find: find.clone().unbind(),
+    });
+}
 
 /// Twisted's objects.
 ///
@@ -99,20 +117,29 @@ pub fn support() -> &'static Support {
 /// Imports what is used.
 pub fn load(py: Python<'_>) -> PyResult<()> {
     if SUPPORT.get().is_none() {
-        let found = Support::find(py)?;
+        let given = GIVEN.get(py).ok_or_else(not_loaded)?;
+        let found = Support::find(py, given)?;
         let _ = SUPPORT.set(found);
     }
     Ok(())
 }
 
+#[cold]
+fn not_loaded() -> PyErr {
+    PyRuntimeError::new_err("the module is used before it was loaded")
+}
+
 impl Support {
-    fn find(py: Python<'_>) -> PyResult<Self> {
+    fn find(py: Python<'_>, given: &Given) -> PyResult<Self> {
+        let (functions, waker_class, trails): (
+            Bound<'_, PyAny>,
+            Bound<'_, PyType>,
+            Bound<'_, PyDict>,
+        ) = given.find.bind(py).call0()?.extract()?;
         let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
         let error = "twisted.internet.error";
-        let own = py.get_type::<ReactorMethods>();
-        let own = |name: &str| own.getattr(name).map(Bound::unbind);
-        let report = |name: &str| of("deferrous._reporting", name);
-        let waker_class = of("deferrous._waker", "Waker")?.into_bound(py);
+        let own = |name: &str| given.methods.getattr(py, name);
+        let function = |name: &str| functions.getattr(name).map(Bound::unbind);
         let system_time = of("twisted.python.runtime", "seconds")?;
         Ok(Support {
             system_clock: SystemClock::of(system_time.bind(py)),
@@ -123,13 +150,13 @@ impl Support {
             connection_lost: of("twisted.internet.main", "CONNECTION_LOST")?,
             no_descriptor: of("twisted.internet.posixbase", "_NO_FILEDESC")?,
             log: of("twisted.python", "log")?,
-            describe: of("deferrous._reporting", "describe")?,
-            format_creator: of("deferrous._reporting", "format_creator")?,
-            make_call: of("deferrous._reporting", "make_call")?,
+            describe: function("describe")?,
+            format_creator: function("format_creator")?,
+            make_call: function("make_call")?,
             wake_up: own("wakeUp")?,
             waker_method: waker_class.getattr("wakeUp")?.unbind(),
-            waker_class: waker_class.cast_into::<PyType>()?.unbind(),
-            frames: Frames::find(py)?,
+            waker_class: waker_class.unbind(),
+            frames: Frames::new(&trails)?,
             parts_of_a_turn: [
                 own("runUntilCurrent")?,
                 own("timeout")?,
@@ -137,10 +164,10 @@ impl Support {
             ],
             call_from_thread: own("callFromThread")?,
             report: [
-                report("main_loop")?,
-                report("thread_call")?,
-                report("timed_call")?,
-                report("elsewhere")?,
+                function("main_loop")?,
+                function("thread_call")?,
+                function("timed_call")?,
+                function("elsewhere")?,
             ],
             base: py.import("twisted.internet.base")?.dict().unbind(),
         })

@@ -1,61 +1,26 @@
 //! `callLater` and what is due.
 
-use std::{ffi::CStr, time::SystemTime};
+use std::ffi::CStr;
 
 use pyo3::{
     exceptions::PyAssertionError,
     prelude::*,
-    types::{PyFloat, PyList, PyType},
+    types::{PyFloat, PyList},
 };
 
 use super::{
     class::Reactor,
-    delayed::DelayedCall,
-    event_loop::EventLoop,
+    clock::{key, of_key, read},
+    delayed::debugging,
     names::names,
+    state::{DelayedCall, EventLoop},
     support::{Occasion, report_error, support},
 };
-use crate::interp::{Arguments, ClassVersion, FastMethod, Field, Task, bind_leading, fallible};
+use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible};
 
 /// The longest that a reactor sleeps, in seconds: as many milliseconds as an `int` of C holds, which is
 /// what programs may see from `timeout()` of Twisted's reactors.
 const LONGEST: f64 = 2_147_483.0;
-
-/// A number that orders times as they are. What is not a number comes last.
-pub const fn key(time: f64) -> u64 {
-    if time.is_nan() {
-        return u64::MAX;
-    }
-    // There is one zero.
-    let bits = (time + 0.0).to_bits();
-    if bits >> 63 == 0 {
-        bits | 1 << 63
-    } else {
-        !bits
-    }
-}
-
-/// The time that has this key.
-const fn of_key(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 {
-        key & !(1 << 63)
-    } else {
-        !key
-    })
-}
-
-/// What a clock says, in seconds. That of the system is not called, but read.
-#[inline]
-pub fn read(seconds: &Bound<'_, PyAny>) -> PyResult<f64> {
-    if support().system_clock.is(seconds) {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let since = since.unwrap_or_default();
-        // In one division, as CPython: two roundings would make another number.
-        let nanos = since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos());
-        return Ok(nanos as f64 / 1e9);
-    }
-    seconds.call0()?.extract()
-}
 
 /// `callLater(delay, callable, *args, **kw)`.
 pub struct CallLater;
@@ -121,37 +86,6 @@ fn check_delay(delay: &Bound<'_, PyAny>) -> PyResult<f64> {
     Err(PyAssertionError::new_err(text))
 }
 
-/// Twisted's class of delayed calls, by whatever is at its place in Twisted's module.
-pub fn stock_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    let base = support().base.bind(py);
-    base.get_item(names(py).delayed_call.bind(py))
-}
-
-/// Twisted's class when its `debug` was last seen to be off.
-static NOT_DEBUGGING: Field<Option<ClassVersion>> = Field::new(None);
-
-/// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
-/// Twisted's class, which programs set.
-pub fn debugging(py: Python<'_>) -> PyResult<bool> {
-    let Some(found) = stock_class(py)? else {
-        return Ok(false);
-    };
-    let debug = names(py).debug.bind(py);
-    let Ok(class) = found.cast::<PyType>() else {
-        return found.getattr(debug)?.is_truthy();
-    };
-    let known = NOT_DEBUGGING.get(py);
-    if known.is_some() && known == ClassVersion::of_class(class) {
-        return Ok(false);
-    }
-    let debugging = class.getattr(debug)?.is_truthy()?;
-    if !debugging {
-        // Looking an attribute up has given it a version.
-        NOT_DEBUGGING.set(py, ClassVersion::of_class(class));
-    }
-    Ok(debugging)
-}
-
 /// `getDelayedCalls()`.
 pub fn delayed_calls<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let py = reactor.py();
@@ -162,19 +96,7 @@ pub fn delayed_calls<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
             .map(|call| call.bind(py).clone())
             .collect()
     })?;
-    list(py, calls)
-}
-
-/// A `list`.
-pub fn list<'py, T>(
-    py: Python<'py>,
-    objects: impl IntoIterator<Item = Bound<'py, T>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let list = fallible::list(py)?;
-    for object in objects {
-        list.append(object.into_any())?;
-    }
-    Ok(list)
+    fallible::list_of(py, calls)
 }
 
 /// Puts the calls that were set since the last time among those that wait.

@@ -7,12 +7,11 @@ use pyo3::prelude::*;
 use super::{
     class::Reactor,
     descriptors::io_error,
-    event_loop::EventLoop,
-    messages,
     names::names,
     polling, readiness,
+    state::EventLoop,
     support::{Occasion, report_error, support},
-    time,
+    thread_calls, time,
     wait::Wait,
 };
 use crate::interp::EventRoom;
@@ -26,7 +25,7 @@ pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Makes the calls that other threads have asked for, and those that are due.
 fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = event_loop.py();
-    messages::handle_all(py, event_loop.get());
+    thread_calls::handle_all(py, event_loop.get());
     if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
         reactor.object.call_method0(names(py).wake_up.bind(py))?;

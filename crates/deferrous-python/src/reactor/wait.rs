@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::{
     descriptors::io_error,
-    event_loop::{EventLoop, Parts},
+    state::{EventLoop, Parts},
 };
 use crate::interp::{detached, is_alone};
 

@@ -6,7 +6,8 @@ use pyo3::{intern, prelude::*};
 
 use super::{
     docs,
-    job::{DeferredOfReactor, Recipient, submit, takes_jobs},
+    job::{DeferredOfReactor, Recipient},
+    pool::{submit, takes_jobs},
     support::support,
 };
 use crate::{

@@ -7,6 +7,7 @@ mod docs;
 mod job;
 mod names;
 mod own_method;
+mod pool;
 mod starting;
 mod support;
 mod team;
@@ -20,7 +21,9 @@ use crate::interp::{fallible, fast_function, method_descriptor};
 
 /// Puts the class of teams and the functions into the module, and a dict of the methods that the class of pools takes
 /// over.
-pub fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
+///
+/// `find` imports what threads need of the package, for the first job or team.
+pub fn load(module: &Bound<'_, PyModule>, find: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = module.py();
     module.setattr("Team", py.get_type::<team::PyTeam>())?;
     module.setattr("team", wrap_pyfunction!(team::team, module)?)?;
@@ -28,11 +31,12 @@ pub fn load(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let defer_to_thread = fast_function::<defer::DeferToThread>(py, &threads)?;
     let defer_to_thread_pool = fast_function::<defer::DeferToThreadPool>(py, &threads)?;
     module.setattr("deferToThread", defer_to_thread)?;
-    module.setattr("deferToThreadPool", defer_to_thread_pool)?;
+    module.setattr("deferToThreadPool", &defer_to_thread_pool)?;
+    support::prepare(find, &defer_to_thread_pool);
     // Those of `object` bind to whatever class they are put into.
     let (methods, object) = (PyDict::new(py), py.get_type::<PyAny>());
-    let call_in_thread = method_descriptor::<job::CallInThread>(&object)?;
-    let with_callback = method_descriptor::<job::CallInThreadWithCallback>(&object)?;
+    let call_in_thread = method_descriptor::<pool::CallInThread>(&object)?;
+    let with_callback = method_descriptor::<pool::CallInThreadWithCallback>(&object)?;
     methods.set_item("callInThread", call_in_thread)?;
     methods.set_item("callInThreadWithCallback", with_callback)?;
     module.setattr("pool_methods", methods)

@@ -51,12 +51,14 @@ pub struct Modules {
 
 impl Modules {
     /// Finds them. What a program has replaced already is not taken for Twisted's own.
-    pub fn load(py: Python<'_>) -> PyResult<Self> {
+    ///
+    /// `ours` is the `deferToThreadPool` of this module.
+    pub fn load(ours: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = ours.py();
         let threads = Module::import(py, "twisted.internet.threads")?.names;
         let pool = Module::import(py, "twisted.python.threadpool")?.names;
         let context = Module::import(py, "twisted.python.context")?;
         let name = intern!(py, "deferToThreadPool");
-        let ours = py.import("deferrous._core")?.getattr(name)?;
         let found = look_up(py, &threads, name)?;
         let theirs = match is_function_of(&found, &threads) {
             true => found,
@@ -68,7 +70,7 @@ impl Modules {
             unchanged: UntilChanged::watching(&dicts.map(|dict| dict.bind(py).clone()))?,
             defer,
             call: method_of_tracker(py, &context.names)?,
-            defer_to_thread_pool: [ours.unbind(), theirs.unbind()],
+            defer_to_thread_pool: [ours.clone().unbind(), theirs.unbind()],
             threads,
             pool,
             context,

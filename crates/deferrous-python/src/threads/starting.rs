@@ -10,7 +10,6 @@ use std::{
 
 use pyo3::prelude::*;
 
-use super::team::PyTeam;
 use crate::interp::{Field, detached};
 
 /// How long to wait before looking again.
@@ -49,22 +48,24 @@ impl Starting {
 }
 
 /// This thread starts workers as long as this is there.
-pub struct Start<'a, 'py>(&'a Bound<'py, PyTeam>);
+pub struct Start<'a, 'py> {
+    starting: &'a Starting,
+    py: Python<'py>,
+}
 
 impl<'a, 'py> Start<'a, 'py> {
-    /// Begins to start workers of `team`.
-    pub fn begin(team: &'a Bound<'py, PyTeam>) -> Self {
+    /// Begins to start workers of a team.
+    pub fn begin(starting: &'a Starting, py: Python<'py>) -> Self {
         let own = thread::current().id();
-        let starting = team.get().starting(team.py());
-        starting.change(team.py(), |threads| threads.push(own));
-        Start(team)
+        starting.change(py, |threads| threads.push(own));
+        Start { starting, py }
     }
 }
 
 impl Drop for Start<'_, '_> {
     fn drop(&mut self) {
-        let (py, own) = (self.0.py(), thread::current().id());
-        self.0.get().starting(py).change(py, |threads| {
+        let own = thread::current().id();
+        self.starting.change(self.py, |threads| {
             if let Some(place) = threads.iter().position(|&thread| thread == own) {
                 threads.swap_remove(place);
             }
@@ -72,14 +73,13 @@ impl Drop for Start<'_, '_> {
     }
 }
 
-/// Waits until no other thread starts a worker of `team`, unless this one does itself. Signals are handled
-/// meanwhile, and what their handlers raise ends the wait.
+/// Waits until no other thread starts a worker of a team, unless this one does itself. Signals are handled
+/// meanwhile, and what their handlers raise ends the wait. As they may fork, `starting` is asked each time.
 ///
 /// It looks again and again, since that needs no lock that a fork could leave locked, and is for once in a
 /// pool's life.
-pub fn wait_for_others(team: &Bound<'_, PyTeam>) -> PyResult<()> {
-    let py = team.py();
-    while team.get().starting(py).only_others(py) {
+pub fn wait_for_others<'a>(py: Python<'_>, starting: impl Fn() -> &'a Starting) -> PyResult<()> {
+    while starting().only_others(py) {
         detached(|| thread::sleep(PATIENCE));
         py.check_signals()?;
     }

@@ -1,6 +1,7 @@
-//! What the thread pool uses of Twisted, found when the first team is made.
+//! What the thread pool uses of Twisted and of the package, found for the first job or team.
 
 use pyo3::{
+    exceptions::PyRuntimeError,
     intern,
     prelude::*,
     sync::PyOnceLock,
@@ -45,6 +46,23 @@ pub struct Frames {
 
 static SUPPORT: PyOnceLock<Support> = PyOnceLock::new();
 
+/// What is handed to the threads while the module is loaded.
+struct Given {
+    /// Imports what they need of the package: the module of pools, and the trails.
+    find: Py<PyAny>,
+    defer_to_thread_pool: Py<PyAny>,
+}
+
+static GIVEN: PyOnceLock<Given> = PyOnceLock::new();
+
+/// Keeps the function that imports what threads need of the package, and `deferToThreadPool`.
+pub fn prepare(find: &Bound<'_, PyAny>, defer_to_thread_pool: &Bound<'_, PyAny>) {
+    GIVEN.get_or_init(find.py(), || Given {
+        find: find.clone().unbind(),
+        defer_to_thread_pool: defer_to_thread_pool.clone().unbind(),
+    });
+}
+
 /// Twisted's objects; imports them the first time.
 #[inline]
 pub fn support(py: Python<'_>) -> PyResult<&'static Support> {
@@ -55,12 +73,12 @@ impl Support {
     #[cold]
     fn find(py: Python<'_>) -> PyResult<Self> {
         let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
-        let pools = py.import("deferrous._pools")?;
-        let frames = py.import("deferrous._reactor_frames")?;
-        let frames = frames.call_method0("find_in_pool")?.cast_into::<PyDict>()?;
-        let passed = |name: &str| Trail::new(&frames, name);
+        let given = GIVEN.get(py).ok_or_else(not_loaded)?;
+        let (pools, trails): (Bound<'_, PyAny>, Bound<'_, PyDict>) =
+            given.find.bind(py).call0()?.extract()?;
+        let passed = |name: &str| Trail::new(&trails, name);
         Ok(Support {
-            modules: Modules::load(py)?,
+            modules: Modules::load(given.defer_to_thread_pool.bind(py))?,
             log_exception: of("twisted._threads._pool", "err")?,
             statistics: of("twisted._threads._team", "Statistics")?,
             already_quit: of("twisted._threads", "AlreadyQuit")?,
@@ -117,6 +135,11 @@ impl Support {
             error.write_unraisable(py, Some(&exception));
         }
     }
+}
+
+#[cold]
+fn not_loaded() -> PyErr {
+    PyRuntimeError::new_err("the module is used before it was loaded")
 }
 
 /// The contexts of this thread, a list of dicts, the innermost last.

@@ -70,7 +70,7 @@ impl PyTeam {
     }
 
     /// The threads that are starting workers.
-    pub fn starting(&self, py: Python<'_>) -> &Starting {
+    fn starting(&self, py: Python<'_>) -> &Starting {
         if self.forks.get(py) != forks() {
             self.renew(py);
         }
@@ -182,7 +182,7 @@ impl PyTeam {
         if !team.quit() {
             return Err(already_quit(py));
         }
-        wait_for_others(slf)
+        wait_for_others(py, || this.starting(py))
     }
 
     /// How many workers are idle and busy, and how many tasks wait for one.
@@ -248,7 +248,7 @@ fn start_workers(object: &Bound<'_, PyTeam>, count: usize) -> PyResult<()> {
     let factory = this.thread_factory.clone_out(py).ok_or_else(collected)?;
     let (limit, factory) = (limit.into_bound(py), factory.into_bound(py));
     let team = this.team(py);
-    let _start = Start::begin(object);
+    let _start = Start::begin(this.starting(py), py);
     for _ in 0..count {
         if !team.reserve(count_of(&limit.call0()?)?) {
             break;

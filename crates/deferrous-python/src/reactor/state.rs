@@ -1,0 +1,190 @@
+//! What the loop of a reactor is made of, as objects: event loops and delayed calls, which refer to each other.
+
+use std::{io, mem, sync::Arc};
+
+use deferrous::event_loop::{Deadlines, Events, Key, Waiter};
+use pyo3::{
+    exceptions::PyRuntimeError,
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+};
+
+use super::{
+    descriptors::{Descriptors, io_error},
+    messages::{Messages, new_queue},
+    ready::Ready,
+};
+use crate::interp::{EventRoom, Field};
+
+/// What the loop of a reactor is made of.
+///
+/// It has the methods of `select.epoll`, which `reactor._poller` has in Twisted.
+#[pyclass(frozen, module = "deferrous._core")]
+pub struct EventLoop {
+    /// What other threads want done. Each job whose result comes here has a reference, until it is done.
+    pub queue: Arc<Messages>,
+    /// How many of these jobs were handed out since the reactor has waited.
+    handed_out: Field<usize>,
+    /// Absent when the collector has ended it.
+    pub(super) parts: Field<Option<Box<Parts>>>,
+    /// The replacement, if a program has replaced `reactor._poller`, which is this object.
+    pub(super) replaced: Field<Option<Py<PyAny>>>,
+}
+
+/// The parts of an event loop.
+pub struct Parts {
+    pub timed: Timed,
+    /// Delayed calls that were set since the last look at the time: one that is due at once waits for the
+    /// next turn.
+    pub new_timed: Vec<Py<DelayedCall>>,
+    pub descriptors: Descriptors,
+    /// Events of descriptors that are still to be handled.
+    pub ready: Ready,
+    /// The room for what a wait tells. Absent during a wait.
+    pub events: Option<EventRoom>,
+}
+
+impl Parts {
+    /// Whether nothing is left of an earlier wait, and nothing is always ready.
+    pub fn has_no_events(&self) -> bool {
+        self.ready.is_empty() && !self.descriptors.some_always_ready()
+    }
+
+    /// What the reactor waits with. A process that was forked off gets its own here, which waits for the
+    /// descriptors that the parent's reactor had at the fork, and for what was added since.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for the poller.
+    #[inline]
+    pub fn waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+        match queue.waiter() {
+            Some(waiter) => Ok(waiter),
+            None => self.new_waiter(queue),
+        }
+    }
+
+    #[cold]
+    fn new_waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+        let waiter = Arc::new(Waiter::new()?);
+        self.descriptors.add_all(waiter.poller())?;
+        queue.set_waiter(waiter.clone());
+        Ok(waiter)
+    }
+
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.timed.iter().try_for_each(|call| visit.call(call))?;
+        self.new_timed
+            .iter()
+            .try_for_each(|call| visit.call(call))?;
+        self.descriptors.traverse(|object| visit.call(object))?;
+        self.ready.traverse(|object| visit.call(object))
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        // Jobs may still have the queue, but nobody looks into it any more.
+        drop(self.queue.close());
+    }
+}
+
+impl EventLoop {
+    /// A loop without anything to do.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left for the poller.
+    pub fn empty() -> io::Result<Self> {
+        let parts = Parts {
+            timed: Deadlines::new(),
+            new_timed: Vec::new(),
+            descriptors: Descriptors::default(),
+            ready: Ready::default(),
+            events: Some(EventRoom(Events::new())),
+        };
+        Ok(EventLoop {
+            queue: new_queue()?,
+            handed_out: Field::new(0),
+            parts: Field::new(Some(Box::new(parts))),
+            replaced: Field::new(None),
+        })
+    }
+
+    /// Looks at the parts, and changes them. They are out of the event loop meanwhile: `change` runs no Python code.
+    ///
+    /// # Errors
+    ///
+    /// A `RuntimeError` if the collector has ended it.
+    #[inline]
+    pub fn with<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Parts) -> R) -> PyResult<R> {
+        let Some(mut parts) = self.parts.take(py) else {
+            return Err(collected());
+        };
+        let result = change(&mut parts);
+        mem::forget(self.parts.replace(py, Some(parts)));
+        Ok(result)
+    }
+
+    /// What a program has put in the place of `reactor._poller`.
+    #[inline]
+    pub fn replaced_poller<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.replaced
+            .clone_out(py)
+            .map(|poller| poller.into_bound(py))
+    }
+
+    /// What the reactor waits with.
+    pub fn waiter(&self, py: Python<'_>) -> PyResult<Arc<Waiter>> {
+        self.with(py, |parts| parts.waiter(&self.queue))?
+            .map_err(|error| io_error(&error))
+    }
+
+    /// Counts a job whose result comes here.
+    pub fn hand_out(&self, py: Python<'_>) {
+        self.handed_out.set(py, self.handed_out.get(py) + 1);
+    }
+
+    /// Whether the only job that is out was handed out since this was last asked.
+    pub fn expects_one(&self, py: Python<'_>) -> bool {
+        self.handed_out.take(py) == 1 && Arc::strong_count(&self.queue) == 2
+    }
+}
+
+/// The error of using an object that the collector has ended.
+#[cold]
+pub fn collected() -> PyErr {
+    PyRuntimeError::new_err("this object was collected as garbage")
+}
+
+/// A call that waits for its time; what `reactor.callLater` returns.
+///
+/// Times are floats, in seconds. It belongs to the thread that runs the reactor. Name, methods and attributes
+/// are those of Twisted's DelayedCall, but for `canceller` and `resetter`, and `isinstance` takes it for one.
+#[pyclass(frozen, dict, weakref, module = "twisted.internet.base")]
+pub struct DelayedCall {
+    /// When it is due, in seconds, unless it was delayed since.
+    pub(super) time: Field<f64>,
+    /// By how much it was delayed, in seconds: that is looked at when it would be due.
+    pub(super) delayed_time: Field<f64>,
+    /// Its place among the calls that wait.
+    pub(super) key: Field<Key>,
+    pub(super) called: Field<bool>,
+    pub(super) cancelled: Field<bool>,
+    /// Absent, with the arguments, when it was cancelled.
+    pub(super) function: Field<Option<Py<PyAny>>>,
+    pub(super) arguments: Field<Option<Py<PyAny>>>,
+    /// Where there are any.
+    pub(super) keywords: Field<Option<Py<PyAny>>>,
+    /// Absent when the collector has ended the call.
+    pub(super) event_loop: Field<Option<Py<EventLoop>>>,
+    /// What tells the time, in seconds.
+    pub(super) seconds: Field<Option<Py<PyAny>>>,
+    /// The stack of whoever set the call, in debug mode.
+    pub(super) creator: Field<Option<Py<PyAny>>>,
+    /// What it looked like when it was cancelled, in debug mode.
+    pub(super) last_repr: Field<Option<Py<PyAny>>>,
+}
+
+/// The delayed calls that wait, by the time of each, as `clock::key` has it.
+pub type Timed = Deadlines<Py<DelayedCall>>;
