@@ -1,15 +1,19 @@
 //! The event loop: time, threads, descriptors and signals, all ending in calls on one thread.
 
+mod descriptors;
 mod errors;
 mod events;
+mod jobs;
 mod looping;
 mod readiness;
 mod remote;
 mod run;
+mod signal_handlers;
 mod signals;
 mod threads;
 mod time;
 mod timers;
+mod triggers;
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,23 +25,23 @@ use std::{
 
 use slab::Slab;
 
+pub use descriptors::Watch;
 pub use errors::{ReactorError, ReactorGone, WouldDeadlock};
-pub use events::{NoSuchTrigger, Phase, SystemEvent, TriggerId};
 pub use looping::{LoopingCall, LoopingCallError};
-pub use readiness::Watch;
 pub use remote::Remote;
-pub use signals::SignalWatch;
+pub use signal_handlers::SignalWatch;
 pub use threads::{Executor, Job, PoolStopped, ThreadPool};
 pub use time::{Clock, ReactorTime};
 pub use timers::{DelayedCall, DelayedCallError};
+pub use triggers::{NoSuchTrigger, Phase, SystemEvent, TriggerId};
 
 use self::{
-    events::Triggers,
-    readiness::Descriptors,
+    descriptors::Descriptors,
     remote::{BlockedCall, Shared},
     run::Stage,
-    signals::Signals,
+    signal_handlers::SignalHandlers,
     timers::Timers,
+    triggers::Triggers,
 };
 use crate::{
     coroutine,
@@ -91,7 +95,7 @@ struct Inner {
     timers: Timers,
     shared: Arc<Shared>,
     descriptors: Rc<Descriptors>,
-    signals: Rc<Signals>,
+    signals: Rc<SignalHandlers>,
     triggers: Triggers,
     pool: ThreadPool,
     /// What waits for jobs in threads.
@@ -150,9 +154,9 @@ impl ReactorBuilder {
             stage: Cell::new(Stage::New),
             handles_signals: self.signal_handlers,
             timers: Timers::real(),
-            descriptors: Descriptors::new(shared.clone()),
+            descriptors: Descriptors::new(shared.waiter.clone()),
             shared,
-            signals: Rc::new(Signals::new()),
+            signals: Rc::new(SignalHandlers::new()),
             triggers: Triggers::new(),
             pool: ThreadPool::new(self.pool.0, self.pool.1),
             replies: RefCell::new(Slab::new()),
@@ -260,31 +264,6 @@ impl Reactor {
 
     fn timers_ref(&self) -> &Timers {
         &self.0.timers
-    }
-
-    fn shared(&self) -> Arc<Shared> {
-        self.0.shared.clone()
-    }
-
-    fn descriptors(&self) -> &Rc<Descriptors> {
-        &self.0.descriptors
-    }
-
-    fn signals(&self) -> &Signals {
-        &self.0.signals
-    }
-
-    fn signals_rc(&self) -> Rc<Signals> {
-        self.0.signals.clone()
-    }
-
-    fn triggers(&self) -> &Triggers {
-        &self.0.triggers
-    }
-
-    fn expect_reply(&self, firing: Firing) -> usize {
-        self.0.handed_out.set(self.0.handed_out.get() + 1);
-        self.0.replies.borrow_mut().insert(firing)
     }
 
     fn add_blocked(&self, call: BlockedCall) -> usize {

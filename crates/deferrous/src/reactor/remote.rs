@@ -13,7 +13,7 @@ use super::{
 use crate::{
     coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
     deferred::{CallbackResult, CancelHandle, cell::Outcome},
-    event_loop::{MessageQueue, Poller, Waiter},
+    event_loop::{MessageQueue, Waiter},
     failure::Failure,
 };
 
@@ -50,10 +50,6 @@ impl Shared {
             waiter,
             thread: thread::current().id(),
         }))
-    }
-
-    pub(super) fn poller(&self) -> &Poller {
-        self.waiter.poller()
     }
 
     pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    mem,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     time::Duration,
@@ -12,8 +12,9 @@ use std::{
 use super::{
     Reactor,
     errors::ReactorError,
-    events::{Phase, SystemEvent},
     remote::Message,
+    signal_handlers::STOPPING,
+    triggers::{Phase, SystemEvent},
 };
 use crate::{
     coroutine::run_remote_wake,
@@ -61,7 +62,7 @@ impl Reactor {
         self.0.stage.set(Stage::Running);
         let _ended = Ended(self);
         if self.0.handles_signals {
-            self.signals().stop_reactor(self)?;
+            self.stop_at_signals()?;
         }
         self.enter(|| {
             self.start_up();
@@ -74,6 +75,21 @@ impl Reactor {
             }
             Ok(())
         })
+    }
+
+    /// Lets SIGINT and SIGTERM stop the reactor.
+    fn stop_at_signals(&self) -> io::Result<()> {
+        self.0.signals.start_listening()?;
+        for signal in STOPPING {
+            let stop = self.downgrade();
+            self.handle_signal(signal, None, move || {
+                if let Some(reactor) = stop.upgrade() {
+                    tracing::info!(signal, "stopping at a signal");
+                    let _ = reactor.stop();
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn check_startable(&self) -> Result<(), ReactorError> {
@@ -141,7 +157,7 @@ impl Reactor {
             return Err(ReactorError::NotRunning);
         }
         self.0.stage.set(Stage::Stopping);
-        self.signals().stop_listening();
+        self.0.signals.stop_listening();
         // The shutdown begins in a turn of its own, after what is going on now.
         let reactor = self.clone();
         self.call_later(Duration::ZERO, move || reactor.shut_down());
@@ -187,21 +203,22 @@ impl Reactor {
         own: impl FnOnce() -> Deferred<()> + 'static,
     ) -> Deferred<()> {
         let (during, after) = (self.clone(), self.clone());
-        self.triggers()
+        self.0
+            .triggers
             .fire((event, Phase::Before))
             .add_callback(move |()| {
-                let triggers = during.triggers().fire((event, Phase::During));
+                let triggers = during.0.triggers.fire((event, Phase::During));
                 let own = own();
                 triggers.add_callback(|()| own)
             })
-            .add_callback(move |()| after.triggers().fire((event, Phase::After)))
+            .add_callback(move |()| after.0.triggers.fire((event, Phase::After)))
     }
 
     /// Lets the pool finish. The loop goes on meanwhile, so that jobs may still use it.
     fn stop_pool(&self) -> Deferred<()> {
         let (trigger, d) = deferred();
         *self.0.pool_stopped.borrow_mut() = Some(trigger);
-        let shared = self.shared();
+        let shared = self.0.shared.clone();
         self.thread_pool().stop_then(move || {
             let _ = shared.send(Message::PoolStopped);
         });
@@ -270,7 +287,7 @@ impl Reactor {
         let nothing_else = self.0.timers.len() == 0
             && self.0.shared.queue.is_empty()
             && self.0.replies.borrow().len() <= busy
-            && self.0.descriptors.len() <= usize::from(self.signals().has_pipe());
+            && self.0.descriptors.len() <= usize::from(self.0.signals.has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {
             return;
         }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Executor, Job};
+use super::executor::{Executor, Job};
 use crate::{
     event_loop::{Next, Statistics, Team},
     failure::Failure,

@@ -1,0 +1,122 @@
+//! Work that blocks, in threads, and the way back to the reactor: `defer_to_thread`.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use super::{
+    Reactor,
+    remote::{Message, Shared},
+    threads::{Executor, PoolStopped},
+};
+use crate::{
+    deferred::{
+        Abandoned, Deferred,
+        cell::{Firing, Outcome},
+        deferred, fail,
+    },
+    failure::Failure,
+};
+
+impl Reactor {
+    /// Runs `job` in the thread pool, and fires the Deferred with its result on this thread;
+    /// Twisted's `deferToThread`.
+    ///
+    /// An error that the job returns, or a panic, becomes the failure. Results come back in the
+    /// order in which jobs end. Jobs start once the reactor runs. Cancelling the Deferred lets go
+    /// of the result; the job goes on, and a reactor that stops waits for it. A job that may never
+    /// end belongs in a [`ThreadPool`](crate::ThreadPool) of the program's own, by [`defer_to`](Self::defer_to).
+    ///
+    /// ```
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let d = reactor.defer_to_thread(|| Ok(std::fs::read_to_string("/proc/self/comm")?));
+    /// # #[cfg(target_os = "linux")]
+    /// assert!(!reactor.run_until(d)?.is_empty());
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    pub fn defer_to_thread<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Deferred<T> {
+        self.defer_to(self.thread_pool(), job)
+    }
+
+    /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice;
+    /// Twisted's `deferToThreadPool`.
+    ///
+    /// If the executor drops the job, or the reactor has ended, the Deferred fails with
+    /// [`Abandoned`].
+    pub fn defer_to<T: Send + 'static>(
+        &self,
+        executor: &(impl Executor + ?Sized),
+        job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Deferred<T> {
+        if self.has_ended() {
+            return fail(Abandoned);
+        }
+        let (trigger, d) = deferred();
+        let reply = Reply {
+            key: self.expect_reply(trigger.into_firing()),
+            shared: self.0.shared.clone(),
+            answered: false,
+        };
+        executor.execute(Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(job))
+                .unwrap_or_else(|panic| Err(Failure::from_panic(panic)));
+            reply.send(result);
+        }));
+        d
+    }
+
+    /// Runs `job` in the thread pool; Twisted's `callInThread`. A panic in it is reported.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolStopped`] if the reactor has ended; the job is dropped then.
+    pub fn call_in_thread(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolStopped> {
+        self.thread_pool().call_in_thread(job)
+    }
+
+    /// Sets how many threads the pool may have; Twisted's `suggestThreadPoolSize`.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is 0: jobs could never run.
+    pub fn suggest_thread_pool_size(&self, size: usize) {
+        let pool = self.thread_pool();
+        pool.adjust_size(pool.min_threads().min(size), size);
+    }
+
+    fn expect_reply(&self, firing: Firing) -> usize {
+        self.0.handed_out.set(self.0.handed_out.get() + 1);
+        self.0.replies.borrow_mut().insert(firing)
+    }
+}
+
+/// The way back of one job's result. Dropped without sending, it says that the job was.
+struct Reply {
+    key: usize,
+    shared: Arc<Shared>,
+    answered: bool,
+}
+
+impl Reply {
+    fn send<T: Send + 'static>(mut self, result: Result<T, Failure>) {
+        self.answered = true;
+        self.post(Box::new(move || result.into()));
+    }
+
+    fn post(&self, outcome: Box<dyn FnOnce() -> Outcome + Send>) {
+        // A reactor that has ended has let go of all who waited.
+        let _ = self.shared.send(Message::Fire(self.key, outcome));
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.post(Box::new(|| Outcome::Failure(Abandoned.into())));
+        }
+    }
+}
