@@ -1,7 +1,7 @@
 //! What is to be done when a reactor starts and stops: adding and removing system event triggers.
 
 use super::{
-    Reactor,
+    state::Reactor,
     triggers::{NoSuchTrigger, Phase, SystemEvent, TriggerId},
 };
 use crate::deferred::CallbackResult;

@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    Reactor,
-    remote::{Message, Shared},
+    state::{Message, Reactor, Shared},
     threads::{Executor, PoolStopped},
 };
 use crate::{

@@ -3,9 +3,9 @@
 use std::{io, os::fd::AsFd};
 
 use super::{
-    Reactor,
     descriptors::{Direction, Watch},
     errors::ReactorGone,
+    state::Reactor,
 };
 
 impl Reactor {

@@ -1,80 +1,19 @@
 //! Reaching a reactor from other threads.
 
 use std::{
-    fmt, io,
+    fmt,
     sync::{Arc, mpsc},
-    thread::{self, ThreadId},
+    thread,
 };
 
 use super::{
-    Reactor,
     errors::{ReactorGone, WouldDeadlock},
+    state::{BlockedCall, Message, Reactor, Shared},
 };
 use crate::{
-    coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
-    deferred::{CallbackResult, CancelHandle, cell::Outcome},
-    event_loop::{MessageQueue, Waiter},
+    deferred::{CallbackResult, maybe_deferred},
     failure::Failure,
 };
-
-/// What another thread wants done on the reactor's.
-pub(super) enum Message {
-    Call(Box<dyn FnOnce(&Reactor) + Send>),
-    /// Fire what waits under this key: a job in a thread has ended.
-    Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
-    Wake(RemoteWake),
-    /// The pool's last worker has gone.
-    PoolStopped,
-}
-
-/// What a thread waits for in `blocking_call_from_thread`.
-pub(super) struct BlockedCall {
-    /// Cancels what the call has returned.
-    pub(super) handle: CancelHandle,
-    /// Tells the thread that the reactor has ended.
-    pub(super) gone: Box<dyn FnOnce()>,
-}
-
-/// What the reactor's thread and the others share.
-pub(super) struct Shared {
-    pub(super) queue: MessageQueue<Message>,
-    pub(super) waiter: Arc<Waiter>,
-    thread: ThreadId,
-}
-
-impl Shared {
-    pub(super) fn new() -> io::Result<Arc<Self>> {
-        let waiter = Arc::new(Waiter::new()?);
-        Ok(Arc::new(Shared {
-            queue: MessageQueue::new(waiter.clone()),
-            waiter,
-            thread: thread::current().id(),
-        }))
-    }
-
-    pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
-        self.queue.send(message).map_err(|refused| {
-            drop(refused);
-            ReactorGone
-        })
-    }
-
-    /// Refuses further messages, and drops those left. Who waits for one hears of that.
-    pub(super) fn close(&self) {
-        for message in self.queue.close() {
-            match message {
-                Message::Wake(wake) => drop_remote_wake(wake),
-                other => drop(other),
-            }
-        }
-    }
-}
-
-impl WakeTarget for Shared {
-    fn send(&self, wake: RemoteWake) -> bool {
-        Shared::send(self, Message::Wake(wake)).is_ok()
-    }
-}
 
 /// Reaches a [`Reactor`] from any thread.
 ///
@@ -88,7 +27,7 @@ impl WakeTarget for Shared {
 /// # Ok::<(), deferrous::Failure>(())
 /// ```
 #[derive(Clone)]
-pub struct Remote(pub(super) Arc<Shared>);
+pub struct Remote(Arc<Shared>);
 
 impl Remote {
     /// Has `call` made on the reactor's thread, soon; Twisted's `callFromThread`.
@@ -155,7 +94,7 @@ impl Remote {
         let (sender, receiver) = mpsc::sync_channel::<Result<R::Value, Failure>>(1);
         self.call_from_thread(move |reactor| {
             let reactor_again = reactor.clone();
-            let d = crate::deferred::maybe_deferred(move || call(&reactor_again));
+            let d = maybe_deferred(move || call(&reactor_again));
             let ending = sender.clone();
             let waiting = reactor.add_blocked(BlockedCall {
                 handle: d.cancel_handle(),
@@ -178,5 +117,21 @@ impl fmt::Debug for Remote {
             .field("thread", &self.0.thread)
             .field("gone", &self.0.queue.is_closed())
             .finish()
+    }
+}
+
+impl Reactor {
+    /// A handle by which other threads reach this reactor.
+    pub fn remote(&self) -> Remote {
+        Remote(self.0.shared.clone())
+    }
+
+    fn add_blocked(&self, call: BlockedCall) -> usize {
+        self.0.blocked.borrow_mut().insert(call)
+    }
+
+    fn remove_blocked(&self, key: usize) {
+        let removed = self.0.blocked.borrow_mut().try_remove(key);
+        drop(removed);
     }
 }

@@ -10,10 +10,9 @@ use std::{
 };
 
 use super::{
-    Reactor,
     errors::ReactorError,
-    remote::Message,
     signal_handlers::STOPPING,
+    state::{Message, Reactor, Stage},
     triggers::{Phase, SystemEvent},
 };
 use crate::{
@@ -23,16 +22,6 @@ use crate::{
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
-
-/// Where a reactor is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    New,
-    Running,
-    /// `stop` was called: the shutdown triggers are being fired.
-    Stopping,
-    Ended,
-}
 
 /// How long a stopping reactor waits before it looks again whether threads that wait for it wait in
 /// vain.

@@ -3,8 +3,8 @@
 use std::{ffi::c_int, io, rc::Rc};
 
 use super::{
-    Reactor,
     signal_handlers::{Listening, SignalWatch, open_pipe},
+    state::Reactor,
 };
 
 impl Reactor {

@@ -2,16 +2,14 @@
 
 use std::{cell::Cell, fmt, rc::Rc, time::Duration};
 
-use super::{
-    Reactor,
-    timers::{DelayedCall, Timers},
-};
+use super::timers::{DelayedCall, Timers};
 use crate::{
     deferred::{CallbackResult, Cancelled, Deferred, TimedOut},
     failure::Failure,
 };
 
-/// A source of time and delayed calls: a [`Reactor`] or a [`Clock`]. Twisted's `IReactorTime`.
+/// A source of time and delayed calls: a [`Reactor`](crate::Reactor) or a [`Clock`]. Twisted's
+/// `IReactorTime`.
 ///
 /// Code that takes `&impl ReactorTime` can be tested without waiting. Clones are the same source,
 /// which belongs to one thread.
@@ -43,14 +41,6 @@ pub(super) mod sealed {
         fn timers(&self) -> &Timers;
     }
 }
-
-impl sealed::HasTimers for Reactor {
-    fn timers(&self) -> &Timers {
-        self.timers_ref()
-    }
-}
-
-impl ReactorTime for Reactor {}
 
 /// A reactor's time without the time: it passes when [`advance`](Clock::advance) says so. Twisted's
 /// `task.Clock`.

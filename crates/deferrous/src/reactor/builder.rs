@@ -1,0 +1,99 @@
+//! Making a reactor.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+};
+
+use slab::Slab;
+
+use super::{
+    descriptors::Descriptors,
+    signal_handlers::SignalHandlers,
+    state::{Reactor, ReactorState, Shared, Stage},
+    threads::ThreadPool,
+    timers::Timers,
+    triggers::Triggers,
+};
+
+/// The size of a reactor's thread pool, as in Twisted.
+const POOL_SIZE: (usize, usize) = (0, 10);
+
+/// Options of a [`Reactor`].
+///
+/// ```
+/// let reactor = deferrous::Reactor::builder().thread_pool(2, 20).signal_handlers(false).build()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ReactorBuilder {
+    signal_handlers: bool,
+    pool: (usize, usize),
+}
+
+impl ReactorBuilder {
+    /// Whether SIGINT and SIGTERM stop the reactor while it runs, which they do unless this says
+    /// `false`; the `installSignalHandlers` of Twisted's `reactor.run`.
+    pub fn signal_handlers(mut self, install: bool) -> Self {
+        self.signal_handlers = install;
+        self
+    }
+
+    /// The least and the greatest number of threads in the pool, 0 and 10 by default.
+    ///
+    /// # Panics
+    ///
+    /// `build` panics if the greatest is 0 or less than the least.
+    pub fn thread_pool(mut self, min: usize, max: usize) -> Self {
+        self.pool = (min, max);
+        self
+    }
+
+    /// Makes the reactor, for this thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left to poll with.
+    ///
+    /// # Panics
+    ///
+    /// If the size of the thread pool makes no sense.
+    pub fn build(self) -> io::Result<Reactor> {
+        let shared = Shared::new()?;
+        Ok(Reactor(Rc::new(ReactorState {
+            stage: Cell::new(Stage::New),
+            handles_signals: self.signal_handlers,
+            timers: Timers::real(),
+            descriptors: Descriptors::new(shared.waiter.clone()),
+            shared,
+            signals: Rc::new(SignalHandlers::new()),
+            triggers: Triggers::new(),
+            pool: ThreadPool::new(self.pool.0, self.pool.1),
+            replies: RefCell::new(Slab::new()),
+            handed_out: Cell::new(0),
+            blocked: RefCell::new(Slab::new()),
+            pool_stopped: RefCell::new(None),
+        })))
+    }
+}
+
+impl Reactor {
+    /// A reactor for this thread.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptor left to poll with.
+    pub fn new() -> io::Result<Self> {
+        Reactor::builder().build()
+    }
+
+    /// A reactor with options.
+    pub fn builder() -> ReactorBuilder {
+        ReactorBuilder {
+            signal_handlers: true,
+            pool: POOL_SIZE,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The reactor itself: what it is made of, and how far it has come.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt, io,
+    rc::{Rc, Weak},
+    sync::Arc,
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+use slab::Slab;
+
+use super::{
+    descriptors::Descriptors,
+    errors::ReactorGone,
+    signal_handlers::SignalHandlers,
+    threads::ThreadPool,
+    time::{ReactorTime, sealed},
+    timers::{DelayedCall, Timers},
+    triggers::Triggers,
+};
+use crate::{
+    coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
+    deferred::{CancelHandle, Trigger, cell::Firing, cell::Outcome},
+    event_loop::{MessageQueue, Waiter},
+};
+
+/// Where a reactor is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    New,
+    Running,
+    /// `stop` was called: the shutdown triggers are being fired.
+    Stopping,
+    Ended,
+}
+
+/// What another thread wants done on the reactor's.
+pub(super) enum Message {
+    Call(Box<dyn FnOnce(&Reactor) + Send>),
+    /// Fire what waits under this key: a job in a thread has ended.
+    Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
+    Wake(RemoteWake),
+    /// The pool's last worker has gone.
+    PoolStopped,
+}
+
+/// What a thread waits for in `blocking_call_from_thread`.
+pub(super) struct BlockedCall {
+    /// Cancels what the call has returned.
+    pub(super) handle: CancelHandle,
+    /// Tells the thread that the reactor has ended.
+    pub(super) gone: Box<dyn FnOnce()>,
+}
+
+/// What the reactor's thread and the others share.
+pub(super) struct Shared {
+    pub(super) queue: MessageQueue<Message>,
+    pub(super) waiter: Arc<Waiter>,
+    pub(super) thread: ThreadId,
+}
+
+impl Shared {
+    pub(super) fn new() -> io::Result<Arc<Self>> {
+        let waiter = Arc::new(Waiter::new()?);
+        Ok(Arc::new(Shared {
+            queue: MessageQueue::new(waiter.clone()),
+            waiter,
+            thread: thread::current().id(),
+        }))
+    }
+
+    pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
+        self.queue.send(message).map_err(|refused| {
+            drop(refused);
+            ReactorGone
+        })
+    }
+
+    /// Refuses further messages, and drops those left. Who waits for one hears of that.
+    pub(super) fn close(&self) {
+        for message in self.queue.close() {
+            match message {
+                Message::Wake(wake) => drop_remote_wake(wake),
+                other => drop(other),
+            }
+        }
+    }
+}
+
+impl WakeTarget for Shared {
+    fn send(&self, wake: RemoteWake) -> bool {
+        Shared::send(self, Message::Wake(wake)).is_ok()
+    }
+}
+
+/// An event loop; Twisted's reactor.
+///
+/// It belongs to the thread that makes it. Clones are the same reactor, so that callbacks can own
+/// one. A program may have several, also one after another, but each runs once.
+///
+/// Timers, calls from other threads, results of pool jobs, descriptors and signals all end in calls
+/// on its thread, between which nothing else runs. A call that panics is reported
+/// ([`set_unhandled_handler`](crate::set_unhandled_handler)) and the loop goes on.
+///
+/// A process that is forked off has to leave the reactors of its parent alone, since they wait by descriptors
+/// that both share, and their worker threads are not there. It makes a reactor of its own, or becomes another
+/// program.
+///
+/// ```
+/// use std::time::Duration;
+/// let reactor = deferrous::Reactor::new()?;
+/// let stop = reactor.clone();
+/// reactor.call_later(Duration::from_millis(1), move || {
+///     println!("hello");
+///     stop.stop().unwrap();
+/// });
+/// reactor.run()?;
+/// # Ok::<(), deferrous::Failure>(())
+/// ```
+#[derive(Clone)]
+pub struct Reactor(pub(super) Rc<ReactorState>);
+
+/// A reactor that its own parts lead back to without keeping it.
+#[derive(Clone)]
+pub(super) struct WeakReactor(Weak<ReactorState>);
+
+impl WeakReactor {
+    pub(super) fn upgrade(&self) -> Option<Reactor> {
+        self.0.upgrade().map(Reactor)
+    }
+}
+
+/// What a reactor is made of.
+pub(super) struct ReactorState {
+    pub(super) stage: Cell<Stage>,
+    pub(super) handles_signals: bool,
+    pub(super) timers: Timers,
+    pub(super) shared: Arc<Shared>,
+    pub(super) descriptors: Rc<Descriptors>,
+    pub(super) signals: Rc<SignalHandlers>,
+    pub(super) triggers: Triggers,
+    pub(super) pool: ThreadPool,
+    /// What waits for jobs in threads.
+    pub(super) replies: RefCell<Slab<Firing>>,
+    /// How many jobs were handed out since the loop has waited.
+    pub(super) handed_out: Cell<usize>,
+    /// What threads wait for in `blocking_call_from_thread`.
+    pub(super) blocked: RefCell<Slab<BlockedCall>>,
+    /// Fires when the pool's last worker has gone.
+    pub(super) pool_stopped: RefCell<Option<Trigger<()>>>,
+}
+
+impl Reactor {
+    /// The time since the reactor was made: [`ReactorTime::now`].
+    pub fn now(&self) -> Duration {
+        self.0.timers.now()
+    }
+
+    /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
+    pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
+        self.0.timers.call_later(delay, call)
+    }
+
+    /// The pool of [`defer_to_thread`](Self::defer_to_thread); Twisted's `getThreadPool`. The
+    /// reactor starts and stops it.
+    pub fn thread_pool(&self) -> &ThreadPool {
+        &self.0.pool
+    }
+
+    /// Whether it runs: started, and not yet at its end. Twisted's `running`.
+    pub fn is_running(&self) -> bool {
+        matches!(self.0.stage.get(), Stage::Running | Stage::Stopping)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.stage.get() == Stage::Ended
+    }
+
+    pub(super) fn downgrade(&self) -> WeakReactor {
+        WeakReactor(Rc::downgrade(&self.0))
+    }
+}
+
+impl sealed::HasTimers for Reactor {
+    fn timers(&self) -> &Timers {
+        &self.0.timers
+    }
+}
+
+impl ReactorTime for Reactor {}
+
+impl Drop for ReactorState {
+    fn drop(&mut self) {
+        // Threads that still hold a remote are told that nobody listens.
+        self.shared.close();
+        self.pool.stop_then(|| {});
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("stage", &self.0.stage.get())
+            .field("now", &self.now())
+            .field("delayed_calls", &self.0.timers.len())
+            .field("thread_pool", &self.0.pool)
+            .finish()
+    }
+}
