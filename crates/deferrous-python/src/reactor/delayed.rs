@@ -6,16 +6,18 @@ use pyo3::{
     gc::{PyTraverseError, PyVisit},
     prelude::*,
     pyclass::CompareOp,
-    types::{PyDict, PyList, PyTuple, PyType},
+    types::{PyBool, PyDict, PyList, PyTuple},
 };
 
 use super::{
     clock,
     names::names,
-    state::{DelayedCall, EventLoop, Timed, collected},
+    state::{DelayedCall, EventLoop, Part, Timed, collected},
     support::support,
 };
-use crate::interp::{ClassVersion, Field, Life, Memory, Task, attributes, fallible, make};
+use crate::interp::{
+    Field, Life, Memory, Slot, Task, attributes, class_attributes, fallible, item, make,
+};
 
 impl DelayedCall {
     /// A call that is due at `time`.
@@ -33,20 +35,19 @@ impl DelayedCall {
             key: Field::new(Key::NOWHERE),
             called: Field::new(false),
             cancelled: Field::new(false),
-            function: Field::new(Some(task.function)),
-            arguments: Field::new(Some(task.arguments.into_any())),
-            keywords: Field::new(task.keywords.map(Py::into_any)),
-            event_loop: Field::new(Some(event_loop.clone().unbind())),
-            seconds: Field::new(Some(seconds.unbind())),
-            creator: Field::new(None),
-            last_repr: Field::new(None),
+            function: Slot::new(Some(task.function.into_bound(py))),
+            arguments: Slot::new(Some(task.arguments.into_bound(py).into_any())),
+            keywords: Slot::new(task.keywords.map(|it| it.into_bound(py).into_any())),
+            event_loop: Slot::new(Some(event_loop.clone())),
+            seconds: Slot::new(Some(seconds)),
+            creator: Slot::default(),
+            last_repr: Slot::default(),
         })
     }
 
     /// Whether this call was set on `event_loop`.
-    pub fn is_of(&self, py: Python<'_>, event_loop: &Bound<'_, EventLoop>) -> bool {
-        let own = self.event_loop.clone_out(py);
-        own.is_some_and(|own| own.is(event_loop))
+    pub fn is_of(&self, event_loop: &Bound<'_, EventLoop>) -> bool {
+        self.event_loop.has(event_loop)
     }
 
     /// Whether it was cancelled, or a program has set the attribute.
@@ -94,8 +95,7 @@ impl DelayedCall {
         else {
             return Ok(());
         };
-        let (function, arguments) = (function.into_bound(py), arguments.into_bound(py));
-        let keywords = self.keywords.clone_out(py).map(|it| it.into_bound(py));
+        let keywords = self.keywords.clone_out(py);
         let dict = keywords.as_ref().map(|keywords| keywords.cast::<PyDict>());
         match (arguments.cast::<PyTuple>(), dict.transpose()) {
             (Ok(tuple), Ok(dict)) => function.call(tuple, dict)?,
@@ -130,7 +130,6 @@ impl DelayedCall {
 
     fn with_timed<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Timed) -> R) -> PyResult<R> {
         let event_loop = self.event_loop.clone_out(py).ok_or_else(collected)?;
-        let event_loop = event_loop.into_bound(py);
         event_loop.get().with(py, |parts| change(&mut parts.timed))
     }
 
@@ -141,11 +140,8 @@ impl DelayedCall {
         Ok(())
     }
 
-    fn set_note(note: &Field<Option<Py<PyAny>>>, value: &Bound<'_, PyAny>) {
-        note.set(
-            value.py(),
-            (!value.is_none()).then(|| value.clone().unbind()),
-        );
+    fn set_note(note: &Part, value: &Bound<'_, PyAny>) {
+        note.set(value.py(), (!value.is_none()).then(|| value.clone()));
     }
 }
 
@@ -186,11 +182,13 @@ impl DelayedCall {
         if debugging(py)? {
             Self::set_note(&this.last_repr, slf.repr()?.as_any());
         }
-        let function = this.function.take(py).map(|it| it.into_bound(py));
-        let arguments = this.arguments.take(py).map(|it| it.into_bound(py));
-        let keywords = this.keywords.take(py).map(|it| it.into_bound(py));
+        let task = (
+            this.function.take(py),
+            this.arguments.take(py),
+            this.keywords.take(py),
+        );
         drop(waiting.map(|it| it.into_bound(py)));
-        drop((function, arguments, keywords));
+        drop(task);
         Ok(())
     }
 
@@ -331,7 +329,7 @@ impl DelayedCall {
 
     /// What it calls; gone when it was cancelled.
     #[getter]
-    fn func(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn func<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.function
             .clone_out(py)
             .ok_or_else(|| no_attribute("func"))
@@ -339,12 +337,12 @@ impl DelayedCall {
 
     #[setter]
     fn set_func(&self, value: &Bound<'_, PyAny>) {
-        self.function.set(value.py(), Some(value.clone().unbind()));
+        self.function.set(value.py(), Some(value.clone()));
     }
 
     /// The arguments, a tuple; gone when it was cancelled.
     #[getter]
-    fn args(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.arguments
             .clone_out(py)
             .ok_or_else(|| no_attribute("args"))
@@ -352,14 +350,14 @@ impl DelayedCall {
 
     #[setter]
     fn set_args(&self, value: &Bound<'_, PyAny>) {
-        self.arguments.set(value.py(), Some(value.clone().unbind()));
+        self.arguments.set(value.py(), Some(value.clone()));
     }
 
     /// The keyword arguments, a dict; gone when it was cancelled.
     #[getter]
     fn kw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.keywords.clone_out(py) {
-            Some(keywords) => Ok(keywords.into_bound(py)),
+            Some(keywords) => Ok(keywords),
             None if self.function.is_some(py) => fallible::dict(py).map(Bound::into_any),
             None => Err(no_attribute("kw")),
         }
@@ -367,24 +365,23 @@ impl DelayedCall {
 
     #[setter]
     fn set_kw(&self, value: &Bound<'_, PyAny>) {
-        self.keywords.set(value.py(), Some(value.clone().unbind()));
+        self.keywords.set(value.py(), Some(value.clone()));
     }
 
     /// What tells it the time.
     #[getter]
     fn seconds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let seconds = self.seconds.clone_out(py).ok_or_else(collected)?;
-        Ok(seconds.into_bound(py))
+        self.seconds.clone_out(py).ok_or_else(collected)
     }
 
     #[setter]
     fn set_seconds(&self, value: &Bound<'_, PyAny>) {
-        self.seconds.set(value.py(), Some(value.clone().unbind()));
+        self.seconds.set(value.py(), Some(value.clone()));
     }
 
     /// The stack of whoever set it, in debug mode.
     #[getter]
-    fn creator(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn creator<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.creator.clone_out(py)
     }
 
@@ -395,7 +392,7 @@ impl DelayedCall {
 
     /// What it looked like when it was cancelled, in debug mode.
     #[getter(_repr)]
-    fn last_repr(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    fn last_repr<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.last_repr.clone_out(py)
     }
 
@@ -454,27 +451,27 @@ pub fn stock_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     base.get_item(names(py).delayed_call.bind(py))
 }
 
-/// Twisted's class when its `debug` was last seen to be off.
-static NOT_DEBUGGING: Field<Option<ClassVersion>> = Field::new(None);
-
 /// Whether delayed calls note who sets them, and what they were when they are cancelled: `debug` of
 /// Twisted's class, which programs set.
+#[inline]
 pub fn debugging(py: Python<'_>) -> PyResult<bool> {
-    let Some(found) = stock_class(py)? else {
-        return Ok(false);
-    };
-    let debug = names(py).debug.bind(py);
-    let Ok(class) = found.cast::<PyType>() else {
-        return found.getattr(debug)?.is_truthy();
-    };
-    let known = NOT_DEBUGGING.get(py);
-    if known.is_some() && known == ClassVersion::of_class(class) {
-        return Ok(false);
+    let off = support().debug_is_off.get(|| debug_is_off(py));
+    if off { Ok(false) } else { look_up_debug(py) }
+}
+
+/// Whether the class that was found first is at its place in Twisted's module, and has `debug = False` itself.
+fn debug_is_off(py: Python<'_>) -> bool {
+    let class = support().delayed_call.bind(py);
+    let is_there = stock_class(py).is_ok_and(|found| found.is_some_and(|found| found.is(class)));
+    let own = class_attributes(class).ok();
+    let debug = own.and_then(|own| item(&own, names(py).debug.bind(py)));
+    is_there && debug.is_some_and(|debug| debug.is(PyBool::new(py, false)))
+}
+
+#[cold]
+fn look_up_debug(py: Python<'_>) -> PyResult<bool> {
+    match stock_class(py)? {
+        Some(class) => class.getattr(names(py).debug.bind(py))?.is_truthy(),
+        None => Ok(false),
     }
-    let debugging = class.getattr(debug)?.is_truthy()?;
-    if !debugging {
-        // Looking an attribute up has given it a version.
-        NOT_DEBUGGING.set(py, ClassVersion::of_class(class));
-    }
-    Ok(debugging)
 }

@@ -167,7 +167,7 @@ fn delayed_call(
     event_loop: &Bound<'_, EventLoop>,
 ) -> PyResult<Py<DelayedCall>> {
     match object.cast::<DelayedCall>() {
-        Ok(call) if call.get().is_of(object.py(), event_loop) => Ok(call.clone().unbind()),
+        Ok(call) if call.get().is_of(event_loop) => Ok(call.clone().unbind()),
         _ => Err(PyTypeError::new_err(
             "what waits in a reactor was returned by its callLater",
         )),

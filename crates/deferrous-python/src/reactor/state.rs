@@ -14,7 +14,7 @@ use super::{
     messages::{Messages, new_queue},
     ready::Ready,
 };
-use crate::interp::{EventRoom, Field};
+use crate::interp::{EventRoom, Field, Slot};
 
 /// What the loop of a reactor is made of.
 ///
@@ -172,19 +172,22 @@ pub struct DelayedCall {
     pub(super) called: Field<bool>,
     pub(super) cancelled: Field<bool>,
     /// Absent, with the arguments, when it was cancelled.
-    pub(super) function: Field<Option<Py<PyAny>>>,
-    pub(super) arguments: Field<Option<Py<PyAny>>>,
+    pub(super) function: Part,
+    pub(super) arguments: Part,
     /// Where there are any.
-    pub(super) keywords: Field<Option<Py<PyAny>>>,
+    pub(super) keywords: Part,
     /// Absent when the collector has ended the call.
-    pub(super) event_loop: Field<Option<Py<EventLoop>>>,
+    pub(super) event_loop: Slot<Option<Bound<'static, EventLoop>>>,
     /// What tells the time, in seconds.
-    pub(super) seconds: Field<Option<Py<PyAny>>>,
+    pub(super) seconds: Part,
     /// The stack of whoever set the call, in debug mode.
-    pub(super) creator: Field<Option<Py<PyAny>>>,
+    pub(super) creator: Part,
     /// What it looked like when it was cancelled, in debug mode.
-    pub(super) last_repr: Field<Option<Py<PyAny>>>,
+    pub(super) last_repr: Part,
 }
+
+/// An object that a call has, or has no more.
+pub(super) type Part = Slot<Option<Bound<'static, PyAny>>>;
 
 /// The delayed calls that wait, by the time of each, as `clock::key` has it.
 pub type Timed = Deadlines<Py<DelayedCall>>;

@@ -11,12 +11,19 @@ use pyo3::{
 };
 
 use super::system_clock::SystemClock;
-use crate::{failure::Trail, interp::handling};
+use crate::{
+    failure::Trail,
+    interp::{UntilChanged, class_attributes, handling},
+};
 
 /// The objects of Twisted.
 pub struct Support {
     /// The dict of `twisted.internet.base`.
     pub base: Py<PyDict>,
+    /// Twisted's class of delayed calls.
+    pub delayed_call: Py<PyType>,
+    /// Whether that is at its place, and its `debug` is off.
+    pub debug_is_off: UntilChanged,
     pub log: Py<PyAny>,
     /// What `reactor.seconds` is unless somebody replaces it.
     pub system_time: Py<PyAny>,
@@ -141,6 +148,10 @@ impl Support {
         let own = |name: &str| given.methods.getattr(py, name);
         let function = |name: &str| functions.getattr(name).map(Bound::unbind);
         let system_time = of("twisted.python.runtime", "seconds")?;
+        let base = py.import("twisted.internet.base")?.dict();
+        let delayed_call = of("twisted.internet.base", "DelayedCall")?.into_bound(py);
+        let delayed_call = delayed_call.cast_into::<PyType>()?;
+        let dicts = [base.clone(), class_attributes(&delayed_call)?];
         Ok(Support {
             system_clock: SystemClock::of(system_time.bind(py)),
             system_time,
@@ -169,7 +180,9 @@ impl Support {
                 function("timed_call")?,
                 function("elsewhere")?,
             ],
-            base: py.import("twisted.internet.base")?.dict().unbind(),
+            base: base.unbind(),
+            delayed_call: delayed_call.unbind(),
+            debug_is_off: UntilChanged::watching(&dicts)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pyo3::{
     exceptions::PyAssertionError,
     prelude::*,
-    types::{PyFloat, PyList},
+    types::{PyFloat, PyInt, PyList},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     state::{DelayedCall, EventLoop},
     support::{Occasion, report_error, support},
 };
-use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible};
+use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible, forget};
 
 /// The longest that a reactor sleeps, in seconds: as many milliseconds as an `int` of C holds, which is
 /// what programs may see from `timeout()` of Twisted's reactors.
@@ -79,11 +79,27 @@ fn check_delay(delay: &Bound<'_, PyAny>) -> PyResult<f64> {
         if delay.value() >= 0.0 {
             return Ok(delay.value());
         }
+    } else if let Some(delay) = small_int(delay) {
+        return Ok(delay);
     } else if delay.ge(0)? {
         return delay.extract();
     }
     let text = format!("{} is not greater than or equal to 0 seconds", delay.str()?);
     Err(PyAssertionError::new_err(text))
+}
+
+/// The value of a small `int` that is at least 0, for which Python need not compare anything.
+fn small_int(object: &Bound<'_, PyAny>) -> Option<f64> {
+    if !object.is_exact_instance_of::<PyInt>() {
+        return None;
+    }
+    match object.extract::<u32>() {
+        Ok(value) => Some(value.into()),
+        Err(error) => {
+            forget(object.py(), error);
+            None
+        }
+    }
 }
 
 /// `getDelayedCalls()`.
@@ -103,6 +119,9 @@ pub fn delayed_calls<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 fn insert_new(py: Python<'_>, event_loop: &EventLoop) -> PyResult<()> {
     let cancelled: Vec<_> = event_loop.with(py, |parts| {
         let mut cancelled = Vec::new();
+        if parts.new_timed.is_empty() {
+            return cancelled;
+        }
         for call in parts.new_timed.drain(..) {
             if call.get().is_cancelled(py) {
                 cancelled.push(call.into_bound(py));
