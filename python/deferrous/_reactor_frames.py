@@ -38,7 +38,12 @@ class _Handler:
 
     def log(self, *_: object) -> None:
         """Keep the trail of the current exception."""
-        self.trail = _trail(sys.exc_info()[2])
+        _kind, error, traceback = sys.exc_info()
+        self.trail = _trail(traceback)
+        if error is not None:
+            # `_doReadOrWrite` has the error in a variable. With its traceback, the frames of all callers and
+            # what is in their variables would be alive until the collector runs.
+            error.__traceback__ = None
 
 
 def _trail(traceback: TracebackType | None) -> Trail:
