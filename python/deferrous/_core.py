@@ -1,8 +1,8 @@
 """The classes and functions in Rust, complete.
 
 The extension module is `deferrous._native`. Loading it imports nothing of this package: what it needs that is
-Python is handed to it here, after the check that this Python and this Twisted are supported. What only reactors
-or threads need is imported when the first of them is made.
+Python is handed to it here, after the check that this Python and this Twisted are supported. What only the
+reactor or the thread pool needs is imported when it is first used.
 """
 
 from types import ModuleType
@@ -15,7 +15,7 @@ from deferrous import _frames, _methods, _native
 
 
 def _find_for_reactor() -> tuple[ModuleType, type, dict[str, Any]]:
-    """Import what the reactor needs: functions, the class of wakers, and the frames of Twisted's functions."""
+    """Import what the reactor needs: functions, the class of wakers, the frames of Twisted's functions."""
     from deferrous import _reactor_frames, _reporting, _waker
 
     return _reporting, _waker.Waker, _reactor_frames.find()

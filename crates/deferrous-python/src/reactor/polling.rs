@@ -15,13 +15,17 @@ use pyo3::{
     types::PyList,
 };
 
-use super::{descriptors::io_error, names::names, ready::flags, state::EventLoop, wait::Wait};
+use super::{
+    descriptors::io_error,
+    names::names,
+    ready::{IN, OUT, flags},
+    state::EventLoop,
+    wait::Wait,
+};
 use crate::interp::{EventRoom, fallible};
 
-/// The events of epoll that are told, as numbers.
-const IN: isize = 0x1;
+/// The number that epoll has for urgent data.
 const PRI: isize = 0x2;
-const OUT: isize = 0x4;
 
 /// What a wait has told: descriptors, with event masks.
 pub fn told(events: &Events) -> impl Iterator<Item = (RawFd, isize)> {

@@ -7,9 +7,11 @@ use pyo3::{gc::PyTraverseError, prelude::*};
 
 use super::descriptors::Descriptors;
 
-/// What is told of an event: the numbers that epoll has for them.
+/// The number that epoll has for something to read.
 pub const IN: isize = 0x1;
+/// The same for room to write.
 pub const OUT: isize = 0x4;
+/// The same for an error, or the end of a connection.
 pub const FAILED: isize = 0x8 | 0x10;
 
 /// What has happened to a descriptor, in the numbers of epoll.
