@@ -109,7 +109,7 @@ fn failure_group<'py>(failures: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyAn
 #[pyfunction]
 #[pyo3(signature = (ds))]
 pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
+    if replaced::any(py) {
         let arguments: Bound<'_, PyTuple> = fallible::tuple(py, [ds.clone()])?;
         return replaced::call_stock(name!(py, "race")?, None, &arguments, None);
     }

@@ -18,7 +18,7 @@ use pyo3::{
 
 #[cfg(not(Py_3_12))]
 use crate::interp::notice_changes;
-use crate::interp::{attached, class_attributes, fallible, watch_dicts};
+use crate::interp::{as_called_by_pyo3, class_attributes, fallible, watch_dicts};
 
 /// What is known of the names: one of the three below. Threads that have the interpreter read and write it.
 static NAMES: AtomicU8 = AtomicU8::new(ORIGINAL);
@@ -59,9 +59,9 @@ static TABLE: PyOnceLock<Table> = PyOnceLock::new();
 
 /// Whether names are replaced.
 #[inline(always)]
-pub fn any() -> bool {
+pub fn any(py: Python<'_>) -> bool {
     notice();
-    NAMES.load(Relaxed) != ORIGINAL && attached(find_out)
+    NAMES.load(Relaxed) != ORIGINAL && find_out(py)
 }
 
 /// Has the interpreter tell of changes, where it has to be asked.
@@ -72,8 +72,8 @@ pub fn notice() {
 }
 
 /// Whether changes are noticed, and so what was found out stays right until [`on_change`] says otherwise.
-pub fn is_watched() -> bool {
-    attached(|py| TABLE.get(py).is_some_and(|table| table.is_watched))
+pub fn is_watched(py: Python<'_>) -> bool {
+    TABLE.get(py).is_some_and(|table| table.is_watched)
 }
 
 /// Who is told that something has changed.
@@ -102,11 +102,13 @@ fn find_out(py: Python<'_>) -> bool {
         return false;
     };
     let pending = PyErr::take(py);
-    for finalizer in &table.finalizers {
-        // Where that fails, the class stays without.
-        let _ = finalizer.restore(py);
-    }
-    let replaced = table.names.iter().any(|name| name.is_replaced(py));
+    let replaced = as_called_by_pyo3(py, || {
+        for finalizer in &table.finalizers {
+            // Where that fails, the class stays without.
+            let _ = finalizer.restore(py);
+        }
+        table.names.iter().any(|name| name.is_replaced(py))
+    });
     if let Some(pending) = pending {
         pending.restore(py);
     }
@@ -221,7 +223,7 @@ pub fn current<'py, T>(
     name: &Bound<'py, PyString>,
     original: &Py<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if any() {
+    if any(py) {
         return look_up(py, name);
     }
     Ok(original.bind(py).as_any().clone())

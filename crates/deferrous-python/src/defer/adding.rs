@@ -22,7 +22,7 @@ fn add_side<'py>(
     side: Side,
 ) -> PyResult<Bound<'py, PyAny>> {
     let added = match arguments.positional() {
-        _ if arguments.has_keywords() || replaced::any() => {
+        _ if arguments.has_keywords() || replaced::any(deferred.py()) => {
             return add_slowly(deferred, arguments, side);
         }
         [callable] => Callback::Plain {
@@ -54,7 +54,7 @@ fn add_slowly<'py>(
         Side::Errback => ("addErrback", "errback"),
         Side::Both => ("addBoth", "callback"),
     };
-    if replaced::any() {
+    if replaced::any(py) {
         let name = fallible::text(py, &format!("Deferred.{function}"))?;
         let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
         return replaced::call_stock(&name, Some(deferred), &args, kwargs.as_ref());
@@ -194,7 +194,7 @@ pub fn add_callbacks<'py>(
         (&callback_rest, &errback_rest),
         ((None, None), (None, None))
     );
-    if replaced::any() {
+    if replaced::any(py) {
         let ((args, keywords), (more, more_keywords)) = (callback_rest, errback_rest);
         let given = [Some(callback), errback, args, keywords, more, more_keywords];
         let given = given.map(|given| given.unwrap_or_else(|| py.None().into_bound(py)));

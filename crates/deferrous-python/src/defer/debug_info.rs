@@ -31,7 +31,7 @@ fn note_change(deferred: &Bound<'_, Deferred>, failed: bool) {
     let info = match parts.debug_info.clone_out(py) {
         // A class that a program has put in the place of `DebugInfo` is to see the failure now, and a `__del__` of
         // a program hides the finalizer that would report it.
-        None if failed && (replaced::any() || !has_own_finalizer(deferred)) => {
+        None if failed && (replaced::any(py) || !has_own_finalizer(deferred)) => {
             make(deferred).map(Some)
         }
         info => Ok(info),

@@ -187,7 +187,7 @@ fn member_fired<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, parts) = (list.py(), list.get());
     let pair = fallible::tuple(py, [flag(py, succeeded), result.clone()])?;
-    fallible::set_sequence_item(&required(py, &parts.results)?, at, &pair)?;
+    required(py, &parts.results)?.set_item(fallible::int(py, at)?, &pair)?;
     // Each of the parts is read when it counts, as what runs before that may change it.
     parts.finished.set(py, parts.finished.get(py) + 1);
     if !list.as_super().get().called.get(py) {
@@ -263,7 +263,7 @@ impl DeferredList {
         let py = slf.py();
         let flags = [fireOnOneCallback, fireOnOneErrback, consumeErrors]
             .map(|given| given.unwrap_or_else(|| flag(py, false)));
-        if replaced::any() {
+        if replaced::any(py) {
             // Twisted's function sets these one by one.
             slf.get().set_nothing(py)?;
             let [on_callback, on_errback, consume] = flags;
@@ -285,7 +285,7 @@ impl DeferredList {
         index: Bound<'py, PyAny>,
         succeeded: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             let (py, given) = (slf.py(), [result, index, succeeded]);
             let (name, given) = (
                 intern!(py, "DeferredList._cbDeferred"),
@@ -301,7 +301,7 @@ impl DeferredList {
     /// What a canceller raises is logged.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        if replaced::any() {
+        if replaced::any(py) {
             let name = intern!(py, "DeferredList.cancel");
             let none = fallible::tuple(py, [])?;
             return replaced::call_stock(name, Some(slf), &none, None).map(drop);
@@ -439,7 +439,7 @@ pub fn gather_results<'py>(
     consumeErrors: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let consume = consumeErrors.unwrap_or_else(|| flag(py, false));
-    if replaced::any() {
+    if replaced::any(py) {
         return call_stock(py, "gatherResults", [deferredList, consume]);
     }
     let parts = PyClassInitializer::from(Deferred::unfired(None));

@@ -63,7 +63,7 @@ pub fn call_callback<'py>(
 pub fn callback<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
     fire(deferred, result).inspect_err(|error| {
         // If Twisted's own function has been called, it is in the traceback.
-        if !replaced::any() {
+        if !replaced::any(deferred.py()) {
             failure::add_frames(error.value(deferred.py()), Place::Callback);
         }
     })
@@ -81,7 +81,7 @@ fn fire<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyRe
 #[cold]
 fn fire_by_method<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
     let py = deferred.py();
-    if replaced::any() {
+    if replaced::any(py) {
         // In debug mode, the frame of Twisted's function is one of those that it leaves out.
         let name = intern!(py, "Deferred.callback");
         let arguments = fallible::tuple(py, [result])?;

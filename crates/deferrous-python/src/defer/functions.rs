@@ -49,7 +49,7 @@ pub fn fail<'py>(
     py: Python<'py>,
     result: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
+    if replaced::any(py) {
         return match result {
             Some(result) => call_stock(py, "fail", [result]),
             None => call_stock(py, "fail", []),
@@ -82,7 +82,7 @@ pub fn ensure_deferred<'py>(
     py: Python<'py>,
     coro: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
+    if replaced::any(py) {
         return call_stock(py, "ensureDeferred", [coro]);
     }
     if as_deferred(&coro).is_some() {
@@ -114,7 +114,7 @@ fn not_even_a_deferred(coro: &Bound<'_, PyAny>, first: PyErr) -> PyErr {
 /// Run a generator over Deferreds; returns a Deferred of its result.
 #[pyfunction(name = "_cancellableInlineCallbacks")]
 pub fn start<'py>(py: Python<'py>, r#gen: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
+    if replaced::any(py) {
         return call_stock(py, "_cancellableInlineCallbacks", [r#gen]);
     }
     inline_callbacks::start(r#gen).map(Bound::into_any)
@@ -126,7 +126,7 @@ pub fn start_by_name<'py>(
     py: Python<'py>,
     r#gen: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if replaced::any() {
+    if replaced::any(py) {
         let start = replaced::look_up(py, intern!(py, "_cancellableInlineCallbacks"))?;
         return start.call1((r#gen,));
     }
@@ -196,7 +196,7 @@ Returns:
     #[inline(always)]
     fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let result = arguments.only("succeed", "result")?;
-        if replaced::any() {
+        if replaced::any(py) {
             return call_stock(py, "succeed", [result]);
         }
         making::succeed(py, result).map(Bound::into_any)
@@ -219,7 +219,7 @@ Returns:
     a Deferred that has been fired with what was returned, or has failed with what was raised.";
 
     fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
+        if replaced::any(py) {
             return call_with_all(py, "execute", arguments);
         }
         let deferred = match call_first(py, "callable", "execute", arguments)? {
@@ -247,7 +247,7 @@ Returns:
     was; or one that has failed with what was raised.";
 
     fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
+        if replaced::any(py) {
             return call_with_all(py, "maybeDeferred", arguments);
         }
         maybe(py, call_first(py, "f", "maybeDeferred", arguments)?)

@@ -226,10 +226,11 @@ fn up_to_date<'py>(
 #[inline(never)]
 fn find_out(class: &Bound<'_, PyType>, known: &Known) {
     // Set first: looking up `debug` may run code, which may change the class.
-    known.is_known.store(replaced::is_watched(), Relaxed);
+    let py = class.py();
+    known.is_known.store(replaced::is_watched(py), Relaxed);
     let mut overridden = 0;
     for (method, _) in METHODS {
-        if replaced::any() || class_overrides(class, method) {
+        if replaced::any(py) || class_overrides(class, method) {
             overridden |= method as u16;
         }
     }
@@ -387,6 +388,6 @@ fn ask(object: &Bound<'_, PyAny>) -> Kind {
 pub fn overrides_in_class(deferred: &Bound<'_, PyAny>, method: Method) -> bool {
     match known(deferred) {
         Some(known) => known.overridden.load(Relaxed) & method as u16 != 0,
-        None => replaced::any() || class_overrides(&deferred.get_type(), method),
+        None => replaced::any(deferred.py()) || class_overrides(&deferred.get_type(), method),
     }
 }

@@ -32,7 +32,7 @@ pub fn init<'py>(
     canceller: Option<Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let py = deferred.py();
-    if replaced::any() {
+    if replaced::any(py) {
         let canceller = canceller.unwrap_or_else(|| py.None().into_bound(py));
         let arguments = fallible::tuple(py, [canceller])?;
         let name = intern!(py, "Deferred.__init__");
@@ -63,7 +63,7 @@ pub fn initialise<'py>(
 #[inline(always)]
 pub fn is_original(py: Python<'_>) -> bool {
     let classes = classes(py);
-    !replaced::any() && Making::of(classes.deferred.bind(py)) == classes.making
+    !replaced::any(py) && Making::of(classes.deferred.bind(py)) == classes.making
 }
 
 /// Makes one as `Deferred(canceller)` does where a program has replaced `__init__`, or the class.

@@ -43,7 +43,7 @@ fn given<'py>(value: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
 impl Awaitable for Deferred {
     #[inline(always)]
     fn iterate<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
+        if replaced::any(this.py()) {
             return call_stock("Deferred.__iter__", this, []);
         }
         awaiting::iterate(this)
@@ -123,7 +123,7 @@ impl Deferred {
     ///     NoCurrentExceptionError: there is no argument, and no exception is being handled.
     #[pyo3(signature = (fail=None))]
     fn errback<'py>(slf: &Bound<'py, Self>, fail: Option<Bound<'py, PyAny>>) -> PyResult<()> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             let fail = fail.unwrap_or_else(|| slf.py().None().into_bound(slf.py()));
             return call_stock("Deferred.errback", slf, [fail]).map(drop);
         }
@@ -150,7 +150,7 @@ impl Deferred {
     /// Raises:
     ///     whatever the canceller raises.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             return call_stock("Deferred.cancel", slf, []).map(drop);
         }
         cancel::cancel(slf)
@@ -197,7 +197,7 @@ impl Deferred {
         coro: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        if replaced::any() {
+        if replaced::any(py) {
             let name = intern!(py, "Deferred.fromCoroutine");
             let arguments = fallible::tuple(py, [coro])?;
             return replaced::call_stock(name, Some(cls), &arguments, None);
@@ -272,7 +272,7 @@ impl Deferred {
     /// What callback and errback end in.
     #[pyo3(name = "_startRunCallbacks")]
     fn start_run_callbacks<'py>(slf: &Bound<'py, Self>, result: Bound<'py, PyAny>) -> PyResult<()> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             return call_stock("Deferred._startRunCallbacks", slf, [result]).map(drop);
         }
         firing::start(slf, result, 1)
@@ -281,7 +281,7 @@ impl Deferred {
     /// Run the callbacks that may run.
     #[pyo3(name = "_runCallbacks")]
     fn run_callbacks(slf: &Bound<'_, Self>) -> PyResult<()> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             return call_stock("Deferred._runCallbacks", slf, []).map(drop);
         }
         run_callbacks::run_callbacks(slf)
@@ -290,7 +290,7 @@ impl Deferred {
     /// The entry that a Deferred which is waited for keeps.
     #[pyo3(name = "_continuation")]
     fn continuation<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        if replaced::any() {
+        if replaced::any(slf.py()) {
             return call_stock("Deferred._continuation", slf, []);
         }
         callback_queue::continuation(slf)

@@ -83,7 +83,7 @@ impl FastMethod for Check {
         arguments: Arguments<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         match first_base(&attributes(failure)?, arguments) {
-            Some(found) if !replaced::any() => Ok(found),
+            Some(found) if !replaced::any(failure.py()) => Ok(found),
             _ => arguments.call_after(original(failure.py())?.check.bind(failure.py()), failure),
         }
     }
@@ -105,7 +105,7 @@ impl FastMethod for Trap {
         let attributes = attributes(failure)?;
         // A subclass or the object may have a `check` of its own, which Twisted's method calls.
         let is_plain = failure.get_type().is(&objects(py).failure)
-            && !replaced::any()
+            && !replaced::any(py)
             && !has_own(&attributes, name!(py, "check")?);
         match first_base(&attributes, arguments) {
             Some(found) if is_plain => Ok(found),

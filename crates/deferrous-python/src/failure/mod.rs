@@ -61,7 +61,7 @@ pub fn caught_here<'py>(exception: &Bound<'py, PyBaseException>) -> Bound<'py, P
 
 fn made_of<'py>(exception: &Bound<'py, PyBaseException>, capture: bool) -> Bound<'py, PyAny> {
     let py = exception.py();
-    if !replaced::any()
+    if !replaced::any(py)
         && !is_failure(exception)
         && let Ok(failure) = build(exception, &PyTuple::empty(py), capture)
     {
@@ -89,7 +89,7 @@ pub fn current_failure(py: Python<'_>, capture: bool) -> PyResult<Bound<'_, PyAn
 pub fn failure_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     if let Ok(exception) = value.cast::<PyBaseException>()
-        && !replaced::any()
+        && !replaced::any(py)
         && !is_failure(exception)
     {
         return build(exception, &fallible::tuple(py, [value.clone()])?, false);
@@ -148,7 +148,7 @@ pub fn exception_in<'py>(
     method: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyBaseException>> {
     let py = failure.py();
-    if !failure.is_exact_instance(objects(py).failure.bind(py)) || replaced::any() {
+    if !failure.is_exact_instance(objects(py).failure.bind(py)) || replaced::any(py) {
         return None;
     }
     let attributes = attributes(failure).ok()?;

@@ -1,6 +1,6 @@
 //! The code of functions of the interpreter.
 
-use std::{ffi::c_void, mem::MaybeUninit};
+use std::{ffi::c_void, mem::MaybeUninit, ptr};
 
 use pyo3::{ffi, prelude::*};
 
@@ -12,26 +12,23 @@ impl BuiltinCode {
     /// That of a function, if it is such a one.
     #[inline]
     pub fn of(function: &Bound<'_, PyAny>) -> Option<Self> {
-        // SAFETY: the object is alive, and is a builtin function when its definition is read, which lives as long.
+        if !ptr::eq(function.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
+            return None;
+        }
+        // SAFETY: it is a builtin function, which keeps its definition alive; the flag says that its code takes no
+        // arguments, and so which pointer is there.
         unsafe {
-            let raw = function.as_ptr();
-            if ffi::PyCFunction_CheckExact(raw) == 0 {
-                return None;
-            }
-            let definition = (*raw.cast::<ffi::PyCFunctionObject>()).m_ml;
-            ((*definition).ml_flags == ffi::METH_NOARGS)
-                .then(|| BuiltinCode((*definition).ml_meth.PyCFunction as usize))
+            let function = function.as_ptr().cast::<ffi::PyCFunctionObject>();
+            let definition = &*(*function).m_ml;
+            (definition.ml_flags == ffi::METH_NOARGS)
+                .then_some(BuiltinCode(definition.ml_meth.PyCFunction as usize))
         }
     }
 
     /// Whether it is in the same file as the interpreter's.
     pub fn is_of_interpreter(self) -> bool {
-        // SAFETY: the class is alive for ever.
-        let own = unsafe { ffi::PyFloat_Type.tp_repr };
-        own.is_some_and(|own| {
-            let file = file_of(own as usize);
-            file.is_some() && file == file_of(self.0)
-        })
+        let own = file_of(ffi::PyFloat_FromDouble as *const () as usize);
+        own.is_some() && own == file_of(self.0)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::ptr;
 
 use pyo3::{
-    exceptions::{PyBaseException, PyTypeError},
+    exceptions::PyBaseException,
     ffi,
     prelude::*,
     types::{PyTuple, PyType},
 };
 
-use super::{Arguments, as_called_by_pyo3, fallible};
+use super::{Arguments, as_called_by_pyo3, classes::read_class_of, fallible, name};
 
 /// What a call comes to: an exception that is made a failure of at once need not be a `PyErr`, which costs more.
 pub type Outcome<'py, T = Bound<'py, PyAny>> = Result<T, Bound<'py, PyBaseException>>;
@@ -92,19 +92,9 @@ pub fn call_metaclass<'py>(
     class: &Bound<'py, PyType>,
     arguments: Arguments<'_, 'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
-    let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
-    let kwargs = kwargs.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
-    // SAFETY: all are alive during the call, and of the types that it asks for.
-    unsafe {
-        match (*ffi::Py_TYPE(class.as_ptr())).tp_call {
-            Some(call) => {
-                let result = call(class.as_ptr(), args.as_ptr(), kwargs);
-                Bound::from_owned_ptr_or_err(py, result)
-            }
-            None => Err(PyTypeError::new_err("the class cannot be called")),
-        }
-    }
+    let metaclass = class.get_type();
+    let call = metaclass.getattr(name!(class.py(), "__call__")?)?;
+    arguments.call_after(&call, class.as_any())
 }
 
 /// What a descriptor gives for an instance.
@@ -113,16 +103,14 @@ pub fn descriptor_get<'py>(
     descriptor: &Bound<'py, PyAny>,
     instance: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: all are alive during the call.
+    let Some(get) = read_class_of(descriptor, |class| class.tp_descr_get) else {
+        return Ok(descriptor.clone());
+    };
+    // SAFETY: all are alive during the call. The function is that of the class of the descriptor.
     unsafe {
-        match (*descriptor.get_type_ptr()).tp_descr_get {
-            Some(get) => {
-                let class = instance.get_type_ptr().cast();
-                let found = get(descriptor.as_ptr(), instance.as_ptr(), class);
-                Bound::from_owned_ptr_or_err(descriptor.py(), found)
-            }
-            None => Ok(descriptor.clone()),
-        }
+        let class = instance.get_type_ptr().cast();
+        let found = get(descriptor.as_ptr(), instance.as_ptr(), class);
+        Bound::from_owned_ptr_or_err(descriptor.py(), found)
     }
 }
 

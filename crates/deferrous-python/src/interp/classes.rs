@@ -17,6 +17,28 @@ unsafe extern "C" {
     ) -> *mut ffi::PyObject;
 }
 
+/// Shows `read` the fields of a class.
+#[inline(always)]
+pub(super) fn read_class<R>(
+    class: &Bound<'_, PyType>,
+    read: impl FnOnce(&ffi::PyTypeObject) -> R,
+) -> R {
+    // SAFETY: the class is alive. The functions of this folder that are passed only copy fields, so nothing changes
+    // them meanwhile.
+    read(unsafe { &*class.as_type_ptr() })
+}
+
+/// The same, for the class of an object.
+#[inline(always)]
+pub(super) fn read_class_of<T, R>(
+    object: &Bound<'_, T>,
+    read: impl FnOnce(&ffi::PyTypeObject) -> R,
+) -> R {
+    // SAFETY: the object is alive and keeps its class alive, as no code runs that could give it another. The functions
+    // that are passed only copy fields.
+    read(unsafe { &*ffi::Py_TYPE(object.as_ptr()) })
+}
+
 /// What a class says of its objects.
 pub struct ClassFacts {
     flags: std::ffi::c_ulong,
@@ -31,15 +53,13 @@ impl ClassFacts {
     #[inline(always)]
     pub fn of(object: &Bound<'_, PyAny>) -> Self {
         let plain: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
-        // SAFETY: the object is alive, and so is its class; nothing runs while that is looked at.
-        let class = unsafe { &*object.get_type_ptr() };
-        ClassFacts {
+        read_class_of(object, |class| ClassFacts {
             flags: class.tp_flags,
             size: class.tp_basicsize,
             has_plain_attributes: class
                 .tp_getattro
                 .is_some_and(|own| ptr::fn_addr_eq(own, plain)),
-        }
+        })
     }
 
     /// Whether the class was made at run time.
@@ -63,8 +83,9 @@ pub fn is_exactly(object: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
 
 /// Whether a class is abstract: it has abstract methods.
 pub fn is_abstract(class: &Bound<'_, PyType>) -> bool {
-    // SAFETY: the class is alive.
-    unsafe { (*class.as_type_ptr()).tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0 }
+    read_class(class, |class| {
+        class.tp_flags & ffi::Py_TPFLAGS_IS_ABSTRACT != 0
+    })
 }
 
 /// Whether the object's class is this one or a subclass. `__class__` and `__instancecheck__` are not asked.
@@ -123,24 +144,24 @@ impl Making {
     /// Those that the class has now.
     #[inline(always)]
     pub fn of(class: &Bound<'_, PyType>) -> Self {
-        // SAFETY: the class is alive; the functions are only compared.
-        unsafe {
-            let class = &*class.as_type_ptr();
-            Making {
-                new: class.tp_new.map_or(0, |new| new as usize),
-                init: class.tp_init.map_or(0, |init| init as usize),
-            }
-        }
+        read_class(class, |class| Making {
+            new: class.tp_new.map_or(0, |new| new as usize),
+            init: class.tp_init.map_or(0, |init| init as usize),
+        })
     }
 }
 
-/// Where the object keeps the attributes that programs set.
+/// The attributes of the object that programs have set, for the moment.
 #[inline(always)]
-fn place_of_attributes<T>(object: &Bound<'_, T>) -> *const *mut ffi::PyObject {
-    // SAFETY: the object is alive. Its class has a place for them in its objects.
+fn lent_attributes<'a, 'py, T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
+    object: &'a Bound<'py, T>,
+) -> Option<Borrowed<'a, 'py, PyDict>> {
+    // SAFETY: the object is of a class of this extension that has a place for a dict in its objects, or of a subclass,
+    // which has the same. What is there is null or a dict, which the callers count or forget before any code runs.
     unsafe {
         let offset = (*ffi::Py_TYPE(object.as_ptr())).tp_dictoffset;
-        object.as_ptr().byte_offset(offset).cast()
+        let place: *const *mut ffi::PyObject = object.as_ptr().byte_offset(offset).cast();
+        Borrowed::from_ptr_or_opt(object.py(), *place).map(|dict| dict.cast_unchecked())
     }
 }
 
@@ -149,18 +170,12 @@ fn place_of_attributes<T>(object: &Bound<'_, T>) -> *const *mut ffi::PyObject {
 pub fn has_attributes<T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
     object: &Bound<'_, T>,
 ) -> bool {
-    // SAFETY: the object is of a class of this extension that has such a place, or of a subclass, which has the same.
-    unsafe { !(*place_of_attributes(object)).is_null() }
+    lent_attributes(object).is_some()
 }
 
 /// The attributes of the object that programs have set.
 pub fn own_attributes<'py, T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
     object: &Bound<'py, T>,
 ) -> Option<Bound<'py, PyDict>> {
-    // SAFETY: as above; what is there is a dict, which the object keeps alive until it is counted.
-    unsafe {
-        let attributes = *place_of_attributes(object);
-        Borrowed::from_ptr_or_opt(object.py(), attributes)
-            .map(|attributes| attributes.cast_unchecked().to_owned())
-    }
+    lent_attributes(object).map(|attributes| attributes.to_owned())
 }

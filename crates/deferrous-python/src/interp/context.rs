@@ -1,5 +1,7 @@
 //! Context variables.
 
+use std::ffi::c_int;
+
 use pyo3::{ffi, prelude::*};
 
 /// A copy of the current `contextvars.Context`.
@@ -18,14 +20,22 @@ pub fn run_in_context<T>(
     context: &Bound<'_, PyAny>,
     body: impl FnOnce() -> PyResult<T>,
 ) -> PyResult<T> {
-    // SAFETY: the context is alive, and the call raises if it is none; what was entered is left again below.
-    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } < 0 {
-        return Err(PyErr::fetch(context.py()));
-    }
+    change(context, ffi::PyContext_Enter)?;
     let result = body();
-    // SAFETY: the context is alive and the current one, unless `body` left it.
-    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } < 0 {
-        return Err(PyErr::fetch(context.py()));
-    }
+    change(context, ffi::PyContext_Exit)?;
     result
+}
+
+/// Enters or leaves a context.
+#[inline(always)]
+fn change(
+    context: &Bound<'_, PyAny>,
+    function: unsafe extern "C" fn(*mut ffi::PyObject) -> c_int,
+) -> PyResult<()> {
+    // SAFETY: the object is alive, and both functions raise an exception if it is no context, if it has been entered
+    // already, or if it is not the current one.
+    match unsafe { function(context.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(context.py())),
+    }
 }

@@ -22,23 +22,21 @@ thread_local! {
 }
 
 /// Runs `body` without the interpreter, which other threads may use meanwhile.
-pub fn detached<R>(body: impl FnOnce() -> R) -> R {
-    struct Attach(*mut ffi::PyThreadState);
-    impl Drop for Attach {
+pub fn detached<R: Send>(py: Python<'_>, body: impl FnOnce() -> R + Send) -> R {
+    struct Attached;
+    impl Drop for Attached {
         fn drop(&mut self) {
-            // SAFETY: this thread was attached with this state before.
-            unsafe { ffi::PyEval_RestoreThread(self.0) }
             FREE.store(false, Ordering::Relaxed);
         }
     }
     // Whoever has the interpreter sets it, so that no earlier thread does after a later one.
     FREE.store(true, Ordering::Relaxed);
-    // SAFETY: the thread is attached, and is so again when `_attach` is dropped, also by a panic. `body`
-    // touches no object.
-    let _attach = Attach(unsafe { ffi::PyEval_SaveThread() });
-    let result = body();
-    LET_GO.set(Some(Instant::now()));
-    result
+    let _attached = Attached;
+    py.detach(|| {
+        let result = body();
+        LET_GO.set(Some(Instant::now()));
+        result
+    })
 }
 
 /// Whether a thread that asks for the interpreter probably need not sleep for it: what other threads do with it
@@ -48,8 +46,9 @@ pub fn is_free() -> bool {
 }
 
 /// Whether this is the only thread that Python knows: nobody waits for the interpreter.
-pub fn is_alone() -> bool {
-    // SAFETY: the thread is attached, and no other one can be taken from the list meanwhile.
+pub fn is_alone(_py: Python<'_>) -> bool {
+    // SAFETY: the token says that this thread is attached. No other one can be taken from the list meanwhile, and the
+    // list has at least this one.
     unsafe {
         let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get());
         ffi::PyThreadState_Next(first).is_null()

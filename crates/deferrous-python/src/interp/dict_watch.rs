@@ -36,7 +36,10 @@ fn changed() {
 /// Returns whether that works: an interpreter has a small number of watchers, which may be used up.
 #[cfg(Py_3_12)]
 pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
-    let Some(watcher) = watcher() else {
+    let Some(first) = dicts.first() else {
+        return Ok(true);
+    };
+    let Some(watcher) = watcher(first.py()) else {
         return Ok(false);
     };
     for dict in dicts {
@@ -52,7 +55,7 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
 
 /// The watcher of the interpreter, made the first time; `None` if it has no more.
 #[cfg(Py_3_12)]
-fn watcher() -> Option<std::ffi::c_int> {
+fn watcher(py: Python<'_>) -> Option<std::ffi::c_int> {
     use std::{ffi::c_int, sync::OnceLock};
 
     type Raw = *mut ffi::PyObject;
@@ -75,8 +78,7 @@ fn watcher() -> Option<std::ffi::c_int> {
         // SAFETY: the function lives for ever, and neither runs code of Python nor changes a dict.
         let watcher = unsafe { PyDict_AddWatcher(on_event) };
         if watcher < 0 {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
+            drop(PyErr::take(py));
         }
         (watcher >= 0).then_some(watcher)
     })

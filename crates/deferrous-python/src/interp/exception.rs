@@ -1,6 +1,6 @@
 //! Exceptions: their tracebacks, and which of them is being handled.
 
-use std::ptr;
+use std::{mem, ptr};
 
 use pyo3::{
     exceptions::PyBaseException,
@@ -30,31 +30,37 @@ pub fn set_traceback(
     unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback) };
 }
 
-/// What was being handled before: class, exception and traceback, as the interpreter hands them out.
-struct Outer([*mut ffi::PyObject; 3]);
+/// What is being handled: class, exception and traceback, as the interpreter hands them out.
+type Handled<'py> = [Option<Bound<'py, PyAny>>; 3];
 
-impl Drop for Outer {
-    fn drop(&mut self) {
-        let [class, value, traceback] = self.0;
-        // SAFETY: the interpreter handed these references out to whoever made this, on this attached thread, and
-        // takes them back.
-        unsafe { ffi::PyErr_SetExcInfo(class, value, traceback) }
+/// Has the interpreter see `handled` as what is being handled, and returns what that was.
+fn exchange<'py>(py: Python<'py>, handled: Handled<'py>) -> Handled<'py> {
+    let [mut class, mut value, mut traceback] = [ptr::null_mut(); 3];
+    let [new_class, new_value, new_traceback] =
+        handled.map(|part| part.map_or(ptr::null_mut(), Bound::into_ptr));
+    // SAFETY: the interpreter hands out three references and takes three over, each of which may be null. The new ones
+    // are those of an exception, or what an earlier call has handed out.
+    unsafe {
+        ffi::PyErr_GetExcInfo(&raw mut class, &raw mut value, &raw mut traceback);
+        ffi::PyErr_SetExcInfo(new_class, new_value, new_traceback);
+        [class, value, traceback].map(|part| Bound::from_owned_ptr_or_opt(py, part))
     }
 }
 
 /// Runs `body` as in an `except` block that has caught `exception`.
 pub fn handling<R>(exception: &Bound<'_, PyBaseException>, body: impl FnOnce() -> R) -> R {
-    let [mut class, mut value, mut traceback] = [ptr::null_mut(); 3];
-    // SAFETY: the exception is alive. The interpreter hands out three references and takes three over, each of
-    // which may be null.
-    unsafe {
-        ffi::PyErr_GetExcInfo(&raw mut class, &raw mut value, &raw mut traceback);
-        ffi::PyErr_SetExcInfo(
-            exception.get_type().into_ptr().cast(),
-            exception.clone().into_ptr(),
-            ffi::PyException_GetTraceback(exception.as_ptr()),
-        );
+    struct Outer<'py>(Python<'py>, Handled<'py>);
+    impl Drop for Outer<'_> {
+        fn drop(&mut self) {
+            drop(exchange(self.0, mem::take(&mut self.1)));
+        }
     }
-    let _outer = Outer([class, value, traceback]);
+
+    let inner = [
+        Some(exception.get_type().into_any()),
+        Some(exception.clone().into_any()),
+        traceback(exception).map(Bound::into_any),
+    ];
+    let _outer = Outer(exception.py(), exchange(exception.py(), inner));
     body()
 }

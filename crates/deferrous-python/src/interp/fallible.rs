@@ -3,6 +3,8 @@
 //! PyO3's own constructors of tuples, lists and numbers panic then, and so do tuples of Rust that are passed as one
 //! argument. A name that is looked up is to be a [`name!`](super::name), since a new `str` is such an object, too.
 
+use std::iter;
+
 use pyo3::{
     ffi,
     prelude::*,
@@ -14,22 +16,7 @@ pub fn tuple<'py, const N: usize>(
     py: Python<'py>,
     items: [Bound<'py, PyAny>; N],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
-    unsafe {
-        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(N.cast_signed()))?;
-        for (at, item) in (0..).zip(items) {
-            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.into_ptr());
-        }
-        Ok(tuple.cast_into_unchecked())
-    }
-}
-
-/// An empty list.
-pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    // SAFETY: the call hands out a reference to a new list, or raises.
-    unsafe {
-        Bound::from_owned_ptr_or_err(py, ffi::PyList_New(0)).map(|list| list.cast_into_unchecked())
-    }
+    collect(py, N, items)
 }
 
 /// A `list` of objects.
@@ -49,16 +36,8 @@ pub fn tuple_after<'py>(
     first: &Bound<'py, PyAny>,
     rest: &[Bound<'py, PyAny>],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let py = first.py();
-    let length = rest.len() + 1;
-    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
-    unsafe {
-        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length.cast_signed()))?;
-        for (at, item) in (0..).zip([first].into_iter().chain(rest)) {
-            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
-        }
-        Ok(tuple.cast_into_unchecked())
-    }
+    let items = iter::once(first).chain(rest).cloned();
+    collect(first.py(), rest.len() + 1, items)
 }
 
 /// A tuple of the items of a slice.
@@ -66,15 +45,30 @@ pub fn tuple_of<'py>(
     py: Python<'py>,
     items: &[Bound<'py, PyAny>],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    // SAFETY: the new tuple has as many places as there are items, and takes over one reference for each.
+    collect(py, items.len(), items.iter().cloned())
+}
+
+/// A tuple of `length` items.
+#[inline(always)]
+fn collect<'py>(
+    py: Python<'py>,
+    length: usize,
+    items: impl IntoIterator<Item = Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    // SAFETY: a place of the new tuple, which nobody else has seen, takes over the reference to its item. No more items
+    // are put in than it has places, and the callers have as many as they say.
     unsafe {
-        let length = items.len().cast_signed();
-        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length))?;
-        for (at, item) in (0..).zip(items) {
-            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at, item.clone().into_ptr());
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length.cast_signed()))?;
+        for (at, item) in (0..length).zip(items) {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at.cast_signed(), item.into_ptr());
         }
         Ok(tuple.cast_into_unchecked())
     }
+}
+
+/// An empty list.
+pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+    PyTuple::empty(py).as_sequence().to_list()
 }
 
 /// An empty dict.
@@ -87,12 +81,7 @@ pub fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// A `str`.
 pub fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
-    let length = text.len().cast_signed();
-    // SAFETY: the bytes are UTF-8 and their number is given; the call hands out a reference, or raises.
-    unsafe {
-        let text = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), length);
-        Bound::from_owned_ptr_or_err(py, text).map(|text| text.cast_into_unchecked())
-    }
+    PyString::from_bytes(py, text.as_bytes())
 }
 
 /// An interned `str`.
@@ -114,20 +103,14 @@ pub fn int(py: Python<'_>, value: impl TryInto<isize>) -> PyResult<Bound<'_, PyA
 
 /// `tuple(object)`.
 pub fn to_tuple<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    // SAFETY: the object is alive; the call hands out a reference to a tuple, or raises.
-    unsafe {
-        let tuple = ffi::PySequence_Tuple(object.as_ptr());
-        Bound::from_owned_ptr_or_err(object.py(), tuple).map(|tuple| tuple.cast_into_unchecked())
-    }
+    let tuple = object.py().get_type::<PyTuple>().call1((object,))?;
+    Ok(tuple.cast_into()?)
 }
 
 /// `list(object)`.
 pub fn to_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-    // SAFETY: the object is alive; the call hands out a reference to a list, or raises.
-    unsafe {
-        let list = ffi::PySequence_List(object.as_ptr());
-        Bound::from_owned_ptr_or_err(object.py(), list).map(|list| list.cast_into_unchecked())
-    }
+    let list = object.py().get_type::<PyList>().call1((object,))?;
+    Ok(list.cast_into()?)
 }
 
 /// `{**object}`.
@@ -136,37 +119,17 @@ pub fn to_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> 
 ///
 /// An `AttributeError` if it is no mapping.
 pub fn to_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    let dict = dict(object.py())?;
-    // SAFETY: both are alive.
-    match unsafe { ffi::PyDict_Update(dict.as_ptr(), object.as_ptr()) } {
-        0 => Ok(dict),
-        _ => Err(PyErr::fetch(object.py())),
-    }
+    let py = object.py();
+    // Without this method, `dict` would take pairs.
+    object.getattr(text(py, "keys")?)?;
+    let dict = py.get_type::<PyDict>().call1((object,))?;
+    Ok(dict.cast_into()?)
 }
 
 /// `[None] * count`.
 pub fn list_of_none(py: Python<'_>, count: usize) -> PyResult<Bound<'_, PyList>> {
-    // SAFETY: each place of the new list is filled before anything can look at it.
-    unsafe {
-        let list = Bound::from_owned_ptr_or_err(py, ffi::PyList_New(count.cast_signed()))?;
-        for at in 0..count {
-            ffi::PyList_SET_ITEM(list.as_ptr(), at.cast_signed(), py.None().into_ptr());
-        }
-        Ok(list.cast_into_unchecked())
-    }
-}
-
-/// `sequence[at] = item`.
-pub fn set_sequence_item(
-    sequence: &Bound<'_, PyAny>,
-    at: isize,
-    item: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    // SAFETY: both are alive.
-    match unsafe { ffi::PySequence_SetItem(sequence.as_ptr(), at, item.as_ptr()) } {
-        0 => Ok(()),
-        _ => Err(PyErr::fetch(sequence.py())),
-    }
+    let one = tuple(py, [py.None().into_bound(py)])?;
+    one.as_sequence().repeat(count)?.to_list()
 }
 
 /// A `float`.

@@ -36,8 +36,8 @@ impl<'a, 'py> Arguments<'a, 'py> {
     /// alive for as long as the result is.
     #[inline(always)]
     unsafe fn new(py: Python<'py>, values: *const Raw, count: usize, names: Raw) -> Self {
-        // SAFETY: as the caller says: `names` is null or a tuple, and there are `count` arguments and then one for
-        // each name. A `Bound` is one pointer to an object.
+        // SAFETY: they are the arguments of a call: `names` is null or a tuple, and there are `count` arguments, and
+        // then one for each name. A `Bound` is one pointer to an object.
         unsafe {
             let names =
                 Borrowed::from_ptr_or_opt(py, names).map(|names| names.cast_unchecked::<PyTuple>());
@@ -210,16 +210,11 @@ pub trait FastClass: PyClass {
 ///
 /// It costs less than what PyO3 does for its functions, which also notes that the thread is attached. So an error that
 /// is dropped in `body`, and not raised or made a failure of, ends when PyO3 next runs a function.
-///
-/// # Safety
-///
-/// The thread is attached.
 #[inline(always)]
-pub(super) unsafe fn enter<'py>(
+pub(super) fn enter<'py>(
+    py: Python<'py>,
     body: impl FnOnce(Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>,
 ) -> Raw {
-    // SAFETY: as the caller says.
-    let py = unsafe { Python::assume_attached() };
     match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(result)) => result.map_or(ptr::null_mut(), Bound::into_ptr),
         Ok(Err(error)) => refuse(py, error),
@@ -246,9 +241,9 @@ unsafe extern "C" fn call_function<F: FastFunction>(
     count: ffi::Py_ssize_t,
     names: Raw,
 ) -> Raw {
-    // SAFETY: as the caller says.
+    // SAFETY: the interpreter calls this, so the thread is attached, and the arguments are as it gives them.
     unsafe {
-        enter(|py| {
+        enter(Python::assume_attached(), |py| {
             let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
             F::call(py, arguments).map(Some)
         })
@@ -264,9 +259,10 @@ unsafe extern "C" fn call_method<M: FastMethod>(
     count: ffi::Py_ssize_t,
     names: Raw,
 ) -> Raw {
-    // SAFETY: as the caller says; the interpreter has looked at the class of the object.
+    // SAFETY: the interpreter calls this, so the thread is attached, and the arguments are as it gives them. It has
+    // looked at the class of the object.
     unsafe {
-        enter(|py| {
+        enter(Python::assume_attached(), |py| {
             let arguments = Arguments::new(py, values, count.unsigned_abs(), names);
             let this = Borrowed::from_ptr(py, this);
             M::call(&this.cast_unchecked::<M::Class>(), arguments).map(Some)
@@ -283,9 +279,9 @@ unsafe extern "C" fn call_class<C: FastClass>(
     count: usize,
     names: Raw,
 ) -> Raw {
-    // SAFETY: as the caller says.
+    // SAFETY: the interpreter calls this with a class, the thread is attached, and the arguments are as it gives them.
     unsafe {
-        enter(|py| {
+        enter(Python::assume_attached(), |py| {
             let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
             let arguments = Arguments::new(py, values, count, names);
             let class = Borrowed::from_ptr(py, class);

@@ -52,8 +52,7 @@ impl<T> Field<T> {
     /// Puts `value` in, and gives back what was there. Drop that when everything is in order: it may run Python code.
     #[inline(always)]
     pub fn replace(&self, _py: Python<'_>, value: T) -> T {
-        // SAFETY: this thread has the interpreter, and moving values in memory runs no other code.
-        unsafe { mem::replace(&mut *self.0.get(), value) }
+        self.access(|kept| mem::replace(kept, value))
     }
 
     /// Puts `value` in, and drops what was there after that.
@@ -79,12 +78,11 @@ impl<T> Field<T> {
 
     /// A copy of a plain value.
     #[inline(always)]
-    pub const fn get(&self, _py: Python<'_>) -> T
+    pub fn get(&self, _py: Python<'_>) -> T
     where
         T: Copy,
     {
-        // SAFETY: this thread has the interpreter, and copying bytes runs no other code.
-        unsafe { *self.0.get() }
+        self.access(|kept| *kept)
     }
 
     /// A copy that counts for the objects in it.
@@ -93,8 +91,16 @@ impl<T> Field<T> {
     where
         T: CloneRef,
     {
-        // SAFETY: this thread has the interpreter, and new references run no Python code.
-        unsafe { (*self.0.get()).clone_ref(py) }
+        self.access(|kept| kept.clone_ref(py))
+    }
+
+    /// Runs `body` on what is in the field. It may only move or copy values, compare pointers, take new references, or
+    /// show references to the collector: nothing that runs other code.
+    #[inline(always)]
+    pub(super) fn access<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: only `Field`, `Slot` and `Queue` get here, with the token, or called by the collector while nothing
+        // else runs. What they do runs no other code, and so none gets here again.
+        body(unsafe { &mut *self.0.get() })
     }
 }
 
@@ -107,23 +113,20 @@ impl<T: Default> Default for Field<T> {
 impl<T> Field<Option<Py<T>>> {
     /// Whether there is an object.
     #[inline(always)]
-    pub const fn is_some(&self, _py: Python<'_>) -> bool {
-        // SAFETY: this thread has the interpreter, and looking at a pointer runs no other code.
-        unsafe { (*self.0.get()).is_some() }
+    pub fn is_some(&self, _py: Python<'_>) -> bool {
+        self.access(|kept| kept.is_some())
     }
 
     /// Shows the collector the object, for `__traverse__`.
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
-        unsafe { visit.call(&*self.0.get()) }
+        self.access(|kept| visit.call(&*kept))
     }
 }
 
 impl<T> Field<Py<T>> {
     /// Shows the collector the object, for `__traverse__`.
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
-        unsafe { visit.call(&*self.0.get()) }
+        self.access(|kept| visit.call(&*kept))
     }
 }
 
@@ -134,8 +137,7 @@ impl<T> Field<Arc<T>> {
         visit: &PyVisit<'_>,
         show: impl FnOnce(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
     ) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
-        show(unsafe { &*self.0.get() }, visit)
+        self.access(|kept| show(kept, visit))
     }
 }
 
@@ -146,8 +148,6 @@ impl<T> Field<Option<Box<T>>> {
         visit: &PyVisit<'_>,
         show: impl FnOnce(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
     ) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector looks at objects while nothing else runs, and changes nothing.
-        let value = unsafe { (*self.0.get()).as_deref() };
-        value.map_or(Ok(()), |value| show(value, visit))
+        self.access(|kept| kept.as_deref().map_or(Ok(()), |value| show(value, visit)))
     }
 }

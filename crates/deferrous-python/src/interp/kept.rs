@@ -5,12 +5,13 @@
 //! the lifetime of the token.
 
 use std::{
-    cell::UnsafeCell,
     mem::{self, ManuallyDrop},
     ptr,
 };
 
 use pyo3::{Bound, PyTraverseError, PyVisit, Python};
+
+use super::field::Field;
 
 /// What a [`Slot`] or a [`Queue`](super::Queue) holds: a type with the lifetime of the token in it.
 ///
@@ -77,7 +78,8 @@ pub(super) fn keep<H: Kept>(value: H::At<'_>) -> H {
 /// A value that was kept, given out.
 #[inline(always)]
 pub(super) fn give<H: Kept>(_py: Python<'_>, value: H) -> H::At<'_> {
-    // SAFETY: as in `keep`; the token says that the thread is attached for as long as the value can be used.
+    // SAFETY: only the lifetime differs, and the copy is the only one that is dropped. The token says that the
+    // thread is attached for as long as the value can be used.
     unsafe { mem::transmute_copy(&ManuallyDrop::new(value)) }
 }
 
@@ -85,29 +87,28 @@ pub(super) fn give<H: Kept>(_py: Python<'_>, value: H) -> H::At<'_> {
 ///
 /// It lends no reference: what is in it is taken out, put in or copied. So user code that runs in the middle of an
 /// operation, and gets at the same object, finds every field whole.
-pub struct Slot<H>(UnsafeCell<H>);
+pub struct Slot<H>(Field<H>);
 
 // SAFETY: every access needs the token of the interpreter, or is made by its collector or at the end of the object,
 // and the interpreter's lock, which this extension asks for (`gil_used = true`), lets one thread at a time have it.
 // Objects of the interpreter may be used by any thread that is attached.
 unsafe impl<H: Kept> Sync for Slot<H> {}
-// SAFETY: as above.
+// SAFETY: a value comes out only with the token, and ends only on a thread that is attached: that of the collector or
+// the one that drops the last reference to the object.
 unsafe impl<H: Kept> Send for Slot<H> {}
 
 impl<H: Kept> Slot<H> {
     /// A field with `value` in it.
     #[inline(always)]
     pub fn new(value: H::At<'_>) -> Self {
-        Slot(UnsafeCell::new(keep::<H>(value)))
+        Slot(Field::new(keep::<H>(value)))
     }
 
     /// Puts `value` in, and gives back what was there. Drop that when everything is in order: it may run Python code.
     #[inline(always)]
     pub fn replace<'py>(&self, py: Python<'py>, value: H::At<'py>) -> H::At<'py> {
-        // SAFETY: this thread has the interpreter, and moving values in memory runs no other code.
-        give(py, unsafe {
-            mem::replace(&mut *self.0.get(), keep::<H>(value))
-        })
+        let value = keep::<H>(value);
+        give(py, self.0.access(|kept| mem::replace(kept, value)))
     }
 
     /// Puts `value` in, and drops what was there after that.
@@ -131,8 +132,7 @@ impl<H: Kept> Slot<H> {
     where
         H: Counted,
     {
-        // SAFETY: this thread has the interpreter, and new references run no Python code.
-        give(py, unsafe { (*self.0.get()).clone() })
+        give(py, self.0.access(|kept| kept.clone()))
     }
 
     /// Shows the collector what is in the field, for `__traverse__`.
@@ -140,14 +140,7 @@ impl<H: Kept> Slot<H> {
     where
         H: Traverse,
     {
-        self.inspect(|kept| kept.traverse(visit))
-    }
-
-    /// Shows `see` what is in the field.
-    #[inline(always)]
-    fn inspect<R>(&self, see: impl FnOnce(&H) -> R) -> R {
-        // SAFETY: this is for the collector and for comparing pointers, which run no code that could get here.
-        see(unsafe { &*self.0.get() })
+        self.0.access(|kept| kept.traverse(visit))
     }
 }
 
@@ -161,7 +154,7 @@ impl<H: Kept> Slot<Option<H>> {
     /// Whether there is something in the field.
     #[inline(always)]
     pub fn is_some(&self, _py: Python<'_>) -> bool {
-        self.inspect(Option::is_some)
+        self.0.access(|kept| kept.is_some())
     }
 }
 
@@ -169,7 +162,7 @@ impl<T: 'static> Slot<Option<Bound<'static, T>>> {
     /// Whether this very object is in the field.
     #[inline(always)]
     pub fn has(&self, object: &Bound<'_, T>) -> bool {
-        self.inspect(|own| {
+        self.0.access(|own| {
             own.as_ref()
                 .is_some_and(|own| ptr::eq(own.as_ptr(), object.as_ptr()))
         })

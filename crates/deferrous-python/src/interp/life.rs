@@ -14,16 +14,11 @@ use std::{
 
 use arrayvec::ArrayVec;
 use pyo3::{
-    Borrowed, PyClass,
-    exceptions::PyTypeError,
-    ffi,
-    impl_::trampoline::{MethodDef, inquiry},
-    intern,
-    prelude::*,
+    Borrowed, PyClass, exceptions::PyTypeError, ffi, intern, prelude::*,
     pyclass::boolean_struct::True,
 };
 
-use super::kept::Kept;
+use super::{classes::read_class_of, kept::Kept, token::called_by_pyo3};
 
 type Raw = *mut ffi::PyObject;
 
@@ -172,29 +167,6 @@ fn make_anew<T: Life + Into<PyClassInitializer<T>>>(
     Bound::new(py, value)
 }
 
-struct Finalize<T>(T);
-struct AfterEnd<T>(T);
-
-impl<T: Life> MethodDef<inquiry::Func> for Finalize<T> {
-    const METH: inquiry::Func = |py, this| {
-        // SAFETY: the interpreter calls it with an object of the class.
-        let this = unsafe { Borrowed::from_ptr(py, this).cast_unchecked() };
-        T::finalize(&this);
-        Ok(0)
-    };
-}
-
-impl<T: Life> MethodDef<inquiry::Func> for AfterEnd<T> {
-    const METH: inquiry::Func = |py, last| {
-        // SAFETY: `dealloc` calls it with the address of this, as PyO3 does not let others use what runs a function
-        // for the interpreter without an object.
-        if let Some(last) = unsafe { (*last.cast::<Option<<T::Last as Kept>::At<'_>>>()).take() } {
-            T::after_end(py, last);
-        }
-        Ok(0)
-    };
-}
-
 /// `tp_finalize`.
 ///
 /// # Safety
@@ -205,32 +177,27 @@ unsafe extern "C" fn finalize<T: Life>(this: Raw) {
     // nothing else refers to is not the collector's, but at its end: what it holds ends before it reports.
     unsafe {
         if ffi::Py_REFCNT(this) > 1 {
-            unraisable(inquiry::<Finalize<T>>(this));
+            let py = Python::assume_attached();
+            let this = Borrowed::from_ptr(py, this).cast_unchecked();
+            report_panic(called_by_pyo3(py, || T::finalize(&this)));
         }
     }
 }
 
-/// Reports an exception that nobody can be told of.
-fn unraisable(status: std::ffi::c_int) {
-    if status < 0 {
-        // SAFETY: an exception is set.
+/// Reports a panic that nobody can be told of, if there was one.
+fn report_panic(result: Option<()>) {
+    if result.is_none() {
+        // SAFETY: `called_by_pyo3` has left an exception, which the call takes. The thread is attached, as its caller
+        // needed the token for that.
         unsafe { ffi::PyErr_WriteUnraisable(ptr::null_mut()) };
     }
 }
 
 /// Whether the class of the object has the finalizer of this file, and not a `__del__` that a program has set.
 pub fn has_own_finalizer<T: Life>(this: &Bound<'_, T>) -> bool {
-    // SAFETY: the object is alive.
-    unsafe { has_finalizer_of::<T>(this.as_ptr()) }
-}
-
-/// # Safety
-///
-/// The object is alive, or at its end.
-unsafe fn has_finalizer_of<T: Life>(this: Raw) -> bool {
     let own: ffi::destructor = finalize::<T>;
-    // SAFETY: as the caller says; its class is alive.
-    unsafe { (*ffi::Py_TYPE(this)).tp_finalize }.is_some_and(|found| ptr::fn_addr_eq(found, own))
+    let found = read_class_of(this, |class| class.tp_finalize);
+    found.is_some_and(|found| ptr::fn_addr_eq(found, own))
 }
 
 /// Calls the `__del__` that a program has set on the class, as the interpreter does for classes made in Python.
@@ -240,22 +207,18 @@ unsafe fn has_finalizer_of<T: Life>(this: Raw) -> bool {
 ///
 /// Nothing refers to the object, of which nothing has been taken away.
 #[inline(always)]
-unsafe fn is_revived<T: Life>(this: Raw) -> bool {
-    // SAFETY: as the caller says. Without a finalizer, the call does nothing.
-    unsafe { !has_finalizer_of::<T>(this) && ffi::PyObject_CallFinalizerFromDealloc(this) < 0 }
+unsafe fn is_revived<T: Life>(py: Python<'_>, this: Raw) -> bool {
+    // SAFETY: the object is of the class and at its end, and still whole. Without a finalizer, the call does nothing.
+    unsafe {
+        let object = Borrowed::from_ptr(py, this);
+        !has_own_finalizer(&object.cast_unchecked::<T>())
+            && ffi::PyObject_CallFinalizerFromDealloc(this) < 0
+    }
 }
 
 /// The address of what PyO3 keeps for Rust in an object.
-///
-/// # Safety
-///
-/// It is an object of the class.
-unsafe fn value_of<T: PyClass<Frozen = True> + Sync>(this: Raw) -> *mut T {
-    // SAFETY: as the caller says. The token is only used to find the address.
-    unsafe {
-        let this = Borrowed::from_ptr(Python::assume_attached(), this);
-        ptr::from_ref(this.cast_unchecked::<T>().get()).cast_mut()
-    }
+fn value_of<T: PyClass<Frozen = True> + Sync>(this: &Bound<'_, T>) -> *mut T {
+    ptr::from_ref(this.get()).cast_mut()
 }
 
 /// `tp_dealloc`.
@@ -267,12 +230,13 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
     // SAFETY: the interpreter calls it with an object of the class that nothing refers to. The collector does not
     // see it any more before anything of it is taken away, and its memory is given back last.
     unsafe {
-        if is_revived::<T>(this) {
+        let py = Python::assume_attached();
+        if is_revived::<T>(py, this) {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        let value = value_of::<T>(this);
-        let mut last = (*value).before_end(Python::assume_attached());
+        let value = value_of(&Borrowed::from_ptr(py, this).cast_unchecked::<T>());
+        let last = (*value).before_end(py);
         let class = ffi::Py_TYPE(this);
         if (*class).tp_weaklistoffset > 0 {
             let weak = this.byte_offset((*class).tp_weaklistoffset).cast::<Raw>();
@@ -285,8 +249,8 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
             ffi::Py_XDECREF(ptr::replace(dict, ptr::null_mut()));
         }
         end(ptr::read(value));
-        if last.is_some() {
-            unraisable(inquiry::<AfterEnd<T>>((&raw mut last).cast()));
+        if let Some(last) = last {
+            report_panic(called_by_pyo3(py, || T::after_end(py, last)));
         }
         let kept = &mut *T::memory().0.get();
         if ptr::eq(class, kept.class) {
@@ -314,31 +278,37 @@ where
     // SAFETY: the interpreter calls it with an object of the class that nothing refers to. What the class adds ends
     // first, and the rest as an object of the base does.
     unsafe {
-        if is_revived::<T::BaseType>(this) {
+        let py = Python::assume_attached();
+        if is_revived::<T::BaseType>(py, this) {
             return;
         }
         ffi::PyObject_GC_UnTrack(this.cast());
-        drop(ptr::read(value_of::<T>(this)));
+        let value = value_of(&Borrowed::from_ptr(py, this).cast_unchecked::<T>());
+        drop(ptr::read(value));
         dealloc::<T::BaseType>(this);
     }
 }
 
+/// Has the interpreter end the objects of a class with this function.
+///
+/// It is for objects of this class, of which nobody has made one yet.
+fn end_with<T: PyClass>(py: Python<'_>, dealloc: ffi::destructor) {
+    // SAFETY: the class is alive for ever, and was made at run time. The two callers pass what they have for it.
+    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc) };
+}
+
 /// Gives a class this life. Nobody has made an object of it yet.
 pub fn begin<T: Life>(py: Python<'_>) {
-    // SAFETY: the class is alive for ever, and the function is for its objects. Nothing else uses what is kept.
-    unsafe {
-        let class = T::type_object_raw(py);
-        (*class).tp_dealloc = Some(dealloc::<T>);
-        (*T::memory().0.get()).class = class;
-    }
+    end_with::<T>(py, dealloc::<T>);
+    // SAFETY: nothing else uses what is kept.
+    unsafe { (*T::memory().0.get()).class = T::type_object_raw(py) };
 }
 
 /// Gives a class a finalizer. Nobody has made an object of it yet.
 pub fn add_finalizer<T: Life>(py: Python<'_>) -> PyResult<()> {
     let class = T::type_object(py);
     // Each slot of a class has a descriptor, which is made of what the interpreter keeps for the slot.
-    // SAFETY: the class of generators is alive for ever.
-    let generator = unsafe { Borrowed::from_ptr(py, (&raw mut ffi::PyGen_Type).cast()) };
+    let generator = py.import("types")?.getattr("GeneratorType")?;
     let model = generator.getattr(intern!(py, "__del__"))?;
     // SAFETY: the object is looked at as a descriptor of a slot only where it is one; all are alive for ever.
     let finalizer = unsafe {
@@ -359,6 +329,5 @@ where
     T: PyClass<Frozen = True> + Sync,
     T::BaseType: Life,
 {
-    // SAFETY: the class is alive, and the function is for its objects.
-    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc_extended::<T>) };
+    end_with::<T>(py, dealloc_extended::<T>);
 }

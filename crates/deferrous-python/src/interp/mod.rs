@@ -2,7 +2,6 @@
 
 mod builtin_code;
 mod calls;
-mod class_version;
 mod classes;
 mod context;
 mod depth;
@@ -29,7 +28,6 @@ mod token;
 
 pub use builtin_code::BuiltinCode;
 pub use calls::{Outcome, call, call_metaclass, call_with_tuple, descriptor_get, outcome, raised};
-pub use class_version::ClassVersion;
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, is_abstract,
     is_exactly, is_kind_of, own_attributes, shorten_name,
@@ -66,4 +64,4 @@ pub use sending::{
     Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
 };
 pub use task::{Task, bind_leading};
-pub use token::{as_called_by_pyo3, attached, forget};
+pub use token::{as_called_by_pyo3, forget};

@@ -9,6 +9,8 @@ use pyo3::{
     types::{PyDict, PyString, PyTuple, PyType},
 };
 
+use super::forget;
+
 /// What `__new__` makes of a class, which the object has not been initialised for.
 pub fn new_object<'py>(
     class: &Bound<'py, PyType>,
@@ -45,14 +47,10 @@ pub fn item<'py>(
     dict: &Bound<'py, PyDict>,
     name: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyAny>> {
-    // SAFETY: the dict and the name are alive. What is found is counted before anything else can happen.
-    unsafe {
-        let found = ffi::PyDict_GetItemWithError(dict.as_ptr(), name.as_ptr());
-        if found.is_null() && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-        }
-        Bound::from_borrowed_ptr_or_opt(dict.py(), found)
-    }
+    dict.get_item(name).unwrap_or_else(|error| {
+        forget(dict.py(), error);
+        None
+    })
 }
 
 /// Gives an object these attributes, and no others.
@@ -87,6 +85,5 @@ pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, 
 /// runs.
 #[inline]
 pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
-    // SAFETY: both are classes that are alive.
-    unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), base.as_type_ptr()) != 0 }
+    class.mro().as_slice().iter().any(|class| class.is(base))
 }

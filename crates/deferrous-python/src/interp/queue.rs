@@ -2,12 +2,15 @@
 //!
 //! As a [`Slot`](super::Slot), it lends no reference. Items go in and come out, or are copied.
 
-use std::{cell::UnsafeCell, collections::VecDeque, mem};
+use std::{collections::VecDeque, mem};
 
 use arrayvec::ArrayVec;
 use pyo3::{PyTraverseError, PyVisit, Python};
 
-use super::kept::{Counted, Kept, Traverse, give, keep};
+use super::{
+    field::Field,
+    kept::{Counted, Kept, Traverse, give, keep},
+};
 
 /// How many items need no allocation.
 const INLINE: usize = 4;
@@ -20,34 +23,26 @@ enum Items<T> {
 }
 
 /// The queue.
-pub struct Queue<T>(UnsafeCell<Items<T>>);
+pub struct Queue<T>(Field<Items<T>>);
 
-// SAFETY: as for a `Slot`: every access needs the token of the interpreter, or is made by its collector or at the
-// object's end.
+// SAFETY: every access needs the token of the interpreter, or is made by its collector or at the object's end, and the
+// interpreter's lock lets one thread at a time have it.
 unsafe impl<T: Kept> Sync for Queue<T> {}
-// SAFETY: as above.
+// SAFETY: items come out only with the token, and end only on a thread that is attached.
 unsafe impl<T: Kept> Send for Queue<T> {}
 
 impl<T: Kept> Queue<T> {
     /// An empty queue.
     #[inline(always)]
     pub const fn new() -> Self {
-        Queue(UnsafeCell::new(Items::Few(ArrayVec::new_const())))
-    }
-
-    /// Runs `body` on the items.
-    #[inline(always)]
-    fn access<R>(&self, body: impl FnOnce(&mut Items<T>) -> R) -> R {
-        // SAFETY: this is private, and the bodies below only move items in memory, compare pointers or take new
-        // references: none runs other code, and none gets here again.
-        body(unsafe { &mut *self.0.get() })
+        Queue(Field::new(Items::Few(ArrayVec::new_const())))
     }
 
     /// Appends an item.
     #[inline(always)]
     pub fn push<'py>(&self, _py: Python<'py>, item: T::At<'py>) {
         let item = keep::<T>(item);
-        self.access(|items| match items {
+        self.0.access(|items| match items {
             Items::Few(few) if !few.is_full() => few.push(item),
             items => items.spill().push_back(item),
         });
@@ -56,7 +51,7 @@ impl<T: Kept> Queue<T> {
     /// Puts an item before all others.
     pub fn push_front<'py>(&self, _py: Python<'py>, item: T::At<'py>) {
         let item = keep::<T>(item);
-        self.access(|items| match items {
+        self.0.access(|items| match items {
             Items::Few(few) if !few.is_full() => few.insert(0, item),
             items => items.spill().push_front(item),
         });
@@ -65,7 +60,7 @@ impl<T: Kept> Queue<T> {
     /// Takes the first item.
     #[inline(always)]
     pub fn pop<'py>(&self, py: Python<'py>) -> Option<T::At<'py>> {
-        let first: Option<T> = self.access(|items| match items {
+        let first: Option<T> = self.0.access(|items| match items {
             Items::Few(few) => few.pop_at(0),
             Items::Many(many) => many.pop_front(),
         });
@@ -75,7 +70,7 @@ impl<T: Kept> Queue<T> {
     /// How many items there are.
     #[inline(always)]
     pub fn len(&self, _py: Python<'_>) -> usize {
-        self.access(|items| match items {
+        self.0.access(|items| match items {
             Items::Few(few) => few.len(),
             Items::Many(many) => many.len(),
         })
@@ -89,7 +84,8 @@ impl<T: Kept> Queue<T> {
 
     /// Takes all items. Drop them when everything is in order.
     pub fn take(&self, _py: Python<'_>) -> impl Sized + use<T> {
-        self.access(|items| mem::replace(items, Items::Few(ArrayVec::new_const())))
+        self.0
+            .access(|items| mem::replace(items, Items::Few(ArrayVec::new_const())))
     }
 
     /// A copy of all items.
@@ -97,7 +93,7 @@ impl<T: Kept> Queue<T> {
     where
         T: Counted,
     {
-        let copies: Vec<T> = self.access(|items| match items {
+        let copies: Vec<T> = self.0.access(|items| match items {
             Items::Few(few) => few.to_vec(),
             Items::Many(many) => many.iter().cloned().collect(),
         });
@@ -125,7 +121,7 @@ impl<T> Items<T> {
 impl<T: Kept + Traverse> Queue<T> {
     /// Shows the collector every item.
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.access(|items| match items {
+        self.0.access(|items| match items {
             Items::Few(few) => few.iter().try_for_each(|item| item.traverse(visit)),
             Items::Many(many) => many.iter().try_for_each(|item| item.traverse(visit)),
         })

@@ -1,13 +1,12 @@
 //! What `await` sends into, and what it sends with: generators without exceptions for what they return.
 
+use std::ptr;
+
 use pyo3::{
-    Borrowed, PyClass,
-    exceptions::PyStopIteration,
-    ffi,
-    impl_::trampoline::{MethodDef, inquiry},
-    prelude::*,
-    pyclass::boolean_struct::True,
+    Borrowed, PyClass, exceptions::PyStopIteration, ffi, prelude::*, pyclass::boolean_struct::True,
 };
+
+use super::token::called_by_pyo3;
 
 use super::fastcall::enter;
 
@@ -22,7 +21,7 @@ pub enum Sent<'py> {
 /// Sends a value into a generator, a coroutine or another iterator.
 #[inline(always)]
 pub fn send<'py>(generator: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
-    let (py, mut result) = (generator.py(), std::ptr::null_mut());
+    let (py, mut result) = (generator.py(), ptr::null_mut());
     // SAFETY: both objects are alive; the interpreter hands out one reference unless it raised.
     unsafe {
         let status = ffi::PyIter_Send(generator.as_ptr(), value.as_ptr(), &raw mut result);
@@ -58,47 +57,19 @@ fn stop_with(value: Bound<'_, PyAny>) -> PyResult<()> {
 /// Whether the object is a coroutine of an `async def`.
 #[inline(always)]
 pub fn is_native_coroutine(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the object is alive.
-    unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+    ptr::eq(object.get_type_ptr(), &raw mut ffi::PyCoro_Type)
 }
 
-/// Whether the object is a generator.
+/// Whether the object is a generator, whose class cannot be subclassed.
 #[inline(always)]
 pub fn is_generator(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: the object and the class of generators are alive.
-    unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), &raw mut ffi::PyGen_Type) != 0 }
+    ptr::eq(object.get_type_ptr(), &raw mut ffi::PyGen_Type)
 }
 
 /// An iterator that says what it returns without an exception, if `await` asks it.
 pub trait Awaited: PyClass<Frozen = True> + Sync {
     /// What `__next__` and `send` do.
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Sent<'py>>;
-}
-
-/// One call of [`am_send`].
-struct Step {
-    iterator: Raw,
-    result: Raw,
-    status: ffi::PySendResult,
-}
-
-struct Run<T>(T);
-
-impl<T: Awaited> MethodDef<inquiry::Func> for Run<T> {
-    const METH: inquiry::Func = |py, step| {
-        // SAFETY: `am_send` calls it with the address of this, since PyO3 does not let others use what runs a function
-        // for the interpreter without an object. The iterator is of the class.
-        let (step, iterator) = unsafe {
-            let step = &mut *step.cast::<Step>();
-            let iterator = Borrowed::from_ptr(py, step.iterator);
-            (step, iterator.cast_unchecked::<T>())
-        };
-        (step.status, step.result) = match iterator.get().step(py)? {
-            Sent::Yielded(value) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
-            Sent::Returned(value) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
-        };
-        Ok(0)
-    };
 }
 
 /// The slot of that name.
@@ -111,17 +82,22 @@ unsafe extern "C" fn am_send<T: Awaited>(
     _value: Raw,
     result: *mut Raw,
 ) -> ffi::PySendResult {
-    let mut step = Step {
-        iterator,
-        result: std::ptr::null_mut(),
-        status: ffi::PySendResult::PYGEN_ERROR,
-    };
-    // SAFETY: the interpreter calls it with an object of the class, and a place for the result.
+    // SAFETY: the interpreter calls it on an attached thread, with an object of the class and a place for the result.
     unsafe {
-        inquiry::<Run<T>>((&raw mut step).cast());
-        *result = step.result;
+        let py = Python::assume_attached();
+        let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<T>();
+        let (status, value) = match called_by_pyo3(py, || iterator.get().step(py)) {
+            Some(Ok(Sent::Yielded(value))) => (ffi::PySendResult::PYGEN_NEXT, value.into_ptr()),
+            Some(Ok(Sent::Returned(value))) => (ffi::PySendResult::PYGEN_RETURN, value.into_ptr()),
+            Some(Err(error)) => {
+                error.restore(py);
+                (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut())
+            }
+            None => (ffi::PySendResult::PYGEN_ERROR, ptr::null_mut()),
+        };
+        *result = value;
+        status
     }
-    step.status
 }
 
 /// `tp_iternext`.
@@ -130,9 +106,9 @@ unsafe extern "C" fn am_send<T: Awaited>(
 ///
 /// Called by the interpreter, with an object of the class.
 unsafe extern "C" fn iternext<T: Awaited>(iterator: Raw) -> Raw {
-    // SAFETY: as the caller says.
+    // SAFETY: the interpreter calls it on an attached thread, with an object of the class.
     unsafe {
-        enter(|py| {
+        enter(Python::assume_attached(), |py| {
             let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<T>();
             match iterator.get().step(py)? {
                 Sent::Yielded(value) => Ok(Some(value)),
@@ -164,8 +140,12 @@ pub trait Awaitable: PyClass {
 ///
 /// Called by the interpreter, with an object of the class.
 unsafe extern "C" fn am_await<T: Awaitable>(this: Raw) -> Raw {
-    // SAFETY: as the caller says.
-    unsafe { enter(|py| T::iterate(&Borrowed::from_ptr(py, this).cast_unchecked()).map(Some)) }
+    // SAFETY: the interpreter calls it on an attached thread, with an object of the class.
+    unsafe {
+        enter(Python::assume_attached(), |py| {
+            T::iterate(&Borrowed::from_ptr(py, this).cast_unchecked()).map(Some)
+        })
+    }
 }
 
 /// Has `await` ask objects of a class, which has an `__await__`, with less ado. Nobody has made one yet.

@@ -10,19 +10,25 @@ use pyo3::{
 /// Runs `body` as PyO3 runs the functions that it calls: it notes that the thread is attached, and so an error or a
 /// `Py` that is dropped ends at once.
 #[inline]
-pub fn as_called_by_pyo3<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> R {
-    let mut call = (Some(body), None);
-    start(&mut call);
-    match call.1 {
+pub fn as_called_by_pyo3<R>(py: Python<'_>, body: impl FnOnce() -> R) -> R {
+    match called_by_pyo3(py, body) {
         Some(result) => result,
-        // PyO3 has made an exception of it.
         None => panic!("a panic below a call of Rust"),
     }
+}
+
+/// The same, for code that must not panic: it gives `None` then, and the interpreter has an exception.
+#[inline(always)]
+pub(super) fn called_by_pyo3<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> Option<R> {
+    let mut call = (Some(body), None);
+    start(&mut call);
+    call.1
 }
 
 /// A function, and the place for its result.
 type Call<F, R> = (Option<F>, Option<R>);
 
+#[inline(always)]
 fn start<F: FnOnce() -> R, R>(call: &mut Call<F, R>) {
     struct Run<F, R>(PhantomData<(F, R)>);
 
@@ -38,14 +44,6 @@ fn start<F: FnOnce() -> R, R>(call: &mut Call<F, R>) {
     let call: *mut ffi::PyObject = ptr::from_mut(call).cast();
     // SAFETY: the caller has the token, so the thread is attached; `Run` knows what the pointer is.
     unsafe { noargs::<Run<F, R>>(call, ptr::null_mut()) };
-}
-
-/// Runs `body` with the token of the interpreter, where nobody hands one on. The thread is attached.
-#[inline]
-pub fn attached<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
-    // SAFETY: only functions that the interpreter calls get here.
-    let py = unsafe { Python::assume_attached() };
-    as_called_by_pyo3(py, || body(py))
 }
 
 /// Drops an error at once, also where PyO3 has not called this code.

@@ -1,7 +1,7 @@
-//! A reactor as a turn sees it: its attributes without the detour over the class, and what is known of that.
+//! A reactor as a turn sees it: its attributes without the detour over the class, and which methods it has.
 //!
-//! A turn of the loop asks for a dozen attributes. Most are in the reactor's `__dict__`, and whether the
-//! class has its say is known for as long as the class stays as it is.
+//! A turn of the loop asks for a dozen attributes. Most are in the reactor's `__dict__`. What the class has is asked
+//! each time, as a program may change it: the interpreter caches the answers.
 
 use pyo3::{
     exceptions::PyTypeError,
@@ -9,84 +9,8 @@ use pyo3::{
     types::{PyDict, PyString},
 };
 
-use super::{
-    names::names,
-    state::EventLoop,
-    support::{Support, support},
-};
-use crate::interp::{ClassVersion, Field, attributes, item};
-
-/// What is known of a class.
-#[derive(Clone, Copy)]
-struct Facts {
-    class: Option<ClassVersion>,
-    /// The parts of a turn are those of this module.
-    turns_are_ours: bool,
-    /// `callFromThread` is that of this module.
-    call_from_thread_is_ours: bool,
-    /// It tells the time of the system.
-    has_system_time: bool,
-    /// `wakeUp` is that of this module.
-    wakes_by_itself: bool,
-    /// The class of our wakers, if its `wakeUp` is the one that it was made with.
-    waker: Option<ClassVersion>,
-}
-
-/// Of the last class that was asked for: a program has one reactor.
-static FACTS: Field<Facts> = Field::new(Facts {
-    class: None,
-    turns_are_ours: false,
-    call_from_thread_is_ours: false,
-    has_system_time: false,
-    wakes_by_itself: false,
-    waker: None,
-});
-
-#[inline]
-fn facts(reactor: &Bound<'_, PyAny>) -> Facts {
-    let known = FACTS.get(reactor.py());
-    if known.class.is_some() && known.class == ClassVersion::of(reactor) {
-        return known;
-    }
-    look_up(reactor)
-}
-
-#[cold]
-fn look_up(reactor: &Bound<'_, PyAny>) -> Facts {
-    let (py, support) = (reactor.py(), support());
-    let class = reactor.get_type();
-    let has = |name: &Bound<'_, PyString>, own: &Py<PyAny>| {
-        class.getattr(name).is_ok_and(|found| found.is(own))
-    };
-    let [run_until_current, timeout, do_iteration] = &support.parts_of_a_turn;
-    let mut facts = Facts {
-        class: None,
-        turns_are_ours: has(names(py).run_until_current.bind(py), run_until_current)
-            && has(names(py).timeout.bind(py), timeout)
-            && has(names(py).do_iteration.bind(py), do_iteration),
-        call_from_thread_is_ours: has(
-            names(py).call_from_thread.bind(py),
-            &support.call_from_thread,
-        ),
-        has_system_time: has(names(py).seconds.bind(py), &support.system_time),
-        wakes_by_itself: has(names(py).wake_up.bind(py), &support.wake_up),
-        waker: waker_version(py, support),
-    };
-    // The version is read after the attributes were, which is when a class gets one.
-    facts.class = ClassVersion::of(reactor);
-    FACTS.set(py, facts);
-    facts
-}
-
-/// The class of our wakers, unless somebody has replaced its `wakeUp`.
-fn waker_version(py: Python<'_>, support: &Support) -> Option<ClassVersion> {
-    let class = support.waker_class.bind(py);
-    let method = class.getattr(names(py).wake_up.bind(py)).ok()?;
-    method
-        .is(&support.waker_method)
-        .then(|| ClassVersion::of_class(class))
-        .flatten()
-}
+use super::{names::names, state::EventLoop, support::support};
+use crate::interp::{attributes, finds, is_exactly, item};
 
 /// A reactor, and its `__dict__`.
 pub struct Reactor<'a, 'py> {
@@ -101,10 +25,10 @@ impl<'a, 'py> Reactor<'a, 'py> {
         Ok(Reactor { object, attributes })
     }
 
-    /// Whether the dict has this name: a method of the class is replaced for this reactor.
+    /// Whether the reactor has this attribute by this name: neither its class nor its dict has another.
     #[inline]
-    fn replaces(&self, name: &Bound<'py, PyString>) -> bool {
-        self.attributes.contains(name).unwrap_or(false)
+    fn has_own(&self, name: &Py<PyString>, own: &Py<PyAny>) -> bool {
+        finds(self.object, name, own) && !self.attributes.contains(name).unwrap_or(false)
     }
 
     /// What the dict has by this name.
@@ -134,11 +58,11 @@ impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     pub fn seconds(&self) -> PyResult<Bound<'py, PyAny>> {
         let py = self.object.py();
-        let seconds = names(py).seconds.bind(py);
-        if !self.replaces(seconds) && facts(self.object).has_system_time {
-            return Ok(support().system_time.bind(py).clone());
+        let (seconds, support) = (&names(py).seconds, support());
+        if self.has_own(seconds, &support.system_time_of_class) {
+            return Ok(support.system_time.bind(py).clone());
         }
-        self.get(seconds)
+        self.get(seconds.bind(py))
     }
 
     /// Whether the loop wakes itself when there is something to do: nobody has replaced `reactor.wakeUp`,
@@ -146,8 +70,7 @@ impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     pub fn wakes_by_itself(&self) -> bool {
         let py = self.object.py();
-        facts(self.object).wakes_by_itself
-            && !self.replaces(names(py).wake_up.bind(py))
+        self.has_own(&names(py).wake_up, &support().wake_up)
             && self
                 .find(names(py).waker.bind(py))
                 .is_some_and(|waker| self.is_own_waker(&waker))
@@ -156,24 +79,23 @@ impl<'a, 'py> Reactor<'a, 'py> {
     /// Whether nobody has replaced a part of a turn.
     #[inline]
     pub fn turns_are_ours(&self) -> bool {
-        let py = self.object.py();
-        facts(self.object).turns_are_ours
-            && !self.replaces(names(py).run_until_current.bind(py))
-            && !self.replaces(names(py).timeout.bind(py))
-            && !self.replaces(names(py).do_iteration.bind(py))
+        let names = names(self.object.py());
+        let [run_until_current, timeout, do_iteration] = &support().parts_of_a_turn;
+        self.has_own(&names.run_until_current, run_until_current)
+            && self.has_own(&names.timeout, timeout)
+            && self.has_own(&names.do_iteration, do_iteration)
     }
 
     /// Whether `waker` is one of ours, with the method that it was made with.
     #[inline]
     pub fn is_own_waker(&self, waker: &Bound<'py, PyAny>) -> bool {
-        let own = facts(self.object).waker;
-        own.is_some() && own == ClassVersion::of(waker)
+        is_exactly(waker, &support().waker_class)
+            && finds(waker, &names(waker.py()).wake_up, &support().waker_method)
     }
 
     /// Whether results of jobs may be sent to its event loop, past its `callFromThread`: nobody has replaced that.
     pub fn takes_results(&self) -> bool {
-        let py = self.object.py();
-        facts(self.object).call_from_thread_is_ours
-            && !self.replaces(names(py).call_from_thread.bind(py))
+        let call_from_thread = &names(self.object.py()).call_from_thread;
+        self.has_own(call_from_thread, &support().call_from_thread)
     }
 }

@@ -51,7 +51,7 @@ impl DelayedCall {
     }
 
     /// Whether it was cancelled, or a program has set the attribute.
-    pub const fn is_cancelled(&self, py: Python<'_>) -> bool {
+    pub fn is_cancelled(&self, py: Python<'_>) -> bool {
         self.cancelled.get(py)
     }
 
@@ -61,7 +61,7 @@ impl DelayedCall {
     }
 
     /// When it is due, as `clock::key` has it.
-    pub const fn deadline(&self, py: Python<'_>) -> u64 {
+    pub fn deadline(&self, py: Python<'_>) -> u64 {
         clock::key(self.time.get(py))
     }
 

@@ -69,15 +69,15 @@ pub fn poll<'py>(
         .map_err(|error| io_error(&error))?;
     let told: Vec<_> = match usize::try_from(most) {
         Ok(most) if most < Events::USUAL => {
-            let room = std::mem::replace(&mut wait.events, Events::with_capacity(most));
-            event_loop.with(py, |parts| parts.events = Some(EventRoom(room)))?;
+            let room = std::mem::replace(&mut wait.events, EventRoom::with_capacity(most));
+            event_loop.with(py, |parts| parts.events = Some(room))?;
             wait.wait(py, delay(timeout))?;
-            self::told(&wait.events).collect()
+            self::told(wait.events.get()).collect()
         }
         _ => {
             wait.wait(py, delay(timeout))?;
-            let told = self::told(&wait.events).collect();
-            event_loop.with(py, |parts| parts.events = Some(EventRoom(wait.events)))?;
+            let told = self::told(wait.events.get()).collect();
+            event_loop.with(py, |parts| parts.events = Some(wait.events))?;
             told
         }
     };

@@ -2,7 +2,7 @@
 
 use std::{io, mem, sync::Arc};
 
-use deferrous::event_loop::{Deadlines, Events, Key, Waiter};
+use deferrous::event_loop::{Deadlines, Key, Waiter};
 use pyo3::{
     exceptions::PyRuntimeError,
     gc::{PyTraverseError, PyVisit},
@@ -101,7 +101,7 @@ impl EventLoop {
             new_timed: Vec::new(),
             descriptors: Descriptors::default(),
             ready: Ready::default(),
-            events: Some(EventRoom(Events::new())),
+            events: Some(EventRoom::new()),
         };
         Ok(EventLoop {
             queue: new_queue()?,

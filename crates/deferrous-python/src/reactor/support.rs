@@ -10,10 +10,10 @@ use pyo3::{
     types::{PyDict, PyType},
 };
 
-use super::system_clock::SystemClock;
+use super::{names::names, system_clock::SystemClock};
 use crate::{
     failure::Trail,
-    interp::{UntilChanged, class_attributes, handling},
+    interp::{UntilChanged, class_attribute, class_attributes, handling},
 };
 
 /// The objects of Twisted.
@@ -27,6 +27,8 @@ pub struct Support {
     pub log: Py<PyAny>,
     /// What `reactor.seconds` is unless somebody replaces it.
     pub system_time: Py<PyAny>,
+    /// What the class of reactors has for that.
+    pub system_time_of_class: Py<PyAny>,
     pub system_clock: SystemClock,
     pub already_called: Py<PyAny>,
     pub already_cancelled: Py<PyAny>,
@@ -147,14 +149,15 @@ impl Support {
         let error = "twisted.internet.error";
         let own = |name: &str| given.methods.getattr(py, name);
         let function = |name: &str| functions.getattr(name).map(Bound::unbind);
-        let system_time = of("twisted.python.runtime", "seconds")?;
+        let system_time = py.import("twisted.python.runtime")?.getattr("seconds")?;
         let base = py.import("twisted.internet.base")?.dict();
         let delayed_call = of("twisted.internet.base", "DelayedCall")?.into_bound(py);
         let delayed_call = delayed_call.cast_into::<PyType>()?;
         let dicts = [base.clone(), class_attributes(&delayed_call)?];
         Ok(Support {
-            system_clock: SystemClock::of(system_time.bind(py)),
-            system_time,
+            system_clock: SystemClock::of(&system_time),
+            system_time_of_class: in_class_of_reactors(&system_time)?.unbind(),
+            system_time: system_time.unbind(),
             already_called: of(error, "AlreadyCalled")?,
             already_cancelled: of(error, "AlreadyCancelled")?,
             connection_done: of("twisted.internet.main", "CONNECTION_DONE")?,
@@ -185,6 +188,18 @@ impl Support {
             debug_is_off: UntilChanged::watching(&dicts)?,
         })
     }
+}
+
+/// What Twisted's class of reactors has by the name `seconds`, a static method, if that gives this function.
+fn in_class_of_reactors<'py>(system_time: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = system_time.py();
+    let class = py.import("twisted.internet.base")?.getattr("ReactorBase")?;
+    let (class, seconds) = (class.cast::<PyType>()?, names(py).seconds.bind(py));
+    let found = class_attribute(class, seconds).filter(|_| {
+        let given = class.getattr(seconds);
+        given.is_ok_and(|given| given.is(system_time))
+    });
+    Ok(found.unwrap_or_else(|| system_time.clone()))
 }
 
 /// Logs an exception that was raised, as Twisted does on this occasion. `about` goes to the function

@@ -14,7 +14,6 @@ use super::{
     thread_calls, time,
     wait::Wait,
 };
-use crate::interp::EventRoom;
 
 /// `runUntilCurrent()`.
 pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -66,13 +65,13 @@ fn iterate(
             let mut wait = wait.map_err(|error| io_error(&error))?;
             wait.wait(py, delay)?;
             parts.with(py, |parts| {
-                let mut told = polling::told(&wait.events).peekable();
+                let mut told = polling::told(wait.events.get()).peekable();
                 let idle = told.peek().is_none() && parts.has_no_events();
                 let earlier = (!idle).then(|| {
                     let ready = &mut parts.ready;
                     ready.refill(py, told, &parts.descriptors, registrations)
                 });
-                parts.events = Some(EventRoom(wait.events));
+                parts.events = Some(wait.events);
                 earlier
             })?
         }

@@ -2,18 +2,18 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use deferrous::event_loop::{Events, Waiter};
+use deferrous::event_loop::Waiter;
 use pyo3::prelude::*;
 
 use super::{
     descriptors::io_error,
     state::{EventLoop, Parts},
 };
-use crate::interp::{detached, is_alone};
+use crate::interp::{EventRoom, detached, is_alone};
 
 /// A wait for events that is about to begin.
 pub struct Wait {
-    pub events: Events,
+    pub events: EventRoom,
     waiter: Arc<Waiter>,
     /// Something is to be done already.
     at_once: bool,
@@ -30,7 +30,7 @@ impl Wait {
         let queue = &event_loop.queue;
         let waiter = parts.waiter(queue)?;
         Ok(Wait {
-            events: parts.events.take().map_or_else(Events::new, |room| room.0),
+            events: parts.events.take().unwrap_or_else(EventRoom::new),
             waiter,
             at_once: parts.descriptors.some_always_ready() || !queue.is_empty(),
             expects_one: event_loop.expects_one(py),
@@ -47,17 +47,17 @@ impl Wait {
         } else {
             delay
         };
-        let waited = if delay == Some(Duration::ZERO) && is_alone() {
-            waiter.wait(events, delay)
+        let waited = if delay == Some(Duration::ZERO) && is_alone(py) {
+            waiter.wait(events.get_mut(), delay)
         } else {
-            detached(|| {
+            detached(py, || {
                 // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
                 let delay = if self.expects_one {
                     waiter.spin(delay)
                 } else {
                     delay
                 };
-                waiter.wait(events, delay)
+                waiter.wait(events.get_mut(), delay)
             })
         };
         py.check_signals()?;

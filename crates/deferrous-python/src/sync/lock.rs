@@ -61,7 +61,7 @@ impl DeferredLock {
     /// Wait for the lock: a Deferred that fires with it. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, lock) = (slf.py(), slf.get());
-        if replaced::any() {
+        if replaced::any(py) {
             return call_stock(slf, name!(py, "DeferredLock.acquire")?);
         }
         if lock.locked.get(py) {

@@ -100,7 +100,7 @@ impl Primitive {
         _traceback: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if replaced::any() {
+        if replaced::any(py) {
             let method = name!(py, "_ConcurrencyPrimitive.__aexit__")?;
             let args = [_exc_type, _exc_value, _traceback].map(Clone::clone);
             let args = fallible::tuple(py, args)?;
@@ -143,7 +143,7 @@ Returns:
         let py = owner.py();
         let kwargs = arguments.keywords()?;
         let args = arguments.to_tuple()?;
-        if replaced::any() {
+        if replaced::any(py) {
             let method = name!(py, "_ConcurrencyPrimitive.run")?;
             return replaced::call_stock(method, Some(owner), &args, kwargs.as_ref());
         }
@@ -202,7 +202,7 @@ impl Execute {
     ) -> PyResult<Bound<'py, PyAny>> {
         let args = self.args.bind(py);
         let kwargs = self.kwargs.as_ref().map(|kwargs| kwargs.bind(py));
-        let deferred = if replaced::any() {
+        let deferred = if replaced::any(py) {
             replaced::look_up(py, name!(py, "maybeDeferred")?)?.call(args, kwargs)?
         } else {
             let rest = args.as_sequence().get_slice(1, args.len())?;

@@ -170,7 +170,7 @@ impl DeferredQueue {
     ///     QueueUnderflow: there is no object, and `backlog` others wait already.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, queue) = (slf.py(), slf.get());
-        if replaced::any() {
+        if replaced::any(py) {
             return call_stock(slf, name!(py, "DeferredQueue.get")?);
         }
         if has_some(py, &queue.pending)? {

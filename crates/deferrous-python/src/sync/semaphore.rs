@@ -90,7 +90,7 @@ impl DeferredSemaphore {
     /// Wait for a token: a Deferred that fires with the semaphore. Cancelling that gives the place up.
     fn acquire<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, semaphore) = (slf.py(), slf.get());
-        if replaced::any() {
+        if replaced::any(py) {
             return call_stock(slf, name!(py, "DeferredSemaphore.acquire")?);
         }
         let text = "Internal inconsistency??  tokens should never be negative";

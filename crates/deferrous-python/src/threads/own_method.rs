@@ -6,14 +6,12 @@ use pyo3::{
     types::{PyDictMethods, PyString},
 };
 
-use crate::interp::{ClassVersion, Field, attributes};
+use crate::interp::{ClassFacts, attributes, finds};
 
 /// Such a method.
 pub struct OwnMethod {
     name: Py<PyString>,
     method: Py<PyAny>,
-    /// The class that was last seen to have it.
-    seen: Field<Option<ClassVersion>>,
 }
 
 impl OwnMethod {
@@ -22,7 +20,6 @@ impl OwnMethod {
         Ok(OwnMethod {
             name: name.clone().unbind(),
             method: namespace.getattr(name)?.unbind(),
-            seen: Field::new(None),
         })
     }
 
@@ -35,23 +32,8 @@ impl OwnMethod {
     /// Whether the class of the object has this method. The object itself may have another.
     #[inline]
     pub fn is_in_class_of(&self, object: &Bound<'_, PyAny>) -> bool {
-        let seen = self.seen.get(object.py());
-        (seen.is_some() && seen == ClassVersion::of(object)) || self.look_up(object)
-    }
-
-    #[cold]
-    fn look_up(&self, object: &Bound<'_, PyAny>) -> bool {
-        let (py, class) = (object.py(), object.get_type());
-        // A class that defines `__getattribute__` or `__getattr__` has to be asked.
-        let is_there = ClassVersion::has_plain_attributes(&class)
-            && class
-                .getattr(&self.name)
-                .is_ok_and(|found| found.is(&self.method));
-        if is_there {
-            // Looking up an attribute has given it a version, if it may have one.
-            self.seen.set(py, ClassVersion::of(object));
-        }
-        is_there
+        // A class that defines `__getattribute__` or `__getattr__` may give something else.
+        ClassFacts::of(object).has_plain_attributes && finds(object, &self.name, &self.method)
     }
 
     /// Whether the object's `__dict__`, if it has one, has the name. Keys that are no `str` may run Python code.

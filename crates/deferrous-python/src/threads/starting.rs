@@ -80,7 +80,7 @@ impl Drop for Start<'_, '_> {
 /// pool's life.
 pub fn wait_for_others<'a>(py: Python<'_>, starting: impl Fn() -> &'a Starting) -> PyResult<()> {
     while starting().only_others(py) {
-        detached(|| thread::sleep(PATIENCE));
+        detached(py, || thread::sleep(PATIENCE));
         py.check_signals()?;
     }
     Ok(())

@@ -128,7 +128,7 @@ impl PyTeam {
                     }
                 }
                 Next::Wait => {
-                    detached(|| {
+                    detached(slf.py(), || {
                         drop(wake.take());
                         team.spin(is_free);
                         team.wait();

@@ -220,7 +220,7 @@ fn drive<'py>(
     let generator = parts.generator.clone_out(py).ok_or_else(ended)?;
     let context = parts.context.clone_out(py).ok_or_else(ended)?;
     loop {
-        if replaced::any() {
+        if replaced::any(py) {
             go_on_by_name(driver, &generator, &context, &result)?;
             return Ok(None);
         }

@@ -107,7 +107,7 @@ fn start_cancelling<'py>(
     deferred: &Bound<'py, Deferred>,
 ) -> PyResult<()> {
     let py = status.py();
-    if replaced::any() {
+    if replaced::any(py) {
         let add = replaced::look_up(py, intern!(py, "_addCancelCallbackToDeferred"))?;
         add.call1((deferred, status))?;
         return Ok(());
@@ -151,7 +151,7 @@ fn call_cancelled<'py>(
     failure: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = status.py();
-    if replaced::any() {
+    if replaced::any(py) {
         let handle = replaced::look_up(py, intern!(py, "_handleCancelInlineCallbacks"))?;
         return handle.call1((failure, status));
     }
