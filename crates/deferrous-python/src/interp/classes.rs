@@ -6,7 +6,7 @@ use pyo3::{
     Borrowed, PyClass, ffi,
     impl_::pyclass::{PyClassDictSlot, PyClassImpl},
     prelude::*,
-    types::{PyDict, PyString, PyType},
+    types::{PyDict, PyString, PyTuple, PyType},
 };
 
 unsafe extern "C" {
@@ -79,6 +79,12 @@ impl ClassFacts {
 #[inline(always)]
 pub fn is_exactly(object: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
     ptr::eq(object.get_type_ptr().cast(), class.as_ptr())
+}
+
+/// Whether the object's class has this very method resolution order, which it has until its bases change.
+#[inline(always)]
+pub fn has_mro(object: &Bound<'_, PyAny>, mro: &Py<PyTuple>) -> bool {
+    read_class_of(object, |class| ptr::eq(class.tp_mro, mro.as_ptr()))
 }
 
 /// Whether a class is abstract: it has abstract methods.

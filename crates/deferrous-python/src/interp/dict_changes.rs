@@ -34,6 +34,11 @@ impl UntilChanged {
         })
     }
 
+    /// Whether the answer is cached at all.
+    pub const fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+
     /// The answer of `find_out`, which is called again after a change. It must not change the dicts.
     #[inline(always)]
     pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {

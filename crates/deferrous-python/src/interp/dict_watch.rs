@@ -110,6 +110,10 @@ impl Place {
 /// Returns whether that works, which it does not if there are too many.
 #[cfg(not(Py_3_12))]
 pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
+    let is_free = |place: &&Place| place.version().is_none();
+    if PLACES.iter().filter(is_free).count() < dicts.len() {
+        return Ok(false);
+    }
     for dict in dicts {
         let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
         let fits = |place: &&Place| [raw, std::ptr::null_mut()].contains(&place.0.load(Relaxed));

@@ -29,7 +29,7 @@ mod token;
 pub use builtin_code::BuiltinCode;
 pub use calls::{Outcome, call, call_metaclass, call_with_tuple, descriptor_get, outcome, raised};
 pub use classes::{
-    ClassFacts, Making, attribute as class_attribute, finds, has_attributes, is_abstract,
+    ClassFacts, Making, attribute as class_attribute, finds, has_attributes, has_mro, is_abstract,
     is_exactly, is_kind_of, own_attributes, shorten_name,
 };
 pub use context::{copy_context, run_in_context};

@@ -1,16 +1,87 @@
 //! A reactor as a turn sees it: its attributes without the detour over the class, and which methods it has.
 //!
 //! A turn of the loop asks for a dozen attributes. Most are in the reactor's `__dict__`. What the class has is asked
-//! each time, as a program may change it: the interpreter caches the answers.
+//! each time, as a program may change it, unless the interpreter tells of changes.
 
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
-    types::{PyDict, PyString},
+    sync::PyOnceLock,
+    types::{PyDict, PyString, PyTuple, PyType},
 };
 
 use super::{names::names, state::EventLoop, support::support};
-use crate::interp::{attributes, finds, is_exactly, item};
+use crate::interp::{
+    UntilChanged, attributes, class_attribute, class_attributes, finds, has_mro, is_exactly, item,
+};
+
+/// A class of reactors whose methods are those of this module and Twisted's `seconds`. A program has one.
+struct OwnClass {
+    class: Py<PyType>,
+    mro: Py<PyTuple>,
+    /// Whether that is so still.
+    unchanged: UntilChanged,
+}
+
+static OWN_CLASS: PyOnceLock<OwnClass> = PyOnceLock::new();
+
+/// Whether all methods that a turn needs are those of this module, in the class of the reactor and that of wakers.
+#[inline]
+fn class_is_ours(reactor: &Bound<'_, PyAny>) -> bool {
+    match OWN_CLASS.get(reactor.py()) {
+        Some(own) => {
+            own.unchanged.is_watched()
+                && is_exactly(reactor, &own.class)
+                && has_mro(reactor, &own.mro)
+                && own.unchanged.get(|| has_own_methods(reactor))
+        }
+        None => remember_class(reactor),
+    }
+}
+
+/// Has the interpreter tell of changes of the class, if it is ours now.
+#[cold]
+fn remember_class(reactor: &Bound<'_, PyAny>) -> bool {
+    let (py, class) = (reactor.py(), reactor.get_type());
+    if !has_own_methods(reactor) {
+        return false;
+    }
+    let watch = || {
+        let mro = class.mro();
+        let mut dicts = vec![class_attributes(support().waker_class.bind(py))?];
+        for base in &mro {
+            dicts.push(class_attributes(base.cast()?)?);
+        }
+        PyResult::Ok((mro, UntilChanged::watching(&dicts)?))
+    };
+    if let Ok((mro, unchanged)) = watch() {
+        let own = OwnClass {
+            class: class.unbind(),
+            mro: mro.unbind(),
+            unchanged,
+        };
+        let _ = OWN_CLASS.set(py, own);
+    }
+    true
+}
+
+#[cold]
+fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
+    let (names, support) = (names(reactor.py()), support());
+    let [run_until_current, timeout, do_iteration] = &support.parts_of_a_turn;
+    let methods = [
+        (&names.run_until_current, run_until_current),
+        (&names.timeout, timeout),
+        (&names.do_iteration, do_iteration),
+        (&names.call_from_thread, &support.call_from_thread),
+        (&names.wake_up, &support.wake_up),
+        (&names.seconds, &support.system_time_of_class),
+    ];
+    let waker = support.waker_class.bind(reactor.py());
+    methods.iter().all(|(name, own)| finds(reactor, name, own))
+        && class_attribute(waker, names.wake_up.bind(reactor.py()))
+            .is_some_and(|found| found.is(&support.waker_method))
+}
 
 /// A reactor, and its `__dict__`.
 pub struct Reactor<'a, 'py> {
@@ -28,7 +99,8 @@ impl<'a, 'py> Reactor<'a, 'py> {
     /// Whether the reactor has this attribute by this name: neither its class nor its dict has another.
     #[inline]
     fn has_own(&self, name: &Py<PyString>, own: &Py<PyAny>) -> bool {
-        finds(self.object, name, own) && !self.attributes.contains(name).unwrap_or(false)
+        (class_is_ours(self.object) || finds(self.object, name, own))
+            && !self.attributes.contains(name).unwrap_or(false)
     }
 
     /// What the dict has by this name.
@@ -90,7 +162,8 @@ impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     pub fn is_own_waker(&self, waker: &Bound<'py, PyAny>) -> bool {
         is_exactly(waker, &support().waker_class)
-            && finds(waker, &names(waker.py()).wake_up, &support().waker_method)
+            && (class_is_ours(self.object)
+                || finds(waker, &names(waker.py()).wake_up, &support().waker_method))
     }
 
     /// Whether results of jobs may be sent to its event loop, past its `callFromThread`: nobody has replaced that.
