@@ -124,15 +124,13 @@ impl<'py> Callback<'py> {
                 index,
                 ..
             } => return (native.call)(target, *index, result, failed),
-            Callback::WithArguments { callable, rest, .. } => {
-                let returned = match &rest.keywords {
-                    None => call_with_tuple(callable, result, &rest.positional),
-                    Some(keywords) => {
-                        call_with(callable, result, rest.positional.clone(), keywords)
-                    }
-                };
-                outcome(py, returned)
-            }
+            Callback::WithArguments { callable, rest, .. } => match &rest.keywords {
+                None => call_with_tuple(callable, result, &rest.positional),
+                Some(keywords) => {
+                    let arguments = rest.positional.clone();
+                    outcome(py, call_with(callable, result, arguments, keywords))
+                }
+            },
             Callback::Entry { entry } => outcome(py, call_entry(entry, result, failed)),
             Callback::Continuation { .. } => {
                 let error = PyTypeError::new_err("a continuation is not called");

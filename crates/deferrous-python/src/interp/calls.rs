@@ -54,35 +54,21 @@ fn take_raised(py: Python<'_>) -> Bound<'_, PyBaseException> {
     as_called_by_pyo3(py, || PyErr::fetch(py).into_value(py).into_bound(py))
 }
 
-/// The longest tuple of arguments that is copied to the stack.
-const FEW: usize = 6;
-
 /// `callable(first, *rest)`.
 pub fn call_with_tuple<'py>(
     callable: &Bound<'py, PyAny>,
     first: &Bound<'py, PyAny>,
     rest: &Bound<'py, PyTuple>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let items = rest.as_slice();
-    if items.len() > FEW {
-        return callable.call1(fallible::tuple_after(first, items)?);
-    }
-    // There is a place before the arguments that the callee may use.
-    let mut all = [ptr::null_mut(); FEW + 2];
-    all[1] = first.as_ptr();
-    for (place, item) in all[2..].iter_mut().zip(items) {
-        *place = item.as_ptr();
-    }
-    // SAFETY: all are alive during the call, since the caller has the tuple; as many are counted as have been written.
-    unsafe {
-        let count = (items.len() + 1) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        let result = ffi::PyObject_Vectorcall(
-            callable.as_ptr(),
-            all.as_ptr().add(1),
-            count,
-            ptr::null_mut(),
-        );
-        Bound::from_owned_ptr_or_err(callable.py(), result)
+) -> Outcome<'py> {
+    match rest.as_slice() {
+        [] => call(callable, [None, Some(first)]),
+        [a] => call(callable, [None, Some(first), Some(a)]),
+        [a, b] => call(callable, [None, Some(first), Some(a), Some(b)]),
+        [a, b, c] => call(callable, [None, Some(first), Some(a), Some(b), Some(c)]),
+        items => {
+            let all = fallible::tuple_after(first, items);
+            outcome(callable.py(), all.and_then(|all| callable.call1(all)))
+        }
     }
 }
 

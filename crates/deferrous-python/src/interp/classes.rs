@@ -185,3 +185,17 @@ pub fn own_attributes<'py, T: PyClass + PyClassImpl<Dict = PyClassDictSlot>>(
 ) -> Option<Bound<'py, PyDict>> {
     lent_attributes(object).map(|attributes| attributes.to_owned())
 }
+
+/// Changes the slots of a class of this extension, and those that `await` uses. Nobody has made an object of it yet.
+pub(super) fn change_slots<T: PyClass>(
+    py: Python<'_>,
+    change: impl FnOnce(&mut ffi::PyTypeObject, &mut ffi::PyAsyncMethods),
+) {
+    // SAFETY: PyO3 keeps the class for ever. It was made at run time, and so has a table for `await` beside its slots.
+    // Nobody else looks at either meanwhile, as this thread has the interpreter and `change` runs no Python code.
+    unsafe {
+        let class = &mut *T::type_object_raw(py);
+        let asynchronous = &mut *class.tp_as_async;
+        change(class, asynchronous);
+    }
+}

@@ -97,8 +97,7 @@ pub fn interned<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyStrin
 /// An `int`; the largest for a number that no object can be as long as.
 pub fn int(py: Python<'_>, value: impl TryInto<isize>) -> PyResult<Bound<'_, PyAny>> {
     let value = value.try_into().unwrap_or(isize::MAX);
-    // SAFETY: the call hands out a reference to a number, or raises.
-    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyLong_FromSsize_t(value)) }
+    number(py, ffi::PyLong_FromSsize_t, value)
 }
 
 /// `tuple(object)`.
@@ -134,6 +133,14 @@ pub fn list_of_none(py: Python<'_>, count: usize) -> PyResult<Bound<'_, PyList>>
 
 /// A `float`.
 pub fn float(py: Python<'_>, value: f64) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: the call hands out a reference to a number, or raises.
-    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyFloat_FromDouble(value)) }
+    number(py, ffi::PyFloat_FromDouble, value)
+}
+
+fn number<N>(
+    py: Python<'_>,
+    make: unsafe extern "C" fn(N) -> *mut ffi::PyObject,
+    value: N,
+) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: both functions that are given take any number, and hand out a reference to a new object, or raise.
+    unsafe { Bound::from_owned_ptr_or_err(py, make(value)) }
 }

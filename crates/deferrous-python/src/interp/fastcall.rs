@@ -17,6 +17,8 @@ use pyo3::{
     types::{PyCFunction, PyDict, PyTuple, PyType},
 };
 
+use super::{classes::change_slots, fallible};
+
 type Raw = *mut ffi::PyObject;
 
 /// The arguments of a call.
@@ -72,7 +74,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
         let Some(names) = &self.names else {
             return Ok(None);
         };
-        let keywords = super::fallible::dict(self.py)?;
+        let keywords = fallible::dict(self.py)?;
         for (name, value) in names.iter().zip(self.values) {
             keywords.set_item(name, value)?;
         }
@@ -155,7 +157,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
 
     /// The positional arguments as a tuple.
     pub fn to_tuple(self) -> PyResult<Bound<'py, PyTuple>> {
-        super::fallible::tuple_of(self.py, self.positional)
+        fallible::tuple_of(self.py, self.positional)
     }
 
     /// Calls `callable` with `first` and all arguments.
@@ -165,7 +167,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
         callable: &Bound<'py, PyAny>,
         first: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let all = super::fallible::tuple_after(first, self.to_tuple()?.as_slice())?;
+        let all = fallible::tuple_after(first, self.to_tuple()?.as_slice())?;
         callable.call(all, self.keywords()?.as_ref())
     }
 }
@@ -343,8 +345,7 @@ pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()>
 
 /// Has calls of a class make its objects in one step. Nobody has called it yet.
 pub fn make_in_one_step<C: FastClass>(py: Python<'_>) {
-    // SAFETY: the class is alive, and its call does what the interpreter's own would do.
-    unsafe { (*C::type_object_raw(py)).tp_vectorcall = Some(call_class::<C>) };
+    change_slots::<C>(py, |class, _| class.tp_vectorcall = Some(call_class::<C>));
 }
 
 /// The C function of a method that is not written in Python, and the object that it is bound to.

@@ -10,6 +10,7 @@ use std::{
     cell::{Cell, UnsafeCell},
     ffi::c_void,
     ptr,
+    sync::atomic::{AtomicPtr, Ordering::Relaxed},
 };
 
 use arrayvec::ArrayVec;
@@ -18,7 +19,11 @@ use pyo3::{
     pyclass::boolean_struct::True,
 };
 
-use super::{classes::read_class_of, kept::Kept, token::called_by_pyo3};
+use super::{
+    classes::{change_slots, read_class_of},
+    kept::Kept,
+    token::called_by_pyo3,
+};
 
 type Raw = *mut ffi::PyObject;
 
@@ -110,14 +115,16 @@ fn next(ending: &Ending) -> Option<Box<dyn Any>> {
 }
 
 /// The memory of objects that have ended, of one class, of which all have the same size.
-pub struct Memory(UnsafeCell<Pieces>);
+pub struct Memory {
+    pieces: UnsafeCell<Pieces>,
+    /// The class, when it has this life.
+    class: AtomicPtr<ffi::PyTypeObject>,
+}
 
 struct Pieces {
     pieces: ArrayVec<Raw, KEPT>,
     /// Where in an object that is which PyO3 keeps for Rust. It is known when there is a piece.
     offset: usize,
-    /// The class, when it has this life.
-    class: *mut ffi::PyTypeObject,
 }
 
 // SAFETY: only threads that are attached to the interpreter get here, one at a time, and nothing else runs meanwhile.
@@ -126,11 +133,13 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// Nothing is kept yet.
     pub const fn new() -> Self {
-        Memory(UnsafeCell::new(Pieces {
-            pieces: ArrayVec::new_const(),
-            offset: 0,
-            class: ptr::null_mut(),
-        }))
+        Memory {
+            pieces: UnsafeCell::new(Pieces {
+                pieces: ArrayVec::new_const(),
+                offset: 0,
+            }),
+            class: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 }
 
@@ -143,14 +152,14 @@ pub fn make<T: Life + Into<PyClassInitializer<T>>>(
     // SAFETY: nothing else uses what is kept while it is borrowed. A piece is the memory of an object of the same
     // class, with its dict and its weak references gone; the value is all that it lacks.
     unsafe {
-        let kept = &mut *T::memory().0.get();
+        let kept = &mut *T::memory().pieces.get();
         let Some(raw) = kept.pieces.pop() else {
             return make_anew(py, build());
         };
         // What the collector notes of an object is in two words before it, and one of the notes is that it has been
         // finalized.
         raw.cast::<usize>().sub(2).write_bytes(0, 2);
-        let raw = ffi::PyObject_Init(raw, kept.class);
+        let raw = ffi::PyObject_Init(raw, T::memory().class.load(Relaxed));
         raw.byte_add(kept.offset).cast::<T>().write(build());
         ffi::PyObject_GC_Track(raw.cast());
         Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
@@ -252,8 +261,8 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
         if let Some(last) = last {
             report_panic(called_by_pyo3(py, || T::after_end(py, last)));
         }
-        let kept = &mut *T::memory().0.get();
-        if ptr::eq(class, kept.class) {
+        let kept = &mut *T::memory().pieces.get();
+        if ptr::eq(class, T::memory().class.load(Relaxed)) {
             kept.offset = value.byte_offset_from(this).unsigned_abs();
             if kept.pieces.try_push(this).is_err() {
                 ffi::PyObject_GC_Del(this.cast());
@@ -289,19 +298,12 @@ where
     }
 }
 
-/// Has the interpreter end the objects of a class with this function.
-///
-/// It is for objects of this class, of which nobody has made one yet.
-fn end_with<T: PyClass>(py: Python<'_>, dealloc: ffi::destructor) {
-    // SAFETY: the class is alive for ever, and was made at run time. The two callers pass what they have for it.
-    unsafe { (*T::type_object_raw(py)).tp_dealloc = Some(dealloc) };
-}
-
 /// Gives a class this life. Nobody has made an object of it yet.
 pub fn begin<T: Life>(py: Python<'_>) {
-    end_with::<T>(py, dealloc::<T>);
-    // SAFETY: nothing else uses what is kept.
-    unsafe { (*T::memory().0.get()).class = T::type_object_raw(py) };
+    change_slots::<T>(py, |class, _| {
+        class.tp_dealloc = Some(dealloc::<T>);
+        T::memory().class.store(class, Relaxed);
+    });
 }
 
 /// Gives a class a finalizer. Nobody has made an object of it yet.
@@ -329,5 +331,7 @@ where
     T: PyClass<Frozen = True> + Sync,
     T::BaseType: Life,
 {
-    end_with::<T>(py, dealloc_extended::<T>);
+    change_slots::<T>(py, |class, _| {
+        class.tp_dealloc = Some(dealloc_extended::<T>)
+    });
 }

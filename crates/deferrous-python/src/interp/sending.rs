@@ -6,9 +6,7 @@ use pyo3::{
     Borrowed, PyClass, exceptions::PyStopIteration, ffi, prelude::*, pyclass::boolean_struct::True,
 };
 
-use super::token::called_by_pyo3;
-
-use super::fastcall::enter;
+use super::{classes::change_slots, fastcall::enter, token::called_by_pyo3};
 
 type Raw = *mut ffi::PyObject;
 
@@ -41,14 +39,11 @@ fn stop_with(value: Bound<'_, PyAny>) -> PyResult<()> {
     // The instance is made here, since a tuple or an exception would be taken for its arguments or itself.
     let class = value.py().get_type::<PyStopIteration>();
     let exception = class.call1((value,))?;
-    #[cfg(Py_3_12)]
-    // SAFETY: it is an exception, of which the call takes over a reference.
+    // SAFETY: it is an exception and alive; the first call takes over a reference.
     unsafe {
+        #[cfg(Py_3_12)]
         ffi::PyErr_SetRaisedException(exception.into_ptr());
-    }
-    #[cfg(not(Py_3_12))]
-    // SAFETY: both are alive.
-    unsafe {
+        #[cfg(not(Py_3_12))]
         ffi::PyErr_SetObject(class.as_ptr(), exception.as_ptr());
     }
     Ok(())
@@ -100,32 +95,50 @@ unsafe extern "C" fn am_send<T: Awaited>(
     }
 }
 
-/// `tp_iternext`.
+/// What a slot does that takes an object and nothing else.
+trait Unary {
+    /// The class of the object.
+    type Class;
+
+    /// What the slot gives, if anything.
+    fn call<'py>(this: &Bound<'py, Self::Class>) -> PyResult<Option<Bound<'py, PyAny>>>;
+}
+
+/// Such a slot.
 ///
 /// # Safety
 ///
 /// Called by the interpreter, with an object of the class.
-unsafe extern "C" fn iternext<T: Awaited>(iterator: Raw) -> Raw {
-    // SAFETY: the interpreter calls it on an attached thread, with an object of the class.
+unsafe extern "C" fn unary<U: Unary>(this: Raw) -> Raw {
+    // SAFETY: the interpreter calls it on an attached thread, with an object of the class that has the slot.
     unsafe {
         enter(Python::assume_attached(), |py| {
-            let iterator = Borrowed::from_ptr(py, iterator).cast_unchecked::<T>();
-            match iterator.get().step(py)? {
-                Sent::Yielded(value) => Ok(Some(value)),
-                Sent::Returned(value) => stop_with(value).map(|()| None),
-            }
+            U::call(&Borrowed::from_ptr(py, this).cast_unchecked())
         })
+    }
+}
+
+/// `tp_iternext`.
+struct Next<T>(T);
+
+impl<T: Awaited> Unary for Next<T> {
+    type Class = T;
+
+    #[inline(always)]
+    fn call<'py>(this: &Bound<'py, T>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match this.get().step(this.py())? {
+            Sent::Yielded(value) => Ok(Some(value)),
+            Sent::Returned(value) => stop_with(value).map(|()| None),
+        }
     }
 }
 
 /// Gives the class of an iterator what `await` asks. Nobody has made an object of it yet.
 pub fn add_slots<T: Awaited>(py: Python<'_>) {
-    // SAFETY: the class is alive, and was made at run time, so it has a table for `await`, which nobody uses yet.
-    unsafe {
-        let class = T::type_object_raw(py);
-        (*class).tp_iternext = Some(iternext::<T>);
-        (*(*class).tp_as_async).am_send = Some(am_send::<T>);
-    }
+    change_slots::<T>(py, |class, asynchronous| {
+        class.tp_iternext = Some(unary::<Next<T>>);
+        asynchronous.am_send = Some(am_send::<T>);
+    });
 }
 
 /// A class whose objects can be awaited.
@@ -135,21 +148,20 @@ pub trait Awaitable: PyClass {
 }
 
 /// `am_await`.
-///
-/// # Safety
-///
-/// Called by the interpreter, with an object of the class.
-unsafe extern "C" fn am_await<T: Awaitable>(this: Raw) -> Raw {
-    // SAFETY: the interpreter calls it on an attached thread, with an object of the class.
-    unsafe {
-        enter(Python::assume_attached(), |py| {
-            T::iterate(&Borrowed::from_ptr(py, this).cast_unchecked()).map(Some)
-        })
+struct Await<T>(T);
+
+impl<T: Awaitable> Unary for Await<T> {
+    type Class = T;
+
+    #[inline(always)]
+    fn call<'py>(this: &Bound<'py, T>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        T::iterate(this).map(Some)
     }
 }
 
 /// Has `await` ask objects of a class, which has an `__await__`, with less ado. Nobody has made one yet.
 pub fn add_am_await<T: Awaitable>(py: Python<'_>) {
-    // SAFETY: the class is alive, and was made at run time, so it has a table for `await`, which nobody uses yet.
-    unsafe { (*(*T::type_object_raw(py)).tp_as_async).am_await = Some(am_await::<T>) };
+    change_slots::<T>(py, |_, asynchronous| {
+        asynchronous.am_await = Some(unary::<Await<T>>)
+    });
 }
