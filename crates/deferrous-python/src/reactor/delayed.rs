@@ -287,9 +287,9 @@ impl DelayedCall {
     }
 
     #[setter]
-    fn set_time(&self, py: Python<'_>, value: f64) -> PyResult<()> {
-        self.time.set(py, value);
-        self.moved(py)
+    fn set_time(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.time.set(value.py(), value.extract()?);
+        self.moved(value.py())
     }
 
     /// By how many seconds it was put off.
@@ -299,8 +299,9 @@ impl DelayedCall {
     }
 
     #[setter]
-    fn set_delayed_time(&self, py: Python<'_>, value: f64) {
-        self.delayed_time.set(py, value);
+    fn set_delayed_time(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.delayed_time.set(value.py(), value.extract()?);
+        Ok(())
     }
 
     /// 1 if it was made, otherwise 0.
