@@ -63,7 +63,7 @@ fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         Some(Canceller { target, .. }) if target.is_truthy()? => {
             target
                 .call1((deferred,))
-                .inspect_err(|error| failure::add_frames(error.value(py), Place::Cancel))?;
+                .map_err(|error| failure::through(py, error, Place::Cancel))?;
         }
         _ => parts.suppress_already_called.set(py, true),
     }

@@ -7,7 +7,7 @@ use super::{
     parts::DeferredParts,
 };
 use crate::{
-    failure::{Place, add_frames},
+    failure::{Place, through},
     interp::{Life, Memory, has_own_finalizer, raised},
     replaced,
     twisted::objects,
@@ -161,11 +161,7 @@ pub fn already_called(deferred: &Bound<'_, Deferred>) -> PyErr {
             .and_then(|text| intern!(py, "\n").add(text)),
     };
     match message {
-        Ok(message) => {
-            let error = raised(class, &message);
-            add_frames(error.value(py), Place::StartRunCallbacks);
-            error
-        }
+        Ok(message) => through(py, raised(class, &message), Place::StartRunCallbacks),
         Err(error) => error,
     }
 }

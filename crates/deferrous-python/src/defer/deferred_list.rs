@@ -227,9 +227,10 @@ fn fail_first<'py>(
 
 /// Logs what a canceller has raised.
 #[cold]
-fn report_canceller(py: Python<'_>, error: &PyErr) -> PyResult<()> {
-    failure::add_frames(error.value(py), failure::Place::CancelList);
-    failure::while_handling(error.value(py), || {
+fn report_canceller(py: Python<'_>, error: PyErr) -> PyResult<()> {
+    let exception = failure::exception_of(py, error);
+    failure::add_frames(&exception, failure::Place::CancelList);
+    failure::while_handling(&exception, || {
         let log = replaced::current(py, intern!(py, "log"), &objects(py).log)?;
         let text = intern!(py, "Exception raised from user supplied canceller");
         log.call_method1(intern!(py, "failure"), (text,))
@@ -311,7 +312,7 @@ impl DeferredList {
         }
         for member in required(py, &slf.get().deferreds)?.try_iter()? {
             if let Err(error) = member?.call_method0(intern!(py, "cancel")) {
-                report_canceller(py, &error)?;
+                report_canceller(py, error)?;
             }
         }
         Ok(())

@@ -61,11 +61,11 @@ pub fn call_callback<'py>(
 /// `callback(result)`.
 #[inline(always)]
 pub fn callback<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny>) -> PyResult<()> {
-    fire(deferred, result).inspect_err(|error| {
-        // If Twisted's own function has been called, it is in the traceback.
-        if !replaced::any(deferred.py()) {
-            failure::add_frames(error.value(deferred.py()), Place::Callback);
-        }
+    let py = deferred.py();
+    fire(deferred, result).map_err(|error| match replaced::any(py) {
+        // Twisted's own function has been called, and is in the traceback.
+        true => error,
+        false => failure::through(py, error, Place::Callback),
     })
 }
 
@@ -103,8 +103,7 @@ pub fn errback<'py>(
         Some(failure) if kind(failure) == Kind::Failure => failure.clone(),
         Some(other) => failure::failure_of(other)?,
     };
-    fire(deferred, failure)
-        .inspect_err(|error| failure::add_frames(error.value(py), Place::Errback))
+    fire(deferred, failure).map_err(|error| failure::through(py, error, Place::Errback))
 }
 
 /// `errback(fail)`, where the class may say what that is.

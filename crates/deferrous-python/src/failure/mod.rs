@@ -41,6 +41,20 @@ pub fn caught<'py>(
     made_of(exception, owner.is_some())
 }
 
+/// The exception that has been raised, with its traceback in place: before CPython 3.12, that is apart until then.
+#[cold]
+pub fn exception_of(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseException> {
+    as_called_by_pyo3(py, || error.into_value(py).into_bound(py))
+}
+
+/// The error, with the frames of a function of Twisted that it has come through in its traceback.
+#[cold]
+pub fn through(py: Python<'_>, error: PyErr, place: Place) -> PyErr {
+    let exception = exception_of(py, error);
+    add_frames(&exception, place);
+    PyErr::from_value(exception.into_any())
+}
+
 /// The same, of an exception that has been raised.
 #[cold]
 pub fn caught_error<'py>(

@@ -12,7 +12,7 @@ use super::{
     state::EventLoop,
     support::{Occasion, report_error, support},
 };
-use crate::interp::fallible;
+use crate::{failure, interp::fallible};
 
 /// Has the selectables read and write that events are for. One may be removed by another, or its descriptor be
 /// used by a new one: the event is then passed over.
@@ -73,7 +73,8 @@ pub fn do_read_or_write(
     } else {
         let mut in_read = false;
         let why = read_and_write(selectable, event, &mut in_read).unwrap_or_else(|error| {
-            let exception = error.value(py).clone().into_any();
+            let exception = failure::exception_of(py, error).into_any();
+            let error = PyErr::from_value(exception.clone());
             report_error(py, error, Occasion::Elsewhere, None);
             exception
         });

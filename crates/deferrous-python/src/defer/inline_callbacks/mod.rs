@@ -277,13 +277,14 @@ fn ended_by<'py>(
     place: Place,
 ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyBaseException>>)> {
     let py = driver.py();
-    if error.is_instance(py, objects(py).generator_return.bind(py)) {
-        return Ok((return_value::value_of(error.value(py))?, None));
+    let has_returned = error.is_instance(py, objects(py).generator_return.bind(py));
+    let exception = failure::exception_of(py, error);
+    if has_returned {
+        return Ok((return_value::value_of(&exception)?, None));
     }
     let deferred = status_of(driver)?.get().deferred(py)?;
     let owner = deferred.debug().then(|| deferred.into_any());
-    let exception = error.value(py).clone();
-    let failure = failure::caught_error(py, error, owner.as_ref(), place);
+    let failure = failure::caught(&exception, owner.as_ref(), place);
     Ok((failure, Some(exception)))
 }
 
