@@ -31,8 +31,12 @@ _REPEATED = re.compile(
     r"(?: [CI]:)?  \[Previous line repeated (?P<more>\d+) more times?\]\n",
     re.MULTILINE,
 )
-# Native functions have words of their own for arguments that they do not take.
-_NOT_TAKEN = re.compile(r"[\w.<>]+\(\) takes [\w ]*arguments?(?: but \d+ (?:was|were) given| \(\d+ given\))")
+# Native functions have words of their own for arguments that they do not take, and look at the arguments in
+# another order.
+_NOT_TAKEN = re.compile(
+    r"[\w.<>]+\(\) (?:takes [\w ]*arguments?(?: but \d+ (?:was|were) given| \(\d+ given\))"
+    r"|takes no keyword arguments|got an unexpected keyword argument '\w+')"
+)
 # A line of a brief traceback.
 _TWISTED_LINE = re.compile(rf"^(?:{_FILES}):\d+:.*\n", re.MULTILINE)
 _FOLDERS = re.compile(r'File ".*/')
@@ -106,7 +110,7 @@ class Describer:
             text = _ADDRESS.sub(lambda m: self.labels.at(int(m[1], 16)) if naming else "somewhere", text)
         if "defer.py:" in text or "failure.py:" in text:
             text = _TWISTED_LINE.sub("", text)
-        if "() takes " in text:
+        if "() takes " in text or "() got an unexpected" in text:
             text = _NOT_TAKEN.sub("takes other arguments", text)
         if 'File "' in text:
             text = _REPEATED.sub(lambda m: m["entry"] * (1 + int(m["more"])), text)
