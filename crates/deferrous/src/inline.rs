@@ -54,7 +54,7 @@ impl InlineStorage {
             // SAFETY: the caller says that a `T` is here, and that nobody reads it again.
             unsafe { words.cast::<T>().read() }
         } else {
-            // SAFETY: as above; `new` wrote a box for a type of this size.
+            // SAFETY: `new` wrote a box for a type of this size, and the caller says that nobody reads it again.
             unsafe { *words.cast::<Box<T>>().read() }
         }
     }
@@ -68,7 +68,7 @@ impl InlineStorage {
             // SAFETY: the caller says that a `T` is here; it is dropped in place, once.
             unsafe { ptr::drop_in_place(words.cast::<T>()) };
         } else {
-            // SAFETY: as above; `new` wrote a box for a type of this size.
+            // SAFETY: `new` wrote a box for a type of this size, which the caller has not taken out; it is dropped once.
             unsafe { ptr::drop_in_place(words.cast::<Box<T>>()) };
         }
     }

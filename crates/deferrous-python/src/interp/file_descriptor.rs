@@ -9,7 +9,7 @@ use pyo3::{ffi, prelude::*};
 
 /// The number of a descriptor, which is an `int` or has a method `fileno`, as the modules of Python take it.
 pub fn file_descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    // SAFETY: the object is alive.
+    // SAFETY: a `Bound` keeps the object alive. The call takes any object, and raises if it names no descriptor.
     match unsafe { ffi::PyObject_AsFileDescriptor(object.as_ptr()) } {
         fd if fd < 0 => Err(PyErr::fetch(object.py())),
         fd => Ok(fd),
