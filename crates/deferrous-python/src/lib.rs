@@ -15,12 +15,9 @@ mod threads;
 mod twisted;
 mod warn_target;
 
-use pyo3::{
-    prelude::*,
-    types::{PyBool, PyDict},
-};
+use pyo3::{prelude::*, types::PyBool};
 
-use interp::shorten_name;
+use interp::{fallible, name, shorten_name};
 
 /// Twisted's `Deferred` and what goes with it, in Rust.
 #[pymodule(gil_used = true)]
@@ -70,12 +67,16 @@ fn initialise(
         Some(PyBool::new(py, false).to_owned().into_any()),
     )?;
     reactor::load(find_for_reactor)?;
-    module.setattr("DelayedCall", py.get_type::<reactor::DelayedCall>())?;
+    module.setattr(
+        name!(py, "DelayedCall")?,
+        py.get_type::<reactor::DelayedCall>(),
+    )?;
     interp::begin_life::<reactor::DelayedCall>(py);
     threads::load(module, find_for_threads)?;
-    module
-        .getattr("race")?
-        .setattr("__module__", "twisted.internet.defer")?;
+    module.getattr(name!(py, "race")?)?.setattr(
+        name!(py, "__module__")?,
+        name!(py, "twisted.internet.defer")?,
+    )?;
     for name in [
         "DeferredLock",
         "DeferredSemaphore",
@@ -85,13 +86,13 @@ fn initialise(
         "DelayedCall",
         "Team",
     ] {
-        shorten_name(module.getattr(name)?.cast()?);
+        shorten_name(module.getattr(fallible::text(py, name)?)?.cast()?);
     }
-    let methods = PyDict::new(py);
+    let methods = fallible::dict(py)?;
     for (name, method) in failure::methods(py)? {
-        methods.set_item(name, method)?;
+        methods.set_item(fallible::text(py, name)?, method)?;
     }
-    module.setattr("failure_methods", methods)?;
+    module.setattr(name!(py, "failure_methods")?, methods)?;
     let objects = twisted::objects(py);
     let mut warned_of = vec![
         (

@@ -178,7 +178,8 @@ pub fn watch(
                 class_attributes(class)?
             }
             _ => {
-                return Err(PyTypeError::new_err(
+                return Err(fallible::error::<PyTypeError>(
+                    functions.py(),
                     "the owner of a name is a dict or a class",
                 ));
             }
@@ -207,7 +208,7 @@ pub fn watch(
 fn table(py: Python<'_>) -> PyResult<&'static Table> {
     TABLE
         .get(py)
-        .ok_or_else(|| PyTypeError::new_err("deferrous.defer has not been imported"))
+        .ok_or_else(|| fallible::error::<PyTypeError>(py, "deferrous.defer has not been imported"))
 }
 
 /// What Twisted's functions find by this name.

@@ -1,11 +1,12 @@
 //! What this extension uses of Twisted, found once when it is loaded.
 
 use pyo3::{
-    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDict, PyType},
 };
+
+use crate::interp::{fallible, name};
 
 /// The objects of Twisted.
 pub struct Objects {
@@ -59,14 +60,18 @@ pub fn load(py: Python<'_>) -> PyResult<()> {
     OBJECTS.get_or_try_init(py, || find(py)).map(drop)
 }
 
+fn attribute<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    module.getattr(fallible::text(module.py(), name)?)
+}
+
 fn find(py: Python<'_>) -> PyResult<Objects> {
-    let defer = py.import(intern!(py, "twisted.internet.defer"))?;
-    let failure = py.import(intern!(py, "twisted.python.failure"))?;
-    let deprecate = py.import(intern!(py, "twisted.python.deprecate"))?;
-    let asyncio = py.import(intern!(py, "asyncio"))?;
-    let get = |name: &str| defer.getattr(name).map(Bound::unbind);
+    let defer = py.import(name!(py, "twisted.internet.defer")?)?;
+    let failure = py.import(name!(py, "twisted.python.failure")?)?;
+    let deprecate = py.import(name!(py, "twisted.python.deprecate")?)?;
+    let asyncio = py.import(name!(py, "asyncio")?)?;
+    let get = |name| attribute(&defer, name).map(Bound::unbind);
     Ok(Objects {
-        failure: failure.getattr("Failure")?.cast_into()?.unbind(),
+        failure: attribute(&failure, "Failure")?.cast_into()?.unbind(),
         failure_globals: failure.dict().unbind(),
         debug_info: get("DebugInfo")?,
         cancelled_error: get("CancelledError")?,
@@ -85,10 +90,10 @@ fn find(py: Python<'_>) -> PyResult<Objects> {
         no_kwargs: get("_NONE_KWARGS")?,
         not_a_coroutine: get("NotACoroutineError")?,
         log: get("log")?,
-        warn_about_function: deprecate.getattr("warnAboutFunction")?.unbind(),
-        traceback: py.import(intern!(py, "traceback"))?.unbind(),
-        is_coroutine: asyncio.getattr("iscoroutine")?.unbind(),
-        awaits_called: iterating_asks_for_called(&defer.getattr("Deferred")?)?,
+        warn_about_function: attribute(&deprecate, "warnAboutFunction")?.unbind(),
+        traceback: py.import(name!(py, "traceback")?)?.unbind(),
+        is_coroutine: attribute(&asyncio, "iscoroutine")?.unbind(),
+        awaits_called: iterating_asks_for_called(&attribute(&defer, "Deferred")?)?,
         defer: defer.unbind(),
     })
 }
@@ -96,9 +101,11 @@ fn find(py: Python<'_>) -> PyResult<Objects> {
 /// Whether `Deferred.__iter__` asks for `called`, and not for a result. Releases of Twisted are told apart
 /// by what they do, as there are also those that are patched; what is unknown counts as the newest.
 fn iterating_asks_for_called(deferred: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let code = deferred.getattr("__iter__")?.getattr("__code__");
-    match code.and_then(|code| code.getattr("co_names")) {
-        Ok(names) => Ok(!names.contains("_NO_RESULT")?),
+    let py = deferred.py();
+    let (code, names) = (name!(py, "__code__")?, name!(py, "co_names")?);
+    let code = deferred.getattr(name!(py, "__iter__")?)?.getattr(code);
+    match code.and_then(|code| code.getattr(names)) {
+        Ok(names) => Ok(!names.contains(name!(py, "_NO_RESULT")?)?),
         Err(_) => Ok(true),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::ffi::CStr;
 
-use pyo3::{exceptions::PyTypeError, intern, prelude::*};
+use pyo3::{exceptions::PyTypeError, prelude::*};
 
 use super::{
     deferred::{Arguments as Rest, Callback, Deferred, Side},
     firing::{add, callback},
 };
 use crate::{
-    interp::{Arguments, FastMethod, fallible},
+    interp::{Arguments, FastMethod, fallible, name},
     replaced,
     twisted::objects,
 };
@@ -62,11 +62,11 @@ fn add_slowly<'py>(
     let keywords = arguments.keywords()?;
     let refuse = |what: &str| {
         let message = format!("Deferred.{function}() {what}");
-        Err(PyTypeError::new_err(message))
+        Err(fallible::error::<PyTypeError>(py, &message))
     };
     let (mut named, key) = (None, fallible::text(py, parameter)?);
     if let Some(keywords) = &keywords {
-        if keywords.contains("self")? {
+        if keywords.contains(name!(py, "self")?)? {
             return refuse("got multiple values for argument 'self'");
         }
         named = keywords.get_item(&key)?;
@@ -199,7 +199,7 @@ pub fn add_callbacks<'py>(
         let given = [Some(callback), errback, args, keywords, more, more_keywords];
         let given = given.map(|given| given.unwrap_or_else(|| py.None().into_bound(py)));
         let (name, given) = (
-            intern!(py, "Deferred.addCallbacks"),
+            name!(py, "Deferred.addCallbacks")?,
             fallible::tuple(py, given)?,
         );
         return replaced::call_stock(name, Some(&deferred), &given, None);

@@ -1,19 +1,23 @@
 //! What a Deferred shows of itself: as text, and as the dict that Twisted's has.
 
-use pyo3::{exceptions::PyAttributeError, intern, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::PyAttributeError,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 
 use super::{
     deferred::Deferred,
     parts::{DeferredParts, no_attribute},
 };
-use crate::interp::{fallible, own_attributes};
+use crate::interp::{fallible, name, own_attributes};
 
 /// That there is no such attribute to be deleted, in the words of this Python.
 #[cold]
 pub fn nothing_to_delete(deferred: &Bound<'_, Deferred>, name: &'static str) -> PyErr {
     match cfg!(Py_3_11) {
         true => no_attribute(deferred, name),
-        false => PyAttributeError::new_err(name),
+        false => fallible::error::<PyAttributeError>(deferred.py(), name),
     }
 }
 
@@ -45,30 +49,50 @@ pub fn as_dict<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyDi
 
 /// What the list of callbacks is called: before Twisted 25.5 its name had no underscore.
 fn queue_name(deferred: &Bound<'_, Deferred>) -> PyResult<&'static str> {
-    let class = deferred.get_type();
+    let (py, class) = (deferred.py(), deferred.get_type());
     let is_same = class
-        .getattr("callbacks")?
-        .is(&class.getattr("_callbacks")?);
+        .getattr(name!(py, "callbacks")?)?
+        .is(&class.getattr(name!(py, "_callbacks")?)?);
     Ok(if is_same { "callbacks" } else { "_callbacks" })
 }
 
-/// `str` and `repr`.
+/// `str` and `repr`. Where results contain each other, this nests to the interpreter's limit: the texts are made in
+/// functions of their own, so that a level takes little of the stack.
 pub fn show<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
-    let py = deferred.py();
-    let class = deferred.getattr(intern!(py, "__class__"))?;
-    let class: String = class.getattr(intern!(py, "__name__"))?.extract()?;
-    let address = deferred.as_ptr().addr();
-    let waits_for = deferred.get().chained_to.clone_out(py);
+    let heading = heading(deferred)?;
+    let waits_for = deferred.get().chained_to.clone_out(deferred.py());
     if let Some(inner) = waits_for {
-        let inner = inner.as_ptr().addr();
-        let text = format!("<{class} at 0x{address:x} waiting on Deferred at 0x{inner:x}>");
-        return Ok(fallible::text(py, &text)?.into_any());
+        return show_waiting(&heading, &inner);
     }
-    let Some(result) = deferred.result() else {
-        return Ok(fallible::text(py, &format!("<{class} at 0x{address:x}>"))?.into_any());
-    };
-    // The result's text may hold what UTF-8 cannot.
-    let result = result.repr()?;
-    let before = fallible::text(py, &format!("<{class} at 0x{address:x} current result: "))?;
-    before.add(result)?.add(intern!(py, ">"))
+    match deferred.result() {
+        Some(result) => show_result(&heading, &result.repr()?),
+        None => show_unfired(deferred.py(), &heading),
+    }
+}
+
+/// What each text begins with: the class and the address.
+#[inline(never)]
+fn heading(deferred: &Bound<'_, Deferred>) -> PyResult<String> {
+    let py = deferred.py();
+    let class = deferred.getattr(name!(py, "__class__")?)?;
+    let class: String = class.getattr(name!(py, "__name__")?)?.extract()?;
+    Ok(format!("<{class} at 0x{:x}", deferred.as_ptr().addr()))
+}
+
+#[inline(never)]
+fn show_waiting<'py>(heading: &str, inner: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
+    let address = inner.as_ptr().addr();
+    let text = format!("{heading} waiting on Deferred at 0x{address:x}>");
+    Ok(fallible::text(inner.py(), &text)?.into_any())
+}
+
+#[inline(never)]
+fn show_unfired<'py>(py: Python<'py>, heading: &str) -> PyResult<Bound<'py, PyAny>> {
+    Ok(fallible::text(py, &format!("{heading}>"))?.into_any())
+}
+
+/// The result's text may hold what UTF-8 cannot.
+#[inline(never)]
+fn show_result<'py>(heading: &str, result: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    fallible::text_around(&format!("{heading} current result: "), result, ">")
 }

@@ -4,7 +4,6 @@
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError},
-    intern,
     prelude::*,
 };
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Awaited, Life, Memory, Sent, Slot, make, raised},
+    interp::{Awaited, Life, Memory, Sent, Slot, fallible, make, name, raised},
     twisted::objects,
 };
 
@@ -73,8 +72,11 @@ fn take_failure<'py>(deferred: &Bound<'py, Deferred>, failure: &Bound<'py, PyAny
     if !parts.had_failure.get(py) && !parts.debug_info.is_some(py) {
         return PyAssertionError::new_err(());
     }
+    let name = match name!(py, "raiseException") {
+        Ok(name) => name,
+        Err(error) => return error,
+    };
     debug_info::note(deferred, false);
-    let name = intern!(py, "raiseException");
     match failure::exception_in(failure, name) {
         Some(exception) => {
             failure::add_frames(&exception, Place::Await);
@@ -83,7 +85,10 @@ fn take_failure<'py>(deferred: &Bound<'py, Deferred>, failure: &Bound<'py, PyAny
         }
         None => match failure.call_method0(name) {
             Err(error) => error,
-            Ok(_) => PyTypeError::new_err("a failure was asked to raise its exception and did not"),
+            Ok(_) => fallible::error::<PyTypeError>(
+                py,
+                "a failure was asked to raise its exception and did not",
+            ),
         },
     }
 }
@@ -93,7 +98,7 @@ fn no_stop_iteration(py: Python<'_>, error: PyErr) -> PyErr {
     if !error.is_instance_of::<PyStopIteration>(py) {
         return error;
     }
-    let refused = PyRuntimeError::new_err("generator raised StopIteration");
+    let refused = fallible::error::<PyRuntimeError>(py, "generator raised StopIteration");
     refused.set_cause(py, Some(error.clone_ref(py)));
     refused.set_context(py, Some(error));
     refused

@@ -12,7 +12,7 @@ use super::{
     kinds::classes,
 };
 use crate::{
-    interp::{Traverse, bound_function, call, call_with_tuple, fallible, outcome},
+    interp::{Outcome, Traverse, bound_function, call, call_with_tuple, fallible, outcome},
     twisted::objects,
 };
 
@@ -65,6 +65,8 @@ impl<'py> Callback<'py> {
     }
 
     /// The callable for this kind of result, for warnings.
+    #[cold]
+    #[inline(never)]
     pub fn callable(&self, py: Python<'py>, failed: bool) -> PyResult<Bound<'py, PyAny>> {
         Ok(match self {
             _ if self.passes(failed) => objects(py).passthru.bind(py).clone(),
@@ -132,10 +134,7 @@ impl<'py> Callback<'py> {
                 }
             },
             Callback::Entry { entry } => outcome(py, call_entry(entry, result, failed)),
-            Callback::Continuation { .. } => {
-                let error = PyTypeError::new_err("a continuation is not called");
-                outcome(py, Err(error))
-            }
+            Callback::Continuation { .. } => not_called(py),
         })
     }
 
@@ -189,6 +188,14 @@ impl Traverse for Callback<'_> {
     }
 }
 
+/// What calling a continuation comes to.
+#[cold]
+#[inline(never)]
+fn not_called(py: Python<'_>) -> Outcome<'_> {
+    let error = fallible::error::<PyTypeError>(py, "a continuation is not called");
+    outcome(py, Err(error))
+}
+
 /// One side of an entry as Twisted has it.
 pub fn split<'py>(
     entry: &Bound<'py, PyAny>,
@@ -200,12 +207,14 @@ pub fn split<'py>(
         [callable, arguments, keywords] => {
             Ok((callable.clone(), arguments.clone(), keywords.clone()))
         }
-        _ => Err(PyTypeError::new_err(
+        _ => Err(fallible::error::<PyTypeError>(
+            entry.py(),
             "an entry of _callbacks needs (callable, args, kwargs) twice",
         )),
     }
 }
 
+#[inline(never)]
 fn call_entry<'py>(
     entry: &Bound<'py, PyAny>,
     result: &Bound<'py, PyAny>,
@@ -218,7 +227,9 @@ fn call_entry<'py>(
     }
     let keywords = fallible::to_dict(&keywords).map_err(|error| {
         match error.is_instance_of::<PyAttributeError>(entry.py()) {
-            true => PyTypeError::new_err("argument after ** must be a mapping"),
+            true => {
+                fallible::error::<PyTypeError>(entry.py(), "argument after ** must be a mapping")
+            }
             false => error,
         }
     })?;

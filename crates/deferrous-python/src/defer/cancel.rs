@@ -1,6 +1,6 @@
 //! `Deferred.cancel`.
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     deferred::{Canceller, Deferred},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::too_deep,
+    interp::{name, too_deep},
     replaced,
     twisted::objects,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// `cancel()`, where the class may say what that is.
 pub fn call_cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     if deferred.overrides(Method::Cancel) {
-        deferred.call_method0(intern!(deferred.py(), "cancel"))?;
+        deferred.call_method0(name!(deferred.py(), "cancel")?)?;
         return Ok(());
     }
     cancel(deferred)
@@ -37,11 +37,12 @@ pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         };
         current = inner.clone();
         if current.overrides(Method::Cancel) {
-            current.call_method0(intern!(py, "cancel"))?;
+            current.call_method0(name!(py, "cancel")?)?;
             return Ok(());
         }
         if current.is(&passed) {
             return Err(too_deep(
+                py,
                 "while cancelling Deferreds that wait for each other",
             ));
         }
@@ -71,7 +72,7 @@ fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         return Ok(());
     }
     // The canceller may have replaced it.
-    let name = intern!(py, "CancelledError");
+    let name = name!(py, "CancelledError")?;
     let error = replaced::current(py, name, &objects(py).cancelled_error)?;
     let failure = failure::failure_of(&error.call0()?)?;
     call_errback(deferred, Some(&failure))

@@ -1,6 +1,6 @@
 //! `DebugInfo`: unhandled failures, and who made and fired a Deferred.
 
-use pyo3::{intern, prelude::*, types::PyList};
+use pyo3::{prelude::*, types::PyList};
 
 use super::{
     deferred::{Deferred, Object},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Place, through},
-    interp::{Life, Memory, has_own_finalizer, raised},
+    interp::{Life, Memory, has_own_finalizer, name, raised},
     replaced,
     twisted::objects,
 };
@@ -78,7 +78,7 @@ fn make<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
     if let Some(info) = parts.debug_info.clone_out(py) {
         return Ok(info);
     }
-    let class = replaced::current(py, intern!(py, "DebugInfo"), &objects(py).debug_info)?;
+    let class = replaced::current(py, name!(py, "DebugInfo")?, &objects(py).debug_info)?;
     let info = class.call0()?;
     if parts.had_failure.get(py) {
         set_fail_result(&info, parts.unhandled.clone_out(py))?;
@@ -101,7 +101,7 @@ fn set_fail_result<'py>(
     info: &Bound<'py, PyAny>,
     failure: Option<Bound<'py, PyAny>>,
 ) -> PyResult<()> {
-    info.setattr(intern!(info.py(), "failResult"), failure)
+    info.setattr(name!(info.py(), "failResult")?, failure)
 }
 
 /// The failure to report at the Deferred's end, if a `DebugInfo` does not do that.
@@ -129,7 +129,7 @@ pub fn report(failure: &Bound<'_, PyAny>) {
 pub fn note_creator(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     let py = deferred.py();
     let info = objects(py).debug_info.bind(py).call0()?;
-    info.setattr(intern!(py, "creator"), format_stack(py)?)?;
+    info.setattr(name!(py, "creator")?, format_stack(py)?)?;
     replace(deferred, Some(info))
 }
 
@@ -140,13 +140,14 @@ pub fn note_creator(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
 pub fn note_invoker(deferred: &Bound<'_, Deferred>, frames: usize) -> PyResult<()> {
     let py = deferred.py();
     let stack = format_stack(py)?.cast_into::<PyList>()?;
-    let stack = stack.get_slice(0, stack.len().saturating_sub(frames));
-    make(deferred)?.setattr(intern!(py, "invoker"), stack)
+    let length = stack.len().saturating_sub(frames);
+    let stack = stack.as_sequence().get_slice(0, length)?;
+    make(deferred)?.setattr(name!(py, "invoker")?, stack)
 }
 
 fn format_stack(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let traceback = objects(py).traceback.bind(py);
-    traceback.call_method0(intern!(py, "format_stack"))
+    traceback.call_method0(name!(py, "format_stack")?)
 }
 
 /// That the Deferred was fired before; in debug mode with where that was.
@@ -157,8 +158,8 @@ pub fn already_called(deferred: &Bound<'_, Deferred>) -> PyErr {
     let message = match deferred.debug() {
         false => Ok(py.None().into_bound(py)),
         true => make(deferred)
-            .and_then(|info| info.call_method0(intern!(py, "_getDebugTracebacks")))
-            .and_then(|text| intern!(py, "\n").add(text)),
+            .and_then(|info| info.call_method0(name!(py, "_getDebugTracebacks")?))
+            .and_then(|text| name!(py, "\n")?.add(text)),
     };
     match message {
         Ok(message) => through(py, raised(class, &message), Place::StartRunCallbacks),

@@ -3,7 +3,6 @@
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyTypeError},
-    intern,
     prelude::*,
     types::{PyDict, PyList, PyTuple},
 };
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     failure,
-    interp::{Field, Slot, deeper, fallible},
+    interp::{Field, Slot, deeper, fallible, name},
     replaced,
     twisted::objects,
 };
@@ -58,12 +57,14 @@ static MEMBER: Native = Native {
     call: |list, index, result, failed| {
         let list = list.cast::<DeferredList>().map_err(PyErr::from);
         let kept = list.and_then(|list| {
-            deeper(|| member_fired(list, result.clone(), index as isize, !failed))
+            deeper(list.py(), || {
+                member_fired(list, result.clone(), index as isize, !failed)
+            })
         });
         Called::returned(result.py(), kept)
     },
     show: |list, index| {
-        let cb = list.getattr(intern!(list.py(), "_cbDeferred"))?;
+        let cb = list.getattr(name!(list.py(), "_cbDeferred")?)?;
         let [callback, errback] = arguments(list.py(), index as isize)?;
         Ok([(cb.clone(), callback), (cb, errback)])
     },
@@ -73,7 +74,7 @@ static MEMBER: Native = Native {
 fn required<'py>(py: Python<'py>, part: &Slot<Option<Object>>) -> PyResult<Bound<'py, PyAny>> {
     let message = "DeferredList.__init__() has not been called";
     part.clone_out(py)
-        .ok_or_else(|| PyTypeError::new_err(message))
+        .ok_or_else(|| fallible::error::<PyTypeError>(py, message))
 }
 
 fn flag(py: Python<'_>, on: bool) -> Bound<'_, PyAny> {
@@ -127,7 +128,7 @@ fn initialise<'py>(
         making::initialise(list.as_super(), None)?;
     } else {
         let deferred = classes(py).deferred.bind(py);
-        deferred.call_method1(intern!(py, "__init__"), (list,))?;
+        deferred.call_method1(name!(py, "__init__")?, (list,))?;
     }
     if required(py, &parts.deferreds)?.len()? == 0 && !flags[0].is_truthy()? {
         firing::call_callback(list.as_super(), fallible::list(py)?.into_any())?;
@@ -162,11 +163,11 @@ fn add_member<'py>(
         return firing::add(deferred, callback);
     }
     let [callback, errback] = arguments(py, at)?;
-    let add = member.getattr(intern!(py, "addCallbacks"))?;
-    let cb = list.getattr(intern!(py, "_cbDeferred"))?;
+    let add = member.getattr(name!(py, "addCallbacks")?)?;
+    let cb = list.getattr(name!(py, "_cbDeferred")?)?;
     let keywords = fallible::dict(py)?;
-    keywords.set_item(intern!(py, "callbackArgs"), callback)?;
-    keywords.set_item(intern!(py, "errbackArgs"), errback)?;
+    keywords.set_item(name!(py, "callbackArgs")?, callback)?;
+    keywords.set_item(name!(py, "errbackArgs")?, errback)?;
     add.call((&cb, &cb), Some(&keywords))?;
     Ok(())
 }
@@ -219,7 +220,7 @@ fn fail_first<'py>(
     if kind(result) != Kind::Failure {
         return Err(PyAssertionError::new_err(()));
     }
-    let class = replaced::current(py, intern!(py, "FirstError"), &objects(py).first_error)?;
+    let class = replaced::current(py, name!(py, "FirstError")?, &objects(py).first_error)?;
     let error = class.call1((result, fallible::int(py, at)?))?;
     let failure = failure::failure_of(&error)?;
     firing::call_errback(list.as_super(), Some(&failure))
@@ -231,9 +232,9 @@ fn report_canceller(py: Python<'_>, error: PyErr) -> PyResult<()> {
     let exception = failure::exception_of(py, error);
     failure::add_frames(&exception, failure::Place::CancelList);
     failure::while_handling(&exception, || {
-        let log = replaced::current(py, intern!(py, "log"), &objects(py).log)?;
-        let text = intern!(py, "Exception raised from user supplied canceller");
-        log.call_method1(intern!(py, "failure"), (text,))
+        let log = replaced::current(py, name!(py, "log")?, &objects(py).log)?;
+        let text = name!(py, "Exception raised from user supplied canceller")?;
+        log.call_method1(name!(py, "failure")?, (text,))
     })?;
     Ok(())
 }
@@ -270,7 +271,7 @@ impl DeferredList {
             let [on_callback, on_errback, consume] = flags;
             let given = [deferredList, on_callback, on_errback, consume];
             let (name, given) = (
-                intern!(py, "DeferredList.__init__"),
+                name!(py, "DeferredList.__init__")?,
                 fallible::tuple(py, given)?,
             );
             return replaced::call_stock(name, Some(slf), &given, None).map(drop);
@@ -289,7 +290,7 @@ impl DeferredList {
         if replaced::any(slf.py()) {
             let (py, given) = (slf.py(), [result, index, succeeded]);
             let (name, given) = (
-                intern!(py, "DeferredList._cbDeferred"),
+                name!(py, "DeferredList._cbDeferred")?,
                 fallible::tuple(py, given)?,
             );
             return replaced::call_stock(name, Some(slf), &given, None);
@@ -303,7 +304,7 @@ impl DeferredList {
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if replaced::any(py) {
-            let name = intern!(py, "DeferredList.cancel");
+            let name = name!(py, "DeferredList.cancel")?;
             let none = fallible::tuple(py, [])?;
             return replaced::call_stock(name, Some(slf), &none, None).map(drop);
         }
@@ -311,7 +312,7 @@ impl DeferredList {
             return Ok(());
         }
         for member in required(py, &slf.get().deferreds)?.try_iter()? {
-            if let Err(error) = member?.call_method0(intern!(py, "cancel")) {
+            if let Err(error) = member?.call_method0(name!(py, "cancel")?) {
                 report_canceller(py, error)?;
             }
         }
@@ -375,8 +376,8 @@ impl DeferredList {
 
     /// How many Deferreds have fired.
     #[getter(finishedCount)]
-    fn get_finished(&self, py: Python<'_>) -> isize {
-        self.finished.get(py)
+    fn get_finished<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::int(py, self.finished.get(py))
     }
 
     #[setter(finishedCount)]

@@ -1,7 +1,7 @@
 //! Adding callbacks, firing and pausing. The methods call each other as Twisted's do, so that
 //! subclasses may override them.
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     callback_queue, debug_info,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::fallible,
+    interp::{fallible, name},
     replaced,
 };
 
@@ -39,7 +39,7 @@ pub fn add<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyR
 #[inline(always)]
 fn run_by_name(deferred: &Bound<'_, Deferred>, by_method: bool) -> PyResult<()> {
     if by_method {
-        deferred.call_method0(intern!(deferred.py(), "_runCallbacks"))?;
+        deferred.call_method0(name!(deferred.py(), "_runCallbacks")?)?;
         return Ok(());
     }
     run_callbacks(deferred)
@@ -52,7 +52,7 @@ pub fn call_callback<'py>(
     result: Bound<'py, PyAny>,
 ) -> PyResult<()> {
     if deferred.overrides(Method::Callback) {
-        deferred.call_method1(intern!(deferred.py(), "callback"), (result,))?;
+        deferred.call_method1(name!(deferred.py(), "callback")?, (result,))?;
         return Ok(());
     }
     callback(deferred, result)
@@ -83,12 +83,12 @@ fn fire_by_method<'py>(deferred: &Bound<'py, Deferred>, result: Bound<'py, PyAny
     let py = deferred.py();
     if replaced::any(py) {
         // In debug mode, the frame of Twisted's function is one of those that it leaves out.
-        let name = intern!(py, "Deferred.callback");
+        let name = name!(py, "Deferred.callback")?;
         let arguments = fallible::tuple(py, [result])?;
         replaced::call_stock(name, Some(deferred), &arguments, None)?;
         return Ok(());
     }
-    deferred.call_method1(intern!(py, "_startRunCallbacks"), (result,))?;
+    deferred.call_method1(name!(py, "_startRunCallbacks")?, (result,))?;
     Ok(())
 }
 
@@ -114,7 +114,7 @@ pub fn call_errback<'py>(
     if !deferred.overrides(Method::Errback) {
         return errback(deferred, fail);
     }
-    deferred.call_method1(intern!(deferred.py(), "errback"), (fail,))?;
+    deferred.call_method1(name!(deferred.py(), "errback")?, (fail,))?;
     Ok(())
 }
 
@@ -124,7 +124,7 @@ pub fn call_add_callback<'py>(
     callable: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if deferred.overrides(Method::AddCallback) {
-        return deferred.call_method1(intern!(deferred.py(), "addCallback"), (callable,));
+        return deferred.call_method1(name!(deferred.py(), "addCallback")?, (callable,));
     }
     let side = Side::Callback;
     add(deferred, Callback::Plain { side, callable })?;

@@ -4,7 +4,6 @@ use std::ffi::CStr;
 
 use pyo3::{
     exceptions::PyTypeError,
-    intern,
     prelude::*,
     types::{PyCFunction, PyDict},
 };
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Arguments, FastFunction, fallible, fast_function, is_native_coroutine},
+    interp::{Arguments, FastFunction, fallible, fast_function, is_native_coroutine, name},
     replaced,
     twisted::objects,
 };
@@ -102,8 +101,7 @@ fn not_even_a_deferred(coro: &Bound<'_, PyAny>, first: PyErr) -> PyErr {
         return first;
     }
     let made = coro.repr().and_then(|shown| {
-        let shown = shown.to_string_lossy().into_owned();
-        let text = fallible::text(py, &format!("{shown} is not a coroutine or a Deferred"))?;
+        let text = fallible::text_around("", &shown, " is not a coroutine or a Deferred")?;
         class.call1((text,))
     });
     let second = made.map_or_else(|error| error, PyErr::from_value);
@@ -127,7 +125,7 @@ pub fn start_by_name<'py>(
     r#gen: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if replaced::any(py) {
-        let start = replaced::look_up(py, intern!(py, "_cancellableInlineCallbacks"))?;
+        let start = replaced::look_up(py, name!(py, "_cancellableInlineCallbacks")?)?;
         return start.call1((r#gen,));
     }
     inline_callbacks::start(r#gen).map(Bound::into_any)
@@ -147,9 +145,11 @@ fn call_first<'py>(
         return Ok(callable.call((), Some(&keywords)));
     }
     match arguments.positional() {
-        [] => Err(PyTypeError::new_err(format!(
-            "{function}() missing 1 required positional argument: '{parameter}'"
-        ))),
+        [] => {
+            let message =
+                format!("{function}() missing 1 required positional argument: '{parameter}'");
+            Err(fallible::error::<PyTypeError>(py, &message))
+        }
         [callable, ..] => Ok(arguments.call_rest(callable, 1)),
     }
 }
@@ -170,9 +170,8 @@ fn named<'py>(
         return Ok(None);
     };
     if !arguments.positional().is_empty() {
-        return Err(PyTypeError::new_err(format!(
-            "{function}() got multiple values for argument '{parameter}'"
-        )));
+        let message = format!("{function}() got multiple values for argument '{parameter}'");
+        return Err(fallible::error::<PyTypeError>(py, &message));
     }
     keywords.del_item(&key)?;
     Ok(Some((callable, keywords)))
@@ -293,7 +292,7 @@ pub fn maybe<'py>(
 
 /// `succeed`, `maybeDeferred` and `execute`.
 pub fn called_most(py: Python<'_>) -> PyResult<[Bound<'_, PyCFunction>; 3]> {
-    let module = intern!(py, "twisted.internet.defer");
+    let module = name!(py, "twisted.internet.defer")?;
     Ok([
         fast_function::<Succeed>(py, module)?,
         fast_function::<MaybeDeferred>(py, module)?,

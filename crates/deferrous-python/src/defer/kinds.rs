@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 
 use pyo3::{
-    PyTypeInfo, intern,
+    PyTypeInfo,
+    exceptions::PyTypeError,
     prelude::*,
     sync::PyOnceLock,
     types::{PyCFunction, PyList, PyString, PyType},
@@ -15,7 +16,8 @@ use pyo3::{
 use super::deferred::Deferred;
 use crate::{
     interp::{
-        ClassFacts, Making, bound_function, class_attribute, finds, forget, is_exactly, is_kind_of,
+        ClassFacts, Making, bound_function, class_attribute, fallible, finds, forget, is_exactly,
+        is_kind_of, name,
     },
     replaced,
     twisted::objects,
@@ -126,33 +128,34 @@ pub fn register<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let py = list.py();
     let deferred = Deferred::type_object(py);
-    let names = METHODS.map(|(_, name)| PyString::intern(py, name));
-    let mut methods = Vec::new();
-    for ((method, _), name) in METHODS.iter().zip(&names) {
+    let (mut names, mut methods) = (Vec::new(), Vec::new());
+    for (method, name) in METHODS {
         let class = match method {
             Method::CbDeferred | Method::Cancel => &list,
             _ => &deferred,
         };
-        methods.push(required(class, name)?.unbind());
+        let name = fallible::interned(py, name)?;
+        methods.push(required(class, &name)?.unbind());
+        names.push(name.unbind());
     }
     let object = py.get_type::<PyAny>();
     let sample = Bound::new(py, Deferred::unfired(None))?;
     let function = |name| -> PyResult<usize> {
-        let bound = sample.getattr(name)?;
+        let bound = sample.getattr(fallible::text(py, name)?)?;
         Ok(bound_function(&bound).map_or(0, |(function, _)| function))
     };
-    let subclasses = PyList::new(py, [&deferred, &list])?;
+    let subclasses = fallible::list_of(py, [deferred.clone(), list.clone()])?;
     replaced::on_change(forget_facts);
     let found = Classes {
         subclasses: subclasses.clone().unbind(),
         parse_results: parse_results.unbind(),
         firing: [function("callback")?, function("errback")?],
         making: Making::of(&deferred),
-        names: names.map(Bound::unbind),
-        methods: methods.try_into().map_err(|_| missing())?,
-        cancel_of_deferred: required(&deferred, intern!(py, "cancel"))?.unbind(),
-        class_name: intern!(py, "__class__").clone().unbind(),
-        class_descriptor: required(&object, intern!(py, "__class__"))?.unbind(),
+        names: names.try_into().map_err(|_| missing(py))?,
+        methods: methods.try_into().map_err(|_| missing(py))?,
+        cancel_of_deferred: required(&deferred, name!(py, "cancel")?)?.unbind(),
+        class_name: name!(py, "__class__")?.clone().unbind(),
+        class_descriptor: required(&object, name!(py, "__class__")?)?.unbind(),
         deferred: deferred.unbind(),
         deferred_list: list.unbind(),
     };
@@ -165,11 +168,11 @@ fn required<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    class_attribute(class, name).ok_or_else(missing)
+    class_attribute(class, name).ok_or_else(|| missing(class.py()))
 }
 
-fn missing() -> PyErr {
-    pyo3::exceptions::PyTypeError::new_err("a class lacks an attribute that it should have")
+fn missing(py: Python<'_>) -> PyErr {
+    fallible::error::<PyTypeError>(py, "a class lacks an attribute that it should have")
 }
 
 /// The classes of this module.
@@ -258,9 +261,8 @@ pub fn look_up_debug(owner: &Bound<'_, PyAny>) -> bool {
     let py = owner.py();
     // An exception on its way has nothing to do with this.
     let pending = PyErr::take(py);
-    let debug = owner
-        .getattr(intern!(py, "debug"))
-        .and_then(|debug| debug.is_truthy())
+    let debug = name!(py, "debug")
+        .and_then(|debug| owner.getattr(debug)?.is_truthy())
         .unwrap_or_else(|error| {
             error.write_unraisable(py, Some(owner));
             false

@@ -1,6 +1,6 @@
 //! Making Deferreds: `__new__`, `__init__`, and both at once where the class is called.
 
-use pyo3::{exceptions::PyTypeError, intern, prelude::*, types::PyType};
+use pyo3::{exceptions::PyTypeError, prelude::*, types::PyType};
 
 use super::{
     callback_queue, debug_info,
@@ -9,7 +9,7 @@ use super::{
     parts::DeferredParts,
 };
 use crate::{
-    interp::{Arguments, FastClass, Making, call_metaclass, fallible, is_abstract, make},
+    interp::{Arguments, FastClass, Making, call_metaclass, fallible, is_abstract, make, name},
     replaced,
 };
 
@@ -19,7 +19,7 @@ pub fn new(class: &Bound<'_, PyType>) -> PyResult<Deferred> {
     if is_abstract(class) {
         // What makes plain objects knows what to say of an abstract class.
         py.get_type::<PyAny>()
-            .call_method1(intern!(py, "__new__"), (class,))?;
+            .call_method1(name!(py, "__new__")?, (class,))?;
     }
     let deferred = Deferred::unfired(None);
     deferred.is_initialised.set(py, false);
@@ -35,7 +35,7 @@ pub fn init<'py>(
     if replaced::any(py) {
         let canceller = canceller.unwrap_or_else(|| py.None().into_bound(py));
         let arguments = fallible::tuple(py, [canceller])?;
-        let name = intern!(py, "Deferred.__init__");
+        let name = name!(py, "Deferred.__init__")?;
         replaced::call_stock(name, Some(deferred), &arguments, None)?;
         return Ok(());
     }
@@ -72,14 +72,14 @@ fn make_by_call<'py>(
     py: Python<'py>,
     canceller: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Deferred>> {
-    let class = replaced::current(py, intern!(py, "Deferred"), &classes(py).deferred)?;
+    let class = replaced::current(py, name!(py, "Deferred")?, &classes(py).deferred)?;
     let object = match canceller {
         Some(canceller) => class.call1((canceller,)),
         None => class.call0(),
     }?;
     as_deferred(&object)
         .cloned()
-        .ok_or_else(|| PyTypeError::new_err("Deferred() has not made a Deferred"))
+        .ok_or_else(|| fallible::error::<PyTypeError>(py, "Deferred() has not made a Deferred"))
 }
 
 /// A Deferred that has been fired with `result`, and runs nothing; Twisted's `succeed`.

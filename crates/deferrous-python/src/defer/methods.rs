@@ -4,9 +4,8 @@
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::PyTypeError,
-    intern,
     prelude::*,
-    types::{PyAny, PyDict, PyGenericAlias, PyList, PyMapping, PyTuple, PyType},
+    types::{PyAny, PyDict, PyGenericAlias, PyList, PyMapping, PyString, PyTuple, PyType},
 };
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
     run_callbacks,
 };
 use crate::{
-    interp::{Awaitable, fallible},
+    interp::{Awaitable, fallible, name},
     replaced,
 };
 
@@ -169,11 +168,11 @@ impl Deferred {
         d: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        d.setattr(intern!(py, "_chainedTo"), &slf)?;
-        let callback = d.getattr(intern!(py, "callback"))?;
-        let errback = d.getattr(intern!(py, "errback"))?;
+        d.setattr(name!(py, "_chainedTo")?, &slf)?;
+        let callback = d.getattr(name!(py, "callback")?)?;
+        let errback = d.getattr(name!(py, "errback")?)?;
         if slf.overrides(Method::AddCallbacks) {
-            return slf.call_method1(intern!(py, "addCallbacks"), (callback, errback));
+            return slf.call_method1(name!(py, "addCallbacks")?, (callback, errback));
         }
         firing::add(&slf, Callback::Pair { callback, errback })?;
         Ok(slf.into_any())
@@ -198,7 +197,7 @@ impl Deferred {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
         if replaced::any(py) {
-            let name = intern!(py, "Deferred.fromCoroutine");
+            let name = name!(py, "Deferred.fromCoroutine")?;
             let arguments = fallible::tuple(py, [coro])?;
             return replaced::call_stock(name, Some(cls), &arguments, None);
         }
@@ -213,9 +212,9 @@ impl Deferred {
         _kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = cls.py();
-        let name = intern!(py, "_DEFERRED_SUBCLASSES");
+        let name = name!(py, "_DEFERRED_SUBCLASSES")?;
         let subclasses = replaced::current(py, name, &classes(py).subclasses)?;
-        subclasses.call_method1(intern!(py, "append"), (cls,))
+        subclasses.call_method1(name!(py, "append")?, (cls,))
     }
 
     /// The class with the type of its result, for annotations.
@@ -250,7 +249,7 @@ impl Deferred {
         _protocol: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let object = slf.py().get_type::<PyAny>();
-        object.call_method1(intern!(slf.py(), "__reduce_ex__"), (slf, 2))
+        object.call_method1(name!(slf.py(), "__reduce_ex__")?, (slf, 2))
     }
 
     /// The attributes, as a dict.
@@ -263,8 +262,12 @@ impl Deferred {
         // A tuple, since a program could find a list by the collector, and change it while attributes are set.
         let items = fallible::to_tuple(state.items()?.as_any())?;
         for pair in items.as_slice() {
-            let name = pair.get_item(0)?.cast_into()?;
-            slf.setattr(&name, pair.get_item(1)?)?;
+            let name = pair.get_item(0)?;
+            let Ok(name) = name.cast::<PyString>() else {
+                let message = "the name of an attribute is a str";
+                return Err(fallible::error::<PyTypeError>(slf.py(), message));
+            };
+            slf.setattr(name, pair.get_item(1)?)?;
         }
         Ok(())
     }
@@ -315,8 +318,8 @@ impl Deferred {
 
     /// How often the Deferred was paused and not unpaused; waiting counts as once.
     #[getter]
-    fn get_paused(&self, py: Python<'_>) -> i32 {
-        self.paused.get(py)
+    fn get_paused<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::int(py, self.paused.get(py) as isize)
     }
 
     #[setter]
@@ -358,14 +361,17 @@ impl Deferred {
     #[setter(_callbacks)]
     fn set_callbacks<'py>(slf: &Bound<'py, Self>, value: Bound<'py, PyAny>) -> PyResult<()> {
         let list = value.cast_into::<PyList>();
-        let list = list.map_err(|_| PyTypeError::new_err("Deferred._callbacks must be a list"))?;
+        let list = list.map_err(|_| {
+            fallible::error::<PyTypeError>(slf.py(), "Deferred._callbacks must be a list")
+        })?;
         callback_queue::set_list(slf, list);
         Ok(())
     }
 
     #[deleter(_callbacks)]
-    fn delete_callbacks(&self) -> PyResult<()> {
-        Err(PyTypeError::new_err(
+    fn delete_callbacks(&self, py: Python<'_>) -> PyResult<()> {
+        Err(fallible::error::<PyTypeError>(
+            py,
             "Deferred._callbacks cannot be deleted",
         ))
     }
@@ -403,7 +409,7 @@ impl Deferred {
             None if value.is_none() => None,
             None => {
                 let text = "Deferred._chainedTo must be a Deferred or None";
-                return Err(PyTypeError::new_err(text));
+                return Err(fallible::error::<PyTypeError>(py, text));
             }
         };
         self.chained_to.set(py, upstream);

@@ -35,8 +35,8 @@ pub use self::{
     parts::DeferredParts,
 };
 use crate::interp::{
-    add_am_await, add_finalizer, add_method, add_slots, begin_life, begin_life_extended,
-    make_in_one_step, shorten_name,
+    add_am_await, add_finalizer, add_method, add_slots, begin_life, begin_life_extended, fallible,
+    make_in_one_step, name, shorten_name,
 };
 
 /// Makes the classes and the functions, and puts them into the module. `complete` adds what is not in Rust to the class
@@ -71,11 +71,15 @@ pub fn load<'py>(
     let parse_results = wrap_pyfunction!(deferred_list::parse_results, py)?;
     let called_most = functions::called_most(py)?;
     for function in functions.iter().chain(&called_most).chain([&parse_results]) {
-        function.setattr("__module__", "twisted.internet.defer")?;
-        module.setattr(function.getattr("__name__")?.cast()?, function)?;
+        function.setattr(
+            name!(py, "__module__")?,
+            name!(py, "twisted.internet.defer")?,
+        )?;
+        let name = function.getattr(name!(py, "__name__")?)?;
+        module.setattr(name.cast()?, function)?;
     }
     module.setattr(
-        "_DEFERRED_SUBCLASSES",
+        name!(py, "_DEFERRED_SUBCLASSES")?,
         kinds::register(list, parse_results)?,
     )
 }
@@ -95,13 +99,13 @@ fn make_class(class: &Bound<'_, PyType>) -> PyResult<()> {
     add_method::<adding::FireCallback>(py)?;
     make_in_one_step::<Deferred>(py);
     add_am_await::<Deferred>(py);
-    class.setattr("debug", false)?;
+    class.setattr(name!(py, "debug")?, false)?;
     for name in ["called", "_runningCallbacks", "_suppressAlreadyCalled"] {
         set_default(class, name, Some(no(py)))?;
     }
     for name in ["_chainedTo", "_debugInfo"] {
         set_default(class, name, Some(py.None().into_bound(py)))?;
     }
-    set_default(class, "paused", Some(0_i32.into_pyobject(py)?.into_any()))?;
+    set_default(class, "paused", Some(fallible::int(py, 0)?))?;
     set_default(class, "result", None)
 }

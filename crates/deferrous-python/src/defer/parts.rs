@@ -6,7 +6,7 @@ use super::{
     deferred::Deferred,
     kinds::{self, Kind, Method, kind},
 };
-use crate::interp::{has_attributes, own_attributes};
+use crate::interp::{fallible, has_attributes, own_attributes};
 
 /// What the methods of a Deferred have in common.
 pub trait DeferredParts<'py> {
@@ -90,8 +90,11 @@ fn is_among_attributes(deferred: &Bound<'_, Deferred>, method: Method) -> bool {
 
 /// That there is no such attribute.
 #[cold]
+#[inline(never)]
 pub fn no_attribute(deferred: &Bound<'_, Deferred>, name: &str) -> PyErr {
-    let class = deferred.get_type().name();
-    let class = class.map_or_else(|_| "Deferred".to_owned(), |class| class.to_string());
-    PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
+    let after = format!("' object has no attribute '{name}'");
+    match deferred.get_type().name() {
+        Ok(class) => fallible::error_around::<PyAttributeError>("'", &class, &after),
+        Err(error) => error,
+    }
 }

@@ -5,7 +5,7 @@
 //! fire another Deferred, that one's callbacks run in a [`Call`] of their own, on a stack on the heap. And a callback
 //! that is added to a Deferred that has its result is called without being put into the queue first.
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     callback_queue, debug_info,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Outcome, outcome},
+    interp::{Outcome, name, outcome},
     warn_target,
 };
 
@@ -453,11 +453,22 @@ fn wait_for<'py>(current: &Bound<'py, Deferred>, inner: Bound<'py, Deferred>) ->
     }
     current.get().chained_to.set(py, Some(inner.clone()));
     if current.overrides(Method::Continuation) {
-        let entry = current.call_method0(Method::Continuation.name(py))?;
-        let list = callback_queue::as_list(&inner)?;
-        list.call_method1(intern!(py, "append"), (entry,))?;
-        return Ok(());
+        return push_by_method(current, &inner);
     }
     let waiting = current.clone();
     callback_queue::push(&inner, Callback::Continuation { waiting })
+}
+
+/// Pushes what a method of the class gives for the continuation.
+#[cold]
+#[inline(never)]
+fn push_by_method<'py>(
+    current: &Bound<'py, Deferred>,
+    inner: &Bound<'py, Deferred>,
+) -> PyResult<()> {
+    let py = current.py();
+    let entry = current.call_method0(Method::Continuation.name(py))?;
+    let list = callback_queue::as_list(inner)?;
+    list.call_method1(name!(py, "append")?, (entry,))?;
+    Ok(())
 }

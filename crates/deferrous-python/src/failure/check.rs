@@ -15,7 +15,7 @@ use pyo3::{
 
 use super::has_own;
 use crate::{
-    interp::{Arguments, FastMethod, attributes, is_subtype, method_descriptor, name},
+    interp::{Arguments, FastMethod, attributes, fallible, is_subtype, method_descriptor, name},
     replaced,
     twisted::objects,
 };
@@ -31,15 +31,15 @@ static ORIGINAL: PyOnceLock<Original> = PyOnceLock::new();
 fn original(py: Python<'_>) -> PyResult<&Original> {
     ORIGINAL
         .get(py)
-        .ok_or_else(|| PyRuntimeError::new_err("the extension was not loaded"))
+        .ok_or_else(|| fallible::error::<PyRuntimeError>(py, "the extension was not loaded"))
 }
 
 /// The methods, for Twisted's class.
 pub fn methods(py: Python<'_>) -> PyResult<[(&'static str, Bound<'_, PyAny>); 2]> {
     let class = objects(py).failure.bind(py);
     let original = Original {
-        check: class.getattr("check")?.unbind(),
-        trap: class.getattr("trap")?.unbind(),
+        check: class.getattr(name!(py, "check")?)?.unbind(),
+        trap: class.getattr(name!(py, "trap")?)?.unbind(),
     };
     let _ = ORIGINAL.set(py, original);
     Ok([

@@ -79,7 +79,7 @@ static FRAMES: PyOnceLock<Frames> = PyOnceLock::new();
 pub fn load(helpers: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = helpers.py();
     let found = helpers.call_method0(name!(py, "find")?)?;
-    let entry = |name: &&str| Entry::new(&found.get_item(name)?);
+    let entry = |name: &&str| Entry::new(&found.get_item(fallible::text(py, name)?)?);
     let entries = |names: &&[&str]| names.iter().map(entry).collect::<PyResult<_>>();
     let frames = Frames {
         places: FRAMES_OF_PLACES
@@ -190,7 +190,7 @@ impl Trail {
     /// The trail that `found` has by this name: places, the outermost first. Where Twisted is not as
     /// expected there is none, and tracebacks lack its entries.
     pub fn new(found: &Bound<'_, PyDict>, name: &str) -> PyResult<Self> {
-        let Some(places) = found.get_item(name)? else {
+        let Some(places) = found.get_item(fallible::text(found.py(), name)?)? else {
             return Ok(Trail(Vec::new()));
         };
         let places: Vec<Bound<'_, PyTuple>> = places.extract()?;

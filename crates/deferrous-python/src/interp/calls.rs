@@ -42,6 +42,7 @@ pub fn call<'py, const N: usize>(
 
 /// The exception that has been raised, with its traceback.
 #[cold]
+#[inline(never)]
 fn take_raised(py: Python<'_>) -> Bound<'_, PyBaseException> {
     #[cfg(Py_3_12)]
     {
@@ -51,7 +52,7 @@ fn take_raised(py: Python<'_>) -> Bound<'_, PyBaseException> {
             return exception;
         }
     }
-    as_called_by_pyo3(py, || PyErr::fetch(py).into_value(py).into_bound(py))
+    as_called_by_pyo3(py, || fallible::raised(py).into_value(py).into_bound(py))
 }
 
 /// `callable(first, *rest)`.

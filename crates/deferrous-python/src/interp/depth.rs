@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use pyo3::{PyErr, PyResult, exceptions::PyRecursionError};
+use pyo3::{exceptions::PyRecursionError, prelude::*};
+
+use super::fallible;
 
 /// Twisted's own functions come about as deep before they reach the interpreter's limit, and the
 /// stack of a small thread has room for twice that.
@@ -20,10 +22,10 @@ thread_local! {
 /// # Errors
 ///
 /// `RecursionError` if that is too deep.
-pub fn deeper<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+pub fn deeper<T>(py: Python<'_>, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     let depth = DEPTH.get();
     if depth >= DEEPEST {
-        return Err(too_deep("in a chain of Deferreds"));
+        return Err(too_deep(py, "in a chain of Deferreds"));
     }
     DEPTH.set(depth + 1);
     let result = body();
@@ -45,6 +47,6 @@ pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
 
 /// A `RecursionError`.
 #[cold]
-pub fn too_deep(doing: &str) -> PyErr {
-    PyRecursionError::new_err(format!("maximum recursion depth exceeded {doing}"))
+pub fn too_deep(py: Python<'_>, doing: &str) -> PyErr {
+    fallible::error::<PyRecursionError>(py, &format!("maximum recursion depth exceeded {doing}"))
 }

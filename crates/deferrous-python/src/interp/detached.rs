@@ -75,9 +75,10 @@ pub fn give_way(py: Python<'_>) -> PyResult<()> {
     static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     LET_GO.set(Some(Instant::now()));
     let empty = EMPTY.get_or_try_init(py, || {
-        let eval = py.import("builtins")?.getattr("eval")?;
+        let eval = fallible::import(py, "builtins", "eval")?;
         let globals = fallible::dict(py)?;
-        eval.call1(("lambda: None", globals)).map(Bound::unbind)
+        eval.call1((fallible::text(py, "lambda: None")?, globals))
+            .map(Bound::unbind)
     })?;
     empty.bind(py).call0().map(drop)
 }

@@ -1,11 +1,14 @@
 //! Objects that are made or refused: where memory has run out, these raise `MemoryError`.
 //!
-//! PyO3's own constructors of tuples, lists and numbers panic then, and so do tuples of Rust that are passed as one
-//! argument. A name that is looked up is to be a [`name!`](super::name), since a new `str` is such an object, too.
+//! PyO3's own constructors of tuples, lists, dicts, numbers and texts panic then, and so do tuples of Rust that are passed
+//! as one argument. `new_err` makes the text of an exception when that is raised, where a panic ends the process. A name
+//! that is looked up is to be a [`name!`](super::name) or a [`text`], since a `&str` is made an object, too.
 
 use std::iter;
 
 use pyo3::{
+    PyTypeInfo,
+    exceptions::PySystemError,
     ffi,
     prelude::*,
     types::{PyDict, PyList, PyString, PyTuple},
@@ -82,6 +85,55 @@ pub fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 /// A `str`.
 pub fn text<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
     PyString::from_bytes(py, text.as_bytes())
+}
+
+/// A `str` between two others.
+pub fn text_around<'py>(
+    before: &str,
+    shown: &Bound<'py, PyString>,
+    after: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = shown.py();
+    text(py, before)?.add(shown)?.add(text(py, after)?)
+}
+
+/// An exception with a text, or the `MemoryError` where there is no memory for the text.
+#[cold]
+#[inline(never)]
+pub fn error<E: PyTypeInfo>(py: Python<'_>, message: &str) -> PyErr {
+    error_with::<E, _>(py, text(py, message))
+}
+
+/// The same, with a text that has a `str` in it.
+#[cold]
+#[inline(never)]
+pub fn error_around<E: PyTypeInfo>(
+    before: &str,
+    shown: &Bound<'_, PyString>,
+    after: &str,
+) -> PyErr {
+    error_with::<E, _>(shown.py(), text_around(before, shown, after))
+}
+
+/// An exception with an argument, or with several if that is a tuple, or the error of making that.
+pub fn error_with<E: PyTypeInfo, A>(py: Python<'_>, argument: PyResult<Bound<'_, A>>) -> PyErr {
+    match argument {
+        Ok(argument) => PyErr::from_type(py.get_type::<E>(), argument.into_any().unbind()),
+        Err(error) => error,
+    }
+}
+
+/// The error of a call that has failed. Functions of Python sometimes raise nothing when they fail without memory.
+#[cold]
+#[inline(never)]
+pub fn raised(py: Python<'_>) -> PyErr {
+    PyErr::take(py)
+        .unwrap_or_else(|| error::<PySystemError>(py, "error return without exception set"))
+}
+
+/// `from module import name`.
+pub fn import<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import(text(py, module)?)?.getattr(text(py, name)?)
 }
 
 /// An interned `str`.

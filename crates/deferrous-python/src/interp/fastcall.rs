@@ -96,14 +96,15 @@ impl<'a, 'py> Arguments<'a, 'py> {
 
     #[cold]
     fn only_by_name(self, function: &str, parameter: &str) -> PyResult<Bound<'py, PyAny>> {
-        let mut found = self.positional.first().cloned();
+        let (py, mut found) = (self.py, self.positional.first().cloned());
+        let wanted = fallible::text(py, parameter)?;
         for (name, value) in self
             .names
             .iter()
             .flat_map(|names| names.iter())
             .zip(self.values)
         {
-            let what = match name.eq(parameter)? {
+            let what = match name.eq(&wanted)? {
                 true if found.is_none() => {
                     found = Some(value.clone());
                     continue;
@@ -111,20 +112,29 @@ impl<'a, 'py> Arguments<'a, 'py> {
                 true => "multiple values for",
                 false => "an unexpected keyword",
             };
-            let message = format!("{function}() got {what} argument '{name}'");
-            return Err(PyTypeError::new_err(message));
+            let before = format!("{function}() got {what} argument '");
+            return Err(fallible::error_around::<PyTypeError>(
+                &before,
+                name.cast()?,
+                "'",
+            ));
         }
         let is_method = usize::from(function.contains('.'));
         let (takes, given) = (1 + is_method, self.positional.len() + is_method);
         match found {
             Some(argument) if self.positional.len() < 2 => Ok(argument),
-            Some(_) => Err(PyTypeError::new_err(format!(
-                "{function}() takes {takes} positional argument{} but {given} were given",
-                if takes == 1 { "" } else { "s" },
-            ))),
-            None => Err(PyTypeError::new_err(format!(
-                "{function}() missing 1 required positional argument: '{parameter}'"
-            ))),
+            Some(_) => {
+                let plural = if takes == 1 { "" } else { "s" };
+                let message = format!(
+                    "{function}() takes {takes} positional argument{plural} but {given} were given"
+                );
+                Err(fallible::error::<PyTypeError>(py, &message))
+            }
+            None => {
+                let message =
+                    format!("{function}() missing 1 required positional argument: '{parameter}'");
+                Err(fallible::error::<PyTypeError>(py, &message))
+            }
         }
     }
 
@@ -151,7 +161,7 @@ impl<'a, 'py> Arguments<'a, 'py> {
                 rest.len() | flag,
                 names,
             );
-            Bound::from_owned_ptr_or_err(self.py, result)
+            Bound::from_owned_ptr_or_opt(self.py, result).ok_or_else(|| fallible::raised(self.py))
         }
     }
 
@@ -222,7 +232,10 @@ pub(super) fn enter<'py>(
         Ok(Err(error)) => refuse(py, error),
         Err(_) => refuse(
             py,
-            PySystemError::new_err("deferrous has an error of its own, please report it"),
+            fallible::error::<PySystemError>(
+                py,
+                "deferrous has an error of its own, please report it",
+            ),
         ),
     }
 }
@@ -340,7 +353,8 @@ pub fn method_descriptor<'py, M: FastMethod<Class = PyAny>>(
 /// Gives its class a method.
 pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()> {
     let class = M::Class::type_object(py);
-    class.setattr(M::NAME.to_string_lossy().as_ref(), descriptor::<M>(&class)?)
+    let name = fallible::interned(py, &M::NAME.to_string_lossy())?;
+    class.setattr(name, descriptor::<M>(&class)?)
 }
 
 /// Has calls of a class make its objects in one step. Nobody has called it yet.

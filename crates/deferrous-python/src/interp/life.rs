@@ -15,13 +15,14 @@ use std::{
 
 use arrayvec::ArrayVec;
 use pyo3::{
-    Borrowed, PyClass, exceptions::PyTypeError, ffi, intern, prelude::*,
-    pyclass::boolean_struct::True,
+    Borrowed, PyClass, exceptions::PyTypeError, ffi, prelude::*, pyclass::boolean_struct::True,
 };
 
 use super::{
     classes::{change_slots, read_class_of},
+    fallible,
     kept::Kept,
+    name,
     token::called_by_pyo3,
 };
 
@@ -310,19 +311,20 @@ pub fn begin<T: Life>(py: Python<'_>) {
 pub fn add_finalizer<T: Life>(py: Python<'_>) -> PyResult<()> {
     let class = T::type_object(py);
     // Each slot of a class has a descriptor, which is made of what the interpreter keeps for the slot.
-    let generator = py.import("types")?.getattr("GeneratorType")?;
-    let model = generator.getattr(intern!(py, "__del__"))?;
+    let generator = fallible::import(py, "types", "GeneratorType")?;
+    let model = generator.getattr(name!(py, "__del__")?)?;
     // SAFETY: the object is looked at as a descriptor of a slot only where it is one; all are alive for ever.
     let finalizer = unsafe {
         if !ptr::eq(model.get_type_ptr(), &raw mut ffi::PyWrapperDescr_Type) {
-            return Err(PyTypeError::new_err("generators have no finalizer"));
+            let message = "generators have no finalizer";
+            return Err(fallible::error::<PyTypeError>(py, message));
         }
         let base = (*model.as_ptr().cast::<ffi::PyWrapperDescrObject>()).d_base;
         let own: ffi::destructor = finalize::<T>;
         let made = PyDescr_NewWrapper(class.as_type_ptr(), base, own as *mut c_void);
         Bound::from_owned_ptr_or_err(py, made)
     }?;
-    class.setattr(intern!(py, "__del__"), finalizer)
+    class.setattr(name!(py, "__del__")?, finalizer)
 }
 
 /// Gives a class that extends one with this life and a finalizer the same. Nobody has made an object of it yet.

@@ -9,6 +9,8 @@ use pyo3::{
     types::{PyDict, PyString, PyTuple, PyType},
 };
 
+use super::fallible;
+
 /// What `__new__` makes of a class, which the object has not been initialised for.
 pub fn new_object<'py>(
     class: &Bound<'py, PyType>,
@@ -18,7 +20,10 @@ pub fn new_object<'py>(
     // SAFETY: a `Bound` refers to a class that is alive and complete; calling it begins with the same call.
     unsafe {
         let Some(new) = (*class.as_type_ptr()).tp_new else {
-            return Err(PyTypeError::new_err("the class makes no objects"));
+            return Err(fallible::error::<PyTypeError>(
+                py,
+                "the class makes no objects",
+            ));
         };
         let object = new(class.as_type_ptr(), arguments.as_ptr(), ptr::null_mut());
         Bound::from_owned_ptr_or_err(py, object)
@@ -79,7 +84,10 @@ pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, 
         let dict = Bound::from_borrowed_ptr_or_opt(class.py(), (*class.as_type_ptr()).tp_dict);
         match dict {
             Some(dict) => Ok(dict.cast_into_unchecked()),
-            None => Err(PyTypeError::new_err("the class is not complete")),
+            None => Err(fallible::error::<PyTypeError>(
+                class.py(),
+                "the class is not complete",
+            )),
         }
     }
 }

@@ -7,12 +7,14 @@ use std::{
 
 use pyo3::{exceptions::PySystemError, prelude::*};
 
+use super::fallible;
+
 /// Runs `body`, and raises a panic as an exception.
 #[inline]
-pub fn without_panic<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+pub fn without_panic<T>(py: Python<'_>, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
-        Err(panic) => Err(PySystemError::new_err(describe(&*panic))),
+        Err(panic) => Err(fallible::error::<PySystemError>(py, &describe(&*panic))),
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::{
     Borrowed, PyClass, exceptions::PyStopIteration, ffi, prelude::*, pyclass::boolean_struct::True,
 };
 
-use super::{classes::change_slots, fastcall::enter, token::called_by_pyo3};
+use super::{classes::change_slots, fallible, fastcall::enter, token::called_by_pyo3};
 
 type Raw = *mut ffi::PyObject;
 
@@ -23,7 +23,9 @@ pub fn send<'py>(generator: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Py
     // SAFETY: both objects are alive; the interpreter hands out one reference unless it raised.
     unsafe {
         let status = ffi::PyIter_Send(generator.as_ptr(), value.as_ptr(), &raw mut result);
-        let result = Bound::from_owned_ptr_or_err(py, result)?;
+        let Some(result) = Bound::from_owned_ptr_or_opt(py, result) else {
+            return Err(fallible::raised(py));
+        };
         Ok(match status {
             ffi::PySendResult::PYGEN_RETURN => Sent::Returned(result),
             _ => Sent::Yielded(result),

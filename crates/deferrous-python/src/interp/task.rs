@@ -122,9 +122,9 @@ fn bind_by_name<'py, const N: usize>(
                 continue;
             };
             if place.is_some() {
-                return Err(PyTypeError::new_err(format!(
-                    "{function}() got multiple values for argument '{parameter}'"
-                )));
+                let message =
+                    format!("{function}() got multiple values for argument '{parameter}'");
+                return Err(fallible::error::<PyTypeError>(py, &message));
             }
             keywords.del_item(name)?;
             *place = Some(value);
@@ -136,12 +136,13 @@ fn bind_by_name<'py, const N: usize>(
         .filter(|(found, _)| found.is_none());
     let missing: Vec<_> = missing.map(|(_, name)| format!("'{name}'")).collect();
     if !missing.is_empty() {
-        return Err(PyTypeError::new_err(format!(
+        let message = format!(
             "{function}() missing {} required positional argument{}: {}",
             missing.len(),
             if missing.len() == 1 { "" } else { "s" },
             missing.join(" and ")
-        )));
+        );
+        return Err(fallible::error::<PyTypeError>(py, &message));
     }
     let found = found.map(|found| found.unwrap_or_else(|| py.None().into_bound(py)));
     let keywords = keywords.filter(|keywords| !keywords.is_empty());

@@ -12,7 +12,8 @@ use pyo3::{
 
 use super::{names::names, state::EventLoop, support::support};
 use crate::interp::{
-    UntilChanged, attributes, class_attribute, class_attributes, finds, has_mro, is_exactly, item,
+    UntilChanged, attributes, class_attribute, class_attributes, fallible, finds, has_mro,
+    is_exactly, item,
 };
 
 /// A class of reactors whose methods are those of this module and Twisted's `seconds`. A program has one.
@@ -122,7 +123,8 @@ impl<'a, 'py> Reactor<'a, 'py> {
         let py = self.object.py();
         let found = self.get(names(py).event_loop.bind(py))?;
         found.cast_into_exact().map_err(|_| {
-            PyTypeError::new_err("the attribute _loop of this reactor is not an event loop: only DeferrousReactor.__init__ may set it")
+            let message = "the attribute _loop of this reactor is not an event loop: only DeferrousReactor.__init__ may set it";
+            fallible::error::<PyTypeError>(py, message)
         })
     }
 

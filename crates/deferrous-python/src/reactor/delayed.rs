@@ -129,7 +129,7 @@ impl DelayedCall {
     }
 
     fn with_timed<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Timed) -> R) -> PyResult<R> {
-        let event_loop = self.event_loop.clone_out(py).ok_or_else(collected)?;
+        let event_loop = self.event_loop.clone_out(py).ok_or_else(|| collected(py))?;
         event_loop.get().with(py, |parts| change(&mut parts.timed))
     }
 
@@ -146,8 +146,9 @@ impl DelayedCall {
 }
 
 #[cold]
-fn no_attribute(name: &str) -> PyErr {
-    PyAttributeError::new_err(format!("'DelayedCall' object has no attribute '{name}'"))
+fn no_attribute(py: Python<'_>, name: &str) -> PyErr {
+    let message = format!("'DelayedCall' object has no attribute '{name}'");
+    fallible::error::<PyAttributeError>(py, &message)
 }
 
 /// Refuses more than one argument, with the text that Python has for methods.
@@ -155,10 +156,11 @@ fn takes_one(method: &str, more: &Bound<'_, PyTuple>) -> PyResult<()> {
     if more.is_empty() {
         return Ok(());
     }
-    Err(PyTypeError::new_err(format!(
+    let message = format!(
         "DelayedCall.{method}() takes 2 positional arguments but {} were given",
         more.len() + 2
-    )))
+    );
+    Err(fallible::error::<PyTypeError>(more.py(), &message))
 }
 
 #[pymethods]
@@ -333,7 +335,7 @@ impl DelayedCall {
     fn func<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.function
             .clone_out(py)
-            .ok_or_else(|| no_attribute("func"))
+            .ok_or_else(|| no_attribute(py, "func"))
     }
 
     #[setter]
@@ -346,7 +348,7 @@ impl DelayedCall {
     fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.arguments
             .clone_out(py)
-            .ok_or_else(|| no_attribute("args"))
+            .ok_or_else(|| no_attribute(py, "args"))
     }
 
     #[setter]
@@ -360,7 +362,7 @@ impl DelayedCall {
         match self.keywords.clone_out(py) {
             Some(keywords) => Ok(keywords),
             None if self.function.is_some(py) => fallible::dict(py).map(Bound::into_any),
-            None => Err(no_attribute("kw")),
+            None => Err(no_attribute(py, "kw")),
         }
     }
 
@@ -372,7 +374,7 @@ impl DelayedCall {
     /// What tells it the time.
     #[getter]
     fn seconds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.seconds.clone_out(py).ok_or_else(collected)
+        self.seconds.clone_out(py).ok_or_else(|| collected(py))
     }
 
     #[setter]

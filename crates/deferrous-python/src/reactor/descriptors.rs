@@ -6,7 +6,7 @@ use deferrous::event_loop::{Interest, Poller};
 use pyo3::{exceptions::PyOSError, gc::PyTraverseError, prelude::*};
 
 use super::names::names;
-use crate::interp::with_descriptor;
+use crate::interp::{fallible, with_descriptor};
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
@@ -288,16 +288,22 @@ impl Descriptors {
 
 /// An `OSError`.
 #[cold]
-pub fn io_error(error: &io::Error) -> PyErr {
+pub fn io_error(py: Python<'_>, error: &io::Error) -> PyErr {
     // Rust adds the number to what the system calls the error.
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
-    PyOSError::new_err((error.raw_os_error().unwrap_or(0), text.to_owned()))
+    let number = error.raw_os_error().unwrap_or(0) as isize;
+    let arguments = || {
+        let text = fallible::text(py, text)?.into_any();
+        fallible::tuple(py, [fallible::int(py, number)?, text])
+    };
+    fallible::error_with::<PyOSError, _>(py, arguments())
 }
 
 /// The descriptor of a selectable.
 pub fn fileno(selectable: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    let fileno = selectable.call_method0(names(selectable.py()).fileno.bind(selectable.py()))?;
+    let py = selectable.py();
+    let fileno = selectable.call_method0(names(py).fileno.bind(py))?;
     let number: i64 = fileno.extract()?;
-    RawFd::try_from(number).map_err(|_| io_error(&io::Error::from_raw_os_error(EBADF)))
+    RawFd::try_from(number).map_err(|_| io_error(py, &io::Error::from_raw_os_error(EBADF)))
 }

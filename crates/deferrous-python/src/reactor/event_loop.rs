@@ -20,7 +20,7 @@ impl EventLoop {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
         support::load(py)?;
-        EventLoop::empty().map_err(|error| io_error(&error))
+        EventLoop::empty().map_err(|error| io_error(py, &error))
     }
 
     /// Have the reactor return from its wait. Any thread may call it.
@@ -35,9 +35,10 @@ impl EventLoop {
     fn poll<'py>(
         &self,
         py: Python<'py>,
-        timeout: Option<f64>,
+        timeout: Option<&Bound<'py, PyAny>>,
         maxevents: isize,
     ) -> PyResult<Bound<'py, PyList>> {
+        let timeout = timeout.map(|timeout| timeout.extract()).transpose()?;
         polling::poll(py, self, timeout, maxevents)
     }
 
@@ -46,20 +47,22 @@ impl EventLoop {
     fn register(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
         let waiter = self.waiter(fd.py())?;
         let interest = polling::interest(eventmask);
-        watch(waiter.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+        watch(waiter.poller(), file_descriptor(fd)?, interest)
+            .map_err(|error| io_error(fd.py(), &error))
     }
 
     /// Wait for other events of a descriptor that is registered.
     fn modify(&self, fd: &Bound<'_, PyAny>, eventmask: isize) -> PyResult<()> {
         let waiter = self.waiter(fd.py())?;
         let interest = polling::interest(eventmask);
-        rewatch(waiter.poller(), file_descriptor(fd)?, interest).map_err(|error| io_error(&error))
+        rewatch(waiter.poller(), file_descriptor(fd)?, interest)
+            .map_err(|error| io_error(fd.py(), &error))
     }
 
     /// Wait for no events of a descriptor any more.
     fn unregister(&self, fd: &Bound<'_, PyAny>) -> PyResult<()> {
         let waiter = self.waiter(fd.py())?;
-        unwatch(waiter.poller(), file_descriptor(fd)?).map_err(|error| io_error(&error))
+        unwatch(waiter.poller(), file_descriptor(fd)?).map_err(|error| io_error(fd.py(), &error))
     }
 
     /// The descriptor that the reactor waits with.

@@ -35,8 +35,8 @@ impl ReactorMethods {
 
     /// Wait for events for up to delay seconds (None: for as long as it takes), and handle them.
     #[pyo3(name = "doIteration")]
-    fn do_iteration(slf: &Bound<'_, Self>, delay: Option<f64>) -> PyResult<()> {
-        turn::do_iteration(slf, delay)
+    fn do_iteration(slf: &Bound<'_, Self>, delay: &Bound<'_, PyAny>) -> PyResult<()> {
+        turn::do_iteration(slf, delay.extract()?)
     }
 
     /// The main loop.
@@ -123,7 +123,7 @@ fn add(
     let fd = fileno(selectable)?;
     if fd < 0 {
         let text = format!("file descriptor cannot be a negative integer ({fd})");
-        return Err(PyValueError::new_err(text));
+        return Err(fallible::error::<PyValueError>(reactor.py(), &text));
     }
     let added = event_loop.get().with(reactor.py(), |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
@@ -131,7 +131,9 @@ fn add(
             .descriptors
             .add(waiter.poller(), fd, selectable, direction)
     })?;
-    added.map(drop).map_err(|error| io_error(&error))
+    added
+        .map(drop)
+        .map_err(|error| io_error(reactor.py(), &error))
 }
 
 fn remove(
@@ -152,7 +154,7 @@ fn remove(
         let descriptors = &mut parts.descriptors;
         Ok(descriptors.remove(waiter.poller(), fd, selectable, direction))
     })?;
-    removed.map(drop).map_err(|error| io_error(&error))
+    removed.map(drop).map_err(|error| io_error(py, &error))
 }
 
 fn selectables<'py>(

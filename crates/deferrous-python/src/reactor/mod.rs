@@ -26,7 +26,7 @@ mod wait;
 
 use pyo3::prelude::*;
 
-use crate::interp::method_descriptor;
+use crate::interp::{method_descriptor, name};
 
 pub use class::Reactor;
 pub use event_loop::after_fork;
@@ -41,11 +41,14 @@ pub use thread_calls::send;
 /// `find` imports what the reactor needs of the package, when the first event loop is made.
 pub fn load(find: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = find.py();
-    names::load(py);
+    names::load(py)?;
     let class = py.get_type::<ReactorMethods>();
-    class.setattr("callLater", method_descriptor::<time::CallLater>(&class)?)?;
+    class.setattr(
+        name!(py, "callLater")?,
+        method_descriptor::<time::CallLater>(&class)?,
+    )?;
     let call_from_thread = method_descriptor::<thread_calls::CallFromThread>(&class)?;
-    class.setattr("callFromThread", call_from_thread)?;
+    class.setattr(name!(py, "callFromThread")?, call_from_thread)?;
     support::prepare(&class, find);
     Ok(())
 }

@@ -3,16 +3,19 @@
 
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
+use crate::interp::fallible;
+
 macro_rules! names {
     ($($field:ident = $text:literal),* $(,)?) => {
         /// The names, as interned objects.
         pub struct Names { $(pub $field: Py<PyString>),* }
 
         /// Makes the names.
-        pub fn load(py: Python<'_>) {
-            NAMES.get_or_init(py, || Names {
-                $($field: PyString::intern(py, $text).unbind()),*
-            });
+        pub fn load(py: Python<'_>) -> PyResult<()> {
+            NAMES.get_or_try_init(py, || PyResult::Ok(Names {
+                $($field: fallible::interned(py, $text)?.unbind()),*
+            }))?;
+            Ok(())
         }
     };
 }

@@ -26,14 +26,14 @@ enum Queue {
 }
 
 impl Queue {
-    fn named(name: &str) -> PyResult<Self> {
+    fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
         match name {
             "threadCallQueue" => Ok(Queue::ThreadCalls),
             "_newTimedCalls" => Ok(Queue::NewTimed),
             "_pendingTimedCalls" => Ok(Queue::Timed),
             name => {
                 let text = format!("a reactor has no queue {name}");
-                Err(PyTypeError::new_err(text))
+                Err(fallible::error::<PyTypeError>(py, &text))
             }
         }
     }
@@ -80,14 +80,14 @@ impl Shown {
 
 /// The message of an entry (f, args, kw).
 fn message(entry: &Bound<'_, PyAny>) -> PyResult<Message> {
-    let refused =
-        || PyTypeError::new_err("an entry of threadCallQueue is a function, a tuple and a dict");
-    let entry = entry.cast::<PyTuple>().map_err(|_| refused())?;
-    if entry.len() != 3 {
+    let message = "an entry of threadCallQueue is a function, a tuple and a dict";
+    let refused = || fallible::error::<PyTypeError>(entry.py(), message);
+    let parts = entry.cast::<PyTuple>().map_err(|_| refused())?;
+    if parts.len() != 3 {
         return Err(refused());
     }
-    let (function, arguments) = (entry.get_item(0)?, entry.get_item(1)?);
-    let keywords = entry.get_item(2)?;
+    let (function, arguments) = (parts.get_item(0)?, parts.get_item(1)?);
+    let keywords = parts.get_item(2)?;
     let keywords = keywords.cast_into::<PyDict>().map_err(|_| refused())?;
     let arguments = arguments.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     let arguments = fallible::tuple_of(entry.py(), &arguments)?;
@@ -113,7 +113,7 @@ pub fn pending<'py>(
     queue: &str,
 ) -> PyResult<Bound<'py, PyList>> {
     let (py, parts) = (event_loop.py(), event_loop.get());
-    match Queue::named(queue)? {
+    match Queue::named(py, queue)? {
         Queue::ThreadCalls => {
             let shown = parts
                 .queue
@@ -139,7 +139,7 @@ pub fn splice<'py>(
     given: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyList>> {
     let (py, parts) = (event_loop.py(), event_loop.get());
-    let queue = Queue::named(queue)?;
+    let queue = Queue::named(py, queue)?;
     let given = given.try_iter()?;
     if let Queue::ThreadCalls = queue {
         let messages = given.map(|entry| message(&entry?));
@@ -168,7 +168,8 @@ fn delayed_call(
 ) -> PyResult<Py<DelayedCall>> {
     match object.cast::<DelayedCall>() {
         Ok(call) if call.get().is_of(event_loop) => Ok(call.clone().unbind()),
-        _ => Err(PyTypeError::new_err(
+        _ => Err(fallible::error::<PyTypeError>(
+            object.py(),
             "what waits in a reactor was returned by its callLater",
         )),
     }

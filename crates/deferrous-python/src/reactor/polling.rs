@@ -62,11 +62,11 @@ pub fn poll<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     if most == 0 || most < -1 {
         let text = format!("maxevents must be greater than 0, got {most}");
-        return Err(PyValueError::new_err(text));
+        return Err(fallible::error::<PyValueError>(py, &text));
     }
     let mut wait = event_loop
         .with(py, |parts| Wait::prepare(py, event_loop, parts))?
-        .map_err(|error| io_error(&error))?;
+        .map_err(|error| io_error(py, &error))?;
     let told: Vec<_> = match usize::try_from(most) {
         Ok(most) if most < Events::USUAL => {
             let room = std::mem::replace(&mut wait.events, EventRoom::with_capacity(most));
@@ -99,7 +99,7 @@ pub fn poll_by_name(
     let py = poller.py();
     let timeout = match delay {
         Some(delay) => fallible::float(py, delay.as_secs_f64())?,
-        None => (-1_i32).into_pyobject(py)?.into_any(),
+        None => fallible::int(py, -1)?,
     };
     // The waker of Twisted's reactors is a selectable, too, so there is at least one.
     let most = event_loop.with(py, |parts| parts.descriptors.polled().len() + 1)?;

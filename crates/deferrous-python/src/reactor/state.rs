@@ -14,7 +14,7 @@ use super::{
     messages::{Messages, new_queue},
     ready::Ready,
 };
-use crate::interp::{EventRoom, Field, Slot};
+use crate::interp::{EventRoom, Field, Slot, fallible};
 
 /// What the loop of a reactor is made of.
 ///
@@ -119,7 +119,7 @@ impl EventLoop {
     #[inline]
     pub fn with<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Parts) -> R) -> PyResult<R> {
         let Some(mut parts) = self.parts.take(py) else {
-            return Err(collected());
+            return Err(collected(py));
         };
         let result = change(&mut parts);
         mem::forget(self.parts.replace(py, Some(parts)));
@@ -137,7 +137,7 @@ impl EventLoop {
     /// What the reactor waits with.
     pub fn waiter(&self, py: Python<'_>) -> PyResult<Arc<Waiter>> {
         self.with(py, |parts| parts.waiter(&self.queue))?
-            .map_err(|error| io_error(&error))
+            .map_err(|error| io_error(py, &error))
     }
 
     /// Counts a job whose result comes here.
@@ -153,8 +153,8 @@ impl EventLoop {
 
 /// The error of using an object that the collector has ended.
 #[cold]
-pub fn collected() -> PyErr {
-    PyRuntimeError::new_err("this object was collected as garbage")
+pub fn collected(py: Python<'_>) -> PyErr {
+    fallible::error::<PyRuntimeError>(py, "this object was collected as garbage")
 }
 
 /// A call that waits for its time; what `reactor.callLater` returns.

@@ -13,7 +13,7 @@ use pyo3::{
 use super::{names::names, system_clock::SystemClock};
 use crate::{
     failure::Trail,
-    interp::{UntilChanged, class_attribute, class_attributes, handling},
+    interp::{UntilChanged, class_attribute, class_attributes, fallible, handling, name},
 };
 
 /// The objects of Twisted.
@@ -126,7 +126,7 @@ pub fn support() -> &'static Support {
 /// Imports what is used.
 pub fn load(py: Python<'_>) -> PyResult<()> {
     if SUPPORT.get().is_none() {
-        let given = GIVEN.get(py).ok_or_else(not_loaded)?;
+        let given = GIVEN.get(py).ok_or_else(|| not_loaded(py))?;
         let found = Support::find(py, given)?;
         let _ = SUPPORT.set(found);
     }
@@ -134,8 +134,8 @@ pub fn load(py: Python<'_>) -> PyResult<()> {
 }
 
 #[cold]
-fn not_loaded() -> PyErr {
-    PyRuntimeError::new_err("the module is used before it was loaded")
+fn not_loaded(py: Python<'_>) -> PyErr {
+    fallible::error::<PyRuntimeError>(py, "the module is used before it was loaded")
 }
 
 impl Support {
@@ -145,12 +145,16 @@ impl Support {
             Bound<'_, PyType>,
             Bound<'_, PyDict>,
         ) = given.find.bind(py).call0()?.extract()?;
-        let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
+        let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
         let error = "twisted.internet.error";
-        let own = |name: &str| given.methods.getattr(py, name);
-        let function = |name: &str| functions.getattr(name).map(Bound::unbind);
-        let system_time = py.import("twisted.python.runtime")?.getattr("seconds")?;
-        let base = py.import("twisted.internet.base")?.dict();
+        let own = |name| given.methods.getattr(py, fallible::text(py, name)?);
+        let function = |name| {
+            functions
+                .getattr(fallible::text(py, name)?)
+                .map(Bound::unbind)
+        };
+        let system_time = fallible::import(py, "twisted.python.runtime", "seconds")?;
+        let base = py.import(name!(py, "twisted.internet.base")?)?.dict();
         let delayed_call = of("twisted.internet.base", "DelayedCall")?.into_bound(py);
         let delayed_call = delayed_call.cast_into::<PyType>()?;
         let dicts = [base.clone(), class_attributes(&delayed_call)?];
@@ -168,7 +172,7 @@ impl Support {
             format_creator: function("format_creator")?,
             make_call: function("make_call")?,
             wake_up: own("wakeUp")?,
-            waker_method: waker_class.getattr("wakeUp")?.unbind(),
+            waker_method: waker_class.getattr(name!(py, "wakeUp")?)?.unbind(),
             waker_class: waker_class.unbind(),
             frames: Frames::new(&trails)?,
             parts_of_a_turn: [
@@ -193,7 +197,7 @@ impl Support {
 /// What Twisted's class of reactors has by the name `seconds`, a static method, if that gives this function.
 fn in_class_of_reactors<'py>(system_time: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = system_time.py();
-    let class = py.import("twisted.internet.base")?.getattr("ReactorBase")?;
+    let class = fallible::import(py, "twisted.internet.base", "ReactorBase")?;
     let (class, seconds) = (class.cast::<PyType>()?, names(py).seconds.bind(py));
     let found = class_attribute(class, seconds).filter(|_| {
         let given = class.getattr(seconds);

@@ -12,7 +12,7 @@ use super::{
     state::EventLoop,
     support::{Occasion, report_error},
 };
-use crate::interp::{Arguments, FastMethod, Task, bind_leading};
+use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible};
 
 /// `callFromThread(f, *args, **kw)`.
 pub struct CallFromThread;
@@ -44,8 +44,11 @@ Raises:
         let event_loop = reactor.event_loop()?;
         let ([function], rest) = bind_leading(py, "ReactorBase.callFromThread", ["f"], arguments)?;
         if !function.is_callable() {
-            let text = format!("{} is not callable", function.str()?);
-            return Err(PyAssertionError::new_err(text));
+            let shown = function.str()?;
+            let after = " is not callable";
+            return Err(fallible::error_around::<PyAssertionError>(
+                "", &shown, after,
+            ));
         }
         let message = Message::Call(Task::new(function, rest));
         drop(send(&reactor, &event_loop.get().queue, message)?);

@@ -84,8 +84,12 @@ fn check_delay(delay: &Bound<'_, PyAny>) -> PyResult<f64> {
     } else if delay.ge(0)? {
         return delay.extract();
     }
-    let text = format!("{} is not greater than or equal to 0 seconds", delay.str()?);
-    Err(PyAssertionError::new_err(text))
+    let after = " is not greater than or equal to 0 seconds";
+    Err(fallible::error_around::<PyAssertionError>(
+        "",
+        &delay.str()?,
+        after,
+    ))
 }
 
 /// The value of a small `int` that is at least 0, for which Python need not compare anything.

@@ -62,7 +62,7 @@ fn iterate(
                     parts.descriptors.registrations(),
                 )
             })?;
-            let mut wait = wait.map_err(|error| io_error(&error))?;
+            let mut wait = wait.map_err(|error| io_error(py, &error))?;
             wait.wait(py, delay)?;
             parts.with(py, |parts| {
                 let mut told = polling::told(wait.events.get()).peekable();

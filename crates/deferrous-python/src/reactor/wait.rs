@@ -61,6 +61,6 @@ impl Wait {
             })
         };
         py.check_signals()?;
-        waited.map_err(|error| io_error(&error))
+        waited.map_err(|error| io_error(py, &error))
     }
 }

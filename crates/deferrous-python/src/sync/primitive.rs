@@ -9,7 +9,7 @@ use pyo3::{
     types::{PyBool, PyDict, PyTuple},
 };
 
-use super::support::{add_both, add_callback, error, fired, has_some, pop_first, remove, wait};
+use super::support::{add_both, add_callback, fired, has_some, pop_first, remove, wait};
 use crate::{
     defer,
     interp::{Arguments, FastMethod, Field, fallible, name},
@@ -173,11 +173,11 @@ fn with_function<'py>(
             kwargs.del_item(name)?;
             fallible::tuple(py, [f])
         }
-        (true, _) => Err(error::<PyTypeError>(
+        (true, _) => Err(fallible::error::<PyTypeError>(
             py,
             "run() missing 1 required positional argument: 'f'",
         )),
-        (false, _) => Err(error::<PyTypeError>(
+        (false, _) => Err(fallible::error::<PyTypeError>(
             py,
             "run() got multiple values for argument 'f'",
         )),

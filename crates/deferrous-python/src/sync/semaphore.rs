@@ -8,10 +8,10 @@ use pyo3::{
 
 use super::{
     primitive::Primitive,
-    support::{call_stock, called, error, fire, require},
+    support::{call_stock, called, fire, require},
 };
 use crate::{
-    interp::{Field, name},
+    interp::{Field, fallible, name},
     replaced,
 };
 
@@ -55,7 +55,7 @@ impl DeferredSemaphore {
         let (py, semaphore) = (slf.py(), slf.get());
         Primitive::initialise(slf.as_super())?;
         if tokens < 1 {
-            return Err(error::<PyValueError>(
+            return Err(fallible::error::<PyValueError>(
                 py,
                 "DeferredSemaphore requires tokens >= 1",
             ));
@@ -67,8 +67,8 @@ impl DeferredSemaphore {
 
     /// How many may have a token.
     #[getter]
-    fn limit(&self, py: Python<'_>) -> isize {
-        self.limit.get(py)
+    fn limit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::int(py, self.limit.get(py))
     }
 
     #[setter]
@@ -78,8 +78,8 @@ impl DeferredSemaphore {
 
     /// How many tokens are left.
     #[getter]
-    fn tokens(&self, py: Python<'_>) -> isize {
-        self.tokens.get(py)
+    fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        fallible::int(py, self.tokens.get(py))
     }
 
     #[setter]

@@ -1,7 +1,6 @@
 //! What the classes here do with Deferreds and with the lists of those who wait, which may be a program's own.
 
 use pyo3::{
-    PyTypeInfo,
     exceptions::PyAssertionError,
     prelude::*,
     types::{PyList, PyString, PyTuple},
@@ -123,14 +122,6 @@ pub fn has_some(py: Python<'_>, list: &Field<Py<PyAny>>) -> PyResult<bool> {
 pub fn require(py: Python<'_>, holds: bool, text: &str) -> PyResult<()> {
     match holds {
         true => Ok(()),
-        false => Err(error::<PyAssertionError>(py, text)),
-    }
-}
-
-/// An exception with a text, or the `MemoryError` where there is no memory for it.
-pub fn error<E: PyTypeInfo>(py: Python<'_>, text: &str) -> PyErr {
-    match fallible::text(py, text) {
-        Ok(text) => PyErr::from_type(py.get_type::<E>(), text.unbind()),
-        Err(error) => error,
+        false => Err(fallible::error::<PyAssertionError>(py, text)),
     }
 }

@@ -2,12 +2,11 @@
 
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
 };
 
 use super::job::Job;
-use crate::interp::Field;
+use crate::interp::{Field, name};
 
 /// Something for a worker to do.
 #[pyclass(frozen, name = "Job", module = "deferrous._core")]
@@ -34,5 +33,5 @@ impl Once {
 
 /// A function that does the job.
 pub fn of(py: Python<'_>, job: Job) -> PyResult<Bound<'_, PyAny>> {
-    Bound::new(py, Once(Field::new(Some(Box::new(job)))))?.getattr(intern!(py, "run"))
+    Bound::new(py, Once(Field::new(Some(Box::new(job)))))?.getattr(name!(py, "run")?)
 }

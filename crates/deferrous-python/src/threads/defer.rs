@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     docs,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     defer::unfired,
-    interp::{Arguments, FastFunction, Task, bind_leading},
+    interp::{Arguments, FastFunction, Task, bind_leading, name},
     reactor::Reactor,
 };
 
@@ -43,7 +43,7 @@ impl FastFunction for DeferToThread {
         let task = Task::new(f, rest);
         let reactor = current_reactor(py)?;
         let other = support(py)?.modules.other_defer_to_thread_pool(py)?;
-        let pool = reactor.call_method0(intern!(py, "getThreadPool"))?;
+        let pool = reactor.call_method0(name!(py, "getThreadPool")?)?;
         match other {
             None => defer(&reactor, &pool, task),
             Some(defer_to_thread_pool) => task.hand_over(&defer_to_thread_pool, &[reactor, pool]),
@@ -54,9 +54,11 @@ impl FastFunction for DeferToThread {
 /// `from twisted.internet import reactor`.
 fn current_reactor(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let internet = support(py)?.internet.bind(py);
-    match internet.getattr(intern!(py, "reactor")) {
+    match internet.getattr(name!(py, "reactor")?) {
         Ok(reactor) => Ok(reactor),
-        Err(_) => py.import("twisted.internet.reactor").map(Bound::into_any),
+        Err(_) => py
+            .import(name!(py, "twisted.internet.reactor")?)
+            .map(Bound::into_any),
     }
 }
 

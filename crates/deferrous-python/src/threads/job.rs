@@ -5,7 +5,6 @@ use std::sync::Arc;
 use deferrous::event_loop::WakeOnDrop;
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     types::PyBool,
 };
@@ -13,7 +12,7 @@ use pyo3::{
 use super::support::{Support, support};
 use crate::{
     defer::Deferred,
-    interp::{Task, without_panic},
+    interp::{Task, name, without_panic},
     reactor::{Message, Messages, Reactor, send},
 };
 
@@ -74,7 +73,7 @@ impl Job {
     ///
     /// Returns what wakes the reactor, if that is to hear of the result.
     pub fn run(self, py: Python<'_>) -> Option<WakeOnDrop> {
-        let done = without_panic(|| {
+        let done = without_panic(py, || {
             let support = support(py)?;
             match self {
                 Job::Call(function) => function.into_bound(py).call0().map(|_| None),
@@ -84,7 +83,7 @@ impl Job {
                     result,
                 } => {
                     let context = context.into_bound(py);
-                    let outcome = without_panic(|| support.in_context(&context, task));
+                    let outcome = without_panic(py, || support.in_context(&context, task));
                     drop(context);
                     result.tell(outcome, support, py)
                 }
@@ -146,11 +145,11 @@ impl DeferredOfReactor {
             return send(&reactor, &queue, message);
         }
         let name = match success {
-            true => intern!(py, "callback"),
-            false => intern!(py, "errback"),
+            true => name!(py, "callback")?,
+            false => name!(py, "errback")?,
         };
         let method = deferred.into_bound(py).getattr(name)?;
-        object.call_method1(intern!(py, "callFromThread"), (method, result))?;
+        object.call_method1(name!(py, "callFromThread")?, (method, result))?;
         Ok(None)
     }
 }

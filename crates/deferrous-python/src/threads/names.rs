@@ -3,7 +3,6 @@
 
 use pyo3::{
     exceptions::PyNameError,
-    intern,
     prelude::*,
     types::{PyDict, PyFunction, PyString},
 };
@@ -11,7 +10,7 @@ use pyo3::{
 use crate::{
     defer::classes,
     failure::{Trail, caught_here},
-    interp::{UntilChanged, handling},
+    interp::{UntilChanged, fallible, handling, name},
     twisted::objects,
 };
 
@@ -23,7 +22,7 @@ struct Module {
 
 impl Module {
     fn import(py: Python<'_>, name: &str) -> PyResult<Self> {
-        let module = py.import(name)?;
+        let module = py.import(fallible::text(py, name)?)?;
         Ok(Module {
             names: module.dict().unbind(),
             object: module.unbind(),
@@ -58,9 +57,9 @@ impl Modules {
         let threads = Module::import(py, "twisted.internet.threads")?.names;
         let pool = Module::import(py, "twisted.python.threadpool")?.names;
         let context = Module::import(py, "twisted.python.context")?;
-        let name = intern!(py, "deferToThreadPool");
+        let name = name!(py, "deferToThreadPool")?;
         let found = look_up(py, &threads, name)?;
-        let theirs = match is_function_of(&found, &threads) {
+        let theirs = match is_function_of(&found, &threads)? {
             true => found,
             false => ours.clone(),
         };
@@ -111,7 +110,7 @@ impl Modules {
         &self,
         py: Python<'py>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = look_up(py, &self.threads, intern!(py, "deferToThreadPool"))?;
+        let found = look_up(py, &self.threads, name!(py, "deferToThreadPool")?)?;
         let is_usual = self
             .defer_to_thread_pool
             .iter()
@@ -131,11 +130,11 @@ impl Modules {
 
     #[cold]
     fn find_own_deferred(&self, py: Python<'_>) -> PyResult<bool> {
-        let module = look_up(py, &self.threads, intern!(py, "defer"))?;
+        let module = look_up(py, &self.threads, name!(py, "defer")?)?;
         if !module.is(&self.defer.object) {
             return Ok(false);
         }
-        let found = look_up(py, &self.defer.names, intern!(py, "Deferred"))?;
+        let found = look_up(py, &self.defer.names, name!(py, "Deferred")?)?;
         Ok(found.is(&classes(py).deferred) || found.is(&objects(py).deferred))
     }
 
@@ -150,8 +149,8 @@ impl Modules {
 
     #[cold]
     fn find_tracker<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let name = intern!(py, "theContextTracker");
-        let found = look_up(py, &self.pool, intern!(py, "context"))?;
+        let name = name!(py, "theContextTracker")?;
+        let found = look_up(py, &self.pool, name!(py, "context")?)?;
         if found.is(&self.context.object) {
             return look_up(py, &self.context.names, name);
         }
@@ -169,8 +168,8 @@ impl Modules {
 
     #[cold]
     fn find_context_call<'py>(&self, py: Python<'py>) -> PyResult<ContextCall<'py>> {
-        let name = intern!(py, "call");
-        let found = look_up(py, &self.pool, intern!(py, "context"))?;
+        let name = name!(py, "call")?;
+        let found = look_up(py, &self.pool, name!(py, "context")?)?;
         if !found.is(&self.context.object) {
             return Ok(ContextCall::Other(found.getattr(name)?));
         }
@@ -191,7 +190,7 @@ impl Modules {
         passed: &Trail,
     ) -> PyResult<Bound<'py, PyAny>> {
         let exception = passed.exception(py, error);
-        let class = look_up(py, &self.pool, intern!(py, "Failure"))?;
+        let class = look_up(py, &self.pool, name!(py, "Failure")?)?;
         if class.is(&objects(py).failure) {
             return Ok(caught_here(&exception));
         }
@@ -200,7 +199,7 @@ impl Modules {
 
     /// `log`, as a pool finds it.
     pub fn log<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        look_up(py, &self.pool, intern!(py, "log"))
+        look_up(py, &self.pool, name!(py, "log")?)
     }
 }
 
@@ -219,25 +218,26 @@ fn look_up<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let found = names.bind(py).get_item(name)?;
-    found.ok_or_else(|| PyNameError::new_err(format!("name '{name}' is not defined")))
+    found.ok_or_else(|| fallible::error_around::<PyNameError>("name '", name, "' is not defined"))
 }
 
 /// Whether an object is a function of Python whose code was written in the module with this dict.
-fn is_function_of(function: &Bound<'_, PyAny>, module: &Py<PyDict>) -> bool {
-    let globals = intern!(function.py(), "__globals__");
-    function.is_instance_of::<PyFunction>()
+fn is_function_of(function: &Bound<'_, PyAny>, module: &Py<PyDict>) -> PyResult<bool> {
+    let globals = name!(function.py(), "__globals__")?;
+    Ok(function.is_instance_of::<PyFunction>()
         && function
             .getattr(globals)
-            .is_ok_and(|found| found.is(module))
+            .is_ok_and(|found| found.is(module)))
 }
 
 /// `call` in the module `twisted.python.context`, and the tracker whose method it is; `None` if a program has put
 /// something else there.
 fn method_of_tracker(py: Python<'_>, context: &Py<PyDict>) -> PyResult<Option<[Py<PyAny>; 2]>> {
-    let call = look_up(py, context, intern!(py, "call"))?;
-    let tracker = look_up(py, context, intern!(py, "theContextTracker"))?;
-    let is_its_method = match (call.getattr("__func__"), call.getattr("__self__")) {
-        (Ok(function), Ok(owner)) => is_function_of(&function, context) && owner.is(&tracker),
+    let call = look_up(py, context, name!(py, "call")?)?;
+    let tracker = look_up(py, context, name!(py, "theContextTracker")?)?;
+    let (function, owner) = (name!(py, "__func__")?, name!(py, "__self__")?);
+    let is_its_method = match (call.getattr(function), call.getattr(owner)) {
+        (Ok(function), Ok(owner)) => is_function_of(&function, context)? && owner.is(&tracker),
         _ => false,
     };
     Ok(is_its_method.then(|| [call.unbind(), tracker.unbind()]))

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use pyo3::{intern, prelude::*};
+use pyo3::prelude::*;
 
 use super::{
     call, docs,
@@ -10,12 +10,12 @@ use super::{
     support::support,
     team::{PyTeam, queue},
 };
-use crate::interp::{Arguments, FastMethod, Task, bind_leading};
+use crate::interp::{Arguments, FastMethod, Task, bind_leading, name};
 
 /// Asks a pool for a job. A pool that was stopped drops it, as Twisted's does.
 pub fn submit(pool: &Bound<'_, PyAny>, task: Task, result: Recipient) -> PyResult<()> {
     let py = pool.py();
-    if pool.getattr(intern!(py, "joined"))?.is_truthy()? {
+    if pool.getattr(name!(py, "joined")?)?.is_truthy()? {
         return Ok(());
     }
     let context = support(py)?.context(py)?.unbind();
@@ -24,7 +24,7 @@ pub fn submit(pool: &Bound<'_, PyAny>, task: Task, result: Recipient) -> PyResul
         task,
         result,
     };
-    let team = pool.getattr(intern!(py, "_team"))?;
+    let team = pool.getattr(name!(py, "_team")?)?;
     match team.cast_exact::<PyTeam>() {
         Ok(team) => queue(team, job),
         Err(_) => do_elsewhere(&team, job),
@@ -35,7 +35,7 @@ pub fn submit(pool: &Bound<'_, PyAny>, task: Task, result: Recipient) -> PyResul
 #[cold]
 fn do_elsewhere(team: &Bound<'_, PyAny>, job: Job) -> PyResult<()> {
     let call = call::of(team.py(), job)?;
-    team.call_method1(intern!(team.py(), "do"), (call,))?;
+    team.call_method1(name!(team.py(), "do")?, (call,))?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ impl FastMethod for CallInThread {
         let ([func], rest) = bind_leading(py, "callInThread", ["func"], arguments)?;
         let (task, none) = (Task::new(func, rest), py.None().into_bound(py));
         if !takes_jobs(pool)? {
-            let method = pool.getattr(intern!(py, "callInThreadWithCallback"))?;
+            let method = pool.getattr(name!(py, "callInThreadWithCallback")?)?;
             return task.hand_over(&method, &[none]);
         }
         submit(pool, task, Recipient::Nobody)?;

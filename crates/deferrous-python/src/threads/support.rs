@@ -2,7 +2,6 @@
 
 use pyo3::{
     exceptions::PyRuntimeError,
-    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDict, PyList},
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     failure::Trail,
-    interp::{Task, handling},
+    interp::{Task, fallible, handling, name},
 };
 
 /// The objects of Twisted.
@@ -72,8 +71,8 @@ pub fn support(py: Python<'_>) -> PyResult<&'static Support> {
 impl Support {
     #[cold]
     fn find(py: Python<'_>) -> PyResult<Self> {
-        let of = |module: &str, name: &str| py.import(module)?.getattr(name).map(Bound::unbind);
-        let given = GIVEN.get(py).ok_or_else(not_loaded)?;
+        let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
+        let given = GIVEN.get(py).ok_or_else(|| not_loaded(py))?;
         let (pools, trails): (Bound<'_, PyAny>, Bound<'_, PyDict>) =
             given.find.bind(py).call0()?.extract()?;
         let passed = |name: &str| Trail::new(&trails, name);
@@ -82,13 +81,13 @@ impl Support {
             log_exception: of("twisted._threads._pool", "err")?,
             statistics: of("twisted._threads._team", "Statistics")?,
             already_quit: of("twisted._threads", "AlreadyQuit")?,
-            internet: py.import("twisted.internet")?.unbind(),
-            defer_otherwise: pools.getattr("defer_otherwise")?.unbind(),
+            internet: py.import(name!(py, "twisted.internet")?)?.unbind(),
+            defer_otherwise: pools.getattr(name!(py, "defer_otherwise")?)?.unbind(),
             call_in_thread_with_callback: OwnMethod::find(
                 &pools,
-                intern!(py, "callInThreadWithCallback"),
+                name!(py, "callInThreadWithCallback")?,
             )?,
-            call_from_thread: OwnMethod::find(&pools, intern!(py, "callFromThread"))?,
+            call_from_thread: OwnMethod::find(&pools, name!(py, "callFromThread")?)?,
             frames: Frames {
                 job: passed("job")?,
                 on_result: passed("onResult")?,
@@ -122,7 +121,7 @@ impl Support {
     pub fn log_failure(&self, failure: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = failure.py();
         let log = self.modules.log(py)?;
-        log.call_method1(intern!(py, "err"), (failure,))?;
+        log.call_method1(name!(py, "err")?, (failure,))?;
         Ok(())
     }
 
@@ -138,16 +137,16 @@ impl Support {
 }
 
 #[cold]
-fn not_loaded() -> PyErr {
-    PyRuntimeError::new_err("the module is used before it was loaded")
+fn not_loaded(py: Python<'_>) -> PyErr {
+    fallible::error::<PyRuntimeError>(py, "the module is used before it was loaded")
 }
 
 /// The contexts of this thread, a list of dicts, the innermost last.
 fn contexts<'py>(tracker: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = tracker.py();
     tracker
-        .call_method0(intern!(py, "currentContext"))?
-        .getattr(intern!(py, "contexts"))
+        .call_method0(name!(py, "currentContext")?)?
+        .getattr(name!(py, "contexts")?)
 }
 
 /// Twisted's `ThreadedContextTracker.callWithContext`.

@@ -6,7 +6,6 @@ use deferrous::event_loop::{Next, Team};
 use pyo3::{
     exceptions::{PyOverflowError, PyRuntimeError},
     gc::{PyTraverseError, PyVisit},
-    intern,
     prelude::*,
     types::PyDict,
 };
@@ -16,7 +15,9 @@ use super::{
     starting::{Start, Starting, wait_for_others},
     support::support,
 };
-use crate::interp::{Field, detached, fallible, forks, give_way, is_free, is_time_to_give_way};
+use crate::interp::{
+    Field, detached, fallible, forks, give_way, is_free, is_time_to_give_way, name,
+};
 
 /// A job, and the number that it was queued as.
 type Numbered = (u64, Job);
@@ -243,7 +244,8 @@ pub fn queue(team: &Bound<'_, PyTeam>, job: Job) -> PyResult<()> {
 /// Starts up to `count` workers.
 fn start_workers(object: &Bound<'_, PyTeam>, count: usize) -> PyResult<()> {
     let (py, this) = (object.py(), object.get());
-    let collected = || PyRuntimeError::new_err("this object was collected as garbage");
+    let collected =
+        || fallible::error::<PyRuntimeError>(py, "this object was collected as garbage");
     let limit = this.current_limit.clone_out(py).ok_or_else(collected)?;
     let factory = this.thread_factory.clone_out(py).ok_or_else(collected)?;
     let (limit, factory) = (limit.into_bound(py), factory.into_bound(py));
@@ -278,7 +280,7 @@ fn start_worker(
     let thread = make_thread(object, factory).inspect_err(|_| team.cancel_reservation())?;
     team.activate();
     thread
-        .call_method0(intern!(object.py(), "start"))
+        .call_method0(name!(object.py(), "start")?)
         .inspect_err(|_| team.start_failed())?;
     Ok(())
 }
@@ -290,8 +292,8 @@ fn make_thread<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let keywords: Bound<'_, PyDict> = fallible::dict(py)?;
-    let target = object.getattr(intern!(py, "_work"))?;
-    keywords.set_item(intern!(py, "target"), target)?;
+    let target = object.getattr(name!(py, "_work")?)?;
+    keywords.set_item(name!(py, "target")?, target)?;
     factory.call((), Some(&keywords))
 }
 

@@ -9,7 +9,6 @@ mod status;
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyBaseException, PyStopIteration},
-    intern,
     prelude::*,
     types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple},
 };
@@ -29,7 +28,7 @@ use crate::{
     failure::{self, Place},
     interp::{
         Field, Life, Memory, Sent, Slot, copy_context, deeper_as_python, fallible, forget,
-        is_generator, is_native_coroutine, make, raised, run_in_context, send,
+        is_generator, is_native_coroutine, make, name, raised, run_in_context, send,
     },
     replaced, return_value,
     twisted::objects,
@@ -70,7 +69,7 @@ static RESUME: Native = Native {
         }
     },
     show: |driver, _| {
-        let resume = driver.getattr(intern!(driver.py(), "resume"))?;
+        let resume = driver.getattr(name!(driver.py(), "resume")?)?;
         let both = (resume, PyTuple::empty(driver.py()));
         Ok([both.clone(), both])
     },
@@ -124,10 +123,9 @@ pub fn from_coroutine(coro: Bound<'_, PyAny>) -> PyResult<Bound<'_, Deferred>> {
     if is_generator(&coro) || is_coroutine(&coro)? {
         return start(coro);
     }
-    let (py, shown) = (coro.py(), coro.repr()?);
-    let text = format!("{} is not a coroutine", shown.to_string_lossy());
-    let class = objects(py).not_a_coroutine.bind(py);
-    Err(raised(class, fallible::text(py, &text)?.as_any()))
+    let class = objects(coro.py()).not_a_coroutine.bind(coro.py());
+    let text = fallible::text_around("", &coro.repr()?, " is not a coroutine")?;
+    Err(raised(class, &text))
 }
 
 #[inline]
@@ -153,15 +151,15 @@ fn is_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 fn throw<'py>(generator: &Bound<'py, PyAny>, failure: &Bound<'py, PyAny>) -> PyResult<Sent<'py>> {
     let py = generator.py();
-    let name = intern!(py, "throwExceptionIntoGenerator");
+    let name = name!(py, "throwExceptionIntoGenerator")?;
     let thrown = match failure::exception_in(failure, name) {
-        Some(exception) => generator.call_method1(intern!(py, "throw"), (exception,)),
+        Some(exception) => generator.call_method1(name!(py, "throw")?, (exception,)),
         None => failure.call_method1(name, (generator,)),
     };
     match thrown {
         Ok(yielded) => Ok(Sent::Yielded(yielded)),
         Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
-            let value = error.value(py).getattr(intern!(py, "value"));
+            let value = name!(py, "value").and_then(|name| error.value(py).getattr(name));
             forget(py, error);
             value.map(Sent::Returned)
         }
@@ -217,8 +215,8 @@ fn drive<'py>(
     mut result: Bound<'py, PyAny>,
 ) -> PyResult<Option<End<'py>>> {
     let (py, parts) = (driver.py(), driver.get());
-    let generator = parts.generator.clone_out(py).ok_or_else(ended)?;
-    let context = parts.context.clone_out(py).ok_or_else(ended)?;
+    let generator = parts.generator.clone_out(py).ok_or_else(|| ended(py))?;
+    let context = parts.context.clone_out(py).ok_or_else(|| ended(py))?;
     loop {
         if replaced::any(py) {
             go_on_by_name(driver, &generator, &context, &result)?;
@@ -253,7 +251,8 @@ fn drive<'py>(
 }
 
 fn status_of<'py>(driver: &Bound<'py, Driver>) -> PyResult<Bound<'py, Status>> {
-    driver.get().status.clone_out(driver.py()).ok_or_else(ended)
+    let py = driver.py();
+    driver.get().status.clone_out(py).ok_or_else(|| ended(py))
 }
 
 /// Leaves the generator to Twisted's function, which looks up what a program has replaced.
@@ -264,7 +263,7 @@ fn go_on_by_name<'py>(
     context: &Bound<'py, PyAny>,
     result: &Bound<'py, PyAny>,
 ) -> PyResult<()> {
-    let go_on = replaced::look_up(driver.py(), intern!(driver.py(), "_inlineCallbacks"))?;
+    let go_on = replaced::look_up(driver.py(), name!(driver.py(), "_inlineCallbacks")?)?;
     go_on.call1((result, generator, status_of(driver)?, context))?;
     Ok(())
 }
@@ -311,8 +310,8 @@ fn wait_for_deferred<'py>(
     let py = driver.py();
     if deferred.overrides(Method::AddBoth) || deferred.overrides(Method::RunCallbacks) {
         driver.get().is_adding.set(py, true);
-        let resume = driver.getattr(intern!(py, "resume"))?;
-        deferred.call_method1(intern!(py, "addBoth"), (resume,))?;
+        let resume = driver.getattr(name!(py, "resume")?)?;
+        deferred.call_method1(name!(py, "addBoth")?, (resume,))?;
         return added(driver, deferred);
     }
     // The common case: it has a result already, and nothing left to do with it.

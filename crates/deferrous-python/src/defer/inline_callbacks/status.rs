@@ -6,7 +6,6 @@
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyRuntimeError, PyTypeError},
-    intern,
     prelude::*,
     types::PyTuple,
 };
@@ -21,7 +20,7 @@ use super::super::{
     parts::DeferredParts,
 };
 use crate::{
-    interp::{Life, Memory, Slot, deeper, fallible, make},
+    interp::{Life, Memory, Slot, deeper, fallible, make, name},
     replaced,
     twisted::objects,
 };
@@ -47,14 +46,14 @@ impl Life for Status {
 /// The status as the canceller of a Deferred.
 static CANCELLER: NativeCanceller = NativeCanceller {
     cancel: |status, deferred| start_cancelling(status.cast()?, deferred),
-    show: |status| status.getattr(intern!(status.py(), "cancel")),
+    show: |status| status.getattr(name!(status.py(), "cancel")?),
 };
 
 /// The callback that cancelling adds.
 static CANCELLED: Native = Native {
     call: |status, _, failure, _| Called::returned(failure.py(), call_cancelled(status, failure)),
     show: |status, _| {
-        let cancelled = status.getattr(intern!(status.py(), "cancelled"))?;
+        let cancelled = status.getattr(name!(status.py(), "cancelled")?)?;
         let both = (cancelled, PyTuple::empty(status.py()));
         Ok([both.clone(), both])
     },
@@ -62,8 +61,9 @@ static CANCELLED: Native = Native {
 
 /// The error of a coroutine that the collector has ended.
 #[cold]
-pub fn ended() -> PyErr {
-    PyRuntimeError::new_err("the coroutine was collected as garbage and cannot go on")
+pub fn ended(py: Python<'_>) -> PyErr {
+    let message = "the coroutine was collected as garbage and cannot go on";
+    fallible::error::<PyRuntimeError>(py, message)
 }
 
 impl Status {
@@ -89,7 +89,7 @@ impl Status {
     /// The Deferred that the generator's result goes to.
     #[inline(always)]
     pub fn deferred<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Deferred>> {
-        self.deferred.clone_out(py).ok_or_else(ended)
+        self.deferred.clone_out(py).ok_or_else(|| ended(py))
     }
 
     /// Notes the Deferred that the generator waits for.
@@ -108,7 +108,7 @@ fn start_cancelling<'py>(
 ) -> PyResult<()> {
     let py = status.py();
     if replaced::any(py) {
-        let add = replaced::look_up(py, intern!(py, "_addCancelCallbackToDeferred"))?;
+        let add = replaced::look_up(py, name!(py, "_addCancelCallbackToDeferred")?)?;
         add.call1((deferred, status))?;
         return Ok(());
     }
@@ -136,10 +136,10 @@ fn add_first_by_method<'py>(
     let py = status.py();
     let others = callback_queue::as_list(deferred)?;
     callback_queue::set_list(deferred, fallible::list(py)?);
-    let cancelled = status.getattr(intern!(py, "cancelled"))?;
-    deferred.call_method1(intern!(py, "addErrback"), (cancelled,))?;
+    let cancelled = status.getattr(name!(py, "cancelled")?)?;
+    deferred.call_method1(name!(py, "addErrback")?, (cancelled,))?;
     let all = callback_queue::as_list(deferred)?;
-    all.call_method1(intern!(py, "extend"), (others,))?;
+    all.call_method1(name!(py, "extend")?, (others,))?;
     Ok(())
 }
 
@@ -152,16 +152,16 @@ fn call_cancelled<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = status.py();
     if replaced::any(py) {
-        let handle = replaced::look_up(py, intern!(py, "_handleCancelInlineCallbacks"))?;
+        let handle = replaced::look_up(py, name!(py, "_handleCancelInlineCallbacks")?)?;
         return handle.call1((failure, status));
     }
     let status = status.cast::<Status>()?;
-    failure.call_method1(intern!(py, "trap"), (&objects(py).internal_cancelled,))?;
+    failure.call_method1(name!(py, "trap")?, (&objects(py).internal_cancelled,))?;
     let deferred = making::unfired(py, None)?;
     status.get().cancels(status, &deferred);
     status.get().deferred.set(py, Some(deferred));
     match status.get().waiting_on.clone_out(py) {
-        Some(awaited) => deeper(|| call_cancel(&awaited))?,
+        Some(awaited) => deeper(py, || call_cancel(&awaited))?,
         None => return Err(PyAssertionError::new_err(())),
     }
     status.get().deferred(py).map(Bound::into_any)
@@ -171,7 +171,7 @@ fn call_cancelled<'py>(
 fn required<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Deferred>> {
     let message = "a coroutine waits for Deferreds of deferrous only";
     let deferred = as_deferred(value).cloned();
-    deferred.ok_or_else(|| PyTypeError::new_err(message))
+    deferred.ok_or_else(|| fallible::error::<PyTypeError>(value.py(), message))
 }
 
 #[pymethods]
@@ -180,7 +180,8 @@ impl Status {
     #[pyo3(signature = (deferred, /))]
     fn cancel<'py>(slf: &Bound<'py, Self>, deferred: &Bound<'py, PyAny>) -> PyResult<()> {
         let message = "cancel() needs the Deferred that is cancelled";
-        let deferred = as_deferred(deferred).ok_or_else(|| PyTypeError::new_err(message))?;
+        let refused = || fallible::error::<PyTypeError>(slf.py(), message);
+        let deferred = as_deferred(deferred).ok_or_else(refused)?;
         start_cancelling(slf, deferred)
     }
 
