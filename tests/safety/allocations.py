@@ -8,17 +8,21 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests import apis, logs
-from tests.safety import describing
+from tests.safety import apart, describing
 
 Say = Callable[[Any], None]
 #: More allocations than any operation makes.
 ENOUGH = 2000
+#: How many seconds of the processor one trial may take. It needs less than a hundredth of that. Some of
+#: Twisted's own loops do not end when there is no memory left, and are not waited for.
+PROCESSOR_TIME = {"stock": 0.05, "ours": 1.0}
 
 
 class Given:
@@ -28,32 +32,62 @@ class Given:
         return result
 
 
-def cases(kind: str, name: str) -> Iterator[tuple[str, Callable[[Say], object]]]:
-    """Give the cases: an operation each, in which all allocations from one on fail, or only that one."""
+def cases(kind: str, name: str, *names: str) -> Iterator[tuple[str, Callable[[Say], object]]]:
+    """Give the cases: an operation each, in which all allocations from one on fail, or only that one.
+
+    Args:
+        kind: the module that has the operations.
+        name: the API that they are done with.
+        names: those of the operations; without any, all.
+    """
     logs.begin()
     warnings.simplefilter("ignore")
     api = apis.load(name)
     operations = importlib.import_module(f"tests.safety.{kind}_operations").OPERATIONS
-    for operation, make in operations.items():
-        yield operation, functools.partial(_case, api, make)
+    for operation in names or operations:
+        yield operation, functools.partial(_case, api, PROCESSOR_TIME[name], operations[operation])
 
 
-def _case(api: Any, make: Any, say: Say) -> None:
-    _testcapi: Any = importlib.import_module("_testcapi")
+def _case(api: Any, patience: float, make: Any, say: Say) -> None:
     kept: list[Any] = []
     # What is made once, as caches and imports, is made before.
     for _ in range(3):
         Trial(api, make, kept).run(None)
-    for stop in (0, 1):
-        for number in range(ENOUGH):
-            trial = Trial(api, make, kept)
-            trial.run(lambda: _testcapi.set_nomemory(number, number + stop if stop else 0))  # noqa: B023
-            say([stop, number, *trial.report()])
-            if stop == 0 and trial.succeeded:
-                total = number
+    untouched = Trial(api, make, kept)
+    untouched.run(None, does_it=False)
+    say(["untouched", 0, *untouched.report()])
+    last = ENOUGH
+    for only_one in (False, True):
+        number = 0
+        while number <= last:
+            # Where the interpreter does not survive a trial, the others go on in another process.
+            trials = functools.partial(_trials, api, patience, make, kept, only_one, range(number, last + 1))
+            *reports, end = apart.fork(trials)
+            for report in reports:
+                say(report)
+            number += len(reports)
+            if end == "done":
                 break
-            if stop == 1 and number > total + 3:
-                break
+            say([only_one, number, end, "", None, [0, 0, 0]])
+            number += 1
+        if not only_one:
+            # The first trial that succeeded had all the memory it wanted. One more makes sure of that.
+            last = number
+    say("done")
+
+
+def _trials(
+    api: Any, patience: float, make: Any, kept: list[Any], only_one: bool, numbers: range, say: Say
+) -> None:
+    _testcapi: Any = importlib.import_module("_testcapi")
+    for number in numbers:
+        trial = Trial(api, make, kept)
+        signal.setitimer(signal.ITIMER_PROF, patience)
+        trial.run(lambda: _testcapi.set_nomemory(number, number + 1 if only_one else 0))  # noqa: B023
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        say([only_one, number, *trial.report()])
+        if trial.succeeded and not only_one:
+            break
     say("done")
 
 
@@ -70,7 +104,7 @@ class Trial:
         self.after: Any = None
         self.counts: list[int] = []
 
-    def run(self, begin: Callable[[], object] | None) -> None:
+    def run(self, begin: Callable[[], object] | None, does_it: bool = True) -> None:
         """Do it, with the allocations failing that are to fail."""
         _testcapi: Any = importlib.import_module("_testcapi")
         given = [Given() for _ in range(3)]
@@ -84,7 +118,7 @@ class Trial:
         if begin is not None:
             begin()
         try:
-            result = operation()
+            result = operation() if does_it else None
         except BaseException as raised:
             error = raised
         try:

@@ -46,10 +46,11 @@ def main(module: str, *arguments: str) -> None:
     gc.collect()
     gc.freeze()
     for name, case in cases:
-        print(json.dumps([name, _fork(case)]), flush=True)
+        print(json.dumps([name, fork(case)]), flush=True)
 
 
-def _fork(case: Callable[[Callable[[Any], None]], object]) -> Report:
+def fork(case: Callable[[Callable[[Any], None]], object]) -> Report:
+    """Run a case in a process of its own, and give what it reported."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

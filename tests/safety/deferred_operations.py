@@ -1,4 +1,4 @@
-"""What is done while allocations fail.
+"""What is done with Deferreds while allocations fail.
 
 Each operation is a function of a module of Deferreds and of three objects. It gives a function of no
 arguments that does it, and the object that is looked at afterwards; None for what the function returns. After
@@ -7,13 +7,16 @@ that there may be a function that looks at it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
 import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from twisted.internet.defer import AlreadyCalledError
+from twisted.internet import defer as stock
+from twisted.internet.defer import AlreadyCalledError, NotACoroutineError, QueueOverflow, QueueUnderflow
 from twisted.internet.task import Clock
 
 from tests.apis import Failure, queue_name
@@ -95,6 +98,76 @@ def maybe_deferred_raises(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any,
     return do(api.maybeDeferred, raises, b, c), None
 
 
+@_operation
+def maybe_deferred_returns_one(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(api.maybeDeferred, lambda *_: d, b, c), d
+
+
+@_operation
+def maybe_deferred_returns_a_coroutine(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    async def coroutine() -> Any:
+        return await api.succeed(a)
+
+    return do(api.maybeDeferred, coroutine), None
+
+
+@_operation
+def maybe_deferred_by_keyword(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(api.maybeDeferred, f=a, result=b), None
+
+
+@_operation
+def execute_raises(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    def raises(*_: Any) -> None:
+        raise Oops(a)
+
+    return do(api.execute, raises, b, c), None
+
+
+@_operation
+def fail_without_an_argument(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    def fails() -> Any:
+        try:
+            raise Oops(a)
+        except Oops:
+            return api.fail()
+
+    return fails, None
+
+
+@_operation
+def from_future(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    future = _event_loop().create_future()
+    future.set_result(a)
+    return do(api.Deferred.fromFuture, future), None, _check_after_a_turn
+
+
+@_operation
+def as_future(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred(a).addCallback(b)
+    return do(d.asFuture, _event_loop()), d, _check_after_a_turn
+
+
+@_operation
+def as_future_of_a_fired_one(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(d.asFuture, _event_loop()), d, _check_after_a_turn
+
+
+def _check_after_a_turn(found: Any) -> Any:
+    """Look at a Deferred after one turn of the event loop."""
+    loop = _event_loop()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    return None if found is None else [describing.deferred(found), describing.use_up(found)]
+
+
+@functools.cache
+def _event_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
 # Adding callbacks.
 
 
@@ -130,6 +203,30 @@ def add_callbacks_with_everything(api: ModuleType, a: Any, b: Any, c: Any) -> tu
 
 
 @_operation
+def add_callbacks_to_a_fired_one(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(c)
+    return do(d.addCallbacks, a, b), d
+
+
+@_operation
+def add_a_callback_by_keyword(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred()
+    return do(d.addCallback, callback=a, key=b), d
+
+
+@_operation
+def add_without_a_callback(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred()
+    return do(_expecting(TypeError), d.addCallback), d
+
+
+@_operation
+def add_a_callback_twice(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred()
+    return do(_expecting(TypeError), lambda: d.addBoth(a, callback=b)), d
+
+
+@_operation
 def add_the_sixth(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     d = api.Deferred()
     for _ in range(5):
@@ -149,6 +246,31 @@ def add_where_the_list_was_read(api: ModuleType, a: Any, b: Any, c: Any) -> tupl
 def add_a_timeout(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     d = api.Deferred()
     return do(d.addTimeout, 1, Clock(), a), d
+
+
+@_operation
+def a_timeout_comes(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    clock = Clock()
+    d = api.Deferred().addTimeout(1, clock, lambda *_: a)
+    return do(clock.advance, 2), d
+
+
+@_operation
+def time_out(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addErrback(lambda _: a)
+    return do(stock.timeout, d), d
+
+
+@_operation
+def pass_through(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(d.addCallbacks, stock.passthru, b), d
+
+
+@_operation
+def chain_a_fired_one(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(d.chainDeferred, api.Deferred().addCallback(b)), d
 
 
 @_operation
@@ -196,6 +318,37 @@ def fire_with_an_exception(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any
 def fire_with_a_failure_that_is_not_handled(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     d = api.Deferred()
     return do(d.errback, Failure(Oops(b))), d
+
+
+@_operation
+def fire_with_the_exception_that_is_handled(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addErrback(lambda _: a)
+
+    def fires() -> None:
+        try:
+            raise Oops(b)
+        except Oops:
+            d.errback()
+
+    return fires, d
+
+
+@_operation
+def fire_with_a_failure_for_a_callback(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addCallback(a).addErrback(lambda _: c)
+    return do(d.callback, Failure(Oops(b))), d
+
+
+@_operation
+def fire_without_a_result(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addCallback(a)
+    return do(_expecting(TypeError), d.callback), d
+
+
+@_operation
+def fire_one_of_a_subclass(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = _subclass(api)().addCallback(a).addCallback(b, 1)
+    return do(d.callback, c), d
 
 
 @_operation
@@ -281,6 +434,45 @@ def unpause(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
 
 
 @_operation
+def pause(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addCallback(a)
+    return do(d.pause), d
+
+
+@_operation
+def read_how_often_it_is_paused(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addCallback(a)
+    d.paused = 300
+
+    def check(d: Any) -> Any:
+        d.paused = 0
+        return describing.deferred(d), describing.use_up(d)
+
+    return do(getattr, d, "paused"), d, check
+
+
+@_operation
+def cancel_a_fired_one(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(d.cancel), d
+
+
+@_operation
+def cancel_with_a_canceller_that_fires(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred(lambda d: d.callback(a)).addCallback(b)
+    return do(d.cancel), d
+
+
+@_operation
+def cancel_with_a_canceller_that_raises(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    def raises(_: Any) -> None:
+        raise Oops(a)
+
+    d = api.Deferred(raises).addCallback(b)
+    return do(_expecting(Oops), d.cancel), d
+
+
+@_operation
 def cancel(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     d = api.Deferred().addErrback(lambda _: a)
     return do(d.cancel), d
@@ -345,6 +537,38 @@ def show(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
 
 
 @_operation
+def show_what_it_waits_for(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred().addCallback(lambda _: api.Deferred(a))
+    d.callback(b)
+    return do(str, d), d
+
+
+@_operation
+def look_for_an_attribute_that_is_missing(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred(a)
+    return do(_expecting(AttributeError), lambda: d.result), d
+
+
+@_operation
+def set_the_list_to_something_else(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+
+    def sets() -> None:
+        # Twisted's class takes anything there, and fails later.
+        with contextlib.suppress(TypeError):
+            setattr(d, queue_name(), None)
+        setattr(d, queue_name(), [])
+
+    return sets, d
+
+
+@_operation
+def get_its_state(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.succeed(a)
+    return do(d.__reduce_ex__, 2), d
+
+
+@_operation
 def list_attributes(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     d = api.succeed(a)
     return do(dir, d), d
@@ -401,6 +625,36 @@ def fail_a_list(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
 
 
 @_operation
+def fire_a_list_by_its_first_result(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    members = [api.Deferred(), api.Deferred()]
+    d = api.DeferredList(members, fireOnOneCallback=True).addCallback(b)
+    return do(members[1].callback, c), d
+
+
+@_operation
+def make_an_empty_list(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(api.DeferredList, []), None
+
+
+@_operation
+def make_a_list_of_other_objects(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    class Member:
+        def addCallbacks(self, *_: Any, **__: Any) -> None:
+            return None
+
+    return do(api.DeferredList, [Member()]), None
+
+
+@_operation
+def cancel_a_list_whose_canceller_raises(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    def raises(_: Any) -> None:
+        raise Oops(a)
+
+    d = api.DeferredList([api.Deferred(raises), api.Deferred(b)], consumeErrors=True)
+    return do(d.cancel), d
+
+
+@_operation
 def cancel_a_list(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     members = [api.Deferred(a), api.Deferred(b)]
     d = api.DeferredList(members, consumeErrors=True)
@@ -420,6 +674,13 @@ def gather_and_fire(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
 
 
 @_operation
+def gather_and_fail(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    member = api.Deferred()
+    d = api.gatherResults([api.Deferred(a), member], consumeErrors=True).addErrback(lambda _: b)
+    return do(member.errback, Oops(c)), d
+
+
+@_operation
 def begin_a_race(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     return do(api.race, [api.Deferred(a), api.Deferred(b)]), None
 
@@ -429,6 +690,20 @@ def win_a_race(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     member = api.Deferred()
     d = api.race([api.Deferred(a), member]).addCallback(b)
     return do(member.callback, c), d
+
+
+@_operation
+def lose_a_race(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    members = [api.Deferred(), api.Deferred()]
+    d = api.race(members).addErrback(lambda _: a)
+    members[0].errback(Oops(b))
+    return do(members[1].errback, Oops(c)), d
+
+
+@_operation
+def cancel_a_race(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.race([api.Deferred(a), api.Deferred(b)]).addErrback(lambda _: c)
+    return do(d.cancel), d
 
 
 # Coroutines.
@@ -509,6 +784,115 @@ def cancel_a_generator(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ..
     return do(d.cancel), d
 
 
+@_operation
+def begin_a_generator(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    def generator(*_: Any, **__: Any) -> Steps:
+        yield api.succeed(a)
+        yield b
+        return c
+
+    return do(api.inlineCallbacks(generator), a, key=b), None
+
+
+@_operation
+def a_generator_raises(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    waited = api.Deferred()
+
+    def generator() -> Steps:
+        yield waited
+        raise Oops(a)
+
+    d = api.inlineCallbacks(generator)().addErrback(lambda _: b)
+    return do(waited.callback, c), d
+
+
+@_operation
+def a_generator_ends_by_return_value(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    waited = api.Deferred()
+
+    def generator() -> Steps:
+        yield waited
+        stock.returnValue(a)
+
+    d = api.inlineCallbacks(generator)().addCallback(b)
+    return do(waited.callback, c), d
+
+
+@_operation
+def a_generator_yields_another(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    waited = api.Deferred()
+
+    def inner() -> Steps:
+        yield api.succeed(None)
+        return a
+
+    def generator() -> Steps:
+        yield waited
+        return (yield inner())
+
+    d = api.inlineCallbacks(generator)().addCallback(b)
+    return do(waited.callback, c), d
+
+
+@_operation
+def cancel_a_generator_that_goes_on(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    waited, second = api.Deferred(a), api.Deferred()
+
+    def generator() -> Steps:
+        try:
+            yield waited
+        except Exception:
+            yield second
+        return b
+
+    d = api.inlineCallbacks(generator)().addBoth(lambda _: c)
+
+    def check(d: Any) -> Any:
+        if not second.called:
+            second.callback(None)
+        return describing.deferred(d), describing.use_up(d)
+
+    return do(d.cancel), d, check
+
+
+@_operation
+def await_one_that_has_failed(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    async def coroutine() -> Any:
+        try:
+            await api.fail(Oops(a))
+        except Oops:
+            return b
+
+    return do(api.ensureDeferred, coroutine()), None
+
+
+@_operation
+def make_one_from_a_coroutine(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    async def coroutine() -> Any:
+        return await api.succeed(a)
+
+    return do(api.Deferred.fromCoroutine, coroutine()), None
+
+
+@_operation
+def make_one_from_something_else(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(_expecting(NotACoroutineError), api.ensureDeferred, [a]), None
+
+
+@_operation
+def send_to_an_iterator(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    iterator = iter(api.succeed(a))
+    return do(_expecting(StopIteration), iterator.send, None), None
+
+
+@_operation
+def throw_into_an_iterator(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    d = api.Deferred()
+    iterator = iter(d)
+    next(iterator)
+    return do(_expecting(Oops), iterator.throw, Oops(a)), d
+
+
 # Locks and queues.
 
 
@@ -553,6 +937,67 @@ def release_a_token(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     return do(semaphore.release), semaphore, _check_semaphore
 
 
+@_operation
+def run_with_a_lock_that_is_held(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    lock = api.DeferredLock()
+    lock.acquire()
+    return do(lock.run, a, b, key=c), lock, _check_lock
+
+
+@_operation
+def run_what_fails_with_a_lock(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    lock = api.DeferredLock()
+
+    def raises() -> None:
+        raise Oops(a)
+
+    return do(lambda: lock.run(raises).addErrback(lambda _: b)), lock, _check_lock
+
+
+@_operation
+def cancel_waiting_for_a_lock(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    lock = api.DeferredLock()
+    lock.acquire()
+    waits = lock.acquire().addErrback(lambda _: a)
+    return do(waits.cancel), lock, _check_lock
+
+
+@_operation
+def release_a_lock_that_is_free(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    lock = api.DeferredLock()
+    return do(_expecting(AssertionError), lock.release), lock, _check_lock
+
+
+@_operation
+def construct_a_semaphore(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(api.DeferredSemaphore, 1000), None, lambda made: made and _check_semaphore(made)
+
+
+@_operation
+def construct_a_semaphore_without_tokens(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(_expecting(ValueError), api.DeferredSemaphore, 0), None
+
+
+@_operation
+def read_the_tokens_of_a_semaphore(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    semaphore = api.DeferredSemaphore(1000)
+    return do(lambda: (semaphore.tokens, semaphore.limit)), semaphore, _check_semaphore
+
+
+@_operation
+def run_with_a_token(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    semaphore = api.DeferredSemaphore(1)
+    return do(semaphore.run, a, b, key=c), semaphore, _check_semaphore
+
+
+@_operation
+def cancel_waiting_for_a_token(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    semaphore = api.DeferredSemaphore(1)
+    semaphore.acquire()
+    waits = semaphore.acquire().addErrback(lambda _: a)
+    return do(waits.cancel), semaphore, _check_semaphore
+
+
 def _check_lock(lock: Any) -> Any:
     return [lock.locked, len(lock.waiting)]
 
@@ -585,6 +1030,31 @@ def get_from_a_queue(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]
 def wait_for_a_queue(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
     queue = api.DeferredQueue(3, 3)
     return do(queue.get), queue, _check_queue
+
+
+@_operation
+def construct_a_queue(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    return do(api.DeferredQueue, 3, 3), None, lambda made: made and _check_queue(made)
+
+
+@_operation
+def put_into_a_full_queue(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    queue = api.DeferredQueue(1)
+    queue.put(a)
+    return do(_expecting(QueueOverflow), queue.put, b), queue, _check_queue
+
+
+@_operation
+def wait_for_a_queue_with_others(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    queue = api.DeferredQueue(backlog=0)
+    return do(_expecting(QueueUnderflow), queue.get), queue, _check_queue
+
+
+@_operation
+def cancel_waiting_for_a_queue(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
+    queue = api.DeferredQueue()
+    waits = queue.get().addErrback(lambda _: a)
+    return do(waits.cancel), queue, _check_queue
 
 
 def _check_queue(queue: Any) -> Any:
