@@ -79,16 +79,16 @@ thread_local! {
     static WAITING: Cell<Vec<Box<dyn Any>>> = const { Cell::new(Vec::new()) };
 }
 
-/// Ends what an object held, now or when those that are ending around it are done.
-#[inline]
-fn end<T: 'static>(held: T) {
+/// Ends what an object held: in place by `end_now`, or what `take` gives when those that are ending around it are done.
+#[inline(always)]
+fn end<T: 'static>(end_now: impl FnOnce(), take: impl FnOnce() -> T) {
     ENDING.with(|ending| {
         let depth = ending.depth.get();
         if depth >= DEEPEST {
-            return wait(ending, Box::new(held));
+            return wait(ending, Box::new(take()));
         }
         ending.depth.set(depth + 1);
-        drop(held);
+        end_now();
         if depth == 0 && ending.some_wait.get() {
             while let Some(held) = next(ending) {
                 drop(held);
@@ -258,7 +258,7 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
             let dict = this.byte_offset((*class).tp_dictoffset).cast::<Raw>();
             ffi::Py_XDECREF(ptr::replace(dict, ptr::null_mut()));
         }
-        end(ptr::read(value));
+        end(|| ptr::drop_in_place(value), || ptr::read(value));
         if let Some(last) = last {
             report_panic(called_by_pyo3(py, || T::after_end(py, last)));
         }
