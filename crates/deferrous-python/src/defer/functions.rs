@@ -139,9 +139,8 @@ fn call_first<'py>(
     function: &str,
     arguments: Arguments<'_, 'py>,
 ) -> PyResult<PyResult<Bound<'py, PyAny>>> {
-    if arguments.has_keywords()
-        && let Some((callable, keywords)) = named(py, parameter, function, arguments)?
-    {
+    if arguments.has_keyword(parameter) {
+        let (callable, keywords) = named(py, parameter, function, arguments)?;
         return Ok(callable.call((), Some(&keywords)));
     }
     match arguments.positional() {
@@ -154,27 +153,23 @@ fn call_first<'py>(
     }
 }
 
-/// The keyword of this name, and the others, if there is no other argument.
+/// What the keyword of this name is, and the others. There is no other argument.
 #[cold]
 fn named<'py>(
     py: Python<'py>,
     parameter: &str,
     function: &str,
     arguments: Arguments<'_, 'py>,
-) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyDict>)>> {
-    let Some(keywords) = arguments.keywords()? else {
-        return Ok(None);
-    };
-    let key = fallible::text(py, parameter)?;
-    let Some(callable) = keywords.get_item(&key)? else {
-        return Ok(None);
-    };
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
     if !arguments.positional().is_empty() {
         let message = format!("{function}() got multiple values for argument '{parameter}'");
         return Err(fallible::error::<PyTypeError>(py, &message));
     }
+    let (keywords, key) = (arguments.keywords()?, fallible::text(py, parameter)?);
+    let keywords = keywords.map_or_else(|| fallible::dict(py), Ok)?;
+    let callable = keywords.as_any().get_item(&key)?;
     keywords.del_item(&key)?;
-    Ok(Some((callable, keywords)))
+    Ok((callable, keywords))
 }
 
 struct Succeed;

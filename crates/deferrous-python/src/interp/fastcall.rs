@@ -14,7 +14,7 @@ use pyo3::{
     exceptions::{PySystemError, PyTypeError},
     ffi,
     prelude::*,
-    types::{PyCFunction, PyDict, PyTuple, PyType},
+    types::{PyCFunction, PyDict, PyString, PyTuple, PyType},
 };
 
 use super::{classes::change_slots, fallible};
@@ -67,6 +67,16 @@ impl<'a, 'py> Arguments<'a, 'py> {
     #[inline(always)]
     pub const fn has_keywords(&self) -> bool {
         self.names.is_some()
+    }
+
+    /// Whether there is a keyword argument of this name.
+    pub fn has_keyword(&self, name: &str) -> bool {
+        let mut names = self.names.iter().flat_map(|names| names.iter());
+        names.any(|given| {
+            given
+                .cast()
+                .is_ok_and(|given: &Bound<'_, PyString>| given == name)
+        })
     }
 
     /// The keyword arguments, if there are any.
