@@ -1,6 +1,8 @@
 //! What `await deferred` and `yield from deferred` iterate over: the Deferred itself, until it has a
 //! result.
 
+use std::ffi::CStr;
+
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError},
@@ -15,7 +17,10 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Awaited, Life, Memory, Sent, Slot, fallible, make, name, raised},
+    interp::{
+        Arguments, Awaited, FastMethod, Life, Memory, Sent, Slot, fallible, make, name, raised,
+        stop_iteration,
+    },
     twisted::objects,
 };
 
@@ -104,10 +109,30 @@ fn no_stop_iteration(py: Python<'_>, error: PyErr) -> PyErr {
     refused
 }
 
-/// `StopIteration(value)`, made here: a tuple or an exception would be taken for its arguments or itself.
-fn stop(value: Bound<'_, PyAny>) -> PyResult<PyErr> {
-    let class = value.py().get_type::<PyStopIteration>();
-    Ok(PyErr::from_value(class.call1((value,))?))
+/// What an iterator does that is asked for its next value.
+#[inline]
+fn next<'py>(iterator: &Awaiting, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    match iterator.step(py)? {
+        Sent::Yielded(deferred) => Ok(deferred),
+        Sent::Returned(value) => Err(stop_iteration(value)),
+    }
+}
+
+/// The method `send`, which goes on whatever the value is. The interpreter calls it for each result.
+pub struct Send;
+
+impl FastMethod for Send {
+    type Class = Awaiting;
+    const NAME: &'static CStr = c"send";
+    const DOC: &'static CStr = c"send($self, value, /)\n--\n\nGo on; the value is not looked at.";
+
+    fn call<'py>(
+        this: &Bound<'py, Awaiting>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        arguments.only("_DeferredIterator.send", "value")?;
+        next(this.get(), this.py())
+    }
 }
 
 #[pymethods]
@@ -116,23 +141,8 @@ impl Awaiting {
         slf
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.step(py)? {
-            Sent::Yielded(deferred) => Ok(Some(deferred)),
-            Sent::Returned(value) => Err(stop(value)?),
-        }
-    }
-
-    /// Go on; the value is not looked at.
-    fn send<'py>(
-        &self,
-        py: Python<'py>,
-        _value: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        match self.step(py)? {
-            Sent::Yielded(deferred) => Ok(deferred),
-            Sent::Returned(value) => Err(stop(value)?),
-        }
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        next(self, py)
     }
 
     /// End the wait with an exception.

@@ -55,6 +55,7 @@ pub fn load<'py>(
     set_default(&list, "fireOnOneErrback", Some(no(py)))?;
     begin_life::<awaiting::Awaiting>(py);
     add_slots::<awaiting::Awaiting>(py);
+    add_method::<awaiting::Send>(py)?;
     begin_life::<inline_callbacks::Driver>(py);
     begin_life::<inline_callbacks::Status>(py);
     for class in [&deferred, &list] {

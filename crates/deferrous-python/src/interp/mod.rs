@@ -62,6 +62,7 @@ pub use panics::without_panic;
 pub use queue::Queue;
 pub use sending::{
     Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
+    stop_iteration,
 };
 pub use task::{Task, bind_leading};
 pub use token::{as_called_by_pyo3, forget};
