@@ -56,18 +56,12 @@ fn first_base<'py>(
     let py = attributes.py();
     let first = arguments.positional().first()?;
     // Names that somebody has set count instead of the classes.
-    if arguments.has_keywords()
-        || attributes
-            .contains(name!(py, "_parents").ok()?)
-            .unwrap_or(true)
-    {
+    if arguments.has_keywords() || has_own(attributes, name!(py, "_parents").ok()?) {
         return None;
     }
     let class = attributes.get_item(name!(py, "type").ok()?).ok()??;
     let (class, base) = (class.cast::<PyType>().ok()?, first.cast::<PyType>().ok()?);
-    let fits = is_subtype(class, &py.get_type::<PyException>())
-        && is_subtype(class, base)
-        && is_subtype(base, &py.get_type::<PyException>());
+    let fits = is_subtype(class, base) && is_subtype(base, &py.get_type::<PyException>());
     fits.then(|| first.clone())
 }
 

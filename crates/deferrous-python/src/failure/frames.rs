@@ -10,7 +10,7 @@ use pyo3::{
     types::{PyCode, PyDict, PyFrame, PyTraceback, PyTuple},
 };
 
-use crate::interp::{fallible, frame, name, set_traceback, traceback};
+use crate::interp::{fallible, frame, name, new_object, set_traceback, traceback};
 
 /// Where an exception has passed through Twisted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,12 +118,15 @@ impl Entry {
         frame: &Bound<'_, PyFrame>,
     ) -> PyResult<()> {
         let py = exception.py();
-        let entry = py.get_type::<PyTraceback>().call1((
-            traceback(exception),
-            frame,
-            &self.instruction,
-            &self.line,
-        ))?;
+        let next = traceback(exception).map(Bound::into_any);
+        let arguments = [
+            next.unwrap_or_else(|| py.None().into_bound(py)),
+            frame.as_any().clone(),
+            self.instruction.bind(py).clone(),
+            self.line.bind(py).clone(),
+        ];
+        let class = py.get_type::<PyTraceback>();
+        let entry = new_object(&class, &fallible::tuple(py, arguments)?)?;
         set_traceback(exception, Some(entry.cast()?));
         Ok(())
     }

@@ -7,15 +7,15 @@ mod check;
 mod frames;
 
 use pyo3::{
-    exceptions::PyBaseException,
+    exceptions::{PyBaseException, PyKeyError},
     prelude::*,
     types::{PyBool, PyDict, PyString, PyTraceback, PyTuple},
 };
 
 use crate::{
     interp::{
-        as_called_by_pyo3, attributes, fallible, is_subtype, name, new_object, set_attributes,
-        set_traceback, traceback,
+        as_called_by_pyo3, attributes, fallible, is_subtype, item, name, new_object,
+        set_attributes, set_traceback, traceback,
     },
     replaced,
     twisted::objects,
@@ -136,10 +136,10 @@ fn build<'py>(
 
 /// Counts one more failure in Twisted's module.
 fn next_count(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let globals = objects(py).failure_globals.bind(py).as_any();
-    let count: isize = globals.get_item(name!(py, "count")?)?.extract()?;
-    let count = fallible::int(py, count.saturating_add(1))?;
-    globals.set_item(name!(py, "count")?, &count)?;
+    let (globals, name) = (objects(py).failure_globals.bind(py), name!(py, "count")?);
+    let count = item(globals, name).ok_or_else(|| PyKeyError::new_err("count"))?;
+    let count = fallible::int(py, count.extract::<isize>()?.saturating_add(1))?;
+    globals.set_item(name, &count)?;
     Ok(count)
 }
 
