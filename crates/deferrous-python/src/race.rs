@@ -7,8 +7,12 @@ use pyo3::{
 };
 
 use crate::{
-    defer, failure,
-    interp::{Field, fallible, name},
+    defer::{
+        self, Callback, Called, Canceller, Deferred, DeferredParts, Method, Native,
+        NativeCanceller, Side, as_deferred,
+    },
+    failure,
+    interp::{Field, deeper, fallible, name},
     replaced,
     twisted::objects,
 };
@@ -16,11 +20,47 @@ use crate::{
 /// One race: the callbacks of its Deferreds, and the canceller of the Deferred that it fires.
 #[pyclass(frozen, weakref, module = "twisted.internet.defer", name = "_Race")]
 struct Race {
-    result: Field<Option<Py<PyAny>>>,
+    result: Field<Option<Py<Deferred>>>,
     runners: Py<PyList>,
     has_winner: Field<bool>,
     /// Pairs of (index, failure).
     failures: Py<PyList>,
+}
+
+/// A race as the callback of one of its Deferreds.
+static RUNNER: Native = Native {
+    call: |race, index, result, failed| {
+        let (py, index) = (race.py(), index as isize);
+        let race = race.cast::<Race>().map_err(PyErr::from);
+        let done = race.and_then(|race| {
+            deeper(py, || match failed {
+                true => race.get().failed(result, index),
+                false => race.get().succeeded(result, index),
+            })
+        });
+        Called::returned(py, done.map(|()| py.None().into_bound(py)))
+    },
+    show: |race, index| {
+        let py = race.py();
+        let place = fallible::tuple(py, [fallible::int(py, index)?])?;
+        let succeeded = race.getattr(name!(py, "succeeded")?)?;
+        let failed = race.getattr(name!(py, "failed")?)?;
+        Ok([(succeeded, place.clone()), (failed, place)])
+    },
+};
+
+/// A race as the canceller of the Deferred that it fires.
+static CANCELLER: NativeCanceller = NativeCanceller {
+    cancel: |race, deferred| race.cast::<Race>()?.get().cancel(deferred),
+    show: |race| race.getattr(name!(race.py(), "cancel")?),
+};
+
+/// `runner.cancel()`.
+fn cancel(runner: &Bound<'_, PyAny>) -> PyResult<()> {
+    match as_deferred(runner) {
+        Some(deferred) => deeper(runner.py(), || defer::call_cancel(deferred)),
+        None => runner.call_method0(name!(runner.py(), "cancel")?).map(drop),
+    }
 }
 
 #[pymethods]
@@ -34,13 +74,11 @@ impl Race {
         let runners = self.runners.bind(py);
         let winner = runners.get_item(index.unsigned_abs())?;
         for runner in runners.iter().filter(|runner| !runner.is(&winner)) {
-            runner.call_method0(name!(py, "cancel")?)?;
+            cancel(&runner)?;
         }
         let pair = fallible::tuple(py, [fallible::int(py, index)?, output.clone()])?;
         match self.result.clone_out(py) {
-            Some(result) => result
-                .call_method1(py, name!(py, "callback")?, (pair,))
-                .map(drop),
+            Some(result) => defer::call_callback(result.bind(py), pair.into_any()),
             None => Ok(()),
         }
     }
@@ -64,9 +102,7 @@ impl Race {
         }
         let group = failure_group(&ordered)?;
         match self.result.clone_out(py) {
-            Some(result) => result
-                .call_method1(py, name!(py, "errback")?, (group,))
-                .map(drop),
+            Some(result) => defer::call_errback(result.bind(py), Some(&group)),
             None => Ok(()),
         }
     }
@@ -75,7 +111,7 @@ impl Race {
     fn cancel(&self, result: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = result.py();
         for runner in self.runners.bind(py).iter() {
-            runner.call_method0(name!(py, "cancel")?)?;
+            cancel(&runner)?;
         }
         Ok(())
     }
@@ -113,31 +149,47 @@ pub fn race<'py>(py: Python<'py>, ds: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
         let arguments: Bound<'_, PyTuple> = fallible::tuple(py, [ds.clone()])?;
         return replaced::call_stock(name!(py, "race")?, None, &arguments, None);
     }
-    let runners = fallible::list(py)?;
-    for runner in ds.try_iter()? {
-        runners.append(runner?)?;
-    }
     let race = Race {
         result: Field::new(None),
-        runners: runners.unbind(),
+        runners: fallible::to_list(ds)?.unbind(),
         has_winner: Field::new(false),
         failures: fallible::list(py)?.unbind(),
     };
     let race = Bound::new(py, race)?;
-    let canceller = race.getattr(name!(py, "cancel")?)?;
-    let result = defer::unfired(py, Some(canceller))?.into_any();
+    let result = defer::unfired(py, None)?;
+    let canceller = Canceller {
+        target: race.as_any().clone(),
+        native: Some(&CANCELLER),
+    };
+    result.get().canceller.set(py, Some(canceller));
     race.get().result.set(py, Some(result.clone().unbind()));
-    let succeeded = race.getattr(name!(py, "succeeded")?)?;
-    let failed = race.getattr(name!(py, "failed")?)?;
     // What can be iterated over once has nothing left here, as in Twisted.
     for (index, runner) in (0..).zip(ds.try_iter()?) {
-        let runner = runner?;
-        let place = fallible::tuple(py, [fallible::int(py, index)?])?;
-        let none = py.None();
-        runner.call_method1(
-            name!(py, "addCallbacks")?,
-            (&succeeded, &failed, &place, &none, &place, &none),
-        )?;
+        add_runner(&race, &runner?, index)?;
     }
-    Ok(result)
+    Ok(result.into_any())
+}
+
+fn add_runner<'py>(
+    race: &Bound<'py, Race>,
+    runner: &Bound<'py, PyAny>,
+    index: u32,
+) -> PyResult<()> {
+    let py = race.py();
+    if let Some(deferred) = as_deferred(runner)
+        && !deferred.overrides(Method::AddCallbacks)
+    {
+        let callback = Callback::Native {
+            side: Side::Both,
+            index,
+            native: &RUNNER,
+            target: race.as_any().clone(),
+        };
+        return defer::add(deferred, callback);
+    }
+    let [(succeeded, place), (failed, _)] = (RUNNER.show)(race, index)?;
+    let none = py.None();
+    let arguments = (&succeeded, &failed, &place, &none, &place, &none);
+    runner.call_method1(name!(py, "addCallbacks")?, arguments)?;
+    Ok(())
 }

@@ -25,8 +25,9 @@ mod run_callbacks;
 use pyo3::{prelude::*, types::PyType};
 
 pub use self::{
+    cancel::call_cancel,
     class_attributes::set_default,
-    deferred::{Callback, Deferred, Side},
+    deferred::{Callback, Called, Canceller, Deferred, Native, NativeCanceller, Side},
     deferred_list::DeferredList,
     firing::{add, call_add_callback, call_callback, call_errback},
     functions::maybe,
