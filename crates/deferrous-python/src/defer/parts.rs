@@ -53,7 +53,8 @@ impl<'py> DeferredParts<'py> for Bound<'py, Deferred> {
 
     #[inline(always)]
     fn result_kind(&self) -> PyResult<Kind> {
-        self.required_result().map(|result| kind(&result))
+        let result = self.required_result()?;
+        Ok(kind(&result))
     }
 
     #[inline(always)]

@@ -22,30 +22,154 @@ use crate::{
 /// Runs the callbacks of a Deferred that has a result.
 #[inline(always)]
 pub fn run_callbacks(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
-    if deferred.get().running_callbacks.get(deferred.py()) {
-        // The loop is already running above us on the call stack.
-        return Ok(());
-    }
-    if has_no_callbacks(deferred) {
-        return run_none(deferred);
-    }
-    run(Call::new(deferred.clone(), None), From::Top)
-}
-
-/// What [`run_callbacks`] does where there are no callbacks.
-#[inline(always)]
-fn run_none(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     let (py, parts) = (deferred.py(), deferred.get());
-    if parts.paused.get(py) != 0 {
+    // The first is for the loop that is already running above us on the call stack.
+    if parts.running_callbacks.get(py) || parts.paused.get(py) != 0 {
         return Ok(());
     }
     drop(parts.chained_to.take(py));
-    if !has_no_callbacks(deferred) {
-        return run(Call::new(deferred.clone(), None), From::Next);
+    if has_no_callbacks(deferred) {
+        let failed = deferred.result_kind()? == Kind::Failure;
+        debug_info::note(deferred, failed);
+        return Ok(());
     }
-    let failed = deferred.result_kind()? == Kind::Failure;
-    debug_info::note(deferred, failed);
-    Ok(())
+    run_queued(deferred)
+}
+
+/// Runs the callbacks in the queue, by the fast path for as long as that does.
+#[inline(never)]
+fn run_queued(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    let py = deferred.py();
+    let next = callback_queue::pop(deferred)?;
+    let mut found = deferred.result_kind()?;
+    let Some(mut callback) = next else {
+        debug_info::note(deferred, found == Kind::Failure);
+        return Ok(());
+    };
+    if is_special(&callback, found) {
+        return go_on(deferred, callback, found, Rest::Call);
+    }
+    loop {
+        let before = found;
+        if !callback.passes(found == Kind::Failure) {
+            // The end of the callback before this one may have taken the result away: this one fails then.
+            let called = match deferred.required_result() {
+                Ok(result) => call_simple(deferred, &callback, result, found),
+                Err(error) => Err(Rest::Returned(outcome(py, Err(error)))),
+            };
+            found = match called {
+                Ok(found) => found,
+                Err(rest) => return go_on(deferred, callback, before, rest),
+            };
+        }
+        callback = match callback_queue::pop(deferred)? {
+            Some(next) if is_special(&next, found) => {
+                return go_on(deferred, callback, before, Rest::Next(Some(next)));
+            }
+            Some(next) => next,
+            None => {
+                debug_info::note(deferred, found == Kind::Failure);
+                return Ok(());
+            }
+        };
+    }
+}
+
+/// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
+/// them: see [`is_idle`].
+#[inline(always)]
+pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    drop(deferred.get().chained_to.take(deferred.py()));
+    let result = deferred.required_result()?;
+    let before = kind(&result);
+    if is_special(&callback, before) {
+        return go_on(deferred, callback, before, Rest::Call);
+    }
+    let called = match callback.passes(before == Kind::Failure) {
+        true => Ok(before),
+        false => call_simple(deferred, &callback, result, before),
+    };
+    match called {
+        Ok(found) if has_no_callbacks(deferred) => {
+            debug_info::note(deferred, found == Kind::Failure);
+            Ok(())
+        }
+        Ok(_) => go_on(deferred, callback, before, Rest::Next(None)),
+        Err(rest) => go_on(deferred, callback, before, rest),
+    }
+}
+
+/// Whether more is to be done than to call `callback` with the result, which is `found`.
+#[inline(always)]
+fn is_special(callback: &Callback<'_>, found: Kind) -> bool {
+    found == Kind::Deferred
+        || matches!(callback, Callback::Continuation { .. })
+        || callback.fires(found == Kind::Failure).is_some()
+}
+
+/// What is left to do for a callback that is not simple.
+enum Rest<'py> {
+    /// All of it.
+    Call,
+    /// To keep what it has returned or raised.
+    Returned(Outcome<'py>),
+    /// To run the callbacks of a Deferred that it has fired.
+    Fired(Bound<'py, Deferred>),
+    /// Nothing: the next callback comes, which is this one if it is not in the queue any more.
+    Next(Option<Callback<'py>>),
+}
+
+/// Calls a callback and keeps what it returns, in the common case: that is no Deferred, and nothing else is to be done.
+/// It does what [`Call::run`] does. Returns what the result is then.
+#[inline(always)]
+fn call_simple<'py>(
+    deferred: &Bound<'py, Deferred>,
+    callback: &Callback<'py>,
+    result: Bound<'py, PyAny>,
+    found: Kind,
+) -> Result<Kind, Rest<'py>> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    parts.running_callbacks.set(py, true);
+    let called = callback.call(&result, found == Kind::Failure);
+    drop(result);
+    let value = match called {
+        Called::Returned(Ok(value)) => value,
+        Called::Returned(raised) => return Err(Rest::Returned(raised)),
+        Called::Fired(fired) => return Err(Rest::Fired(fired)),
+    };
+    let found = kind(&value);
+    if found == Kind::Deferred {
+        return Err(Rest::Returned(Ok(value)));
+    }
+    parts.result.set(py, Some(value.clone()));
+    if !parts.result.has(&value) {
+        // The end of the result before it has put something else there.
+        return Err(Rest::Returned(outcome(py, deferred.required_result())));
+    }
+    drop(value);
+    parts.running_callbacks.set(py, false);
+    Ok(found)
+}
+
+/// Goes on by the loop. `callback` is the one that was called last, or is to be called, with a result that was `found`.
+#[inline(never)]
+fn go_on<'py>(
+    deferred: &Bound<'py, Deferred>,
+    callback: Callback<'py>,
+    found: Kind,
+    rest: Rest<'py>,
+) -> PyResult<()> {
+    let after = |callback| Call::after(deferred.clone(), callback, found == Kind::Failure);
+    match rest {
+        Rest::Call => run(Call::new(deferred.clone(), Some(callback)), From::Next),
+        Rest::Returned(returned) => run(after(callback), From::Returned(returned)),
+        Rest::Fired(fired) => run_fired(after(callback), fired),
+        Rest::Next(added) => {
+            let mut call = after(callback);
+            call.added = added;
+            run(call, From::Next)
+        }
+    }
 }
 
 /// Whether no callback waits to be called.
@@ -53,72 +177,6 @@ fn run_none(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
 fn has_no_callbacks(deferred: &Bound<'_, Deferred>) -> bool {
     let (py, parts) = (deferred.py(), deferred.get());
     parts.callbacks.is_empty(py) && !parts.listed.is_some(py)
-}
-
-/// Runs a callback that was just added, and those that are added meanwhile. The Deferred has no others, and may run
-/// them: see [`is_idle`].
-///
-/// This is the fast path for the common case: the callback is called or passed by, returns no Deferred, and nothing
-/// else is to be done. It does what [`Call::run`] does, which goes on where the case is another.
-#[inline(always)]
-pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
-    let (py, parts) = (deferred.py(), deferred.get());
-    drop(parts.chained_to.take(py));
-    let result = deferred.required_result()?;
-    let found = kind(&result);
-    let failed = found == Kind::Failure;
-    if found == Kind::Deferred || callback.fires(failed).is_some() {
-        drop(result);
-        return run(Call::new(deferred.clone(), Some(callback)), From::Top);
-    }
-    if callback.passes(failed) {
-        drop(result);
-        return finish_added(deferred, callback, failed);
-    }
-    parts.running_callbacks.set(py, true);
-    let called = callback.call(&result, failed);
-    drop(result);
-    match called {
-        Called::Returned(Ok(value)) => match kind(&value) {
-            Kind::Deferred => {
-                let call = Call::after(deferred.clone(), callback, failed);
-                run(call, From::Returned(Ok(value)))
-            }
-            found => {
-                parts.result.set(py, Some(value.clone()));
-                if !parts.result.has(&value) {
-                    // The end of the result before it has put something else there.
-                    let call = Call::after(deferred.clone(), callback, failed);
-                    return run(
-                        call,
-                        From::Returned(outcome(py, deferred.required_result())),
-                    );
-                }
-                drop(value);
-                parts.running_callbacks.set(py, false);
-                finish_added(deferred, callback, found == Kind::Failure)
-            }
-        },
-        Called::Returned(returned) => {
-            let call = Call::after(deferred.clone(), callback, failed);
-            run(call, From::Returned(returned))
-        }
-        Called::Fired(fired) => run_fired(Call::after(deferred.clone(), callback, failed), fired),
-    }
-}
-
-/// The end of [`run_added`], unless callbacks have been added meanwhile. `failed` says whether the result is a failure.
-#[inline(always)]
-fn finish_added<'py>(
-    deferred: &Bound<'py, Deferred>,
-    callback: Callback<'py>,
-    failed: bool,
-) -> PyResult<()> {
-    if !has_no_callbacks(deferred) {
-        return run(Call::after(deferred.clone(), callback, false), From::Next);
-    }
-    debug_info::note(deferred, failed);
-    Ok(())
 }
 
 /// Whether a callback that is added would be called at once, and is the only one.
@@ -150,12 +208,16 @@ fn run<'py>(mut call: Call<'py>, from: From<'py>) -> PyResult<()> {
     }
 }
 
+/// How many callers fit on the stack without another allocation.
+const USUAL_DEPTH: usize = 6;
+
 /// Runs the callbacks of a Deferred that a callback of `caller` has fired, and then goes on with the caller. A separate
 /// function, so that the common case needs no stack.
 #[inline(never)]
 fn run_fired<'py>(caller: Call<'py>, fired: Bound<'py, Deferred>) -> PyResult<()> {
     let py = fired.py();
-    let mut callers = vec![caller];
+    let mut callers = Vec::with_capacity(USUAL_DEPTH);
+    callers.push(caller);
     let mut call = Call::new(fired, None);
     let mut from = From::Top;
     loop {
