@@ -188,7 +188,11 @@ fn member_fired<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, parts) = (list.py(), list.get());
     let pair = fallible::tuple(py, [flag(py, succeeded), result.clone()])?;
-    required(py, &parts.results)?.set_item(fallible::int(py, at)?, &pair)?;
+    let results = required(py, &parts.results)?;
+    match (results.cast_exact::<PyList>(), usize::try_from(at)) {
+        (Ok(results), Ok(at)) => results.set_item(at, &pair)?,
+        _ => results.set_item(fallible::int(py, at)?, &pair)?,
+    }
     // Each of the parts is read when it counts, as what runs before that may change it.
     parts.finished.set(py, parts.finished.get(py) + 1);
     if !list.as_super().get().called.get(py) {
@@ -482,10 +486,11 @@ fn values_of<'py>(results: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyL
     let Ok(results) = results.cast_exact::<PyList>() else {
         return Ok(None);
     };
-    let values = fallible::list(py)?;
-    for pair in results {
+    // A copy has its size from the start.
+    let values = fallible::to_list(results)?;
+    for (at, pair) in results.iter().enumerate() {
         match pair.cast_exact::<PyTuple>().map(|pair| pair.as_slice()) {
-            Ok([succeeded, value]) if succeeded.is(flag(py, true)) => values.append(value)?,
+            Ok([succeeded, value]) if succeeded.is(flag(py, true)) => values.set_item(at, value)?,
             _ => return Ok(None),
         }
     }

@@ -71,7 +71,7 @@ fn collect<'py>(
 
 /// An empty list.
 pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
-    PyTuple::empty(py).as_sequence().to_list()
+    Ok(new(py, ffi::PyList_New, 0)?.cast_into()?)
 }
 
 /// An empty dict.
@@ -149,7 +149,7 @@ pub fn interned<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyStrin
 /// An `int`; the largest for a number that no object can be as long as.
 pub fn int(py: Python<'_>, value: impl TryInto<isize>) -> PyResult<Bound<'_, PyAny>> {
     let value = value.try_into().unwrap_or(isize::MAX);
-    number(py, ffi::PyLong_FromSsize_t, value)
+    new(py, ffi::PyLong_FromSsize_t, value)
 }
 
 /// `tuple(object)`.
@@ -160,6 +160,9 @@ pub fn to_tuple<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>
 
 /// `list(object)`.
 pub fn to_list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    if let Ok(list) = object.cast_exact::<PyList>() {
+        return list.as_sequence().to_list();
+    }
     let list = object.py().get_type::<PyList>().call1((object,))?;
     Ok(list.cast_into()?)
 }
@@ -179,20 +182,22 @@ pub fn to_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> 
 
 /// `[None] * count`.
 pub fn list_of_none(py: Python<'_>, count: usize) -> PyResult<Bound<'_, PyList>> {
-    let one = tuple(py, [py.None().into_bound(py)])?;
-    one.as_sequence().repeat(count)?.to_list()
+    let one: Bound<'_, PyList> = new(py, ffi::PyList_New, 1)?.cast_into()?;
+    one.set_item(0, py.None())?;
+    Ok(one.as_sequence().repeat(count)?.into_any().cast_into()?)
 }
 
 /// A `float`.
 pub fn float(py: Python<'_>, value: f64) -> PyResult<Bound<'_, PyAny>> {
-    number(py, ffi::PyFloat_FromDouble, value)
+    new(py, ffi::PyFloat_FromDouble, value)
 }
 
-fn number<N>(
+/// What `make` makes of a number.
+fn new<N>(
     py: Python<'_>,
     make: unsafe extern "C" fn(N) -> *mut ffi::PyObject,
     value: N,
 ) -> PyResult<Bound<'_, PyAny>> {
-    // SAFETY: both functions that are given take any number, and hand out a reference to a new object, or raise.
+    // SAFETY: the functions that are given take any number, and hand out a reference to a new object, or raise.
     unsafe { Bound::from_owned_ptr_or_err(py, make(value)) }
 }
