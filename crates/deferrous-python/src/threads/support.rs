@@ -159,7 +159,8 @@ fn call_with_context<'py>(
     contexts.append(context)?;
     let result = task.call(context.py());
     // The list changes during the call only as other calls with contexts begin and end.
-    let length = contexts.len();
-    let _ = contexts.del_slice(length.saturating_sub(1), length);
+    if let Some(last) = contexts.len().checked_sub(1) {
+        let _ = contexts.del_item(last);
+    }
     result
 }
