@@ -137,7 +137,7 @@ fn build<'py>(
 /// Counts one more failure in Twisted's module.
 fn next_count(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let (globals, name) = (objects(py).failure_globals.bind(py), name!(py, "count")?);
-    let count = item(globals, name).ok_or_else(|| PyKeyError::new_err("count"))?;
+    let count = item(globals, name).ok_or_else(|| fallible::error::<PyKeyError>(py, "count"))?;
     let count = fallible::int(py, count.extract::<isize>()?.saturating_add(1))?;
     globals.set_item(name, &count)?;
     Ok(count)
