@@ -232,3 +232,15 @@ def test_each_of_many_failures_is_reported_once(api: ModuleType, logged: Log) ->
     for number in range(50):
         api.fail(Oops(str(number)))
     assert logged.unhandled() == sorted(f"Oops({number})" for number in range(50))
+
+
+def test_a_deferred_that_passes_a_failure_to_itself_has_handled_it(api: ModuleType) -> None:
+    """It is chained to itself, and gets the failure of another one that it waits for."""
+    other, deferred = api.Deferred(), api.Deferred()
+    deferred.chainDeferred(deferred)
+    deferred.pause()
+    other._callbacks.append(deferred._continuation())
+    other.errback(Oops("passed"))
+    assert deferred.called
+    assert deferred.result is None
+    assert deferred._debugInfo is None

@@ -401,15 +401,15 @@ impl<'py> Call<'py> {
             // The end of the callback before this one has taken it away: this one fails.
             Err(error) => return Ok(Next::Returned(outcome(py, Err(error)))),
         };
+        // First, as the next callback may fire this very Deferred.
+        current.get().running_callbacks.set(py, true);
         if let Some(fired) = next.fires(self.failed)
             && is_fired_plainly(&fired)
         {
-            current.get().running_callbacks.set(py, true);
             self.item = Some(next);
             fired.set_called_with(result);
             return Ok(Next::Fires(fired));
         }
-        current.get().running_callbacks.set(py, true);
         let called = self.item.insert(next).call(&result, self.failed);
         drop(result);
         Ok(match called {
