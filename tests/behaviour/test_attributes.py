@@ -101,6 +101,16 @@ def test_attributes_that_a_program_sets_take_effect(api: ModuleType) -> None:
     assert seen == ["held"]
 
 
+def test_callback_that_passes_clears_the_flag_that_a_program_set(api: ModuleType) -> None:
+    """Each callback clears it, also one for the other kind of result."""
+    waited_for, deferred = api.Deferred(), api.succeed(None)
+    deferred.addCallback(lambda _: waited_for)
+    deferred.addErrback(lambda failure: failure)
+    deferred._runningCallbacks = True
+    waited_for.callback(1)
+    assert (deferred.result, deferred._runningCallbacks) == (1, False)
+
+
 def test_callbacks_can_be_read_as_a_list_of_pairs(api: ModuleType) -> None:
     """It holds pairs of function, arguments and keywords, in the order in which they were added."""
     deferred = api.Deferred()

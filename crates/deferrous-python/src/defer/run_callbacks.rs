@@ -340,7 +340,8 @@ impl<'py> Call<'py> {
                     From::Top | From::Next => self.call_next(&current)?,
                 };
                 match next {
-                    Next::Passed => {}
+                    // A program may have set it, on a Deferred that waited.
+                    Next::Passed => current.get().running_callbacks.set(py, false),
                     Next::Returned(returned) => {
                         if !self.keep(&current, returned)? {
                             break;
