@@ -13,12 +13,10 @@ from typing import Any
 
 from twisted.internet.error import AlreadyCancelled
 
-from tests.safety.deferred_operations import Operation, do
+from tests.safety.deferred_operations import RAISES, Operation, do
 from tests.safety.reactors import reactor
 
 OPERATIONS: dict[str, Operation] = {}
-#: A function that raises. Those of Python sometimes return nothing and raise nothing, if there is no memory.
-RAISES: Any = {}.__getitem__
 
 
 def _operation(function: Operation) -> Operation:

@@ -13,8 +13,7 @@ from typing import Any
 from twisted.internet import threads as twisted_threads
 from twisted.python import threadpool
 
-from tests.safety.deferred_operations import Operation, do
-from tests.safety.reactor_operations import RAISES
+from tests.safety.deferred_operations import RAISES, Operation, do
 from tests.safety.reactors import reactor
 
 OPERATIONS: dict[str, Operation] = {}
