@@ -553,13 +553,13 @@ def look_for_an_attribute_that_is_missing(api: ModuleType, a: Any, b: Any, c: An
 
 @_operation
 def set_the_list_to_something_else(api: ModuleType, a: Any, b: Any, c: Any) -> tuple[Any, ...]:
-    d = api.succeed(a)
+    d, name = api.succeed(a), queue_name()
 
     def sets() -> None:
         # Twisted's class takes anything there, and fails later.
         with contextlib.suppress(TypeError):
-            setattr(d, queue_name(), None)
-        setattr(d, queue_name(), [])
+            setattr(d, name, None)
+        setattr(d, name, [])
 
     return sets, d
 
