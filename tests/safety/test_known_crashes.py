@@ -185,3 +185,22 @@ def test_the_members_of_a_list_may_be_anything_that_can_be_iterated_over(install
         member.addErrback(lambda _: None)
         """
     assert children.passes(program, DEFERROUS=installed) == "3\nTypeError\n"
+
+
+@BOTH
+def test_a_list_and_a_deferred_that_wait_for_each_other_can_be_cancelled(installed: str | None) -> None:
+    """Each cancels the other, until that is too deep; the list logs that and goes on."""
+    program = """
+        from twisted.internet.defer import Deferred, DeferredList
+        from twisted.logger import globalLogBeginner
+
+        globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
+        lists = []
+        d = Deferred()
+        d.addCallback(lambda _: lists[0])
+        lists.append(DeferredList([d]))
+        d.callback(None)
+        lists[0].cancel()
+        print("went on")
+        """
+    assert children.passes(program, DEFERROUS=installed) == "went on\n"

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{name, too_deep},
+    interp::{deeper, name, too_deep},
     replaced,
     twisted::objects,
 };
@@ -37,8 +37,8 @@ pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         };
         current = inner.clone();
         if current.overrides(Method::Cancel) {
-            current.call_method0(name!(py, "cancel")?)?;
-            return Ok(());
+            let name = name!(py, "cancel")?;
+            return deeper(py, || current.call_method0(name)).map(drop);
         }
         if current.is(&passed) {
             return Err(too_deep(

@@ -316,7 +316,9 @@ impl DeferredList {
             return Ok(());
         }
         for member in required(py, &slf.get().deferreds)?.try_iter()? {
-            if let Err(error) = member?.call_method0(name!(py, "cancel")?) {
+            let (member, name) = (member?, name!(py, "cancel")?);
+            // A program may make a circle of lists and of Deferreds that wait for them.
+            if let Err(error) = deeper(py, || member.call_method0(name)) {
                 report_canceller(py, error)?;
             }
         }
