@@ -21,7 +21,7 @@ pytest.importorskip("_testcapi", reason="makes allocations fail; not every build
 COMPARES = os.environ.get("DEFERROUS_SAFETY") == "all"
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 13) and not COMPARES,
-    reason="crashes of the interpreter itself are told apart for CPython 3.13; 3.12 frees objects that it has not made",
+    reason="crashes of the interpreter are told apart for CPython 3.13; 3.12 frees what it has not made",
 )
 #: The operations by kind.
 KINDS: dict[str, list[str]] = {

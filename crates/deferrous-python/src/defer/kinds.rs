@@ -305,35 +305,37 @@ fn kind_by_class(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Option<Kind> 
     (!facts.is_heap_type() && facts.has_plain_attributes).then_some(Kind::Value)
 }
 
-/// What `object` is to a chain.
+/// What `object` is to a chain. It may be asked for its class, which runs code of a program.
 #[inline(always)]
 pub fn kind(object: &Bound<'_, PyAny>) -> Kind {
-    let facts = ClassFacts::of(object);
-    match kind_by_class(object, &facts) {
-        Some(kind) => kind,
-        None => kind_of_other(object, &facts),
-    }
+    kind_unasked(object).unwrap_or_else(|| ask(object))
 }
 
-/// As [`kind`], for objects of classes that a program has made.
+/// What `object` is to a chain, if that is known without asking it for its class.
+#[inline(always)]
+pub fn kind_unasked(object: &Bound<'_, PyAny>) -> Option<Kind> {
+    let facts = ClassFacts::of(object);
+    kind_by_class(object, &facts).or_else(|| kind_of_other(object, &facts))
+}
+
+/// As [`kind_unasked`], for objects of classes that a program has made.
 #[inline(never)]
-fn kind_of_other(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Kind {
+fn kind_of_other(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Option<Kind> {
     if is_deferred_subclass(object, facts) {
         // Twisted knows them by `__init_subclass__`, which a class may keep from running.
-        return match is_listed(object) {
+        return Some(match is_listed(object) {
             true => Kind::Deferred,
             false => Kind::Value,
-        };
+        });
     }
     // A failure is an exception, of which the class has a flag.
     if facts.is_exception() && is_kind_of(object, &objects(object.py()).failure) {
-        return Kind::Failure;
+        return Some(Kind::Failure);
     }
     let classes = classes(object.py());
-    if facts.has_plain_attributes && finds(object, &classes.class_name, &classes.class_descriptor) {
-        return Kind::Value;
-    }
-    ask(object)
+    let is_plain =
+        facts.has_plain_attributes && finds(object, &classes.class_name, &classes.class_descriptor);
+    is_plain.then_some(Kind::Value)
 }
 
 /// Whether the object is a Deferred: `type(object) in _DEFERRED_SUBCLASSES`. The object is not asked.

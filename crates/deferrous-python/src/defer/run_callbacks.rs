@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::{
     callback_queue, debug_info,
     deferred::{Callback, Called, Deferred},
-    kinds::{Kind, Method, as_deferred, kind},
+    kinds::{Kind, Method, as_deferred, kind, kind_unasked},
     parts::DeferredParts,
 };
 use crate::{
@@ -137,10 +137,11 @@ fn call_simple<'py>(
         Called::Returned(raised) => return Err(Rest::Returned(raised)),
         Called::Fired(fired) => return Err(Rest::Fired(fired)),
     };
-    let found = kind(&value);
-    if found == Kind::Deferred {
-        return Err(Rest::Returned(Ok(value)));
-    }
+    // A result that has to be asked for its class is asked when it is in place.
+    let found = match kind_unasked(&value) {
+        Some(found) if found != Kind::Deferred => found,
+        _ => return Err(Rest::Returned(Ok(value))),
+    };
     parts.result.set(py, Some(value.clone()));
     if !parts.result.has(&value) {
         // The end of the result before it has put something else there.
