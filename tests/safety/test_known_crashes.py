@@ -204,3 +204,21 @@ def test_a_list_and_a_deferred_that_wait_for_each_other_can_be_cancelled(install
         print("went on")
         """
     assert children.passes(program, DEFERROUS=installed) == "went on\n"
+
+
+@BOTH
+def test_partials_may_fire_a_long_row_of_deferreds(installed: str | None) -> None:
+    """Each fires the next inside its own call, with nothing of Python in between, until that is too deep."""
+    program = """
+        import functools
+        from twisted.internet.defer import Deferred
+
+        row = [Deferred() for _ in range(40_000)]
+        for one, other in zip(row, row[1:]):
+            one.addCallback(functools.partial(other.callback))
+        row[0].callback(None)
+        print(row[-1].called)
+        for deferred in row:
+            deferred.addErrback(lambda failure: None)
+        """
+    assert children.passes(program, DEFERROUS=installed) == "False\n"

@@ -12,7 +12,9 @@ use super::{
     kinds::classes,
 };
 use crate::{
-    interp::{Outcome, Traverse, bound_function, call, call_with_tuple, fallible, outcome},
+    interp::{
+        Outcome, Traverse, bound_function, call, call_with_tuple, fallible, limited, outcome,
+    },
     twisted::objects,
 };
 
@@ -128,12 +130,14 @@ impl<'py> Callback<'py> {
             } => return (native.call)(target, *index, result, failed),
             Callback::WithArguments { callable, rest, .. } => match &rest.keywords {
                 None => call_with_tuple(callable, result, &rest.positional),
-                Some(keywords) => {
+                Some(keywords) => limited(callable, || {
                     let arguments = rest.positional.clone();
                     outcome(py, call_with(callable, result, arguments, keywords))
-                }
+                }),
             },
-            Callback::Entry { entry } => outcome(py, call_entry(entry, result, failed)),
+            Callback::Entry { entry } => {
+                limited(entry, || outcome(py, call_entry(entry, result, failed)))
+            }
             Callback::Continuation { .. } => not_called(py),
         })
     }

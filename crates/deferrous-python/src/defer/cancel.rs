@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{deeper, name, too_deep},
+    interp::{deeper, limited, name, outcome, too_deep},
     replaced,
     twisted::objects,
 };
@@ -62,9 +62,10 @@ fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
             native: Some(native),
         }) => (native.cancel)(&target, deferred)?,
         Some(Canceller { target, .. }) if target.is_truthy()? => {
-            target
-                .call1((deferred,))
-                .map_err(|error| failure::through(py, error, Place::Cancel))?;
+            limited(&target, || outcome(py, target.call1((deferred,)))).map_err(|exception| {
+                failure::add_frames(&exception, Place::Cancel);
+                PyErr::from_value(exception.into_any())
+            })?;
         }
         _ => parts.suppress_already_called.set(py, true),
     }

@@ -6,10 +6,13 @@ use pyo3::{
     exceptions::PyBaseException,
     ffi,
     prelude::*,
-    types::{PyTuple, PyType},
+    types::{PyFunction, PyTuple, PyType},
 };
 
-use super::{Arguments, as_called_by_pyo3, classes::read_class_of, fallible, name};
+use super::{
+    Arguments, as_called_by_pyo3, classes::read_class_of, depth::nested_call, fallible, name,
+    too_deep,
+};
 
 /// What a call comes to: an exception that is made a failure of at once need not be a `PyErr`, which costs more.
 pub type Outcome<'py, T = Bound<'py, PyAny>> = Result<T, Bound<'py, PyBaseException>>;
@@ -23,6 +26,34 @@ pub fn outcome<T>(py: Python<'_>, result: PyResult<T>) -> Outcome<'_, T> {
 /// `callable(*arguments)`. The first place is for the callee, and no argument.
 #[inline(always)]
 pub fn call<'py, const N: usize>(
+    callable: &Bound<'py, PyAny>,
+    arguments: [Option<&Bound<'py, PyAny>>; N],
+) -> Outcome<'py> {
+    limited(callable, || vectorcall(callable, arguments))
+}
+
+/// Runs `call`, which calls `callable`.
+///
+/// # Errors
+///
+/// `RecursionError` if calls of objects that are no functions nest too deep. The interpreter limits how deep functions
+/// call each other.
+#[inline(always)]
+pub fn limited<'py, T>(
+    callable: &Bound<'py, PyAny>,
+    call: impl FnOnce() -> Outcome<'py, T>,
+) -> Outcome<'py, T> {
+    if callable.is_exact_instance_of::<PyFunction>() {
+        return call();
+    }
+    nested_call(call).unwrap_or_else(|| {
+        let py = callable.py();
+        outcome(py, Err(too_deep(py, "while calling a Python object")))
+    })
+}
+
+#[inline(always)]
+fn vectorcall<'py, const N: usize>(
     callable: &Bound<'py, PyAny>,
     arguments: [Option<&Bound<'py, PyAny>>; N],
 ) -> Outcome<'py> {
@@ -68,7 +99,9 @@ pub fn call_with_tuple<'py>(
         [a, b, c] => call(callable, [None, Some(first), Some(a), Some(b), Some(c)]),
         items => {
             let all = fallible::tuple_after(first, items);
-            outcome(callable.py(), all.and_then(|all| callable.call1(all)))
+            limited(callable, || {
+                outcome(callable.py(), all.and_then(|all| callable.call1(all)))
+            })
         }
     }
 }

@@ -13,8 +13,13 @@ const DEEPEST: u32 = 250;
 /// How deep it may come where it can go on without a stack.
 const DEEPEST_AS_PYTHON: u32 = 200;
 
+/// How deep calls of objects that are no functions may nest. CPython 3.13 has the same limit for all such calls, ten
+/// times as high, and each of ours needs more of the stack than that is made for.
+const DEEPEST_CALL: u32 = 1000;
+
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static CALL_DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Runs `body` one level deeper.
@@ -42,6 +47,19 @@ pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
     DEPTH.set(depth + 1);
     let result = body();
     DEPTH.set(depth);
+    Some(result)
+}
+
+/// Calls an object of a program that is no function, unless such calls nest too deep.
+#[inline(always)]
+pub fn nested_call<T>(call: impl FnOnce() -> T) -> Option<T> {
+    let depth = CALL_DEPTH.get();
+    if depth >= DEEPEST_CALL {
+        return None;
+    }
+    CALL_DEPTH.set(depth + 1);
+    let result = call();
+    CALL_DEPTH.set(depth);
     Some(result)
 }
 

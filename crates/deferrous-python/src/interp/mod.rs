@@ -27,7 +27,9 @@ mod task;
 mod token;
 
 pub use builtin_code::BuiltinCode;
-pub use calls::{Outcome, call, call_metaclass, call_with_tuple, descriptor_get, outcome, raised};
+pub use calls::{
+    Outcome, call, call_metaclass, call_with_tuple, descriptor_get, limited, outcome, raised,
+};
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, has_mro, is_abstract,
     is_exactly, is_kind_of, own_attributes, shorten_name,
