@@ -360,3 +360,40 @@ fn a_coroutine_that_awaits_itself_fails() {
     trigger.callback(()).unwrap();
     assert!(ended.take().unwrap().check::<deferrous::CircularWait>());
 }
+
+#[test]
+fn a_coroutine_that_awaits_itself_goes_on_and_its_result_reaches_the_links() {
+    let (trigger, go) = deferred::<()>();
+    let slot = Rc::new(RefCell::new(None::<Deferred<&str>>));
+    let (own, seen) = (slot.clone(), Rc::new(RefCell::new(None)));
+    let see = seen.clone();
+    let d = spawn(async move {
+        go.await?;
+        let me = own.take().unwrap();
+        assert!(me.await.is_err());
+        Ok("the rest")
+    });
+    slot.replace(Some(d.add_both(move |result| {
+        see.replace(result.as_ref().ok().copied());
+        result
+    })));
+    trigger.callback(()).unwrap();
+    assert_eq!(seen.take(), Some("the rest"));
+}
+
+#[test]
+fn a_failure_of_a_coroutine_that_awaits_itself_is_reported() {
+    let captured = capture_unhandled();
+    let (trigger, go) = deferred::<()>();
+    let slot = Rc::new(RefCell::new(None::<Deferred<()>>));
+    let own = slot.clone();
+    slot.replace(Some(spawn(async move {
+        go.await?;
+        let me = own.take().unwrap();
+        me.await
+    })));
+    trigger.callback(()).unwrap();
+    let reported = captured.take();
+    assert_eq!(reported.len(), 1);
+    assert!(reported[0].failure.check::<deferrous::CircularWait>());
+}

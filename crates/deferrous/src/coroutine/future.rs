@@ -76,6 +76,9 @@ impl<T: 'static> Future for DeferredFuture<T> {
                 Poll::Ready(outcome.take_result())
             }
             None if Task::of_waker(context.waker()).is_some_and(|task| task.is_result(cell)) => {
+                // Not cancelled: the coroutine goes on, and its result goes to the links.
+                cell.detach();
+                this.cell = None;
                 Poll::Ready(Err(CircularWait.into()))
             }
             None => {
