@@ -43,7 +43,7 @@
 //! | holding and giving up | [`pause`](Deferred::pause), [`pause_guard`](Deferred::pause_guard), [`cancel`](Deferred::cancel), [`cancel_handle`](Deferred::cancel_handle), [`add_timeout`](Deferred::add_timeout) |
 //! | many at once | [`gather_results`], [`deferred_list`], [`race`] |
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
-//! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited |
+//! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and a [`Remote`] for other threads |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
@@ -105,7 +105,7 @@ pub use combine::{
     AllFailed, FirstError, ListOptions, Listed, deferred_list, gather_results,
     gather_results_or_cancel, race,
 };
-pub use coroutine::{CannotResume, DeferredFuture, spawn};
+pub use coroutine::{CannotResume, DeferredFuture, run_ready, spawn};
 pub use deferred::{
     Abandoned, CallbackResult, CancelHandle, Cancelled, CircularWait, Deferred, PauseGuard,
     TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, succeed,

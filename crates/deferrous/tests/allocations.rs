@@ -12,7 +12,7 @@ use std::{
 use deferrous::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, ListOptions, capture_unhandled,
     deferred, deferred_list, deferred_with_canceller, fail, gather_results,
-    gather_results_or_cancel, maybe_deferred, race, spawn, succeed,
+    gather_results_or_cancel, maybe_deferred, race, run_ready, spawn, succeed,
 };
 use futures::{channel::oneshot, executor::LocalPool, future::select};
 use proptest::test_runner::{Config, TestRunner};
@@ -256,7 +256,18 @@ fn coroutines() {
         let (sender, receiver) = oneshot::channel();
         let d = spawn(async move { Ok(receiver.await?) });
         sender.send("sent".to_owned()).unwrap();
+        run_ready();
         assert_eq!(value_of(d), "sent");
+        let (sender, receiver) = async_channel::bounded(1);
+        let d = spawn(async move { Ok(receiver.recv().await?) });
+        sender.try_send("sent".to_owned()).unwrap();
+        run_ready();
+        assert_eq!(value_of(d), "sent");
+        let (_sender, receiver) = async_channel::bounded::<()>(1);
+        let d = spawn(async move { Ok(receiver.recv().await?) });
+        d.cancel();
+        run_ready();
+        assert!(result_of(d).is_err());
         assert!(result_of(spawn(std::future::pending::<Result<u32, _>>())).is_err());
     });
 }

@@ -11,7 +11,7 @@ use std::{
 
 use deferrous::{
     Abandoned, Cancelled, Deferred, Failure, Panicked, capture_unhandled, deferred,
-    deferred_with_canceller, fail, spawn, succeed,
+    deferred_with_canceller, fail, run_ready, spawn, succeed,
 };
 use support::{Dropped, Trace, error, failure_of, messages, value_of};
 
@@ -280,9 +280,11 @@ fn a_waker_that_was_kept_resumes_the_coroutine() {
     });
     let waker = kept.take().unwrap();
     waker.wake_by_ref();
+    assert_eq!(run_ready(), 1);
     assert!(!d.is_called());
     woken.set(true);
     waker.wake();
+    assert_eq!(run_ready(), 1);
     assert_eq!(value_of(d), 5);
 }
 
@@ -299,6 +301,7 @@ fn a_wake_after_the_end_does_nothing() {
         Ok(5)
     });
     kept.take().unwrap().wake();
+    assert_eq!(run_ready(), 0);
     assert_eq!(value_of(d), 5);
 }
 

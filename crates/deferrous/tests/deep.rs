@@ -5,7 +5,7 @@ mod support;
 
 use deferrous::{
     Abandoned, Cancelled, Deferred, DeferredQueue, Trigger, capture_unhandled, deferred,
-    gather_results, race, spawn, succeed,
+    gather_results, race, run_ready, spawn, succeed,
 };
 use support::{failure_of, in_small_stack, value_of};
 
@@ -305,6 +305,7 @@ fn coroutines_that_wake_each_other() {
         }
         let last = spawn(async move { Ok(receiver.await?) });
         first.send(0).unwrap();
+        assert_eq!(run_ready(), many() as usize + 1);
         assert_eq!(value_of(last), many());
     });
 }

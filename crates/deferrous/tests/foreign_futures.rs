@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use deferrous::{Cancelled, CannotResume, Origin, capture_unhandled, deferred, spawn};
+use deferrous::{Cancelled, CannotResume, Origin, capture_unhandled, deferred, run_ready, spawn};
 use futures::{
     channel::oneshot, executor::LocalPool, future::Either, pin_mut, task::LocalSpawnExt,
 };
@@ -22,6 +22,7 @@ fn a_foreign_future_resumes_on_the_same_thread() {
     let d = spawn(async move { Ok(receiver.await? + 1) });
     assert!(!d.is_called());
     sender.send(1).unwrap();
+    assert_eq!(run_ready(), 1);
     assert_eq!(value_of(d), 2);
 }
 
@@ -30,6 +31,7 @@ fn a_foreign_future_that_fails_is_a_failure() {
     let (sender, receiver) = oneshot::channel::<i32>();
     let d = spawn(async move { Ok(receiver.await?) });
     drop(sender);
+    run_ready();
     assert!(failure_of(d).check::<oneshot::Canceled>());
 }
 

@@ -143,6 +143,7 @@ fn coroutines_that_are_left_waiting_for_a_thread() {
         stop_soon(&reactor);
         reactor.run().unwrap();
         drop(sender);
+        deferrous::run_ready();
     });
 }
 

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::task::Task;
+use super::{
+    ready::{self, Host},
+    task::{Task, is_polling, run_collected, run_ready_if_outermost},
+};
 use crate::{
     chain::{self, State, Step},
     deferred::{
@@ -37,12 +40,18 @@ pub struct DeferredFuture<T> {
     _value: PhantomData<fn() -> T>,
 }
 
-/// Some other executor, which polls now or later.
-struct Foreign(Waker);
+/// A future or an executor of others, which polls now or later.
+struct Foreign {
+    waker: Waker,
+    /// Present if it is an executor and not a future inside one of our coroutines.
+    _host: Option<Host>,
+}
 
 impl Waiter for Foreign {
     fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)> {
-        self.0.wake_by_ref();
+        // It may be a future of others inside a coroutine of ours, which goes on in the call that
+        // fires the Deferred, as one that awaits it directly does.
+        run_collected(ready::collect(|| self.waker.wake_by_ref()));
         None
     }
 }
@@ -70,32 +79,46 @@ impl<T: 'static> Future for DeferredFuture<T> {
         let Some(cell) = &this.cell else {
             panic!("a Deferred was polled after it had given its outcome")
         };
-        match cell.take_settled() {
-            Some(mut outcome) => {
-                this.cell = None;
-                Poll::Ready(outcome.take_result())
-            }
-            None if Task::of_waker(context.waker()).is_some_and(|task| task.is_result(cell)) => {
-                // Not cancelled: the coroutine goes on, and its result goes to the links.
-                cell.detach();
-                this.cell = None;
-                Poll::Ready(Err(CircularWait.into()))
-            }
-            None => {
-                cell.set_waiter(Some(waiter(context.waker())));
-                Poll::Pending
+        let mut settled = cell.take_settled();
+        if settled.is_none() {
+            match Task::of_waker(context.waker()) {
+                // A coroutine of this crate goes on by itself, and its end is passed on by the engine.
+                Some(task) if !task.is_result(cell) => {
+                    cell.set_waiter(Some(task));
+                    return Poll::Pending;
+                }
+                Some(_) => {
+                    // Not cancelled: the coroutine goes on, and its result goes to the links.
+                    cell.detach();
+                    this.cell = None;
+                    return Poll::Ready(Err(CircularWait.into()));
+                }
+                None => settled = wait_as_foreign(cell, context.waker()),
             }
         }
+        let Some(mut outcome) = settled else {
+            return Poll::Pending;
+        };
+        this.cell = None;
+        Poll::Ready(outcome.take_result())
     }
 }
 
-/// A coroutine of this crate goes on by itself, and its end is passed on by the engine. Any other
-/// future is woken.
-fn waiter(waker: &Waker) -> Rc<dyn Waiter> {
-    match Task::of_waker(waker) {
-        Some(task) => task,
-        None => Rc::new(Foreign(waker.clone())),
+/// Has the future or executor of others woken when the Deferred fires, unless it has fired by then.
+#[inline(never)]
+fn wait_as_foreign(cell: &DeferredCell, waker: &Waker) -> Option<Outcome> {
+    if ready::has_work() {
+        // It may have been woken for this.
+        run_ready_if_outermost();
+        if let Some(outcome) = cell.take_settled() {
+            return Some(outcome);
+        }
     }
+    cell.set_waiter(Some(Rc::new(Foreign {
+        waker: waker.clone(),
+        _host: (!is_polling()).then(|| Host::new(waker)),
+    })));
+    None
 }
 
 impl<T> Drop for DeferredFuture<T> {

@@ -1,4 +1,4 @@
-//! Coroutines that only a waker leads to, and the reactor that passes on wakes from other threads.
+//! Coroutines that only a waker leads to, and the reactor that passes on what wakers ask for.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,21 +7,26 @@ use std::{
     sync::Arc,
 };
 
-use crate::deferred::cell::{Waiter, wake_and_finish};
+use crate::deferred::cell::Waiter;
 
-/// What a waker on another thread asks of the coroutine's own thread.
+/// What a waker asks of the coroutine's own thread. It is done after the call of the waker, because
+/// the caller may hold a lock that the coroutine needs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum RemoteWake {
+pub(crate) enum WakeRequest {
     /// Poll the coroutine.
     Resume(u64),
     /// Drop the coroutine if nothing else leads to it: its last waker is gone.
     Forget(u64),
 }
 
-/// Where a [`RemoteWake`] can be sent from any thread: a reactor.
+/// Where a [`WakeRequest`] can be sent from any thread: a reactor.
 pub(crate) trait WakeTarget: Send + Sync {
-    /// Has [`run_remote_wake`] called on the reactor's thread, soon. `false` if the reactor is gone.
-    fn send(&self, wake: RemoteWake) -> bool;
+    /// Has [`run_request`](super::run_request) called on the reactor's thread, soon. `false` if the
+    /// reactor is gone.
+    fn send(&self, request: WakeRequest) -> bool;
+
+    /// Whether the reactor has ended.
+    fn is_gone(&self) -> bool;
 }
 
 thread_local! {
@@ -57,6 +62,16 @@ pub(super) fn take(id: u64) -> Option<Rc<dyn Waiter>> {
     WAITING.try_with(take).unwrap_or(None)
 }
 
+/// Whether a coroutine is kept for its wakers. While it is being polled it is not.
+pub(super) fn is_kept(id: u64) -> bool {
+    let is_kept = |waiting: &RefCell<HashMap<u64, Rc<dyn Waiter>>>| {
+        let waiting = waiting.borrow();
+        // Coroutines that await Deferreds alone, which are most, are never here.
+        !waiting.is_empty() && waiting.contains_key(&id)
+    };
+    WAITING.try_with(is_kept).unwrap_or(false)
+}
+
 /// The target of coroutines spawned now.
 pub(crate) fn current_target() -> Option<Arc<dyn WakeTarget>> {
     // On a thread that is ending there is none.
@@ -77,21 +92,9 @@ pub(crate) fn with_target<R>(target: Arc<dyn WakeTarget>, f: impl FnOnce() -> R)
     f()
 }
 
-/// Does what a waker sent from another thread.
-pub(crate) fn run_remote_wake(wake: RemoteWake) {
-    match wake {
-        RemoteWake::Resume(id) => {
-            if let Some(task) = take(id) {
-                wake_and_finish(task);
-            }
-        }
-        RemoteWake::Forget(id) => drop(take(id)),
-    }
-}
-
-/// Gives up a wake that no reactor will run: the coroutine that it was to resume is dropped, since
-/// nothing else may.
-pub(crate) fn drop_remote_wake(wake: RemoteWake) {
-    let (RemoteWake::Resume(id) | RemoteWake::Forget(id)) = wake;
+/// Gives up a request that no reactor will run: the coroutine that it was to resume is dropped,
+/// since nothing else may.
+pub(crate) fn drop_request(request: WakeRequest) {
+    let (WakeRequest::Resume(id) | WakeRequest::Forget(id)) = request;
     drop(take(id));
 }

@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{
-    registry::{self, RemoteWake, WakeTarget, current_target},
+    ready::{self, Drains, Requests},
+    registry::{self, WakeRequest, WakeTarget, current_target},
     waker::{OwnWaker, TaskWaker, this_thread},
 };
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         cell::{Canceller, CellData, DeferredCell, Firing, Outcome, Waiter, wake_and_finish},
     },
     failure::Failure,
+    unhandled::{Origin, report},
 };
 
 type ErasedFuture = Pin<Box<dyn Future<Output = Outcome>>>;
@@ -79,6 +81,18 @@ pub(super) fn spawn<T: 'static>(
 
 impl Waiter for Task {
     fn resume(self: Rc<Self>) -> Option<(Firing, Outcome)> {
+        let ended = self.poll();
+        if ready::has_work() {
+            run_ready_if_outermost();
+        }
+        ended
+    }
+}
+
+impl Task {
+    /// Polls the future until it is not to be polled again at once. Returns the result at the end.
+    #[inline(always)]
+    fn poll(self: Rc<Self>) -> Option<(Firing, Outcome)> {
         loop {
             let Some(mut future) = self.future.take() else {
                 self.again.set(true);
@@ -97,21 +111,14 @@ impl Waiter for Task {
                 }
                 Poll::Pending => *self.future.borrow_mut() = Some(future),
             }
-            let notified = waker.shared.take_notified();
-            // With a reactor the next poll is one of its next calls, so that a coroutine that
-            // always wakes itself does not keep everything else waiting. If the reactor has ended,
-            // there is no next poll.
-            let wake_sent = notified && waker.shared.send(RemoteWake::Resume(waker.shared.id));
-            let poll_now = self.again.take() || notified && self.target.is_none();
-            self.put_back(waker, wake_sent);
-            if !poll_now {
+            waker.shared.end_poll();
+            self.put_back(waker);
+            if !self.again.take() {
                 return None;
             }
         }
     }
-}
 
-impl Task {
     fn poll_with(self: &Rc<Self>, future: &mut ErasedFuture, waker: &OwnWaker) -> Poll<Outcome> {
         struct Restore(Option<(Rc<Task>, *const ())>);
         impl Drop for Restore {
@@ -139,18 +146,18 @@ impl Task {
             OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.target.clone())))
         });
         if self.registered.take() {
-            drop(registry::take(waker.shared.id));
+            drop(registry::take(waker.shared.id()));
         }
         waker
     }
 
     /// Keeps the waker for the next poll, unless somebody holds a clone: then that clone keeps the
     /// coroutine, and when it is dropped, the coroutine is.
-    fn put_back(self: &Rc<Self>, waker: OwnWaker, wake_sent: bool) {
+    fn put_back(self: &Rc<Self>, waker: OwnWaker) {
         let lent = waker.is_lent();
-        if lent || wake_sent || waker.shared.is_woken() {
+        if lent || waker.shared.is_woken() {
             self.registered.set(true);
-            registry::keep(waker.shared.id, self.clone());
+            registry::keep(waker.shared.id(), self.clone());
         }
         if lent {
             *self.lent_waker.borrow_mut() = Arc::downgrade(&waker.shared);
@@ -178,5 +185,88 @@ impl Task {
             Some((task, address)) if waker.data() == *address => Some(task.clone()),
             _ => None,
         })
+    }
+}
+
+/// Whether a coroutine of this thread is being polled.
+pub(super) fn is_polling() -> bool {
+    CURRENT
+        .try_with(|current| current.borrow().is_some())
+        .unwrap_or(false)
+}
+
+/// Does what a waker has asked for, and says whether that was to resume a coroutine that waited.
+pub(crate) fn run_request(request: WakeRequest) -> bool {
+    match request {
+        WakeRequest::Resume(id) => {
+            let Some(task) = registry::take(id) else {
+                // It has ended, or a reactor runs inside its poll.
+                if is_polling() {
+                    ready::push_missed(request);
+                }
+                return false;
+            };
+            wake_and_finish(task);
+            true
+        }
+        WakeRequest::Forget(id) => {
+            drop(registry::take(id));
+            false
+        }
+    }
+}
+
+/// As [`run_request`], for a request of the list: a destructor that panics is reported, and the
+/// others go on.
+fn run_reporting(request: WakeRequest) -> bool {
+    catch_unwind(AssertUnwindSafe(|| run_request(request))).unwrap_or_else(|panic| {
+        report(Origin::Wake, Failure::from_panic(panic));
+        false
+    })
+}
+
+/// Does what wakers have asked for while a waker of others was called.
+pub(super) fn run_collected(requests: Requests) {
+    for request in requests {
+        run_reporting(request);
+    }
+}
+
+/// Lets the requests be done that could not be while their coroutines were being polled.
+fn recall_missed() {
+    if !is_polling() {
+        ready::recall_missed();
+    }
+}
+
+/// Works the list off until it is empty, and returns how many coroutines that has resumed.
+pub(super) fn run_ready() -> usize {
+    let _drains = Drains::begin();
+    recall_missed();
+    let mut resumed = 0;
+    while let Some(request) = ready::pop() {
+        resumed += usize::from(run_reporting(request));
+    }
+    resumed
+}
+
+/// Works off what is in the list now, and says whether there is more. For a reactor, which has other
+/// things to do in between.
+pub(crate) fn run_ready_once() -> bool {
+    let _drains = Drains::begin();
+    recall_missed();
+    for _ in 0..ready::len() {
+        let Some(request) = ready::pop() else { break };
+        run_reporting(request);
+    }
+    ready::len() > 0
+}
+
+/// Works the list off, unless somebody further up in the stack does, or polls a coroutine and has it
+/// done after that.
+#[cold]
+pub(crate) fn run_ready_if_outermost() {
+    if !is_polling() && !Drains::has_begun() {
+        run_ready();
     }
 }

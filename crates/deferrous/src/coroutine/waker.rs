@@ -11,11 +11,11 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use super::registry::{self, RemoteWake, WakeTarget};
-use crate::{
-    deferred::cell::wake_and_finish,
-    unhandled::{Origin, report},
+use super::{
+    ready,
+    registry::{self, WakeRequest, WakeTarget},
 };
+use crate::unhandled::{Origin, report};
 
 /// A coroutine was woken from another thread, and no reactor was there to resume it.
 ///
@@ -68,14 +68,17 @@ impl OwnWaker {
 
 /// Finds its coroutine by a number, since what is shared between threads may not lead to it
 /// directly.
+///
+/// Whoever wakes or drops it may hold a lock that the coroutine or its destructor needs, as channels
+/// do. So neither runs the coroutine: both leave a [`WakeRequest`].
 pub(super) struct TaskWaker {
-    pub(super) id: u64,
+    id: u64,
     thread: ThreadId,
     target: Option<Arc<dyn WakeTarget>>,
-    /// The coroutine woke itself while it was being polled.
+    /// The coroutine was woken on its own thread while it was being polled.
     notified: AtomicBool,
-    /// Another thread has woken it since the last poll began: a wake is on its way to the reactor,
-    /// and must find the coroutine.
+    /// A request to resume the coroutine is on its way, and must find it. The poll that it leads to
+    /// sees all that was done before any of the wakes.
     woken: AtomicBool,
 }
 
@@ -90,32 +93,89 @@ impl TaskWaker {
         })
     }
 
+    /// The number under which the registry keeps the coroutine for this waker.
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// What woke the coroutine before now is known to the poll that begins.
     pub(super) fn begin_poll(&self) {
-        if self.woken.load(Ordering::Acquire) {
-            self.woken.store(false, Ordering::Relaxed);
+        // Loaded first, because a swap is expensive and rarely needed. A wake that comes between the
+        // two is seen by the swap.
+        if self.woken.load(Ordering::Relaxed) {
+            self.woken.swap(false, Ordering::AcqRel);
         }
     }
 
-    /// Whether another thread has woken it since the poll began. To be asked after whether that
-    /// thread still has a clone.
+    /// Whether a request to resume it is on its way. To be asked after whether another thread still
+    /// has a clone.
     pub(super) fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Relaxed)
     }
 
-    /// Whether a wake came during the poll that has just ended.
-    pub(super) fn take_notified(&self) -> bool {
+    /// If a wake on this thread came during the poll that has just ended, has the coroutine polled
+    /// again. If its reactor has ended, there is no next poll.
+    pub(super) fn end_poll(&self) {
         // Loaded first, because a swap is expensive and rarely needed.
-        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Relaxed)
-    }
-
-    /// Sends a wake to the reactor; `false` if there is none.
-    pub(super) fn send(&self, wake: RemoteWake) -> bool {
-        self.target.as_ref().is_some_and(|target| target.send(wake))
+        if !self.notified.load(Ordering::Relaxed)
+            || !self.notified.swap(false, Ordering::Relaxed)
+            || self.woken.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        // With a reactor the next poll is one of its next calls, so that a coroutine that always
+        // wakes itself does not keep everything else waiting.
+        match &self.target {
+            None => ready::push(WakeRequest::Resume(self.id)),
+            Some(target) if target.send(WakeRequest::Resume(self.id)) => {}
+            Some(_) => self.woken.store(false, Ordering::Release),
+        }
     }
 
     fn is_on_own_thread(&self) -> bool {
         this_thread() == self.thread
+    }
+
+    /// Asks for something from the own thread, where it can always be done.
+    fn request(&self, request: WakeRequest) {
+        let sent = !ready::is_collecting()
+            && self
+                .target
+                .as_ref()
+                .is_some_and(|target| target.send(request));
+        if !sent {
+            ready::push(request);
+        }
+    }
+
+    fn wake_on_own_thread(&self) {
+        if !registry::is_kept(self.id) {
+            // It is being polled, or has ended.
+            return self.notified.store(true, Ordering::Relaxed);
+        }
+        let is_gone = |target: &Arc<dyn WakeTarget>| target.is_gone();
+        // A request that is on its way to the reactor is too late if a Deferred fires now. And
+        // another thread that finds the reactor gone takes back that it has woken the coroutine.
+        if !self.woken.swap(true, Ordering::AcqRel)
+            || ready::is_collecting()
+            || self.target.as_ref().is_some_and(is_gone)
+        {
+            self.request(WakeRequest::Resume(self.id));
+        }
+    }
+
+    fn wake_from_another_thread(&self) {
+        let sent = self.target.as_ref().is_some_and(|target| {
+            if self.woken.swap(true, Ordering::AcqRel) || target.send(WakeRequest::Resume(self.id))
+            {
+                return true;
+            }
+            self.woken.store(false, Ordering::Release);
+            false
+        });
+        if !sent {
+            report(Origin::Wake, CannotResume.into());
+        }
     }
 }
 
@@ -126,29 +186,26 @@ impl Wake for TaskWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if self.is_on_own_thread() {
-            match registry::take(self.id) {
-                Some(task) => wake_and_finish(task),
-                None => self.notified.store(true, Ordering::Relaxed),
-            }
+            self.wake_on_own_thread();
         } else {
-            self.woken.store(true, Ordering::Release);
-            if !self.send(RemoteWake::Resume(self.id)) {
-                self.woken.store(false, Ordering::Release);
-                report(Origin::Wake, CannotResume.into());
-            }
+            self.wake_from_another_thread();
         }
     }
 }
 
 impl Drop for TaskWaker {
     fn drop(&mut self) {
-        if self.is_on_own_thread() {
-            if !*self.woken.get_mut() {
-                drop(registry::take(self.id));
+        if *self.woken.get_mut() {
+            // The coroutine is polled once more, and dropped then if nothing leads to it.
+            return;
+        }
+        if !self.is_on_own_thread() {
+            if let Some(target) = &self.target {
+                target.send(WakeRequest::Forget(self.id));
             }
-        } else {
             // Without a reactor to tell, the coroutine stays where it is until its thread ends.
-            self.send(RemoteWake::Forget(self.id));
+        } else if registry::is_kept(self.id) {
+            self.request(WakeRequest::Forget(self.id));
         }
     }
 }

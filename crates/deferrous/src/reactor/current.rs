@@ -32,7 +32,8 @@ impl Reactor {
         coroutine::with_target(self.0.shared.clone(), f)
     }
 
-    /// [`spawn`](crate::spawn)s a coroutine that this reactor resumes when another thread wakes it.
+    /// [`spawn`](crate::spawn)s a coroutine that this reactor resumes when a future of another crate,
+    /// or another thread, wakes it. To be called on the reactor's thread.
     ///
     /// ```
     /// use deferrous::{Failure, Reactor};

@@ -16,7 +16,7 @@ use super::{
     triggers::{Phase, SystemEvent},
 };
 use crate::{
-    coroutine::run_remote_wake,
+    coroutine::{Drains, has_work, run_ready_if_outermost, run_ready_once, run_request},
     deferred::{Deferred, cell::Outcome, deferred},
     event_loop::Events,
     failure::Failure,
@@ -50,6 +50,8 @@ impl Reactor {
         self.check_startable()?;
         self.0.stage.set(Stage::Running);
         let _ended = Ended(self);
+        // Each turn works the list of this thread's coroutines off.
+        let _drains = Drains::begin();
         if self.0.handles_signals {
             self.stop_at_signals()?;
         }
@@ -220,6 +222,7 @@ impl Reactor {
             self.handle(message);
         }
         self.0.timers.run_due();
+        let more_ready = has_work() && run_ready_once();
         if self.0.stage.get() == Stage::Ended {
             return Ok(());
         }
@@ -228,6 +231,9 @@ impl Reactor {
             self.release_blocked();
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
+        }
+        if more_ready {
+            timeout = Some(Duration::ZERO);
         }
         // Spin only for a job submitted in this turn. Longer jobs would waste the spin.
         if self.0.handed_out.take() == 1 && self.0.replies.borrow().len() == 1 {
@@ -242,7 +248,9 @@ impl Reactor {
         let done = catch_unwind(AssertUnwindSafe(|| match message {
             Message::Call(call) => call(self),
             Message::Fire(key, outcome) => self.fire_reply(key, outcome()),
-            Message::Wake(wake) => run_remote_wake(wake),
+            Message::Wake(request) => {
+                run_request(request);
+            }
             Message::PoolStopped => {
                 self.thread_pool().join();
                 let trigger = self.0.pool_stopped.take();
@@ -307,5 +315,7 @@ impl Drop for Ended<'_> {
         inner.signals.clear();
         inner.descriptors.clear();
         inner.triggers.clear();
+        // What all this has woken goes on without the reactor.
+        run_ready_if_outermost();
     }
 }

@@ -21,7 +21,7 @@ use super::{
     triggers::Triggers,
 };
 use crate::{
-    coroutine::{RemoteWake, WakeTarget, drop_remote_wake},
+    coroutine::{WakeRequest, WakeTarget, drop_request, run_ready_if_outermost},
     deferred::{CancelHandle, Trigger, cell::Firing, cell::Outcome},
     event_loop::{MessageQueue, Waiter},
 };
@@ -41,7 +41,7 @@ pub(super) enum Message {
     Call(Box<dyn FnOnce(&Reactor) + Send>),
     /// Fire what waits under this key: a job in a thread has ended.
     Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
-    Wake(RemoteWake),
+    Wake(WakeRequest),
     /// The pool's last worker has gone.
     PoolStopped,
 }
@@ -82,7 +82,7 @@ impl Shared {
     pub(super) fn close(&self) {
         for message in self.queue.close() {
             match message {
-                Message::Wake(wake) => drop_remote_wake(wake),
+                Message::Wake(request) => drop_request(request),
                 other => drop(other),
             }
         }
@@ -90,8 +90,12 @@ impl Shared {
 }
 
 impl WakeTarget for Shared {
-    fn send(&self, wake: RemoteWake) -> bool {
-        Shared::send(self, Message::Wake(wake)).is_ok()
+    fn send(&self, request: WakeRequest) -> bool {
+        Shared::send(self, Message::Wake(request)).is_ok()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.queue.is_closed()
     }
 }
 
@@ -196,6 +200,7 @@ impl Drop for ReactorState {
         // Threads that still hold a remote are told that nobody listens.
         self.shared.close();
         self.pool.stop_then(|| {});
+        run_ready_if_outermost();
     }
 }
 
