@@ -8,6 +8,10 @@ use std::{
     os::unix::process::ExitStatusExt,
     process::{Command, ExitStatus, Stdio},
     rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -18,14 +22,18 @@ use deferrous::{
 use reactor_support::{HOUR, Log, ms, reactor, scale, within_a_minute};
 use signal_hook::{
     consts::{SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2},
-    low_level,
+    flag, low_level,
 };
 
 const CASE: &str = "DEFERROUS_SIGNAL_TEST";
 
 /// Runs one test of this file in another process.
 fn process(name: &str) -> ExitStatus {
-    let mut command = Command::new(env::current_exe().unwrap());
+    run(Command::new(env::current_exe().unwrap()), name)
+}
+
+/// Runs one test of this file by a command that starts it.
+fn run(mut command: Command, name: &str) -> ExitStatus {
     command
         .args([name, "--exact", "--test-threads=1"])
         .env(CASE, name);
@@ -88,6 +96,13 @@ fn hanging_shutdown(signal: i32) {
     });
     reactor.call_later(ms(1), || raise(SIGINT));
     reactor.run().unwrap();
+}
+
+/// A handler of SIGINT that the program has installed by itself, before any reactor.
+fn own_handler() -> Arc<AtomicUsize> {
+    let called = Arc::new(AtomicUsize::new(0));
+    flag::register_usize(SIGINT, called.clone(), 1).unwrap();
+    called
 }
 
 fn stop_later(reactor: &Reactor) {
@@ -266,6 +281,44 @@ in_process! {
         handles();
     }
 
+    a_handler_of_the_program_is_called_during_and_after_the_run WELL; || {
+        let called = own_handler();
+        stops_at(SIGINT);
+        assert_eq!(called.swap(0, Ordering::SeqCst), 1);
+        raise(SIGINT);
+        assert_eq!(called.swap(0, Ordering::SeqCst), 1);
+        stops_at(SIGINT);
+        raise(SIGINT);
+        assert_eq!(called.load(Ordering::SeqCst), 1);
+    }
+
+    a_handler_of_the_program_is_called_after_one_of_the_reactor WELL; || {
+        let called = own_handler();
+        let reactor = reactor();
+        let stop = reactor.clone();
+        reactor.add_signal_handler(SIGINT, move || stop.stop().unwrap()).unwrap();
+        reactor.call_when_running(|| raise(SIGINT));
+        reactor.run().unwrap();
+        assert_eq!(called.swap(0, Ordering::SeqCst), 1);
+        raise(SIGINT);
+        assert_eq!(called.load(Ordering::SeqCst), 1);
+    }
+
+    a_handler_of_the_program_lets_a_shutdown_end WELL; || {
+        let called = own_handler();
+        let reactor = Reactor::new().unwrap();
+        reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, || raise(SIGINT));
+        reactor.call_when_running(|| raise(SIGINT));
+        reactor.run().unwrap();
+        assert_eq!(called.load(Ordering::SeqCst), 1);
+    }
+
+    a_handler_of_sigint_of_the_program_leaves_sigterm_alone killed(SIGTERM); || {
+        own_handler();
+        stops_at(SIGINT);
+        raise(SIGTERM);
+    }
+
     a_handler_of_sigint_leaves_sigterm_alone killed(SIGTERM); || {
         stops_at(SIGTERM);
         let reactor = reactor();
@@ -294,6 +347,24 @@ in_process! {
         raise(SIGUSR1);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
+}
+
+/// A process whose parent has it ignore a signal, as `nohup` and a shell's background jobs do.
+#[test]
+fn a_signal_that_was_ignored_is_ignored_again_after_the_run() {
+    const NAME: &str = "a_signal_that_was_ignored_is_ignored_again_after_the_run";
+    if env::var(CASE).is_ok() {
+        return within_a_minute(|| {
+            raise(SIGINT);
+            stops_at(SIGINT);
+            raise(SIGINT);
+        });
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]);
+    command.arg(env::current_exe().unwrap());
+    let status = run(command, NAME);
+    assert_eq!((status.code(), status.signal()), WELL);
 }
 
 #[test]

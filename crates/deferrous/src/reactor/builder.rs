@@ -36,6 +36,11 @@ pub struct ReactorBuilder {
 impl ReactorBuilder {
     /// Whether SIGINT and SIGTERM stop the reactor while it runs, which they do unless this says
     /// `false`; the `installSignalHandlers` of Twisted's `reactor.run`.
+    ///
+    /// A handler that the program has installed before the first reactor runs is called as well,
+    /// and goes on to be called after the end. If there was none, both signals end the process
+    /// again when the reactor has ended. A program that installs a handler later, or that has one on
+    /// a system without Linux's `/proc`, says `false`, and calls [`Reactor::stop`] by itself.
     pub fn signal_handlers(mut self, install: bool) -> Self {
         self.signal_handlers = install;
         self

@@ -38,7 +38,8 @@ impl Reactor {
     /// `run`.
     ///
     /// SIGINT and SIGTERM stop it, unless the [builder](Self::builder) said otherwise. A second
-    /// one, during the shutdown, ends the process as it does by default. At the end all that is
+    /// one, during the shutdown, does what it did before the reactor ran: it ends the process, or
+    /// only calls the handler that the program has installed. At the end all that is
     /// pending is dropped: delayed calls, descriptors and signal handlers; Deferreds that wait for
     /// it fail with [`Abandoned`](crate::Abandoned).
     ///

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     ffi::c_int,
-    fmt, io,
+    fmt, fs, io,
     os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
@@ -46,21 +46,29 @@ struct Handlers {
 
 struct Handler {
     id: u64,
-    /// Held while this handler takes the place of ending the process.
+    /// Held while this handler takes the place of what the signal did before.
     _listening: Option<Listening>,
     /// Absent while it is being called.
     callback: Option<Box<dyn FnMut()>>,
 }
 
 /// One of those who listen to SIGINT or SIGTERM, by its place in [`STOPPING`]. With none, the
-/// signal does what it does by default: a handler that was installed once stays installed, and
+/// signal does what it did before the first: a handler that was installed once stays installed, and
 /// without this a process whose reactor has ended would ignore it.
 pub(super) struct Listening(usize);
 
 struct Listeners {
     count: usize,
-    /// Whether there are none, for the handler that then does what the signal does by default.
-    none: Option<Arc<AtomicBool>>,
+    /// What the signal does without listeners. Absent before the first.
+    otherwise: Option<Otherwise>,
+}
+
+/// What a signal did before anybody listened to it.
+enum Otherwise {
+    /// What it does by default, if there are no listeners: the flag is for the handler that does it.
+    Default(Arc<AtomicBool>),
+    /// It was ignored, or called a handler of the program, which it goes on to call.
+    Untouched,
 }
 
 static LISTENERS: Mutex<[Listeners; 2]> = Mutex::new([Listeners::new(), Listeners::new()]);
@@ -69,14 +77,14 @@ impl Listeners {
     const fn new() -> Self {
         Listeners {
             count: 0,
-            none: None,
+            otherwise: None,
         }
     }
 
     fn change(&mut self, count: usize) {
         self.count = count;
-        if let Some(none) = &self.none {
-            none.store(count == 0, Ordering::SeqCst);
+        if let Some(Otherwise::Default(no_listeners)) = &self.otherwise {
+            no_listeners.store(count == 0, Ordering::SeqCst);
         }
     }
 }
@@ -85,10 +93,14 @@ impl Listening {
     fn new(place: usize) -> io::Result<Self> {
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
         let listeners = &mut listeners[place];
-        if listeners.none.is_none() {
-            let none = Arc::new(AtomicBool::new(false));
-            flag::register_conditional_default(STOPPING[place], none.clone())?;
-            listeners.none = Some(none);
+        if listeners.otherwise.is_none() {
+            listeners.otherwise = Some(if has_default_action(STOPPING[place]) {
+                let no_listeners = Arc::new(AtomicBool::new(false));
+                flag::register_conditional_default(STOPPING[place], no_listeners.clone())?;
+                Otherwise::Default(no_listeners)
+            } else {
+                Otherwise::Untouched
+            });
         }
         listeners.change(listeners.count + 1);
         Ok(Listening(place))
@@ -107,6 +119,22 @@ impl Drop for Listening {
         let listeners = &mut listeners[self.0];
         listeners.change(listeners.count - 1);
     }
+}
+
+/// Whether a signal does what it does by default, and is neither ignored nor handled.
+///
+/// Linux says so in a file. Elsewhere only `sigaction` would, which is not a safe function, and it is
+/// taken to be so.
+fn has_default_action(signal: c_int) -> bool {
+    let Ok(status) = fs::read_to_string("/proc/thread-self/status") else {
+        return true;
+    };
+    // Each is a set of signals as a hexadecimal number, whose lowest bit is for signal 1.
+    ["SigIgn:", "SigCgt:"].iter().all(|name| {
+        let mut sets = status.lines().filter_map(|line| line.strip_prefix(name));
+        let set = sets.next().map(|set| u64::from_str_radix(set.trim(), 16));
+        !matches!(set, Some(Ok(set)) if set >> (signal - 1) & 1 == 1)
+    })
 }
 
 /// Opens a pipe for signals, which has an end to watch.
@@ -139,8 +167,8 @@ impl SignalHandlers {
         Ok(())
     }
 
-    /// From here on SIGINT and SIGTERM end the process, for one who does not want to wait for the
-    /// shutdown.
+    /// From here on SIGINT and SIGTERM do what they did before, which is to end the process, for one
+    /// who does not want to wait for the shutdown, unless the program has a handler of its own.
     pub(super) fn stop_listening(&self) {
         self.0.borrow_mut().stopping = None;
     }

@@ -13,7 +13,9 @@ impl Reactor {
     ///
     /// Several callbacks for one signal are called in the order in which they were added. While
     /// there is one, the signal does not do what it does by default, nor after that, except for
-    /// SIGINT and SIGTERM, which then end the process again. One that panics is reported and stays.
+    /// SIGINT and SIGTERM, which then end the process again if they did so before. A handler that
+    /// the program has installed before, by other means than this, is called as well, before the
+    /// callbacks and after the end of the reactor. One that panics is reported and stays.
     ///
     /// # Errors
     ///
