@@ -44,7 +44,7 @@
 //! | many at once | [`gather_results`], [`deferred_list`], [`race`] |
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
-//! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and a [`Remote`] for other threads |
+//! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
@@ -80,7 +80,7 @@
 //! std::thread::spawn(move || d.map(|n| n + 1));
 //! ```
 //!
-//! What may cross is small: a [`Remote`], and the jobs and results of
+//! What may cross is small: a [`Remote`], a [`RemoteTrigger`], and the jobs and results of
 //! [`defer_to_thread`](Reactor::defer_to_thread).
 
 /// The programs of the README compile and run.
@@ -114,7 +114,8 @@ pub use failure::{Failure, Panicked};
 pub use reactor::{
     Clock, DelayedCall, DelayedCallError, Executor, Job, LoopingCall, LoopingCallError,
     NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError, ReactorGone,
-    ReactorTime, Remote, SignalWatch, SystemEvent, ThreadPool, TriggerId, Watch, WouldDeadlock,
+    ReactorTime, Remote, RemoteTrigger, SignalWatch, SystemEvent, ThreadPool, TriggerId, Watch,
+    WouldDeadlock,
 };
 pub use sync::{
     DeferredLock, DeferredQueue, DeferredSemaphore, LockPermit, QueueLimits, QueueOverflow,

@@ -15,8 +15,8 @@ use crate::{chain::AlreadyCalled, failure::Failure};
 /// one; the first to do so wins. When the last clone is dropped without firing, the Deferred fails
 /// with [`Abandoned`](crate::Abandoned), so that nothing waits for ever by accident.
 ///
-/// A trigger stays on its thread. To fire from another one, send a call to the reactor with
-/// `Remote::call_from_thread`, or let `Reactor::defer_to_thread` do that.
+/// A trigger stays on its thread. To fire from another one, make the Deferred with
+/// `Reactor::remote_trigger`, or let `Reactor::defer_to_thread` do that.
 #[must_use = "a Deferred whose triggers are all dropped fails with `Abandoned`"]
 pub struct Trigger<T> {
     firing: Firing,

@@ -1,20 +1,13 @@
 //! Work that blocks, in threads, and the way back to the reactor: `defer_to_thread`.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
-    state::{Message, Reactor, Shared},
+    state::Reactor,
     threads::{Executor, PoolStopped},
 };
 use crate::{
-    deferred::{
-        Abandoned, Deferred,
-        cell::{Firing, Outcome},
-        deferred, fail,
-    },
+    deferred::{Abandoned, Deferred, fail},
     failure::Failure,
 };
 
@@ -54,16 +47,13 @@ impl Reactor {
         if self.has_ended() {
             return fail(Abandoned);
         }
-        let (trigger, d) = deferred();
-        let reply = Reply {
-            key: self.expect_reply(trigger.into_firing()),
-            shared: self.0.shared.clone(),
-            answered: false,
-        };
+        let (trigger, d) = self.remote_trigger();
+        self.0.handed_out.set(self.0.handed_out.get() + 1);
         executor.execute(Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(job))
                 .unwrap_or_else(|panic| Err(Failure::from_panic(panic)));
-            reply.send(result);
+            // A reactor that has ended has let go of all who waited.
+            let _ = trigger.fire_with(result);
         }));
         d
     }
@@ -85,37 +75,5 @@ impl Reactor {
     pub fn suggest_thread_pool_size(&self, size: usize) {
         let pool = self.thread_pool();
         pool.adjust_size(pool.min_threads().min(size), size);
-    }
-
-    fn expect_reply(&self, firing: Firing) -> usize {
-        self.0.handed_out.set(self.0.handed_out.get() + 1);
-        self.0.replies.borrow_mut().insert(firing)
-    }
-}
-
-/// The way back of one job's result. Dropped without sending, it says that the job was.
-struct Reply {
-    key: usize,
-    shared: Arc<Shared>,
-    answered: bool,
-}
-
-impl Reply {
-    fn send<T: Send + 'static>(mut self, result: Result<T, Failure>) {
-        self.answered = true;
-        self.post(Box::new(move || result.into()));
-    }
-
-    fn post(&self, outcome: Box<dyn FnOnce() -> Outcome + Send>) {
-        // A reactor that has ended has let go of all who waited.
-        let _ = self.shared.send(Message::Fire(self.key, outcome));
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.post(Box::new(|| Outcome::Failure(Abandoned.into())));
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! Each file uses only those before it: `errors`, `timers`, `time` and `looping`; the tables of what a
 //! program has asked for (`triggers`, `descriptors`, `signal_handlers`, `threads`); `state`, which is the
 //! [`Reactor`] with all these in it; and the methods of the reactor, each by what it is for (`builder`,
-//! `current`, `events`, `readiness`, `signals`, `jobs`, `run`, `remote`).
+//! `current`, `events`, `readiness`, `signals`, `remote_trigger`, `jobs`, `run`, `remote`).
 
 mod builder;
 mod current;
@@ -14,6 +14,7 @@ mod jobs;
 mod looping;
 mod readiness;
 mod remote;
+mod remote_trigger;
 mod run;
 mod signal_handlers;
 mod signals;
@@ -28,6 +29,7 @@ pub use descriptors::Watch;
 pub use errors::{ReactorError, ReactorGone, WouldDeadlock};
 pub use looping::{LoopingCall, LoopingCallError};
 pub use remote::Remote;
+pub use remote_trigger::RemoteTrigger;
 pub use signal_handlers::SignalWatch;
 pub use state::Reactor;
 pub use threads::{Executor, Job, PoolStopped, ThreadPool};

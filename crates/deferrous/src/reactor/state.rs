@@ -39,7 +39,7 @@ pub(super) enum Stage {
 /// What another thread wants done on the reactor's.
 pub(super) enum Message {
     Call(Box<dyn FnOnce(&Reactor) + Send>),
-    /// Fire what waits under this key: a job in a thread has ended.
+    /// Fire what waits under this key: a job in a thread has ended, or a remote trigger was fired.
     Fire(usize, Box<dyn FnOnce() -> Outcome + Send>),
     Wake(WakeRequest),
     /// The pool's last worker has gone.
@@ -146,7 +146,7 @@ pub(super) struct ReactorState {
     pub(super) signals: Rc<SignalHandlers>,
     pub(super) triggers: Triggers,
     pub(super) pool: ThreadPool,
-    /// What waits for jobs in threads.
+    /// What waits for jobs in threads and for remote triggers.
     pub(super) replies: RefCell<Slab<Firing>>,
     /// How many jobs were handed out since the loop has waited.
     pub(super) handed_out: Cell<usize>,
