@@ -37,7 +37,8 @@ use crate::{
 pub struct DeferredFuture<T> {
     /// Absent after the end.
     cell: Option<DeferredCell>,
-    _value: PhantomData<fn() -> T>,
+    /// Invariant, as in a [`Deferred`].
+    _value: PhantomData<fn(T) -> T>,
 }
 
 /// A future or an executor of others, which polls now or later.

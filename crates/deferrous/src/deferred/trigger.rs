@@ -20,7 +20,8 @@ use crate::{chain::AlreadyCalled, failure::Failure};
 #[must_use = "a Deferred whose triggers are all dropped fails with `Abandoned`"]
 pub struct Trigger<T> {
     firing: Firing,
-    _value: PhantomData<fn(T)>,
+    /// Invariant, as in a [`Deferred`](crate::Deferred).
+    _value: PhantomData<fn(T) -> T>,
 }
 
 impl<T: 'static> Trigger<T> {

@@ -47,7 +47,9 @@ use crate::{
 /// ```
 pub struct Deferred<T> {
     handle: Handle,
-    _value: PhantomData<fn() -> T>,
+    /// Invariant, because the value in the cell is asked for its type: `for<'a> fn(&'a u8)` is a
+    /// subtype of `fn(&'static u8)`, and another type.
+    _value: PhantomData<fn(T) -> T>,
 }
 
 /// The one handle that can add links. Without it, what the chain ends with is final.
