@@ -120,9 +120,7 @@ proptest! {
             let mut values: Vec<_> = deadlines.iter().copied().collect();
             values.sort_unstable();
             prop_assert_eq!(values, sorted.values());
-            if let Some(&(first, _)) = sorted.0.first() {
-                prop_assert!(deadlines.next_deadline().is_some_and(|next| next <= first));
-            }
+            prop_assert_eq!(deadlines.next_deadline(), sorted.0.first().map(|entry| entry.0));
         }
         for (value, key) in keys.into_iter().enumerate() {
             prop_assert_eq!(deadlines.deadline(key), sorted.deadline(value));
@@ -142,6 +140,28 @@ proptest! {
             }
             prop_assert_eq!(deadlines.next_deadline(), sorted.0.first().map(|entry| entry.0));
         }
+    }
+}
+
+#[test]
+fn values_that_were_removed_or_moved_leave_no_deadline_behind() {
+    let mut deadlines = Deadlines::new();
+    let keys: Vec<Key> = (0..1000_u64)
+        .map(|n| deadlines.insert(1_000_000 * (n + 1), n))
+        .collect();
+    deadlines.insert(u64::MAX / 2, 1000);
+    for (n, &key) in keys.iter().enumerate() {
+        match n % 2 {
+            0 => assert!(deadlines.remove(key).is_some()),
+            _ => assert!(deadlines.move_to(key, u64::MAX)),
+        }
+        let next = if n < 999 {
+            1_000_000 * (n as u64 + 2)
+        } else {
+            u64::MAX / 2
+        };
+        assert_eq!(deadlines.next_deadline(), Some(next));
+        assert_eq!(deadlines.pop(1_000_000 * (n as u64 + 1)), None);
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::{collection::vec, prelude::*};
 use reactor_support::{
     HOUR, Log,
     alloc::{Counting, growth},
-    ms, scale,
+    ms, reactor, scale, within_a_minute,
 };
 
 #[global_allocator]
@@ -270,4 +270,36 @@ proptest! {
             let _ = call.cancel();
         }
     }
+}
+
+/// How often this thread has waited for something.
+#[cfg(target_os = "linux")]
+fn waits() -> i64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `getrusage` writes into the place that it is given, which is one of this type.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    assert_eq!(result, 0);
+    // SAFETY: it was zeroed, which is a valid value, and has been written.
+    unsafe { usage.assume_init() }.ru_nvcsw
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn cancelled_and_moved_calls_do_not_wake_the_loop() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let end = ms(200);
+        for n in 0..1000 {
+            let call = reactor.call_later(end * n / 1000, || panic!("it was cancelled"));
+            match n % 2 {
+                0 => call.cancel().unwrap(),
+                _ => call.delay(HOUR).unwrap(),
+            }
+        }
+        let stop = reactor.clone();
+        reactor.call_later(end, move || stop.stop().unwrap());
+        let before = waits();
+        reactor.run().unwrap();
+        assert!(waits() - before < 100, "{} waits", waits() - before);
+    });
 }

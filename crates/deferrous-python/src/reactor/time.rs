@@ -148,11 +148,7 @@ const KEPT: usize = 1024;
 pub fn next(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<Option<f64>> {
     let py = reactor.object.py();
     insert_new(py, event_loop)?;
-    let first = event_loop.with(py, |parts| {
-        // Where there are none, it may still have the time of one that was moved or cancelled.
-        let timed = &parts.timed;
-        (!timed.is_empty()).then(|| timed.next_deadline()).flatten()
-    })?;
+    let first = event_loop.with(py, |parts| parts.timed.next_deadline())?;
     let Some(first) = first else {
         return Ok(None);
     };

@@ -39,6 +39,10 @@ struct Level {
     slots: [Slot; SLOTS],
     /// One bit for each slot with entries.
     occupied: u64,
+    /// One bit for each slot that may have entries that are not wanted any more.
+    dirty: u64,
+    /// One bit for each slot whose earliest deadline may be that of such an entry.
+    stale: u64,
 }
 
 pub(super) struct Wheel {
@@ -59,6 +63,8 @@ impl Wheel {
         let level = || Level {
             slots: std::array::from_fn(|_| slot()),
             occupied: 0,
+            dirty: 0,
+            stale: 0,
         };
         Wheel {
             levels: std::iter::repeat_with(level).take(LEVELS).collect(),
@@ -86,7 +92,7 @@ impl Wheel {
         // Those that have left the wheel were there before others of the same deadline.
         let mut entries: Vec<Entry> = self.due.drain(..).collect();
         for level in &mut self.levels {
-            level.occupied = 0;
+            (level.occupied, level.dirty, level.stale) = (0, 0, 0);
             for slot in &mut level.slots {
                 slot.earliest = u64::MAX;
                 entries.append(&mut slot.entries);
@@ -94,15 +100,42 @@ impl Wheel {
         }
         self.at = to;
         for entry in entries {
-            self.place(entry);
+            self.place_dirty(entry);
+        }
+    }
+
+    /// The level and the slot of a deadline, where its entry stays until that slot is reached.
+    #[inline]
+    fn position(&self, deadline: u64) -> (usize, usize) {
+        let differs = (deadline ^ self.at) | 1;
+        let level = ((u64::BITS - 1 - differs.leading_zeros()) / DIGIT_BITS) as usize;
+        let digit = (deadline >> (level as u32 * DIGIT_BITS)) as usize % SLOTS;
+        (level, digit)
+    }
+
+    /// Places an entry that may not be wanted any more.
+    fn place_dirty(&mut self, entry: Entry) {
+        let (level, digit) = self.position(entry.deadline);
+        self.place(entry);
+        self.levels[level].dirty |= 1 << digit;
+        self.levels[level].stale |= 1 << digit;
+    }
+
+    /// Notes that an entry with this deadline, which has not come out, is not wanted any more.
+    #[inline]
+    pub(super) fn mark_unwanted(&mut self, deadline: u64) {
+        debug_assert!(deadline >= self.at, "it has come out");
+        let (level, digit) = self.position(deadline);
+        let level = &mut self.levels[level];
+        level.dirty |= 1 << digit;
+        if level.slots[digit].earliest == deadline {
+            level.stale |= 1 << digit;
         }
     }
 
     #[inline]
     fn place(&mut self, entry: Entry) {
-        let differs = (entry.deadline ^ self.at) | 1;
-        let level = ((u64::BITS - 1 - differs.leading_zeros()) / DIGIT_BITS) as usize;
-        let digit = (entry.deadline >> (level as u32 * DIGIT_BITS)) as usize % SLOTS;
+        let (level, digit) = self.position(entry.deadline);
         let level = &mut self.levels[level];
         let slot = &mut level.slots[digit];
         slot.entries.push(entry);
@@ -117,14 +150,25 @@ impl Wheel {
         })
     }
 
-    /// A time before which nothing is due, exact unless entries that are no longer wanted come
-    /// first.
-    pub(super) fn next_deadline(&self) -> Option<u64> {
-        if !self.due.is_empty() {
-            return Some(self.at);
+    /// The deadline of the first entry that is wanted. Drops those that come before it.
+    pub(super) fn next_deadline(&mut self, wanted: impl Fn(&Entry) -> bool) -> Option<u64> {
+        while let Some(entry) = self.due.front() {
+            if wanted(entry) {
+                return Some(self.at);
+            }
+            self.due.pop_front();
+            self.len -= 1;
         }
-        let (level, slot) = self.first()?;
-        Some(self.levels[level].slots[slot].earliest)
+        loop {
+            let (level, digit) = self.first()?;
+            let level = &mut self.levels[level];
+            if level.stale >> digit & 1 == 1 {
+                self.len -= level.clean(digit, &wanted);
+            }
+            if level.occupied >> digit & 1 == 1 {
+                return Some(level.slots[digit].earliest);
+            }
+        }
     }
 
     /// Takes the first entry that is due at `now`.
@@ -145,10 +189,13 @@ impl Wheel {
             self.at = slot.earliest;
             slot.earliest = u64::MAX;
             let mut entries = std::mem::take(&mut slot.entries);
-            self.levels[level].occupied &= !(1 << digit);
+            let dirty = self.levels[level].dirty >> digit & 1 == 1;
+            self.levels[level].forget(digit);
             for entry in entries.drain(..) {
                 if entry.deadline == self.at {
                     self.due.push_back(entry);
+                } else if dirty {
+                    self.place_dirty(entry);
                 } else {
                     self.place(entry);
                 }
@@ -165,17 +212,37 @@ impl Wheel {
         self.due.retain(&mut wanted);
         self.len = self.due.len();
         for level in &mut self.levels {
-            for (digit, slot) in level.slots.iter_mut().enumerate() {
-                slot.entries.retain(&mut wanted);
-                slot.entries.shrink_to(SLOTS.max(slot.entries.len()));
-                self.len += slot.entries.len();
-                let earliest = slot.entries.iter().map(|entry| entry.deadline).min();
-                slot.earliest = earliest.unwrap_or(u64::MAX);
-                if earliest.is_none() {
-                    level.occupied &= !(1 << digit);
-                }
+            for digit in 0..SLOTS {
+                level.clean(digit, &mut wanted);
+                self.len += level.slots[digit].entries.len();
             }
         }
+    }
+}
+
+impl Level {
+    /// Drops the entries of a slot that are not wanted any more, and returns how many there were.
+    fn clean(&mut self, digit: usize, wanted: impl FnMut(&Entry) -> bool) -> usize {
+        let slot = &mut self.slots[digit];
+        let before = slot.entries.len();
+        slot.entries.retain(wanted);
+        slot.entries.shrink_to(SLOTS.max(slot.entries.len()));
+        let earliest = slot.entries.iter().map(|entry| entry.deadline).min();
+        slot.earliest = earliest.unwrap_or(u64::MAX);
+        let left = slot.entries.len();
+        self.dirty &= !(1 << digit);
+        self.stale &= !(1 << digit);
+        if left == 0 {
+            self.occupied &= !(1 << digit);
+        }
+        before - left
+    }
+
+    /// Notes that a slot has no entries.
+    fn forget(&mut self, digit: usize) {
+        self.occupied &= !(1 << digit);
+        self.dirty &= !(1 << digit);
+        self.stale &= !(1 << digit);
     }
 }
 
@@ -218,7 +285,8 @@ mod tests {
                     sorted.add(entry);
                     index += 1;
                 }
-                prop_assert_eq!(wheel.next_deadline(), sorted.0.first().map(|e| e.deadline));
+                let next = wheel.next_deadline(|_| true);
+                prop_assert_eq!(next, sorted.0.first().map(|e| e.deadline));
                 now = now.saturating_add(pass >> pass_shift);
                 loop {
                     let (left, right) = (wheel.pop(now), sorted.pop(now));

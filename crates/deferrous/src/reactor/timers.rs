@@ -114,9 +114,9 @@ impl Timers {
         self.0.calls.borrow().waiting.len()
     }
 
-    /// How long until a call may be due.
+    /// How long until the first call is due.
     pub(super) fn next_delay(&self) -> Option<Duration> {
-        let deadline = self.0.calls.borrow().waiting.next_deadline()?;
+        let deadline = self.0.calls.borrow_mut().waiting.next_deadline()?;
         Some(Duration::from_nanos(deadline).saturating_sub(self.now()))
     }
 
