@@ -90,6 +90,7 @@ struct Readme;
 
 mod chain;
 mod combine;
+mod control_flow;
 mod coroutine;
 mod deferred;
 pub mod event_loop;
@@ -110,7 +111,7 @@ pub use deferred::{
     Abandoned, CallbackResult, CancelHandle, Cancelled, CircularWait, Deferred, PauseGuard,
     TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, succeed,
 };
-pub use failure::{Failure, Panicked};
+pub use failure::{Failure, Panicked, Trapped};
 pub use reactor::{
     Clock, DelayedCall, DelayedCallError, Executor, Job, LoopingCall, LoopingCallError,
     NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError, ReactorGone,

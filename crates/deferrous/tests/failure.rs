@@ -8,9 +8,10 @@ use std::{
 };
 
 use deferrous::{
-    Abandoned, Cancelled, CircularWait, Failure, FirstError, Panicked, TimedOut, fail,
+    Abandoned, Cancelled, CircularWait, Clock, Failure, FirstError, Panicked, TimedOut, deferred,
+    fail, gather_results, race, succeed,
 };
-use support::{error, failure_of, value_of};
+use support::{error, failure_of, in_small_stack, scale, value_of};
 
 #[derive(Debug)]
 struct Outer(io::Error);
@@ -171,6 +172,99 @@ fn a_caught_panic_keeps_its_message() {
     assert!(format!("{panicked:?}").contains("no 7"));
 }
 
+#[test]
+fn clones_are_the_same_failure() {
+    let failure = nested();
+    let same = failure.clone();
+    let (one, other): (&Outer, &Outer) = (
+        failure.downcast_ref().unwrap(),
+        same.downcast_ref().unwrap(),
+    );
+    assert!(std::ptr::eq(one, other));
+}
+
+#[test]
+fn a_shared_failure_can_be_trapped_and_is_moved_out_by_the_last() {
+    let failure = nested();
+    let same = failure.clone();
+    let trapped = failure.trap::<Outer>().unwrap();
+    assert_eq!(trapped.0.kind(), io::ErrorKind::NotFound);
+    assert_eq!(trapped.to_string(), "the outer one");
+    let failure = trapped.into_failure().downcast::<Outer>().unwrap_err();
+    assert!(failure.check::<Outer>());
+    drop(failure);
+    assert!(same.downcast::<Outer>().is_ok());
+}
+
+#[test]
+fn all_that_wait_for_one_result_may_get_the_same_error() {
+    let waiting: Vec<_> = (0..3).map(|_| deferred::<u8>()).collect();
+    let failure = nested();
+    let errors = waiting.into_iter().map(|(trigger, d)| {
+        trigger.errback(failure.clone()).unwrap();
+        failure_of(d.add_errback(|failure| {
+            let outer = failure.trap::<Outer>()?;
+            assert_eq!(outer.0.kind(), io::ErrorKind::NotFound);
+            Err(outer.into_failure())
+        }))
+    });
+    let same = errors.collect::<Vec<_>>();
+    let place = |failure: &Failure| std::ptr::from_ref::<Outer>(failure.downcast_ref().unwrap());
+    assert!(same.iter().all(|each| place(each) == place(&failure)));
+}
+
+#[test]
+fn a_context_is_a_message_and_changes_nothing_else() {
+    let failure = Failure::from(io::Error::other("no disk"));
+    let same = failure.clone();
+    let failure = failure
+        .context("loading")
+        .context(format_args!("start {}", 1));
+    assert_eq!(format!("{failure:#}"), "start 1: loading: no disk");
+    assert_eq!(same.to_string(), "no disk");
+    assert!(failure.check::<io::Error>());
+    assert!(!failure.check::<Cancelled>());
+    assert_eq!(failure.chain().count(), 3);
+    assert!(format!("{failure:?}").contains("1: no disk"));
+    let failure = failure.downcast::<io::Error>().unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "start 1",
+        "the clone has the same error"
+    );
+    drop(same);
+    let failure = failure.trap::<io::Error>().unwrap().into_failure();
+    assert_eq!(
+        failure.downcast::<io::Error>().unwrap().to_string(),
+        "no disk"
+    );
+}
+
+#[test]
+fn a_box_has_the_error_unless_it_is_shared() {
+    assert!(nested().into_boxed().is::<Outer>());
+    let failure = nested();
+    let same = failure.clone();
+    let boxed = failure.into_boxed();
+    assert!(boxed.downcast_ref::<Failure>().unwrap().check::<Outer>());
+    drop(same);
+    let boxed = nested().context("loading").into_boxed();
+    assert_eq!(boxed.to_string(), "loading");
+    assert!(Failure::new(boxed).check::<Outer>());
+}
+
+#[test]
+fn a_million_contexts_need_no_stack() {
+    in_small_stack(|| {
+        let mut failure = nested();
+        for _ in 0..scale::many(1_000_000) {
+            failure = failure.context("again");
+        }
+        assert!(failure.check::<Outer>());
+        drop(failure);
+    });
+}
+
 /// Runs in a process of its own, whose environment decides.
 #[test]
 #[ignore = "started by the test below"]
@@ -189,19 +283,68 @@ fn captured_backtrace() {
     assert_eq!(report.contains("where_it_went_wrong"), asked);
     let kept = failure.downcast::<Cancelled>().unwrap_err();
     assert_eq!(kept.backtrace().status(), status);
+    let kept = kept.context("while testing");
+    assert_eq!(kept.backtrace().status(), status);
+    let kept = Failure::new(Box::<dyn Error + Send + Sync>::from(kept));
+    assert_eq!(kept.backtrace().status(), status);
+    let without = Failure::without_backtrace("often");
+    assert_eq!(without.backtrace().status(), BacktraceStatus::Disabled);
+}
+
+/// What ends Deferreds all the time, each made as programs and the crate make it.
+#[test]
+#[ignore = "started by the test below"]
+fn control_flow_has_no_backtrace() {
+    let after = std::time::Duration::from_secs(1);
+    let (clock, (_trigger, waiting)) = (Clock::new(), deferred::<()>());
+    let timed_out = waiting.add_timeout(after, &clock);
+    clock.advance(after);
+    let (last, abandoned) = deferred::<()>();
+    drop(last);
+    let (_other, cancelled) = deferred::<()>();
+    cancelled.cancel();
+    let (trigger, called) = deferred();
+    trigger.callback(()).unwrap();
+    let refused = succeed(()).chain_deferred(trigger);
+    let failures = [
+        failure_of(cancelled),
+        failure_of(timed_out),
+        failure_of(abandoned),
+        failure_of(refused),
+        failure_of(gather_results([called, fail(Cancelled)])),
+        failure_of(race([fail::<()>(Cancelled)])),
+        Cancelled.into(),
+        Failure::new(TimedOut { after }),
+        Failure::new(Box::<dyn Error + Send + Sync>::from(Abandoned)),
+    ];
+    for failure in failures {
+        let status = failure.backtrace().status();
+        assert_eq!(status, BacktraceStatus::Disabled, "{failure}");
+    }
+}
+
+/// Runs an ignored test in a process that asks for backtraces, or does not.
+#[track_caller]
+fn run_alone(name: &str, backtrace: &str) {
+    let status = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--quiet"])
+        .env("RUST_BACKTRACE", backtrace)
+        .env_remove("RUST_LIB_BACKTRACE")
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{status:?}");
+    let ran = String::from_utf8_lossy(&status.stdout).contains("1 passed");
+    assert!(ran, "{status:?}");
 }
 
 #[test]
 fn the_environment_asks_for_the_backtrace() {
     for asked in ["0", "1"] {
-        let status = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "captured_backtrace", "--ignored", "--quiet"])
-            .env("RUST_BACKTRACE", asked)
-            .env_remove("RUST_LIB_BACKTRACE")
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{status:?}");
-        let ran = String::from_utf8_lossy(&status.stdout).contains("1 passed");
-        assert!(ran, "{status:?}");
+        run_alone("captured_backtrace", asked);
     }
+}
+
+#[test]
+fn the_environment_cannot_ask_for_backtraces_of_control_flow() {
+    run_alone("control_flow_has_no_backtrace", "1");
 }

@@ -57,7 +57,7 @@ fn a_panic_can_be_handled() {
 #[test]
 fn what_was_panicked_with_can_be_had_back() {
     let d = succeed(()).add_callback(|()| -> Result<(), Failure> { panic_any(42_u8) });
-    let panicked = failure_of(d).trap::<Panicked>().unwrap();
+    let panicked = failure_of(d).downcast::<Panicked>().unwrap();
     assert_eq!(panicked.message(), "a value that is no text");
     assert_eq!(*panicked.into_payload().downcast::<u8>().unwrap(), 42);
 }

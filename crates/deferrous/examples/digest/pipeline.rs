@@ -76,7 +76,7 @@ impl Pipeline {
         let walking = self.reactor.clone().spawn(self.walk(Walk::new(paths)));
         gather_results_or_cancel([writing, walking])
             .map(|_| ())
-            .add_errback(|failure| Err(failure.trap::<FirstError>()?.failure))
+            .add_errback(|failure| Err(failure.downcast::<FirstError>()?.failure))
     }
 
     async fn walk(self, mut walk: Walk) -> Result<(), Failure> {

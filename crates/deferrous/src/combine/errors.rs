@@ -13,6 +13,9 @@ pub struct FirstError {
     pub failure: Failure,
 }
 
+/// It contains a failure, which nothing pins.
+impl Unpin for FirstError {}
+
 impl fmt::Display for FirstError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deferred number {} failed", self.index)
@@ -31,6 +34,9 @@ pub struct AllFailed {
     /// What each failed with, in input order.
     pub failures: Vec<Failure>,
 }
+
+/// It contains a failure, which nothing pins.
+impl Unpin for AllFailed {}
 
 impl fmt::Display for AllFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -106,6 +106,9 @@ impl<T: 'static> Gathering<T> {
         if self.cancel_rest {
             self.inputs.cancel();
         }
-        Some((trigger, Err(FirstError { index, failure }.into())))
+        Some((
+            trigger,
+            Err(Failure::without_backtrace(FirstError { index, failure })),
+        ))
     }
 }

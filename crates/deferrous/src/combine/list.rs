@@ -169,9 +169,10 @@ impl<T: 'static> Listing<T> {
         }
         match (self.trigger.take(), outcome) {
             (Some(trigger), Ok(value)) => Some((trigger, Ok(Listed::First { index, value }))),
-            (Some(trigger), Err(failure)) => {
-                Some((trigger, Err(FirstError { index, failure }.into())))
-            }
+            (Some(trigger), Err(failure)) => Some((
+                trigger,
+                Err(Failure::without_backtrace(FirstError { index, failure })),
+            )),
             (None, Err(failure)) if !self.options.consume => {
                 self.inputs.late(failure);
                 None

@@ -84,6 +84,9 @@ impl<T: 'static> Race<T> {
         let trigger = self.trigger.take()?;
         all.sort_by_key(|(index, _)| *index);
         let failures = all.into_iter().map(|(_, failure)| failure).collect();
-        Some((trigger, Err(AllFailed { failures }.into())))
+        Some((
+            trigger,
+            Err(Failure::without_backtrace(AllFailed { failures })),
+        ))
     }
 }

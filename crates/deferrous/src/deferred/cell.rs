@@ -7,9 +7,9 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use super::errors::{Abandoned, Cancelled, CircularWait};
 use crate::{
     chain::{self, AlreadyCalled, Host, Parts, State, Step},
+    control_flow::{Abandoned, Cancelled, CircularWait},
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
     nesting,
@@ -196,14 +196,14 @@ impl Host for Closures {
     }
 
     fn cancelled(&self) -> Outcome {
-        Outcome::Failure(Cancelled.into())
+        Outcome::Failure(Failure::without_backtrace(Cancelled))
     }
 
     fn already_called(&self, refused: Outcome) -> Outcome {
         if let Outcome::Failure(failure) = refused {
             report(Origin::Deferred, failure);
         }
-        Outcome::Failure(AlreadyCalled.into())
+        Outcome::Failure(Failure::without_backtrace(AlreadyCalled))
     }
 
     fn circular(&self, inner: &DeferredCell) -> Outcome {
@@ -293,7 +293,11 @@ impl CellData {
             return;
         }
         // It may have been cancelled since its last trigger went.
-        let _ = chain::fire(&Closures, self, Outcome::Failure(Abandoned.into()));
+        let _ = chain::fire(
+            &Closures,
+            self,
+            Outcome::Failure(Failure::without_backtrace(Abandoned)),
+        );
     }
 
     /// Cancels the Deferred now, or soon if very many cancellations are nested already.
@@ -325,7 +329,11 @@ fn drop_links(mut state: State<Closures>) {
     while let Some(link) = state.take_link() {
         match link {
             Ok(link) => drop(link),
-            Err(outer) => chain::resume(&Closures, &outer, Outcome::Failure(Abandoned.into())),
+            Err(outer) => chain::resume(
+                &Closures,
+                &outer,
+                Outcome::Failure(Failure::without_backtrace(Abandoned)),
+            ),
         }
     }
 }

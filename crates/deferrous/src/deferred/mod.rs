@@ -4,14 +4,13 @@ mod adding;
 pub(crate) mod cell;
 mod constructors;
 mod describe;
-mod errors;
 mod handles;
 mod returns;
 mod trigger;
 mod typed;
 
+pub use crate::control_flow::{Abandoned, Cancelled, CircularWait, TimedOut};
 pub use constructors::{deferred, deferred_with_canceller, fail, maybe_deferred, succeed};
-pub use errors::{Abandoned, Cancelled, CircularWait, TimedOut};
 pub use handles::{CancelHandle, PauseGuard};
 pub use returns::CallbackResult;
 pub use trigger::Trigger;

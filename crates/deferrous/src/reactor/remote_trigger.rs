@@ -109,7 +109,9 @@ impl<T> Drop for RemoteTrigger<T> {
     fn drop(&mut self) {
         if !self.fired {
             // A reactor that has ended has abandoned the Deferred itself.
-            let _ = self.post(Box::new(|| Outcome::Failure(Abandoned.into())));
+            let _ = self.post(Box::new(|| {
+                Outcome::Failure(Failure::without_backtrace(Abandoned))
+            }));
         }
     }
 }

@@ -1,6 +1,19 @@
-//! The errors a Deferred can end with by itself.
+//! The errors that a Deferred ends with by itself.
+//!
+//! All but [`CircularWait`] are control flow: a program that works makes them all the time.
 
 use std::{error::Error, fmt, time::Duration};
+
+use crate::chain::AlreadyCalled;
+
+/// Whether `error` is control flow. Capturing a backtrace takes twenty times as long as cancelling
+/// a Deferred, and where a Deferred was cancelled is of no use to whoever handles that.
+pub(crate) fn is_control_flow(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.is::<Cancelled>()
+        || error.is::<TimedOut>()
+        || error.is::<Abandoned>()
+        || error.is::<AlreadyCalled>()
+}
 
 /// The Deferred was cancelled; Twisted's `CancelledError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
