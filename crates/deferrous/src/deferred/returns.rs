@@ -12,6 +12,13 @@ use crate::{chain::Step, failure::Failure};
 /// success, `Result<U, Failure>` a success or a raised error, and `Deferred<U>` a wait. Because
 /// only one `Result` is accepted, closures need no annotations: `|n| Ok(n + 1)` and `?` just work.
 /// For a plain value there is [`Deferred::map`].
+#[diagnostic::on_unimplemented(
+    message = "a callback cannot return `{Self}`",
+    label = "returns `{Self}`: expected `()`, `Result<_, deferrous::Failure>` or `Deferred<_>`",
+    note = "for a plain value use `map` instead of `add_callback`, or return `Ok(value)`",
+    note = "a `Result` with another error becomes one with a `Failure` by `?`: return `Ok(result?)`",
+    note = "for an `async` block return `deferrous::spawn(async move {{ .. }})`"
+)]
 pub trait CallbackResult: sealed::IntoStep {
     /// The type of the next value in the chain.
     type Value: 'static;

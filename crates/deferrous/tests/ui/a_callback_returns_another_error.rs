@@ -1,0 +1,3 @@
+fn main() {
+    drop(deferrous::succeed("8").add_callback(|text| text.parse::<u8>()));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    drop(deferrous::maybe_deferred(|| async { Ok(1) }));
+}
