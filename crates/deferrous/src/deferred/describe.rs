@@ -1,16 +1,30 @@
 //! What a Deferred looks like at one moment.
 
-use std::{any::type_name, fmt, rc::Rc};
+use std::{
+    any::type_name,
+    fmt,
+    rc::{Rc, Weak},
+};
 
-use super::cell::{DeferredCell, Outcome};
+use super::cell::{CellData, DeferredCell, Outcome};
+use crate::failure::Failure;
 
-/// Read before it is written, because the writer may run any code while the state would be borrowed.
+/// Read before it is written, because errors and writers may run any code, which may use the
+/// Deferred.
 struct Look {
     called: bool,
     paused: u32,
     links: usize,
-    waiting_on: Option<String>,
-    result: Option<String>,
+    waiting_on: Option<*const CellData>,
+    result: Option<LookedAt>,
+}
+
+enum LookedAt {
+    /// A value of this type.
+    Value(&'static str),
+    Failure(Failure),
+    /// A link has it.
+    Running,
 }
 
 fn look(cell: &DeferredCell) -> Look {
@@ -18,12 +32,11 @@ fn look(cell: &DeferredCell) -> Look {
         called: state.is_called(),
         paused: state.pauses(),
         links: state.pending(),
-        waiting_on: state.waiting_on().map(|up| format!("{:p}", up.as_ptr())),
+        waiting_on: state.waiting_on().map(Weak::as_ptr),
         result: match state.outcome() {
-            Some(Outcome::Value(value)) => Some(format!("value of {}", value.type_name())),
-            Some(Outcome::Failure(failure)) => Some(format!("failure: {failure:#}")),
-            None if state.is_running() => Some("with a running callback".to_owned()),
-            None => None,
+            Some(Outcome::Value(value)) => Some(LookedAt::Value(value.type_name())),
+            Some(Outcome::Failure(failure)) => Some(LookedAt::Failure(failure.clone())),
+            None => state.is_running().then_some(LookedAt::Running),
         },
     })
 }
@@ -42,10 +55,15 @@ pub(super) fn describe<T>(
         .field("paused", &look.paused)
         .field("links", &look.links);
     if let Some(upstream) = look.waiting_on {
-        out.field("waiting_on", &format_args!("{upstream}"));
+        out.field("waiting_on", &format_args!("{upstream:p}"));
     }
-    if let Some(result) = look.result {
-        out.field("result", &format_args!("{result}"));
-    }
+    match look.result {
+        Some(LookedAt::Value(name)) => out.field("result", &format_args!("value of {name}")),
+        Some(LookedAt::Failure(failure)) => {
+            out.field("result", &format_args!("failure: {failure:#}"))
+        }
+        Some(LookedAt::Running) => out.field("result", &format_args!("with a running callback")),
+        None => &mut out,
+    };
     out.finish()
 }

@@ -221,10 +221,14 @@ impl<M> State<M> {
 
 impl<M> fmt::Debug for MessageQueue<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
+        // Read before it is written, because the writer may run any code, which may use the queue.
+        let (len, closed) = {
+            let state = self.state();
+            (state.messages.len(), state.closed)
+        };
         f.debug_struct("MessageQueue")
-            .field("len", &state.messages.len())
-            .field("closed", &state.closed)
+            .field("len", &len)
+            .field("closed", &closed)
             .finish_non_exhaustive()
     }
 }

@@ -493,10 +493,11 @@ impl<J> Default for Team<J> {
 
 impl<J> fmt::Debug for Team<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
+        // Each is read before it is written, because the writer may run any code, which may use the
+        // team.
         f.debug_struct("Team")
-            .field("statistics", &state.statistics())
-            .field("quitting", &state.quitting)
+            .field("statistics", &self.statistics())
+            .field("quitting", &self.is_quitting())
             .finish_non_exhaustive()
     }
 }
