@@ -42,6 +42,7 @@
 //! | adding to a chain | [`map`](Deferred::map), [`add_callback`](Deferred::add_callback), [`add_errback`](Deferred::add_errback), [`add_callbacks`](Deferred::add_callbacks), [`add_both`](Deferred::add_both), [`chain_deferred`](Deferred::chain_deferred) |
 //! | holding and giving up | [`pause`](Deferred::pause), [`pause_guard`](Deferred::pause_guard), [`cancel`](Deferred::cancel), [`cancel_handle`](Deferred::cancel_handle), [`add_timeout`](Deferred::add_timeout) |
 //! | many at once | [`gather_results`], [`deferred_list`], [`race`] |
+//! | loops whose steps wait | [`repeat`] |
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
@@ -69,6 +70,12 @@
 //!    accident. (A Deferred that owns itself through its closures, for example because its callback
 //!    owns its trigger, is never dropped, as everywhere in Rust.)
 //! 8. All of this may be done from inside any callback or canceller.
+//! 9. Nothing needs stack for its length: not a chain, not Deferreds or coroutines that wait for each
+//!    other, and not callbacks that fire, add to, unpause or cancel the next Deferred from inside.
+//!    Such calls nest 64 deep. Deeper ones store their outcome, and what they would run is run when
+//!    the callback at that depth has returned, in the same order. Only there are rules 3 and 6 not
+//!    true: a call may return before the links that it lets go have run. A function that calls itself
+//!    without a callback in between needs stack as everywhere in Rust; [`repeat`] makes a loop of it.
 //!
 //! # Threads
 //!
@@ -109,7 +116,7 @@ pub use combine::{
 pub use coroutine::{CannotResume, DeferredFuture, run_ready, spawn};
 pub use deferred::{
     Abandoned, CallbackResult, CancelHandle, Cancelled, CircularWait, Deferred, PauseGuard,
-    TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, succeed,
+    TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, repeat, succeed,
 };
 pub use failure::{Failure, Panicked, Trapped};
 pub use reactor::{

@@ -1,31 +1,46 @@
-//! Work that nests with the data, without recursion.
+//! Calls that nest with the data, without recursion.
 //!
 //! A link may own a Deferred, or a trigger, whose links own others, a million deep. Dropping the
 //! first would drop or abandon the second from inside, and so on until the stack is full. So would
-//! coroutines that wake each other. Instead, from some depth on, the work goes on a list of the
-//! thread, which is worked off at that depth.
+//! coroutines that wake each other, callbacks that fire the next trigger, and a consumer that each
+//! item calls again. Instead, from some depth on, the work goes on a list of the thread, which is
+//! worked off at that depth, in the order in which it would have been done.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    panic::catch_unwind,
+};
 
 use crate::inline::Thunk;
 
-/// How deep work may nest. Up to here it is done when [`run`] returns, as everywhere else in Rust.
-/// What lies deeper waits on the list until the stack has come back up to here.
-const DEEPEST: u32 = 16;
+/// How deep calls may nest. Up to here work is done when [`run`] returns, as everywhere else in
+/// Rust. What lies deeper waits on the list until the stack has come back up to here.
+///
+/// In a build without any optimization a call of a link takes some kilobytes of stack, and more for what
+/// the link does itself. Few programs nest calls as deep as this without a loop behind it.
+const DEEPEST: u32 = 64;
+
+/// How many calls of links one [`run_nested`] counts for, which may poll a coroutine or drop a chain.
+const NESTED: u32 = 4;
 
 type Work = Thunk<(), ()>;
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// There is work on the list, or was when a panic ended working it off.
+    static LISTED: Cell<bool> = const { Cell::new(false) };
+    /// The last is done first.
     static LIST: RefCell<Vec<Work>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Whether [`run`] would put its work on the list.
+#[inline]
 pub(crate) fn is_deepest() -> bool {
-    DEPTH.get() == DEEPEST
+    DEPTH.get() >= DEEPEST
 }
 
-/// Does `work`: now, or soon if such work is already nested too deep in the stack.
+/// Does `work`: now, or soon if calls are already nested too deep in the stack.
 ///
 /// Where the thread is ending and the list is gone, it is done now.
 pub(crate) fn run(work: impl FnOnce() + 'static) {
@@ -36,6 +51,7 @@ pub(crate) fn run(work: impl FnOnce() + 'static) {
                 .take()
                 .map(|work| Thunk::new(move |(): &mut ()| work()));
             list.borrow_mut().extend(work);
+            LISTED.set(true);
         });
     }
     if let Some(work) = work {
@@ -43,33 +59,78 @@ pub(crate) fn run(work: impl FnOnce() + 'static) {
     }
 }
 
-/// Does `work` now, one level deeper, and then what has been put on the list.
+/// Does `work` now, [`NESTED`] levels deeper, and then what has been put on the list.
 pub(crate) fn run_nested<R>(work: impl FnOnce() -> R) -> R {
     let _level = Level::enter();
     let result = work();
-    while let Some(work) = next_listed() {
-        work.call(&mut ());
+    if LISTED.get() {
+        work_off();
     }
     result
 }
 
-fn next_listed() -> Option<Work> {
-    LIST.try_with(|list| list.borrow_mut().pop())
-        .unwrap_or(None)
+/// As [`run_nested`], for calls that do not unwind, and cheap where the list is not needed. What
+/// work on the list panics with goes to `on_panic`.
+#[inline(always)]
+pub(crate) fn call_nested<R>(call: impl FnOnce() -> R, on_panic: fn(Box<dyn Any + Send>)) -> R {
+    let depth = DEPTH.get() + 1;
+    DEPTH.set(depth);
+    let result = call();
+    if depth == DEEPEST {
+        work_off_reporting(on_panic);
+    }
+    DEPTH.set(depth - 1);
+    result
 }
 
-/// One level of nesting, left even if a destructor panics.
+#[cold]
+#[inline(never)]
+fn work_off_reporting(on_panic: fn(Box<dyn Any + Send>)) {
+    while let Err(panic) = catch_unwind(work_off) {
+        on_panic(panic);
+    }
+}
+
+/// Does what is on the list, and what is put there meanwhile: that before the rest, as if it had
+/// been done at once.
+#[cold]
+#[inline(never)]
+fn work_off() {
+    reverse_from(0);
+    while let Some((work, left)) = next_listed() {
+        work.call(&mut ());
+        reverse_from(left);
+    }
+    LISTED.set(false);
+}
+
+/// Takes the next work off the list, and says how much is left.
+fn next_listed() -> Option<(Work, usize)> {
+    let next = |list: &RefCell<Vec<Work>>| {
+        let mut list = list.borrow_mut();
+        let work = list.pop()?;
+        Some((work, list.len()))
+    };
+    LIST.try_with(next).unwrap_or(None)
+}
+
+/// Puts what came last on the list in order: first the first.
+fn reverse_from(start: usize) {
+    let _ = LIST.try_with(|list| list.borrow_mut()[start..].reverse());
+}
+
+/// The levels of [`run_nested`], left even if a destructor panics.
 struct Level;
 
 impl Level {
     fn enter() -> Self {
-        DEPTH.set(DEPTH.get() + 1);
+        DEPTH.set(DEPTH.get() + NESTED);
         Level
     }
 }
 
 impl Drop for Level {
     fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
+        DEPTH.set(DEPTH.get() - NESTED);
     }
 }

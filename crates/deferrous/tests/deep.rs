@@ -3,11 +3,14 @@
 
 mod support;
 
+use std::{cell::Cell, ops::ControlFlow, rc::Rc};
+
 use deferrous::{
-    Abandoned, Cancelled, Deferred, DeferredQueue, Trigger, capture_unhandled, deferred,
-    gather_results, race, run_ready, spawn, succeed,
+    Abandoned, AlreadyCalled, Cancelled, Deferred, DeferredQueue, DeferredSemaphore, Failure,
+    Trigger, capture_unhandled, deferred, deferred_with_canceller, fail, gather_results, race,
+    repeat, run_ready, spawn, succeed,
 };
-use support::{failure_of, in_small_stack, value_of};
+use support::{Trace, failure_of, in_small_stack, value_of};
 
 fn many() -> u32 {
     support::scale::many(1_000_000)
@@ -327,4 +330,239 @@ fn coroutines_that_hand_on_through_queues() {
         first.put(0).unwrap();
         assert_eq!(value_of(from.get().unwrap()), many());
     });
+}
+
+/// A queue of numbers, all there already.
+fn full_queue() -> DeferredQueue<u32> {
+    let queue = DeferredQueue::new();
+    (1..=many()).for_each(|n| queue.put(n).unwrap());
+    queue
+}
+
+#[test]
+fn a_consumer_that_each_item_calls_again() {
+    fn consume(queue: DeferredQueue<u32>, last: Rc<Cell<u32>>) {
+        let item = queue.get().unwrap();
+        drop(item.map(move |n| {
+            assert_eq!(n, last.get() + 1);
+            last.set(n);
+            consume(queue, last);
+        }));
+    }
+    in_small_stack(|| {
+        let last = Rc::new(Cell::new(0));
+        consume(full_queue(), last.clone());
+        assert_eq!(last.get(), many());
+    });
+}
+
+#[test]
+fn a_consumer_that_waits_for_itself() {
+    fn consume(queue: DeferredQueue<u32>) -> Deferred<u32> {
+        queue.get().unwrap().add_callback(move |n| match n {
+            n if n == many() => succeed(n),
+            _ => consume(queue),
+        })
+    }
+    in_small_stack(|| assert_eq!(value_of(consume(full_queue())), many()));
+}
+
+#[test]
+fn a_loop_over_a_full_queue() {
+    in_small_stack(|| {
+        let queue = full_queue();
+        let count = repeat(0, move |count| {
+            queue.get().unwrap().map(move |n| match n {
+                n if n == many() => ControlFlow::Break(count + 1),
+                _ => ControlFlow::Continue(count + 1),
+            })
+        });
+        assert_eq!(value_of(count), many());
+    });
+}
+
+#[test]
+fn a_loop_over_a_queue_that_is_filled_later() {
+    in_small_stack(|| {
+        let queue = DeferredQueue::new();
+        let source = queue.clone();
+        let sum = repeat(0, move |sum| {
+            source.get().unwrap().map(move |n: u64| match n {
+                0 => ControlFlow::Break(sum),
+                n => ControlFlow::Continue(sum + n),
+            })
+        });
+        (0..many()).for_each(|_| queue.put(1).unwrap());
+        queue.put(0).unwrap();
+        assert_eq!(value_of(sum), u64::from(many()));
+    });
+}
+
+/// A callback of each does something to the next, by its trigger and its Deferred.
+fn stepwise(act: fn(Trigger<u32>, Deferred<u32>, u32)) {
+    in_small_stack(move || {
+        let (last, end) = deferred::<u32>();
+        let (mut trigger, mut d) = (last, end.map(|n| n + 1));
+        let result = Rc::new(Cell::new(None));
+        let store = result.clone();
+        d = d.map(move |n| {
+            store.set(Some(n));
+            n
+        });
+        for _ in 1..many() {
+            let (before, first) = deferred::<u32>();
+            let (next, waiting) = (trigger, d);
+            d = first.map(move |n| {
+                act(next, waiting, n + 1);
+                n + 1
+            });
+            trigger = before;
+        }
+        trigger.callback(0).unwrap();
+        drop(d);
+        assert_eq!(result.get(), Some(many()));
+    });
+}
+
+#[test]
+fn callbacks_that_fire_the_next_trigger() {
+    stepwise(|next, waiting, n| {
+        drop(waiting);
+        next.callback(n).unwrap();
+        assert!(next.is_called());
+        assert_eq!(next.callback(0), Err(AlreadyCalled));
+    });
+}
+
+#[test]
+fn callbacks_that_unpause_the_next_deferred() {
+    stepwise(|next, waiting, n| {
+        waiting.pause();
+        next.callback(n).unwrap();
+        waiting.unpause().unwrap();
+    });
+}
+
+#[test]
+fn callbacks_that_add_to_a_fired_deferred() {
+    fn add(n: u32, end: Rc<Cell<u32>>) {
+        drop(succeed(n).map(move |n| {
+            end.set(n);
+            if n < many() {
+                add(n + 1, end);
+            }
+        }));
+    }
+    in_small_stack(|| {
+        let end = Rc::new(Cell::new(0));
+        add(0, end.clone());
+        assert_eq!(end.get(), many());
+    });
+}
+
+#[test]
+fn errbacks_that_fire_the_next_trigger() {
+    in_small_stack(|| {
+        let (last, end) = deferred::<()>();
+        let mut trigger = last;
+        for _ in 0..many() {
+            let (before, first) = deferred::<()>();
+            let next = trigger;
+            drop(first.add_errback(move |failure| Ok(next.errback(failure)?)));
+            trigger = before;
+        }
+        trigger.errback("the first").unwrap();
+        assert_eq!(failure_of(end).to_string(), "the first");
+    });
+}
+
+#[test]
+fn cancellers_that_cancel_the_next() {
+    in_small_stack(|| {
+        let (first, end) = deferred::<()>();
+        let (mut handle, mut all) = (end.cancel_handle(), vec![(first, end)]);
+        for _ in 0..many() {
+            let next = handle;
+            let (trigger, d) = deferred_with_canceller(move |_| next.cancel());
+            handle = d.cancel_handle();
+            all.push((trigger, d));
+        }
+        handle.cancel();
+        for (_, d) in all {
+            assert!(failure_of(d).check::<Cancelled>());
+        }
+    });
+}
+
+#[test]
+fn permits_that_are_released_by_what_they_let_go_on() {
+    fn work(semaphore: DeferredSemaphore, left: u32, done: Trigger<()>) -> Result<(), Failure> {
+        if left == 0 {
+            return Ok(done.callback(())?);
+        }
+        let again = semaphore.clone();
+        drop(semaphore.run(move || work(again, left - 1, done)));
+        Ok(())
+    }
+    in_small_stack(|| {
+        let (trigger, d) = deferred();
+        work(DeferredSemaphore::new(2), many(), trigger).unwrap();
+        value_of(d);
+    });
+}
+
+/// Each has two after it, deeper than calls nest.
+#[test]
+fn what_is_run_later_is_run_in_order() {
+    fn grow(trace: Trace, name: String, depth: usize) {
+        drop(succeed(()).map(move |()| {
+            trace.note(&name);
+            for child in 0..2 * usize::from(depth > 0) {
+                grow(trace.clone(), format!("{name}{child}"), depth - 1);
+            }
+        }));
+    }
+    fn below(levels: u32, f: Box<dyn FnOnce()>) {
+        match levels {
+            0 => f(),
+            _ => drop(succeed(()).map(move |()| below(levels - 1, f))),
+        }
+    }
+    let names = |levels| {
+        let trace = Trace::new();
+        let inner = trace.clone();
+        below(levels, Box::new(move || grow(inner, String::new(), 5)));
+        trace.take()
+    };
+    let at_once = names(0);
+    assert_eq!(at_once.len(), 63);
+    for levels in [55, 60, 62, 63, 64, 65, 200] {
+        assert_eq!(names(levels), at_once, "{levels}");
+    }
+}
+
+#[test]
+fn a_panic_in_what_is_run_later_is_reported() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("dropped late");
+        }
+    }
+    fn below(levels: u32) {
+        drop(succeed(()).map(move |()| match levels {
+            0 => drop(succeed(Panics).map(Some).map(drop)),
+            _ => below(levels - 1),
+        }));
+    }
+    let captured = capture_unhandled();
+    below(100);
+    drop(fail::<()>("the thread goes on"));
+    let texts: Vec<_> = captured.take().iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].contains("dropped late"), "{texts:?}");
+    let trace = Trace::new();
+    let seen = trace.clone();
+    drop(succeed(()).map(move |()| seen.note("at once")));
+    assert_eq!(trace.take(), ["at once"]);
 }

@@ -43,6 +43,17 @@ pub(crate) trait Host: Parts {
         None
     }
 
+    /// Whether links are nested so deep in the stack that no other may be called from inside them.
+    fn is_deepest(&self) -> bool {
+        false
+    }
+
+    /// Calls [`run_now`](super::run_now) when the stack has come back up. Called where
+    /// [`is_deepest`](Host::is_deepest).
+    fn run_later(&self, cell: &Self::Cell) {
+        super::run_now(self, cell);
+    }
+
     /// The failure of a Deferred that was cancelled.
     fn cancelled(&self) -> Self::Outcome;
 

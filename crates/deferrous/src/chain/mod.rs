@@ -19,7 +19,8 @@
 //! All of them end in the loop of `run_links.rs`, which is Twisted's `_runCallbacks`.
 //!
 //! Nothing here recurses with the data: a link that returns a Deferred, at any depth, is followed
-//! by a loop with its own stack on the heap. All functions may be called from inside any link or
+//! by a loop with its own stack on the heap. Links that call these functions nest in the stack, up to
+//! the depth that the host allows, from where on links are run later. All functions may be called from inside any link or
 //! canceller. While a state is borrowed only [`Parts`] are called, which cannot reach a state.
 
 mod errors;
@@ -35,5 +36,5 @@ mod tests;
 pub use errors::{AlreadyCalled, NotPaused};
 pub(crate) use host::Host;
 pub(crate) use parts::{Parts, Step};
-pub(crate) use rules::{add, cancel, fire, pause, resume, unpause};
+pub(crate) use rules::{add, cancel, fire, pause, resume, run_now, unpause};
 pub(crate) use state::State;

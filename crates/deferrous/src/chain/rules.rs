@@ -20,9 +20,12 @@ pub(crate) fn fire<H: Host>(
     cell: &H::Cell,
     mut outcome: H::Outcome,
 ) -> Result<(), AlreadyCalled> {
-    match host.with(cell, |state| state.fire(host, &mut outcome)) {
+    let fired = host.with(cell, |state| {
+        state.fire(host, &mut outcome, || host.is_deepest())
+    });
+    match fired {
         Fired::Taken(next) => drive(host, cell, next, &mut outcome),
-        Fired::Disarmed(canceller) => {
+        Fired::Stored(canceller) => {
             run(host, cell);
             drop(canceller);
         }
@@ -40,7 +43,7 @@ pub(crate) fn fire<H: Host>(
 #[inline(always)]
 pub(crate) fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
     let mut result = host.nothing();
-    let begin = host.with(cell, |state| state.begin(&mut result));
+    let begin = host.with(cell, |state| state.begin(&mut result, || host.is_deepest()));
     if let Begin::Call = begin {
         let step = host.call(cell, link(), &mut result);
         return finish(host, cell, step, &mut result);
@@ -124,8 +127,18 @@ pub(crate) fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome
     drive(host, outer, next, &mut outcome);
 }
 
-/// Runs the links of `cell` while it has an outcome and nothing forbids it.
+/// Runs the links of `cell` while it has an outcome and nothing forbids it: now, or later where they
+/// would nest too deep.
 fn run<H: Host>(host: &H, cell: &H::Cell) {
+    if host.is_deepest() && host.with(cell, |state| state.pending() > 0) {
+        host.run_later(cell);
+    } else {
+        run_now(host, cell);
+    }
+}
+
+/// Runs the links of `cell` while it has an outcome and nothing forbids it.
+pub(crate) fn run_now<H: Host>(host: &H, cell: &H::Cell) {
     let mut result = host.nothing();
     let next = host.with(cell, |state| state.next(host, &mut result));
     drive(host, cell, next, &mut result);

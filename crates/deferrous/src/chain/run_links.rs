@@ -219,9 +219,9 @@ enum Delivered<H: Host> {
 
 /// Fires `to`. Unless it goes on with it, the outcome does not stay in `result`.
 fn deliver<H: Host>(host: &H, to: &H::Cell, result: &mut H::Outcome) -> Delivered<H> {
-    match host.with(to, |state| state.fire(host, result)) {
+    match host.with(to, |state| state.fire(host, result, || false)) {
         Fired::Taken(next) => Delivered::Next(next),
-        Fired::Disarmed(canceller) => {
+        Fired::Stored(canceller) => {
             drop(canceller);
             Delivered::Next(host.with(to, |state| state.next(host, result)))
         }

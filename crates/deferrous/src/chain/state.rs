@@ -67,8 +67,8 @@ pub(super) enum Begin {
 /// What became of an attempt to fire.
 pub(super) enum Fired<P: Parts> {
     Taken(Next<P>),
-    /// Taken; the canceller is handed out to be dropped where no state is borrowed.
-    Disarmed(P::Canceller),
+    /// Taken and kept; the canceller is handed out to be dropped where no state is borrowed.
+    Stored(Option<P::Canceller>),
     Swallowed,
     Already,
 }
@@ -202,13 +202,14 @@ impl<P: Parts> State<P> {
         self.links.push(Entry::Resume(outer));
     }
 
-    /// Moves the outcome into `result` for a link that is new, if it may run at once.
+    /// Moves the outcome into `result` for a link that is new, if it may run at once, and is not to be
+    /// run `later`.
     #[inline(always)]
-    pub(super) fn begin(&mut self, result: &mut P::Outcome) -> Begin {
+    pub(super) fn begin(&mut self, result: &mut P::Outcome, later: impl FnOnce() -> bool) -> Begin {
         if !self.is_ready() {
             return Begin::Queue;
         }
-        if !self.links.is_empty() {
+        if !self.links.is_empty() || later() {
             return Begin::QueueAndRun;
         }
         if let Some(outcome) = self.outcome.take() {
@@ -340,8 +341,15 @@ impl<P: Parts> State<P> {
         paused
     }
 
+    /// Gives the Deferred the outcome in `result`. Its first link goes on with that, unless there is a
+    /// canceller to be dropped before, or links are to be run `later`.
     #[inline]
-    pub(super) fn fire(&mut self, parts: &P, result: &mut P::Outcome) -> Fired<P> {
+    pub(super) fn fire(
+        &mut self,
+        parts: &P,
+        result: &mut P::Outcome,
+        later: impl FnOnce() -> bool,
+    ) -> Fired<P> {
         if self.is_called() {
             if self.bits & SWALLOW_NEXT == 0 {
                 return Fired::Already;
@@ -351,10 +359,10 @@ impl<P: Parts> State<P> {
         }
         self.bits |= CALLED;
         match self.canceller.take() {
-            None => Fired::Taken(self.on_result(parts, result)),
-            Some(canceller) => {
+            None if !later() => Fired::Taken(self.on_result(parts, result)),
+            canceller => {
                 self.store(parts, result);
-                Fired::Disarmed(canceller)
+                Fired::Stored(canceller)
             }
         }
     }

@@ -29,7 +29,7 @@ impl Inputs {
     pub(super) fn cancel(&self) {
         self.cancelled.set(true);
         for handle in &self.handles {
-            handle.cancel_soon();
+            handle.cancel();
         }
     }
 

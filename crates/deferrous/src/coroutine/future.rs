@@ -131,7 +131,7 @@ impl<T> Drop for DeferredFuture<T> {
         }
         chain::add(&Closures, &cell, || Thunk::new(ignore_cancelled));
         cell.detach();
-        cell.cancel_soon();
+        cell.cancel();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rust closures as a host of the engine.
 
 use std::{
+    any::Any,
     cell::{Cell as Flag, RefCell},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -148,16 +149,29 @@ impl Host for Closures {
         Rc::ptr_eq(a, b)
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
-        catch_unwind(AssertUnwindSafe(|| link.call(outcome))).unwrap_or_else(|panic| {
-            *outcome = Outcome::Failure(Failure::from_panic(panic));
-            Step::Outcome
-        })
+        let call = || {
+            catch_unwind(AssertUnwindSafe(|| link.call(outcome)))
+                .unwrap_or_else(|panic| fail_with_panic(outcome, panic))
+        };
+        nesting::call_nested(call, report_panic)
+    }
+
+    #[inline]
+    fn is_deepest(&self) -> bool {
+        nesting::is_deepest()
+    }
+
+    #[cold]
+    fn run_later(&self, cell: &DeferredCell) {
+        let cell = cell.clone();
+        nesting::run(move || chain::run_now(&Closures, &cell));
     }
 
     fn call_canceller(&self, cell: &DeferredCell, canceller: Canceller) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| canceller.call(cell))) {
+        let call = || catch_unwind(AssertUnwindSafe(|| canceller.call(cell)));
+        if let Err(panic) = nesting::call_nested(call, report_panic) {
             // It may have fired its Deferred before.
             let failure = Failure::from_panic(panic);
             Firing::new(cell.clone()).finish(Outcome::Failure(failure));
@@ -211,6 +225,18 @@ impl Host for Closures {
         inner.detached.set(true);
         Outcome::Failure(CircularWait.into())
     }
+}
+
+/// A link has panicked.
+#[cold]
+fn fail_with_panic(outcome: &mut Outcome, panic: Box<dyn Any + Send>) -> Step<Closures> {
+    *outcome = Outcome::Failure(Failure::from_panic(panic));
+    Step::Outcome
+}
+
+/// Work that was put off has panicked.
+fn report_panic(panic: Box<dyn Any + Send>) {
+    report(Origin::Deferred, Failure::from_panic(panic));
 }
 
 impl CellData {
@@ -300,9 +326,14 @@ impl CellData {
         );
     }
 
-    /// Cancels the Deferred now, or soon if very many cancellations are nested already.
-    pub(crate) fn cancel_soon(self: Rc<Self>) {
-        nesting::run(move || chain::cancel(&Closures, &self));
+    /// Cancels the Deferred now, or soon if calls are nested very deep already.
+    pub(crate) fn cancel(self: &Rc<Self>) {
+        if nesting::is_deepest() {
+            let cell = self.clone();
+            nesting::run(move || chain::cancel(&Closures, &cell));
+        } else {
+            chain::cancel(&Closures, self);
+        }
     }
 }
 

@@ -21,14 +21,7 @@ impl CancelHandle {
     /// if it has fired or is gone.
     pub fn cancel(&self) {
         if let Some(cell) = self.0.upgrade() {
-            chain::cancel(&Closures, &cell);
-        }
-    }
-
-    /// Cancels the Deferred now, or soon if very many cancellations are nested already.
-    pub(crate) fn cancel_soon(&self) {
-        if let Some(cell) = self.0.upgrade() {
-            cell.cancel_soon();
+            cell.cancel();
         }
     }
 

@@ -151,7 +151,7 @@ impl<T: 'static> Deferred<T> {
     /// assert!(d.into_result().unwrap().unwrap_err().check::<Cancelled>());
     /// ```
     pub fn cancel(&self) {
-        chain::cancel(&Closures, self.cell());
+        self.cell().cancel();
     }
 
     /// A handle that cancels this Deferred after it has been moved elsewhere.
