@@ -88,7 +88,7 @@ pub(crate) fn rc_in_place<T>(make: impl FnOnce() -> T) -> Rc<T> {
 }
 
 struct ValueKind {
-    id: TypeId,
+    id: fn() -> TypeId,
     name: fn() -> &'static str,
     /// Drops the content; absent where there is nothing to do.
     drop: Option<unsafe fn(&mut InlineStorage)>,
@@ -99,7 +99,7 @@ impl ValueKind {
     const fn of<T: 'static>() -> &'static Self {
         const {
             &ValueKind {
-                id: TypeId::of::<T>(),
+                id: TypeId::of::<T>,
                 name: type_name::<T>,
                 drop: if mem::needs_drop::<T>() || !fits::<T>() {
                     Some(InlineStorage::drop_content::<T>)
@@ -137,7 +137,7 @@ impl Value {
     #[inline]
     pub(crate) fn take<T: 'static>(&mut self) -> T {
         // The same kind has the same address, nearly always, and that is known without reading it.
-        if !ptr::eq(self.kind, ValueKind::of::<T>()) && self.kind.id != TypeId::of::<T>() {
+        if !ptr::eq(self.kind, ValueKind::of::<T>()) && (self.kind.id)() != TypeId::of::<T>() {
             mixed_up(self.type_name(), type_name::<T>());
         }
         // Not by `mem::replace`: moving all words costs more than reading those that are there.

@@ -90,9 +90,19 @@
 //! What may cross is small: a [`Remote`], a [`RemoteTrigger`], and the jobs and results of
 //! [`defer_to_thread`](Reactor::defer_to_thread).
 
+#![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(all(feature = "reactor", not(unix)))]
+compile_error!(
+    "the reactor of deferrous needs Unix. Deferreds and coroutines do not: \
+     use `deferrous = { version = \"0.1\", default-features = false }`"
+);
+
 /// The programs of the README compile and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[cfg(all(doctest, feature = "reactor"))]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 mod chain;
@@ -100,10 +110,15 @@ mod combine;
 mod control_flow;
 mod coroutine;
 mod deferred;
+#[cfg(all(feature = "reactor", unix))]
+mod diagnostics;
+#[cfg(all(feature = "reactor", unix))]
 pub mod event_loop;
 mod failure;
+#[allow(unsafe_code)]
 mod inline;
 mod nesting;
+#[cfg(all(feature = "reactor", unix))]
 mod reactor;
 mod sync;
 mod unhandled;
@@ -119,12 +134,15 @@ pub use deferred::{
     TimedOut, Trigger, deferred, deferred_with_canceller, fail, maybe_deferred, repeat, succeed,
 };
 pub use failure::{Failure, Panicked, Trapped};
+#[cfg(all(feature = "reactor", unix))]
 pub use reactor::{
     Clock, DelayedCall, DelayedCallError, Executor, Job, LoopingCall, LoopingCallError,
     NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError, ReactorGone,
     ReactorTime, Remote, RemoteTrigger, SignalWatch, SystemEvent, ThreadPool, TriggerId, Watch,
     WouldDeadlock,
 };
+#[cfg(feature = "futures")]
+pub use sync::QueueStream;
 pub use sync::{
     DeferredLock, DeferredQueue, DeferredSemaphore, LockPermit, QueueLimits, QueueOverflow,
     QueueUnderflow, SemaphorePermit,

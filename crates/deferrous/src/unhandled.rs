@@ -2,7 +2,8 @@
 //!
 //! A failure is never lost. A Deferred that ends with one, a panic in a timer or a thread, a
 //! handler that fails at shutdown: all are reported here, once. The default writes them through
-//! [`tracing`] at error level, and to standard error where no subscriber listens.
+//! `tracing` at error level, and to standard error where no subscriber listens, or the feature
+//! `tracing` is off.
 //! [`set_unhandled_handler`] changes that for the program, and [`capture_unhandled`] for one
 //! thread, for tests.
 
@@ -194,16 +195,16 @@ pub(crate) fn drop_reporting<T>(origin: Origin, value: T) {
 }
 
 fn write(unhandled: &Unhandled) {
-    let unheard = tracing::dispatcher::get_default(|d| d.is::<tracing::subscriber::NoSubscriber>());
-    if unheard {
-        write_to_stderr(&format!("{}\n{:?}", unhandled.origin, unhandled.failure));
-    } else {
+    #[cfg(feature = "tracing")]
+    if !tracing::dispatcher::get_default(|d| d.is::<tracing::subscriber::NoSubscriber>()) {
         tracing::error!(
             origin = ?unhandled.origin,
             failure = ?unhandled.failure,
             "{unhandled}"
         );
+        return;
     }
+    write_to_stderr(&format!("{}\n{:?}", unhandled.origin, unhandled.failure));
 }
 
 /// Does not panic where standard error is closed, since this may be called from a destructor.

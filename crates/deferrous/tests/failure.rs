@@ -138,11 +138,8 @@ fn the_errors_of_the_crate_say_what_happened() {
 
 #[test]
 fn a_first_error_leads_to_its_failure() {
-    let first = FirstError {
-        index: 2,
-        failure: nested(),
-    };
-    let failure = Failure::from(first);
+    let failure = failure_of(gather_results([succeed(1), succeed(2), fail(nested())]));
+    assert_eq!(failure.downcast_ref::<FirstError>().unwrap().index, 2);
     let texts: Vec<_> = failure.chain().map(ToString::to_string).collect();
     assert_eq!(texts[..2], ["Deferred number 2 failed", "the outer one"]);
 }

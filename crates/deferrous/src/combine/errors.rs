@@ -6,6 +6,7 @@ use crate::failure::Failure;
 
 /// The first failure of several Deferreds, and which of them it was; Twisted's `FirstError`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FirstError {
     /// The position in the input of the Deferred that failed, from 0.
     pub index: usize,
@@ -30,6 +31,7 @@ impl Error for FirstError {
 
 /// Every Deferred of a [`race`](crate::race) failed; Twisted's `FailureGroup`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct AllFailed {
     /// What each failed with, in input order.
     pub failures: Vec<Failure>,

@@ -9,14 +9,19 @@
 //! reactor adds one to a list of the thread.
 
 mod future;
+#[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code))]
 mod ready;
+#[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code))]
 mod registry;
 mod task;
 mod waker;
 
 pub use future::DeferredFuture;
+#[cfg(all(feature = "reactor", unix))]
 pub(crate) use ready::{Drains, has_work};
+#[cfg(all(feature = "reactor", unix))]
 pub(crate) use registry::{WakeRequest, WakeTarget, drop_request, with_target};
+#[cfg(all(feature = "reactor", unix))]
 pub(crate) use task::{run_ready_if_outermost, run_ready_once, run_request};
 pub use waker::CannotResume;
 

@@ -252,6 +252,7 @@ pub(super) fn run_ready() -> usize {
 
 /// Works off what is in the list now, and says whether there is more. For a reactor, which has other
 /// things to do in between.
+#[cfg(all(feature = "reactor", unix))]
 pub(crate) fn run_ready_once() -> bool {
     let _drains = Drains::begin();
     recall_missed();

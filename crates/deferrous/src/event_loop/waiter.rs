@@ -10,6 +10,7 @@ use super::{
     poller::{Events, Poller},
     spin_wait::{SPIN_WINDOW, SpinWait},
 };
+use crate::diagnostics;
 
 /// Waits for events of descriptors and for messages in a [`MessageQueue`](super::MessageQueue).
 ///
@@ -61,8 +62,7 @@ impl Waiter {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.poller.wake()
         {
-            // A message is in the queue and is read when something else wakes the reactor.
-            tracing::error!(%error, "cannot wake the reactor");
+            diagnostics::cannot_wake(&error);
         }
     }
 

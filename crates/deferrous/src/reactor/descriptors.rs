@@ -13,6 +13,7 @@ use std::{
 use slab::Slab;
 
 use crate::{
+    diagnostics,
     event_loop::{Events, Interest, Waiter},
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
@@ -187,8 +188,7 @@ impl Descriptors {
             None => self.waiter.poller().delete(fd),
         };
         if let Err(error) = told {
-            // Somebody closed the descriptor, and with that the system has forgotten it.
-            tracing::debug!(%error, "a watched descriptor is no longer polled");
+            diagnostics::no_longer_polled(&error);
         }
         Some(registered)
     }

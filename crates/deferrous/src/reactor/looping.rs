@@ -19,6 +19,7 @@ use crate::{
 
 /// A [`LoopingCall`] was asked for something its state does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LoopingCallError {
     /// `start` while it runs.
     AlreadyRunning,
@@ -302,11 +303,17 @@ impl Shared {
     }
 }
 
+/// So many nanoseconds, of which there are no more than a `Duration` can have.
+fn from_nanos(nanos: u128) -> Duration {
+    const SECOND: u128 = 1_000_000_000;
+    Duration::new((nanos / SECOND) as u64, (nanos % SECOND) as u32)
+}
+
 /// How long from a time, that much after the start, to the next whole interval.
 fn until_next(since_start: Duration, interval: Duration) -> Duration {
     match interval.as_nanos() {
         0 => Duration::ZERO,
-        nanos => interval - Duration::from_nanos_u128(since_start.as_nanos() % nanos),
+        nanos => interval - from_nanos(since_start.as_nanos() % nanos),
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     coroutine::{Drains, has_work, run_ready_if_outermost, run_ready_once, run_request},
     deferred::{Deferred, cell::Outcome, deferred},
+    diagnostics,
     event_loop::Events,
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
@@ -76,7 +77,7 @@ impl Reactor {
             let stop = self.downgrade();
             self.handle_signal(signal, None, move || {
                 if let Some(reactor) = stop.upgrade() {
-                    tracing::info!(signal, "stopping at a signal");
+                    diagnostics::stopping_at(signal);
                     let _ = reactor.stop();
                 }
             })?;

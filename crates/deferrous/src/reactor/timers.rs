@@ -156,6 +156,7 @@ impl fmt::Debug for Timers {
 
 /// A [`DelayedCall`] that is not pending any more was to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DelayedCallError {
     /// It has been made; Twisted's `AlreadyCalled`. So has one whose reactor has ended, or whose
     /// clock is gone.

@@ -10,6 +10,7 @@ use crate::{
 
 /// What triggers are for: the event types of Twisted's `addSystemEventTrigger`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum SystemEvent {
     /// The reactor begins to run.
     Startup,

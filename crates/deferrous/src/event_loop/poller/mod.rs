@@ -7,6 +7,7 @@
 #[cfg(all(target_os = "linux", not(portable_poller)))]
 mod epoll;
 #[cfg(not(all(target_os = "linux", not(portable_poller))))]
+#[allow(unsafe_code)]
 mod portable;
 
 #[cfg(all(target_os = "linux", not(portable_poller)))]
@@ -28,6 +29,7 @@ pub struct Interest {
 
 /// What has happened to a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// The number that the descriptor was added with.
     pub key: usize,
