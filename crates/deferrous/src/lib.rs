@@ -46,6 +46,7 @@
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
+//! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
@@ -118,6 +119,8 @@ mod failure;
 #[allow(unsafe_code)]
 mod inline;
 mod nesting;
+#[cfg(all(feature = "reactor", unix))]
+pub mod process;
 #[cfg(all(feature = "reactor", unix))]
 mod reactor;
 mod sync;

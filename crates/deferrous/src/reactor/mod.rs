@@ -32,6 +32,7 @@ pub use remote::Remote;
 pub use remote_trigger::RemoteTrigger;
 pub use signal_handlers::SignalWatch;
 pub use state::Reactor;
+pub(crate) use state::WeakReactor;
 pub use threads::{Executor, Job, PoolStopped, ThreadPool};
 pub use time::{Clock, ReactorTime};
 pub use timers::{DelayedCall, DelayedCallError};

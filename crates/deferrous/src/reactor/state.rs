@@ -128,10 +128,10 @@ pub struct Reactor(pub(super) Rc<ReactorState>);
 
 /// A reactor that its own parts lead back to without keeping it.
 #[derive(Clone)]
-pub(super) struct WeakReactor(Weak<ReactorState>);
+pub(crate) struct WeakReactor(Weak<ReactorState>);
 
 impl WeakReactor {
-    pub(super) fn upgrade(&self) -> Option<Reactor> {
+    pub(crate) fn upgrade(&self) -> Option<Reactor> {
         self.0.upgrade().map(Reactor)
     }
 }
@@ -178,11 +178,11 @@ impl Reactor {
         matches!(self.0.stage.get(), Stage::Running | Stage::Stopping)
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.0.stage.get() == Stage::Ended
     }
 
-    pub(super) fn downgrade(&self) -> WeakReactor {
+    pub(crate) fn downgrade(&self) -> WeakReactor {
         WeakReactor(Rc::downgrade(&self.0))
     }
 }
