@@ -54,6 +54,8 @@ class Programs(RuleBasedStateMachine):
 
     #: Whether they replace methods of Deferred, as `strategies` asks the machine that it draws for.
     patching = False
+    #: Whether they use only what the Rust API has, too.
+    shared = False
 
     def __init__(self) -> None:
         super().__init__()

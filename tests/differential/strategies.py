@@ -54,6 +54,14 @@ FAMILIES: dict[str, dict[str, int]] = {
     "debugging": {"debug": 4, "look": 4},
     "failures": {"clean": 4, "handling": 6},
 }
+#: The operations that the Rust API has, too. A program for both consists of these.
+SHARED = frozenset(
+    {
+        *("new", "succeed", "fail", "add", "pair", "fire", "errback", "pause", "unpause", "drop", "cancel"),
+        *("deferred_list", "gather", "race", "start", "chain", "timeout", "advance", "look", "take", "maybe"),
+        *("acquire", "release", "run_with", "holding", "state_of", "put", "pull", "limit"),
+    }
+)
 _ERRORS = st.sampled_from(
     ("boom",) * 10
     + ("bare", "interrupt", "exit", "closed", "stop", "cancelled", "already", "returned", "failure")
@@ -82,6 +90,8 @@ class Setting:
     #: The kinds of callables that are used.
     flavours: Strategy
     nesting: int
+    #: Whether the programs are for the Rust API, too.
+    shared: bool
 
 
 def _chance(percent: int) -> Strategy:
@@ -110,17 +120,27 @@ _ODD = st.sampled_from(_FLAVOURS * 6 + _ODD_FLAVOURS * 2)
 _CHOSEN = {name: _chance(35) for name in FAMILIES if name != "always"}
 
 
+def _flavours(draw: st.DrawFn, shared: bool) -> Strategy:
+    if shared:
+        return st.just("function")
+    return _ODD if draw(_chance(20)) else _PLAIN
+
+
 @st.composite
 def _settings(draw: st.DrawFn) -> Setting:
     weights: dict[str, int] = {}
+    machine = draw(st.runner())
     for name, family in FAMILIES.items():
+        if machine.shared and not SHARED & family.keys():
+            continue
         if name == "always" or draw(_CHOSEN[name]):
             for op, weight in family.items():
-                weights[op] = weights.get(op, 0) + weight
-    if draw(st.runner()).patching:
+                if not machine.shared or op in SHARED:
+                    weights[op] = weights.get(op, 0) + weight
+    if machine.patching:
         weights["patch"] = 6
     kinds: list[str | None] = [None]
-    if draw(_chance(30)):
+    if not machine.shared and draw(_chance(30)):
         kinds += draw(st.lists(st.sampled_from([*KINDS, *MUTE]), min_size=2, max_size=2, unique=True))
     count = draw(st.integers(2, SLOTS))
     return Setting(
@@ -128,8 +148,9 @@ def _settings(draw: st.DrawFn) -> Setting:
         _SLOTS[count],
         st.sampled_from([name for name, weight in weights.items() for _ in range(weight)]),
         st.sampled_from(kinds),
-        _ODD if draw(_chance(20)) else _PLAIN,
+        _flavours(draw, machine.shared),
         draw(st.sampled_from((0, 1, 1, 2, 2, 3))),
+        machine.shared,
     )
 
 
@@ -151,26 +172,32 @@ _FAILING = _weighted(
     (3, st.tuples(st.sampled_from(("shared", "copied", "extrapolated")), st.integers(0, 1))),
     (1, st.just(("none", "nothing"))),
 )
+_SHARED_ERRORS = st.sampled_from(("boom",) * 6 + ("bare", "cancelled"))
+_SHARED_FAILING = st.tuples(st.just("caught"), _SHARED_ERRORS)
 _OTHERS = st.lists(_PLACE, min_size=2, max_size=2, unique=True) | st.lists(_PLACE, max_size=4)
 
 
 class Level:
     """The strategies for what is so deep in callables of callables: at 0, in none."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, shared: bool) -> None:
         self.depth = depth
+        self.shared = shared
         self.slot = _weighted((7, _PLACE), (3, st.just(ATTACHED))) if depth else _PLACE
+        self.failing = _SHARED_FAILING if shared else _FAILING
         self.value = self._values()
         self.end = self._ends()
         # What is inside is not made before it is drawn, since it is the same for all that is on one level.
         self.callable = self._callables()
-        self.maybe_callable = st.none() | self.callable
         self.generator = self._generators()
         self.canceller = st.none() | self._cancellers()
         self.arguments = self._arguments()
 
     def _values(self) -> Strategy:
         plain = st.sampled_from((None, 0, 1, "text", True))
+        if self.shared:
+            item = _weighted((5, _TOKEN), (2, plain))
+            return _weighted((9, item), (1, st.tuples(st.just("list"), _TOKEN, item)))
         named = st.tuples(st.sampled_from(("slot", "result")), self.slot)
         simple = _weighted((5, _TOKEN), (2, plain), (1, _FAILING), (1, named))
         return _weighted((9, simple), (1, st.tuples(st.just("list"), _TOKEN, simple)))
@@ -179,6 +206,15 @@ class Level:
         def named(slot: Strategy) -> Strategy:
             return st.tuples(st.just("value"), st.tuples(st.just("slot"), slot))
 
+        if self.shared:
+            return _weighted(
+                (25, st.just(("argument",))),
+                (25, st.tuples(st.just("value"), self.value)),
+                (15, st.tuples(st.just("raise"), _SHARED_ERRORS)),
+                (5, st.sampled_from((("again",), ("trap",)))),
+                (13, _NEW),
+                (12, named(_PLACE)),
+            )
         return _weighted(
             (25, st.just(("argument",))),
             (25, st.tuples(st.just("value"), self.value)),
@@ -193,6 +229,8 @@ class Level:
     def _callables(self) -> Strategy:
         ops = _operations(self.depth + 1, st.sampled_from((0, 0, 1, 1, 2)))
         written = st.tuples(SETTING.flatmap(lambda setting: setting.flavours), ops, self.end)
+        if self.shared:
+            return written
         methods = st.sampled_from(("callback", "errback", "cancel", "pause", "unpause"))
         return _weighted((24, written), (1, st.tuples(methods, self.slot)))
 
@@ -200,7 +238,7 @@ class Level:
         """Draw cancellers, which often fire what they are given."""
         fires = _weighted(
             (1, st.tuples(st.just("fire"), st.just(ATTACHED), self.value)),
-            (1, st.tuples(st.just("errback"), st.just(ATTACHED), _FAILING)),
+            (1, st.tuples(st.just("errback"), st.just(ATTACHED), self.failing)),
             (1, st.just(("call", ATTACHED, "cancel"))),
         )
 
@@ -211,15 +249,22 @@ class Level:
         return _weighted((3, self.callable), (2, st.tuples(self.callable, fires).map(with_fire)))
 
     def _generators(self) -> Strategy:
-        waited = [(8, st.tuples(st.just("slot"), _PLACE)), (8, _NEW), (1, self.value)]
+        waited = [(8, st.tuples(st.just("slot"), _PLACE)), (8, _NEW)]
+        if not self.shared:
+            waited.append((1, self.value))
         if self.depth < 2:
-            inner = st.deferred(lambda: level(self.depth + 1).generator)
+            inner = st.deferred(lambda: level(self.depth + 1, self.shared).generator)
             waited += [(3, st.tuples(st.sampled_from(("generator", "coroutine")), inner))]
         ops = _operations(self.depth + 1, st.sampled_from((0, 0, 0, 1)))
         step = st.tuples(ops, _weighted(*waited), st.sampled_from(("raise", "raise", "go on", "replace")))
         steps = st.sampled_from((1, 0, 1, 2, 3)).flatmap(
             lambda count: st.lists(step, min_size=count, max_size=count)
         )
+        if self.shared:
+            # A coroutine that awaits another one cannot catch its panic.
+            errors = st.sampled_from(("boom", "cancelled", "boom" if self.depth else "bare"))
+            values, raised = st.tuples(st.just("value"), self.value), st.tuples(st.just("raise"), errors)
+            return st.tuples(steps, _weighted((1, st.just(("argument",))), (2, values), (1, raised)))
         return st.tuples(steps, _weighted((9, self.end), (1, st.just(("elsewhere", ("token", 0))))))
 
     def _arguments(self) -> dict[str, Strategy]:
@@ -237,8 +282,12 @@ class Level:
         two = ("queue_move", "queue_share", "chain", "ensure")
         called = {name: name for name in ("pause", "unpause", "cancel")}
         called |= {"run_callbacks": "_runCallbacks", "continuation": "_continuation"}
+        # How many arguments a callback gets besides the result. In Rust there are none.
+        count = st.just(0) if self.shared else _COUNTS
         counts = st.tuples(choice(0, 1, 4), choice(0, 2, 3))
         styles = choice("bare", "short", "nothing", "positional", "lists", "named")
+        if self.shared:
+            counts, styles = st.just((0, 0)), st.just("bare")
         ways = choice(
             "inline", "inline", "ensure", "from coroutine", "from generator", "maybe", "not a generator"
         )
@@ -248,17 +297,17 @@ class Level:
             **{name: op("call", slot, st.just(method)) for name, method in called.items()},
             "new": op("new", _PLACE, SETTING.flatmap(lambda setting: setting.kinds), self.canceller),
             "succeed": op("succeed", slot, value),
-            "fail": op("fail", slot, _FAILING),
+            "fail": op("fail", slot, self.failing),
             "maybe": op("maybe", slot, function, choice(0, 0, 1, 4)),
             "execute": op("execute", slot, function, choice(0, 0, 1, 4)),
             "add": op(
-                "add", slot, choice("addCallback", "addCallback", "addErrback", "addBoth"), function, _COUNTS
+                "add", slot, choice("addCallback", "addCallback", "addErrback", "addBoth"), function, count
             ),
             "pair": op(
                 "pair", slot, st.tuples(function, _weighted((1, st.none()), (4, function))), counts, styles
             ),
             "fire": op("fire", slot, value),
-            "errback": op("errback", slot, _FAILING),
+            "errback": op("errback", slot, self.failing),
             "handling": op("handling", slot, _ERRORS),
             "start_running": op("start_running", slot, value),
             "start": op("start", _PLACE, ways | st.just("returning"), self.generator),
@@ -313,14 +362,14 @@ class Level:
         )
 
 
-_LEVELS: dict[int, Level] = {}
+_LEVELS: dict[tuple[int, bool], Level] = {}
 
 
-def level(depth: int) -> Level:
+def level(depth: int, shared: bool) -> Level:
     """Give the strategies of a level, which are made once."""
-    if depth not in _LEVELS:
-        _LEVELS[depth] = Level(depth)
-    return _LEVELS[depth]
+    if (depth, shared) not in _LEVELS:
+        _LEVELS[depth, shared] = Level(depth, shared)
+    return _LEVELS[depth, shared]
 
 
 @st.composite
@@ -328,21 +377,23 @@ def _operations(draw: st.DrawFn, depth: int, sizes: Strategy) -> list[Op]:
     setting = draw(SETTING)
     if depth > setting.nesting:
         return []
-    arguments = level(depth).arguments
+    arguments = level(depth, setting.shared).arguments
     return [draw(arguments[draw(setting.names)]) for _ in range(draw(sizes))]
 
 
 @st.composite
 def beginnings(draw: st.DrawFn) -> list[Op]:
     """Draw the operations that put something into each slot."""
-    new = level(0).arguments["new"]
-    made = (draw(new) for _ in range(draw(SETTING).count))
+    setting = draw(SETTING)
+    new = level(0, setting.shared).arguments["new"]
+    made = (draw(new) for _ in range(setting.count))
     return [(name, slot, *rest) for slot, (name, _, *rest) in enumerate(made)]
 
 
 @st.composite
 def _operation(draw: st.DrawFn) -> Op:
-    op: Op = draw(level(0).arguments[draw(draw(SETTING).names)])
+    setting = draw(SETTING)
+    op: Op = draw(level(0, setting.shared).arguments[draw(setting.names)])
     return op
 
 
