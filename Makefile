@@ -99,7 +99,8 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	scripts/memcheck
 	scripts/memcheck-python
 	scripts/collector
-	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_MISTAKES_EVERY=4 $(VENV)/python -m pytest tests/differential
+	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_RUST_PROGRAMS=100000 DEFERROUS_MISTAKES_EVERY=4 \
+	    $(VENV)/python -m pytest tests/differential
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from tests.children import environment
 CHUNK = 2500
 
 
-def run(candidate: str, number: int, count: int, folder: Path) -> str:
+def run(arguments: Sequence[str], number: int, count: int, folder: Path) -> str:
     """Run programs, and give what is to be said of them: nothing, if all is well."""
-    record = folder / f"{candidate}-{number}"
-    command = [sys.executable, "-X", "faulthandler", "-m", "tests.differential", "--candidate", candidate]
+    record = folder / f"record-{number}"
+    command = [sys.executable, "-X", "faulthandler", "-m", *arguments]
     command += ["--seed", str(number), "--count", str(count), "--record", str(record)]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if done.returncode == 0:
@@ -29,11 +30,17 @@ def run(candidate: str, number: int, count: int, folder: Path) -> str:
     return f"This program of seed {number} ended the process by {died}:\n{record.read_text()}\n{done.stderr}"
 
 
-def run_all(candidate: str, count: int, folder: Path) -> list[str]:
-    """Run many programs in as many processes at a time as there are processors. Give what is to be said."""
+def run_all(arguments: Sequence[str], count: int, folder: Path) -> list[str]:
+    """Run many programs in as many processes at a time as there are processors. Give what is to be said.
+
+    Args:
+        arguments: the module to run, and what it is told besides the number of programs.
+        count: how many programs.
+        folder: where each process writes down the program that it runs.
+    """
     processors = len(os.sched_getaffinity(0))
     size = min(CHUNK, -(-count // processors))
     with ThreadPoolExecutor(processors) as pool:
         starts = range(0, count, size)
-        found = pool.map(lambda first: run(candidate, first, min(size, count - first), folder), starts)
+        found = pool.map(lambda first: run(arguments, first, min(size, count - first), folder), starts)
         return [text for text in found if text]

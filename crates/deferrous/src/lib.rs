@@ -78,6 +78,9 @@
 //!    true: a call may return before the links that it lets go have run. A function that calls itself
 //!    without a callback in between needs stack as everywhere in Rust; [`repeat`] makes a loop of it.
 //!
+//! Random programs do the same here and on Twisted, except for the differences that `docs/rust.md` in
+//! the repository lists.
+//!
 //! # Threads
 //!
 //! Deferreds, triggers and the reactor belong to the thread that made them, and the compiler sees

@@ -108,8 +108,9 @@ impl<T: 'static> Deferred<T> {
     ///
     /// If the other one was fired meanwhile, this one goes on with
     /// [`AlreadyCalled`](crate::AlreadyCalled), and a failure that it was to hand over is reported
-    /// as unhandled. Cancelling the other one does not cancel this one; for that, return a Deferred
-    /// from a callback.
+    /// as unhandled. While the callbacks of the other one run, this one has handed its outcome over
+    /// already, so what they add to it runs at once. Cancelling the other one does not cancel this
+    /// one; for that, return a Deferred from a callback.
     ///
     /// ```
     /// let (trigger, d) = deferrous::deferred();
