@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -12,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
 from tests.apis import queue_name
-from tests.helpers import handled, instead, outcome
+from tests.helpers import Oops, handled, instead, outcome, raising, same
 from tests.logs import Log
 
 
@@ -118,6 +119,28 @@ def test_a_result_set_by_a_finalizer_goes_to_the_next_callback(api: ModuleType) 
     deferred.addCallback(Does(lambda: setattr(deferred, "result", "put"))).addBoth(seen.append)
     deferred.callback("given")
     assert seen == ["put"]
+
+
+@pytest.mark.parametrize("add", ["addCallback", "addErrback"], ids=["called", "passed"])
+def test_a_failure_set_by_a_finalizer_is_reported(api: ModuleType, logged: Log, add: str) -> None:
+    """Also where no callback sees it, and where the callback that ends has only passed the result on."""
+    deferreds = [api.Deferred()]
+    getattr(deferreds[0], add)(Does(lambda: setattr(deferreds[0], "result", api.Failure(Oops("put")))))
+    deferreds[0].addErrback(same).addErrback(same)
+    deferreds[0].callback("given")
+    assert type(deferreds[0].result.value) is Oops
+    deferreds.clear()
+    gc.collect()
+    assert logged.unhandled() == ["Oops(put)"]
+
+
+def test_an_errback_that_is_passed_by_ends_before_the_next_callback_is_chosen(api: ModuleType) -> None:
+    """Its end may make the result a failure, which the next callback is not called with."""
+    seen: list[object] = []
+    deferred = api.Deferred()
+    deferred.addErrback(Does(lambda: deferred.addCallback(raising(Oops())))).addCallback(seen.append)
+    deferred.callback("given")
+    assert (seen, type(outcome(deferred))) == ([], Oops)
 
 
 def test_a_result_deleted_by_a_finalizer_fails_the_next_callback(api: ModuleType) -> None:

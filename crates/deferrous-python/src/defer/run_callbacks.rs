@@ -50,28 +50,31 @@ fn run_queued(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         return go_on(deferred, callback, found, Rest::Call);
     }
     loop {
-        let before = found;
-        if !callback.passes(found == Kind::Failure) {
+        let passed = callback.passes(found == Kind::Failure);
+        if !passed {
             // The end of the callback before this one may have taken the result away: this one fails then.
             let called = match deferred.required_result() {
                 Ok(result) => call_simple(deferred, &callback, result, found),
                 Err(error) => Err(Rest::Returned(outcome(py, Err(error)))),
             };
-            found = match called {
-                Ok(found) => found,
-                Err(rest) => return go_on(deferred, callback, before, rest),
-            };
+            if let Err(rest) = called {
+                return go_on(deferred, callback, found, rest);
+            }
         }
-        callback = match callback_queue::pop(deferred)? {
-            Some(next) if is_special(&next, found) => {
-                return go_on(deferred, callback, before, Rest::Next(Some(next)));
-            }
-            Some(next) => next,
-            None => {
-                debug_info::note(deferred, found == Kind::Failure);
-                return Ok(());
-            }
+        let Some(next) = callback_queue::pop(deferred)? else {
+            let failed = deferred.result_kind()? == Kind::Failure;
+            debug_info::note(deferred, failed);
+            return Ok(());
         };
+        // The end of a callback may change the result. One that passes ends before the result is looked at, one that
+        // was called ends after that.
+        let before = std::mem::replace(&mut callback, next);
+        let called = (!passed).then_some(before);
+        found = deferred.result_kind()?;
+        drop(called);
+        if is_special(&callback, found) {
+            return go_on(deferred, callback, found, Rest::Call);
+        }
     }
 }
 
@@ -94,7 +97,7 @@ pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) 
             debug_info::note(deferred, found == Kind::Failure);
             Ok(())
         }
-        Ok(_) => go_on(deferred, callback, before, Rest::Next(None)),
+        Ok(_) => go_on(deferred, callback, before, Rest::Next),
         Err(rest) => go_on(deferred, callback, before, rest),
     }
 }
@@ -115,8 +118,8 @@ enum Rest<'py> {
     Returned(Outcome<'py>),
     /// To run the callbacks of a Deferred that it has fired.
     Fired(Bound<'py, Deferred>),
-    /// Nothing: the next callback comes, which is this one if it is not in the queue any more.
-    Next(Option<Callback<'py>>),
+    /// Nothing: the next callback comes.
+    Next,
 }
 
 /// Calls a callback and keeps what it returns, in the common case: that is no Deferred, and nothing else is to be done.
@@ -165,11 +168,7 @@ fn go_on<'py>(
         Rest::Call => run(Call::new(deferred.clone(), Some(callback)), From::Next),
         Rest::Returned(returned) => run(after(callback), From::Returned(returned)),
         Rest::Fired(fired) => run_fired(after(callback), fired),
-        Rest::Next(added) => {
-            let mut call = after(callback);
-            call.added = added;
-            run(call, From::Next)
-        }
+        Rest::Next => run(after(callback), From::Next),
     }
 }
 
@@ -380,9 +379,17 @@ impl<'py> Call<'py> {
                 None => return Ok(Next::Empty),
             },
         };
+        // The callback before this one ends here: one that has passed before the result is looked at, one that was
+        // called after that.
+        if self
+            .item
+            .as_ref()
+            .is_some_and(|item| item.passes(self.failed))
+        {
+            self.item = None;
+        }
         let found = current.result_kind()?;
         self.failed = found == Kind::Failure;
-        // The callback before this one ends here.
         self.item = None;
         if let Callback::Continuation { waiting } = &next {
             let waiting = waiting.clone();
