@@ -158,6 +158,21 @@ def test_a_race_gives_the_first_value_and_cancels_the_others(api: ModuleType) ->
     assert [outcome(member) for member in members] == [None] * 3
 
 
+def test_a_race_calls_an_overridden_method_as_twisted_does(api: ModuleType) -> None:
+    """It passes the place of a Deferred by keyword."""
+    seen: list[object] = []
+
+    class Sub(api.Deferred):  # type: ignore[misc, name-defined]
+        def addCallbacks(self, callback: Any, errback: Any = None, **keywords: Any) -> Any:
+            seen.append(keywords)
+            return super().addCallbacks(callback, errback, **keywords)
+
+    deferred = Sub()
+    result = api.race([deferred])
+    deferred.callback("won")
+    assert (result.result, seen[0]) == ((0, "won"), {"callbackArgs": (0,), "errbackArgs": (0,)})
+
+
 def test_a_race_without_a_winner_groups_all_failures(api: ModuleType) -> None:
     """The failures are grouped in the order of the members."""
     members = [api.Deferred() for _ in range(3)]

@@ -188,8 +188,10 @@ fn add_runner<'py>(
         return defer::add(deferred, callback);
     }
     let [(succeeded, place), (failed, _)] = (RUNNER.show)(race, index)?;
-    let none = py.None();
-    let arguments = (&succeeded, &failed, &place, &none, &place, &none);
-    runner.call_method1(name!(py, "addCallbacks")?, arguments)?;
+    let add = runner.getattr(name!(py, "addCallbacks")?)?;
+    let keywords = fallible::dict(py)?;
+    keywords.set_item(name!(py, "callbackArgs")?, &place)?;
+    keywords.set_item(name!(py, "errbackArgs")?, place)?;
+    add.call(fallible::tuple(py, [succeeded, failed])?, Some(&keywords))?;
     Ok(())
 }
