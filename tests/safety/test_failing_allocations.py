@@ -1,7 +1,8 @@
 """Where an allocation of the interpreter fails, an operation raises `MemoryError` or succeeds.
 
 CPython has bugs of its own where it has no memory: functions of Python crash, or fail and raise nothing. That
-such a crash is not ours, and which states are left behind, only `make safety` compares with stock Twisted.
+such a crash is not ours, and which states are left behind, only `make safety` compares with stock Twisted. It
+also does the operations of threads.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ pytestmark = pytest.mark.skipif(
 KINDS: dict[str, list[str]] = {
     "deferred": list(deferred_operations.OPERATIONS),
     "reactor": list(reactor_operations.OPERATIONS),
-    "thread": list(thread_operations.OPERATIONS),
 }
+if COMPARES:
+    # Threads start and end meanwhile, so what is seen of these varies from run to run.
+    KINDS["thread"] = list(thread_operations.OPERATIONS)
 #: How many operations one process does after the other, because it takes a moment to start.
 AT_ONCE = 16
 CASES = [pytest.param(kind, at, id=name) for kind, names in KINDS.items() for at, name in enumerate(names)]
