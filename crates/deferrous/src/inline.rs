@@ -190,7 +190,8 @@ pub(crate) struct Thunk<A: 'static, R: 'static> {
 ///
 /// The storage was made with an `F`, which has not been taken out or dropped.
 unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(storage: &InlineStorage, argument: &mut A) -> R {
-    // SAFETY: passed on to the caller.
+    // SAFETY: `Thunk::new` puts this function beside the storage that it makes with the same `F`, and a thunk is
+    // called once.
     let f = unsafe { storage.take::<F>() };
     f(argument)
 }

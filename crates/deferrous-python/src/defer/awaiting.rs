@@ -109,7 +109,7 @@ fn no_stop_iteration(py: Python<'_>, error: PyErr) -> PyErr {
     refused
 }
 
-/// What an iterator does that is asked for its next value.
+/// One step of the iterator, for `__next__`.
 #[inline]
 fn next<'py>(iterator: &Awaiting, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     match iterator.step(py)? {

@@ -153,7 +153,7 @@ fn call_first<'py>(
     }
 }
 
-/// What the keyword of this name is, and the others. There is no other argument.
+/// Splits keyword arguments into the one with this name and the others. The call has no positional arguments.
 #[cold]
 fn named<'py>(
     py: Python<'py>,

@@ -66,8 +66,8 @@ fn run_queued(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
             debug_info::note(deferred, failed);
             return Ok(());
         };
-        // The end of a callback may change the result. One that passes ends before the result is looked at, one that
-        // was called ends after that.
+        // Releasing a callback may run a finalizer that changes the result. As in Twisted, a callback that passed is
+        // released before the result is looked at, and a callback that was called is released after that.
         let before = std::mem::replace(&mut callback, next);
         let called = (!passed).then_some(before);
         found = deferred.result_kind()?;
@@ -110,7 +110,7 @@ fn is_special(callback: &Callback<'_>, found: Kind) -> bool {
         || callback.fires(found == Kind::Failure).is_some()
 }
 
-/// What is left to do for a callback that is not simple.
+/// The rest of the work for a callback that is not simple.
 enum Rest<'py> {
     /// All of it.
     Call,

@@ -1,6 +1,6 @@
 //! How deep native code may call itself: what Python code does is counted by the interpreter.
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use pyo3::{exceptions::PyRecursionError, prelude::*};
 
@@ -23,45 +23,41 @@ thread_local! {
     static CALL_DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
+/// Runs `body` one level deeper, unless that is deeper than `deepest`.
+#[inline(always)]
+fn nest<T>(
+    depth: &'static LocalKey<Cell<u32>>,
+    deepest: u32,
+    body: impl FnOnce() -> T,
+) -> Option<T> {
+    let before = depth.get();
+    if before >= deepest {
+        return None;
+    }
+    depth.set(before + 1);
+    let result = body();
+    depth.set(before);
+    Some(result)
+}
+
 /// Runs `body` one level deeper.
 ///
 /// # Errors
 ///
 /// `RecursionError` if that is too deep.
 pub fn deeper<T>(py: Python<'_>, body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    let depth = DEPTH.get();
-    if depth >= DEEPEST {
-        return Err(too_deep(py, "in a chain of Deferreds"));
-    }
-    DEPTH.set(depth + 1);
-    let result = body();
-    DEPTH.set(depth);
-    result
+    nest(&DEPTH, DEEPEST, body).unwrap_or_else(|| Err(too_deep(py, "in a chain of Deferreds")))
 }
 
 /// Runs `body` one level deeper, unless that is deeper than Python code could be.
 pub fn deeper_as_python<T>(body: impl FnOnce() -> T) -> Option<T> {
-    let depth = DEPTH.get();
-    if depth >= DEEPEST_AS_PYTHON {
-        return None;
-    }
-    DEPTH.set(depth + 1);
-    let result = body();
-    DEPTH.set(depth);
-    Some(result)
+    nest(&DEPTH, DEEPEST_AS_PYTHON, body)
 }
 
 /// Calls an object of a program that is no function, unless such calls nest too deep.
 #[inline(always)]
 pub fn nested_call<T>(call: impl FnOnce() -> T) -> Option<T> {
-    let depth = CALL_DEPTH.get();
-    if depth >= DEEPEST_CALL {
-        return None;
-    }
-    CALL_DEPTH.set(depth + 1);
-    let result = call();
-    CALL_DEPTH.set(depth);
-    Some(result)
+    nest(&CALL_DEPTH, DEEPEST_CALL, call)
 }
 
 /// A `RecursionError`.

@@ -1,8 +1,8 @@
 //! The requests of wakers that this thread does itself: without a reactor, and where a Deferred of
 //! this crate fires.
 //!
-//! A waker only adds to the list. Whoever works the list off does so when the code that has called
-//! the waker has returned.
+//! A waker only adds to the list. The list is worked off when the code that called the waker has
+//! returned.
 
 use std::{
     cell::{Cell, RefCell},

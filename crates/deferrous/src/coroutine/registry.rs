@@ -9,7 +9,7 @@ use std::{
 
 use crate::deferred::cell::Waiter;
 
-/// What a waker asks of the coroutine's own thread. It is done after the call of the waker, because
+/// A request of a waker to the coroutine's own thread. It is done after the call of the waker, because
 /// the caller may hold a lock that the coroutine needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WakeRequest {

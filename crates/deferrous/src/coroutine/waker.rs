@@ -69,8 +69,8 @@ impl OwnWaker {
 /// Finds its coroutine by a number, since what is shared between threads may not lead to it
 /// directly.
 ///
-/// Whoever wakes or drops it may hold a lock that the coroutine or its destructor needs, as channels
-/// do. So neither runs the coroutine: both leave a [`WakeRequest`].
+/// The caller may hold a lock that the coroutine or its destructor needs, as channels do. So neither
+/// waking nor dropping runs the coroutine: both leave a [`WakeRequest`].
 pub(super) struct TaskWaker {
     id: u64,
     thread: ThreadId,

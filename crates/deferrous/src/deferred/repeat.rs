@@ -80,7 +80,7 @@ struct Loop<B, F> {
     shared: Rc<Shared>,
 }
 
-/// What the loop shares with the canceller of its result.
+/// The state that the loop shares with the canceller of its result.
 struct Shared {
     /// Cancels what the loop waits for.
     waiting: Cell<Option<CancelHandle>>,
