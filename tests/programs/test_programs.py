@@ -40,7 +40,7 @@ class Tests(unittest.TestCase):
 """
 
 FAKES = {
-    Runner.TRIAL: Program("fake", "1.0", Runner.TRIAL, "./test_fake.py"),
+    Runner.TRIAL: Program("fake", "1.0", Runner.TRIAL, "test_fake"),
     Runner.PYTEST: Program("fake", "1.0", Runner.PYTEST, "test_fake.py", options="-p no:cacheprovider"),
     Runner.UNITTEST: Program("fake", "1.0", Runner.UNITTEST, "test_fake", options="--verbose"),
 }
