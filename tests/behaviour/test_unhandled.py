@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis import Failure
+from tests.apis import Failure, queue_name
 from tests.helpers import Oops, Steps, handled, outcome, raising, same
 from tests.logs import Log
 
@@ -239,7 +239,7 @@ def test_a_deferred_that_passes_a_failure_to_itself_has_handled_it(api: ModuleTy
     other, deferred = api.Deferred(), api.Deferred()
     deferred.chainDeferred(deferred)
     deferred.pause()
-    other._callbacks.append(deferred._continuation())
+    getattr(other, queue_name()).append(deferred._continuation())
     other.errback(Oops("passed"))
     assert deferred.called
     assert deferred.result is None
