@@ -722,10 +722,10 @@ class DelayedCall:
     """The keyword arguments, a dict; gone when it was cancelled."""
     seconds: Callable[[], float]
     """What tells it the time."""
+    # The stack of whoever set it, in debug mode.
     creator: list[str] | None
-    """The stack of whoever set it, in debug mode."""
+    # What it looked like when it was cancelled, in debug mode.
     _repr: str | None
-    """What it looked like when it was cancelled, in debug mode."""
 
     def getTime(self, /) -> float:
         """When the call is to be made, in seconds since the epoch."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 import weakref
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Generator, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -329,6 +330,68 @@ def test_steps_can_be_thrown_into_and_closed(api: ModuleType) -> None:
     closed.close()
     with pytest.raises(StopIteration):
         next(closed)
+
+
+#: What `throw` of a generator takes, with what it refuses.
+THROWN = (
+    (Oops("instance"),),
+    (Oops,),
+    (Oops, "text"),
+    (Oops, ("several", 1)),
+    (Oops, Oops("instance")),
+    (StopIteration,),
+    (StopIteration("instance"),),
+    (GeneratorExit,),
+    (Oops("instance"), "a value of its own"),
+    (Oops, None, "no traceback"),
+    (Oops, None, None),
+    (int,),
+    (5,),
+    (None,),
+    (),
+    (Oops, None, None, None),
+)
+
+
+def thrown(steps: Any, arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """Throw into an iterator, and tell what comes out and whether the iterator has ended."""
+    with warnings.catch_warnings(record=True) as caught, pytest.raises(BaseException) as raised:
+        warnings.simplefilter("always")
+        steps.throw(*arguments)
+    error = raised.value
+    said = () if "argument" in str(error) and len(arguments) in (0, 4) else error.args
+    kinds = [(warning.category, str(warning.message)) for warning in caught]
+    return type(error), said, type(error.__cause__), kinds, next(steps, "ended") == "ended"
+
+
+@pytest.mark.parametrize("arguments", THROWN, ids=repr)
+def test_an_exception_is_thrown_as_into_a_generator(api: ModuleType, arguments: tuple[object, ...]) -> None:
+    def wait() -> Generator[None, None, None]:
+        while True:
+            yield
+
+    generator, steps = wait(), api.Deferred().__await__()
+    next(generator)
+    next(steps)
+    assert thrown(steps, arguments) == thrown(generator, arguments)
+    generator.close()
+    steps.close()
+    assert thrown(steps, arguments) == thrown(generator, arguments)
+
+
+def test_a_wait_that_returns_nothing_stops_without_an_argument(api: ModuleType) -> None:
+    for result, arguments in ((None, ()), (5, (5,)), ((1, 2), ((1, 2),))):
+        with pytest.raises(StopIteration) as stopped:
+            api.succeed(result).__await__().send(None)
+        assert stopped.value.args == arguments
+
+
+def test_send_takes_its_value_by_position(api: ModuleType) -> None:
+    steps = api.succeed(5).__await__()
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
+        steps.send(value=None)
+    with pytest.raises(StopIteration):
+        steps.send(None)
 
 
 def test_of_many_waiters_the_first_gets_the_result(api: ModuleType) -> None:

@@ -7,6 +7,7 @@ use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError},
     prelude::*,
+    types::PyTuple,
 };
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
         Arguments, Awaited, FastMethod, Life, Memory, Sent, Slot, fallible, make, name, raised,
         stop_iteration,
     },
+    replaced::call_stock,
     twisted::objects,
 };
 
@@ -130,8 +132,37 @@ impl FastMethod for Send {
         this: &Bound<'py, Awaiting>,
         arguments: Arguments<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        if arguments.has_keywords() {
+            let message = "_DeferredIterator.send() takes no keyword arguments";
+            return Err(fallible::error::<PyTypeError>(this.py(), message));
+        }
         arguments.only("_DeferredIterator.send", "value")?;
         next(this.get(), this.py())
+    }
+}
+
+impl Awaiting {
+    /// Leaves what the arguments mean to the generator of Twisted's Deferreds, which may refuse them and go on.
+    #[cold]
+    fn throw_as_twisted<'py>(
+        &self,
+        waiting: Option<Bound<'py, Deferred>>,
+        arguments: &Bound<'py, PyTuple>,
+    ) -> PyResult<()> {
+        let py = arguments.py();
+        let never = py.get_type::<Deferred>().call0()?;
+        let none = fallible::tuple(py, [])?;
+        let generator = call_stock(name!(py, "Deferred.__iter__")?, Some(&never), &none, None)?;
+        if waiting.is_some() {
+            generator.call_method0(name!(py, "__next__")?)?;
+        } else {
+            generator.call_method0(name!(py, "close")?)?;
+        }
+        let thrown = generator.call_method1(name!(py, "throw")?, arguments);
+        if !generator.getattr(name!(py, "gi_frame")?)?.is_none() {
+            self.0.set(py, waiting);
+        }
+        thrown.map(drop)
     }
 }
 
@@ -146,27 +177,20 @@ impl Awaiting {
     }
 
     /// End the wait with an exception.
-    #[pyo3(signature = (typ, val=None, _tb=None, /), text_signature = "($self, typ, val=None, tb=None, /)")]
-    fn throw<'py>(
-        &self,
-        py: Python<'py>,
-        typ: Bound<'py, PyAny>,
-        val: Option<Bound<'py, PyAny>>,
-        _tb: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<()> {
-        drop(self.0.take(py));
-        let exception = match typ.cast_into::<PyBaseException>() {
-            Ok(exception) => exception,
-            Err(error) => {
-                let class = error.into_inner();
-                let value = val.unwrap_or_else(|| py.None().into_bound(py));
-                return Err(raised(&class, &value));
-            }
+    #[pyo3(signature = (*arguments), text_signature = "($self, typ, val=None, tb=None, /)")]
+    fn throw(&self, py: Python<'_>, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let exception = match arguments.as_slice() {
+            [exception] => exception.cast::<PyBaseException>().ok(),
+            _ => None,
         };
-        failure::add_frames(&exception, Place::Wait);
+        let waiting = self.0.take(py);
+        let (Some(exception), Some(_)) = (exception, &waiting) else {
+            return self.throw_as_twisted(waiting, arguments);
+        };
+        failure::add_frames(exception, Place::Wait);
         Err(no_stop_iteration(
             py,
-            PyErr::from_value(exception.into_any()),
+            PyErr::from_value(exception.clone().into_any()),
         ))
     }
 

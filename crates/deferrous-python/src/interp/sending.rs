@@ -38,8 +38,12 @@ pub fn send<'py>(generator: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Py
 /// Sets the exception by which an iterator says that it ends with this value.
 fn stop_with(value: Bound<'_, PyAny>) -> PyResult<()> {
     // The instance is made here, since a tuple or an exception would be taken for its arguments or itself.
-    let class = value.py().get_type::<PyStopIteration>();
-    let exception = new_object(&class, &fallible::tuple(value.py(), [value.clone()])?)?;
+    let (py, class) = (value.py(), value.py().get_type::<PyStopIteration>());
+    let arguments = match value.is_none() {
+        true => fallible::tuple(py, [])?,
+        false => fallible::tuple(py, [value.clone()])?,
+    };
+    let exception = new_object(&class, &arguments)?;
     // SAFETY: it is of that class and alive, and has no value yet; the first call takes over a reference.
     unsafe {
         let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();

@@ -12,7 +12,7 @@ use pyo3::{
 use super::{
     clock,
     names::names,
-    state::{DelayedCall, EventLoop, Part, Timed, collected},
+    state::{DelayedCall, EventLoop, Timed, collected},
     support::support,
 };
 use crate::interp::{
@@ -40,8 +40,6 @@ impl DelayedCall {
             keywords: Slot::new(task.keywords.map(|it| it.into_bound(py).into_any())),
             event_loop: Slot::new(Some(event_loop.clone())),
             seconds: Slot::new(Some(seconds)),
-            creator: Slot::default(),
-            last_repr: Slot::default(),
         })
     }
 
@@ -139,10 +137,6 @@ impl DelayedCall {
         self.with_timed(py, |timed| timed.move_to(key, deadline))?;
         Ok(())
     }
-
-    fn set_note(note: &Part, value: &Bound<'_, PyAny>) {
-        note.set(value.py(), (!value.is_none()).then(|| value.clone()));
-    }
 }
 
 #[cold]
@@ -182,7 +176,7 @@ impl DelayedCall {
         let waiting = this.with_timed(py, |timed| this.remove(py, timed))?;
         this.cancelled.set(py, true);
         if debugging(py)? {
-            Self::set_note(&this.last_repr, slf.repr()?.as_any());
+            slf.setattr(names(py).last_repr.bind(py), slf.repr()?)?;
         }
         let task = (
             this.function.take(py),
@@ -383,25 +377,16 @@ impl DelayedCall {
     }
 
     /// The stack of whoever set it, in debug mode.
-    #[getter]
-    fn creator<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.creator.clone_out(py)
-    }
-
-    #[setter]
-    pub fn set_creator(&self, value: &Bound<'_, PyAny>) {
-        Self::set_note(&self.creator, value);
+    #[classattr]
+    const fn creator() -> Option<Py<PyAny>> {
+        None
     }
 
     /// What it looked like when it was cancelled, in debug mode.
-    #[getter(_repr)]
-    fn last_repr<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.last_repr.clone_out(py)
-    }
-
-    #[setter(_repr)]
-    fn set_last_repr(&self, value: &Bound<'_, PyAny>) {
-        Self::set_note(&self.last_repr, value);
+    #[classattr]
+    #[pyo3(name = "_repr")]
+    const fn last_repr() -> Option<Py<PyAny>> {
+        None
     }
 
     /// Whether calls note who sets them: that of Twisted's class, where it is set.
@@ -422,9 +407,7 @@ impl DelayedCall {
         self.arguments.traverse(&visit)?;
         self.keywords.traverse(&visit)?;
         self.event_loop.traverse(&visit)?;
-        self.seconds.traverse(&visit)?;
-        self.creator.traverse(&visit)?;
-        self.last_repr.traverse(&visit)
+        self.seconds.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -434,7 +417,7 @@ impl DelayedCall {
             self.keywords.take(py),
         );
         let rest = (self.event_loop.take(py), self.seconds.take(py));
-        drop((task, rest, self.creator.take(py), self.last_repr.take(py)));
+        drop((task, rest));
     }
 }
 

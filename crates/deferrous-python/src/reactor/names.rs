@@ -36,6 +36,7 @@ names! {
     extend = "extend",
     fileno = "fileno",
     fire_system_event = "fireSystemEvent",
+    last_repr = "_repr",
     just_stopped = "_justStopped",
     poll = "poll",
     run_until_current = "runUntilCurrent",

@@ -180,10 +180,6 @@ pub struct DelayedCall {
     pub(super) event_loop: Slot<Option<Bound<'static, EventLoop>>>,
     /// What tells the time, in seconds.
     pub(super) seconds: Part,
-    /// The stack of whoever set the call, in debug mode.
-    pub(super) creator: Part,
-    /// What it looked like when it was cancelled, in debug mode.
-    pub(super) last_repr: Part,
 }
 
 /// An object that a call has, or has no more.

@@ -63,7 +63,7 @@ Only the thread that runs the reactor may call it; others use `callFromThread`."
         let call = DelayedCall::new(py, time, task, &event_loop, seconds)?;
         if debugging(py)? {
             let creator = support().format_creator.bind(py).call0()?;
-            call.get().set_creator(&creator);
+            call.setattr(names(py).creator.bind(py), creator)?;
         }
         let waiting = call.clone().unbind();
         event_loop
