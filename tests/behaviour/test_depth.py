@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import children
 from tests.helpers import Oops, Steps, handled, outcome, same
 
 #: Far more than any stack of Python or of the machine takes.
@@ -197,3 +198,48 @@ def test_generators_that_wait_for_each_other_are_resumed(api: ModuleType) -> Non
         row = generator(row)
     innermost.callback("row")
     assert outcome(row) == "row"
+
+
+#: What calls itself once more by way of a Deferred: how it is defined, and how it does that.
+NESTED = {
+    "coroutines": ("async def", "await ensureDeferred(nested(depth + 1))"),
+    "generators": ("@inlineCallbacks\ndef", "yield nested(depth + 1)"),
+    "callbacks": ("def", "return succeed(depth + 1).addCallback(nested)"),
+    "calls": ("def", "return maybeDeferred(nested, depth + 1)"),
+    "executed calls": ("def", "return execute(nested, depth + 1)"),
+    "cancellers": ("def", "Deferred(lambda _: nested(depth + 1)).cancel()"),
+}
+
+
+@pytest.mark.parametrize("kilobytes", [128, 256, None])
+@pytest.mark.parametrize("kind", NESTED)
+def test_calls_that_nest_without_end_stop_before_the_stack_does(kind: str, kilobytes: int | None) -> None:
+    """Neither a small stack nor a high limit of the interpreter lets them crash."""
+    definition, again = NESTED[kind]
+    program = f"""
+import sys, threading
+from twisted.internet.defer import Deferred, ensureDeferred, execute, inlineCallbacks, maybeDeferred, succeed
+
+deepest = [0]
+{definition} nested(depth):
+    deepest[0] = depth
+    {again}
+
+def run():
+    try:
+        maybeDeferred(nested, 0).addErrback(lambda failure: failure.trap(RecursionError) and None)
+    except RecursionError:
+        pass
+    print(deepest[0] > 10)
+
+if {kilobytes}:
+    threading.stack_size({kilobytes} * 1024)
+else:
+    sys.setrecursionlimit(1_000_000)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    # On the way, some failures have nobody who handles them.
+    ended = children.code(program, DEFERROUS="1")
+    assert (ended.status, ended.out) == (0, "True\n"), ended.err

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{deeper, limited, name, outcome, too_deep},
+    interp::{check_stack, deeper, limited, name, outcome, too_deep},
     replaced,
     twisted::objects,
 };
@@ -56,6 +56,7 @@ pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
 
 fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     let (py, parts) = (deferred.py(), deferred.get());
+    check_stack(py)?;
     match parts.canceller.clone_out(py) {
         Some(Canceller {
             target,

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Arguments, FastFunction, fallible, fast_function, is_native_coroutine, name},
+    interp::{
+        Arguments, FastFunction, check_stack, fallible, fast_function, is_native_coroutine, name,
+    },
     replaced,
     twisted::objects,
 };
@@ -141,7 +143,7 @@ fn call_first<'py>(
 ) -> PyResult<PyResult<Bound<'py, PyAny>>> {
     if arguments.has_keyword(parameter) {
         let (callable, keywords) = named(py, parameter, function, arguments)?;
-        return Ok(callable.call((), Some(&keywords)));
+        return Ok(check_stack(py).and_then(|()| callable.call((), Some(&keywords))));
     }
     match arguments.positional() {
         [] => {
@@ -149,7 +151,7 @@ fn call_first<'py>(
                 format!("{function}() missing 1 required positional argument: '{parameter}'");
             Err(fallible::error::<PyTypeError>(py, &message))
         }
-        [callable, ..] => Ok(arguments.call_rest(callable, 1)),
+        [callable, ..] => Ok(check_stack(py).and_then(|()| arguments.call_rest(callable, 1))),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::{self, Place},
-    interp::{Outcome, name, outcome},
+    interp::{Outcome, check_stack, name, outcome},
     warn_target,
 };
 
@@ -27,6 +27,7 @@ pub fn run_callbacks(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     if parts.running_callbacks.get(py) || parts.paused.get(py) != 0 {
         return Ok(());
     }
+    check_stack(py)?;
     drop(parts.chained_to.take(py));
     if has_no_callbacks(deferred) {
         let failed = deferred.result_kind()? == Kind::Failure;
@@ -82,6 +83,10 @@ fn run_queued(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
 /// them: see [`is_idle`].
 #[inline(always)]
 pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) -> PyResult<()> {
+    if let Err(error) = check_stack(deferred.py()) {
+        callback_queue::push(deferred, callback)?;
+        return Err(error);
+    }
     drop(deferred.get().chained_to.take(deferred.py()));
     let result = deferred.required_result()?;
     let before = kind(&result);

@@ -23,6 +23,7 @@ mod object;
 mod panics;
 mod queue;
 mod sending;
+mod stack;
 mod task;
 mod token;
 
@@ -66,5 +67,6 @@ pub use sending::{
     Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
     stop_iteration,
 };
+pub use stack::check_stack;
 pub use task::{Task, bind_leading};
 pub use token::{as_called_by_pyo3, forget};

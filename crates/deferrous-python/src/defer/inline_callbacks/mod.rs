@@ -27,8 +27,8 @@ use super::{
 use crate::{
     failure::{self, Place},
     interp::{
-        Field, Life, Memory, Sent, Slot, copy_context, deeper_as_python, fallible, forget,
-        is_generator, is_native_coroutine, make, name, raised, run_in_context, send,
+        Field, Life, Memory, Sent, Slot, check_stack, copy_context, deeper_as_python, fallible,
+        forget, is_generator, is_native_coroutine, make, name, raised, run_in_context, send,
     },
     replaced, return_value,
     twisted::objects,
@@ -223,9 +223,11 @@ fn drive<'py>(
             return Ok(None);
         }
         let failed = kind(&result) == Kind::Failure;
-        let sent = run_in_context(&context, || match failed {
-            true => throw(&generator, &result),
-            false => send(&generator, &result),
+        let sent = check_stack(py).and_then(|()| {
+            run_in_context(&context, || match failed {
+                true => throw(&generator, &result),
+                false => send(&generator, &result),
+            })
         });
         let (outcome, exception) = match sent {
             Ok(Sent::Yielded(yielded)) => match wait_for(driver, yielded)? {
