@@ -45,6 +45,7 @@
 //! | loops whose steps wait | [`repeat`] |
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
+//! | time | [`sleep`](ReactorTime::sleep), [`defer_later`](ReactorTime::defer_later), [`call_later`](ReactorTime::call_later), [`LoopingCall`] |
 //! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |

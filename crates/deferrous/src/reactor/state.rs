@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     coroutine::{WakeRequest, WakeTarget, drop_request, run_ready_if_outermost},
-    deferred::{CancelHandle, Trigger, cell::Firing, cell::Outcome},
+    deferred::{CallbackResult, CancelHandle, Deferred, Trigger, cell::Firing, cell::Outcome},
     event_loop::{MessageQueue, Waiter},
 };
 
@@ -165,6 +165,37 @@ impl Reactor {
     /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.0.timers.call_later(delay, call)
+    }
+
+    /// A Deferred that fires once `delay` has passed: [`ReactorTime::sleep`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let reactor = deferrous::Reactor::new()?;
+    /// reactor.run_until(reactor.sleep(Duration::from_millis(1)))?;
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    pub fn sleep(&self, delay: Duration) -> Deferred<()> {
+        ReactorTime::sleep(self, delay)
+    }
+
+    /// Calls `call` once `delay` has passed, for a Deferred: [`ReactorTime::defer_later`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let d = reactor.defer_later(Duration::from_millis(1), || Ok("at last"));
+    /// assert_eq!(reactor.run_until(d)?, "at last");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    pub fn defer_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        call: impl FnOnce() -> R + 'static,
+    ) -> Deferred<R::Value> {
+        ReactorTime::defer_later(self, delay, call)
     }
 
     /// The pool of [`defer_to_thread`](Self::defer_to_thread); Twisted's `getThreadPool`. The

@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, rc::Rc, time::Duration};
 
 use super::timers::{DelayedCall, Timers};
 use crate::{
-    deferred::{CallbackResult, Cancelled, Deferred, TimedOut},
+    deferred::{CallbackResult, Cancelled, Deferred, TimedOut, deferred_with_canceller},
     failure::Failure,
 };
 
@@ -27,10 +27,77 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
         self.timers().call_later(delay, call)
     }
 
+    /// A Deferred that fires once `delay` has passed; Twisted's `deferLater` without a function.
+    ///
+    /// Cancelling it cancels the delayed call that it waits for, and it fails with [`Cancelled`].
+    /// Dropping it does not. If the source of time ends first, it fails with
+    /// [`Abandoned`](crate::Abandoned).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use deferrous::{Clock, ReactorTime};
+    /// fn countdown(time: &impl ReactorTime) -> deferrous::Deferred<&'static str> {
+    ///     let again = time.clone();
+    ///     time.sleep(Duration::from_secs(1))
+    ///         .add_callback(move |()| again.sleep(Duration::from_secs(1)))
+    ///         .map(|()| "lift-off")
+    /// }
+    /// let clock = Clock::new();
+    /// let d = countdown(&clock);
+    /// clock.pump([Duration::from_secs(1); 2]);
+    /// assert_eq!(d.into_result().unwrap()?, "lift-off");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    fn sleep(&self, delay: Duration) -> Deferred<()> {
+        sleep(self.timers(), delay)
+    }
+
+    /// Calls `call` once `delay` has passed, and fires the Deferred with what it returns, or what
+    /// the Deferred that it returns comes to; Twisted's `deferLater`.
+    ///
+    /// A panic is the failure. Cancelling the Deferred before that time cancels the delayed call, and
+    /// afterwards what `call` has returned. If the source of time ends first, the Deferred fails with
+    /// [`Abandoned`](crate::Abandoned).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let clock = deferrous::Clock::new();
+    /// let d = clock.defer_later(Duration::from_secs(2), || Ok("8".parse::<u8>()?));
+    /// clock.advance(Duration::from_secs(2));
+    /// assert_eq!(d.into_result().unwrap()?, 8);
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    fn defer_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        call: impl FnOnce() -> R + 'static,
+    ) -> Deferred<R::Value> {
+        self.sleep(delay).add_callback(move |()| call())
+    }
+
     /// How many delayed calls are pending; the length of Twisted's `getDelayedCalls`.
     fn delayed_calls(&self) -> usize {
         self.timers().len()
     }
+}
+
+fn sleep(timers: &Timers, delay: Duration) -> Deferred<()> {
+    let pending = Rc::new(Cell::new(None::<DelayedCall>));
+    let to_cancel = pending.clone();
+    let (trigger, d) = deferred_with_canceller(move |_| {
+        if let Some(call) = to_cancel.take() {
+            // It may have been dropped with its reactor.
+            let _ = call.cancel();
+        }
+    });
+    let call = timers.call_later(delay, move || {
+        // It may have been cancelled by another call that was due as well.
+        let _ = trigger.callback(());
+    });
+    pending.set(Some(call));
+    d
 }
 
 pub(super) mod sealed {
@@ -88,6 +155,22 @@ impl Clock {
     /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.0.call_later(delay, call)
+    }
+
+    /// A Deferred that fires once `delay` has passed: [`ReactorTime::sleep`].
+    #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    pub fn sleep(&self, delay: Duration) -> Deferred<()> {
+        ReactorTime::sleep(self, delay)
+    }
+
+    /// Calls `call` once `delay` has passed, for a Deferred: [`ReactorTime::defer_later`].
+    #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    pub fn defer_later<R: CallbackResult>(
+        &self,
+        delay: Duration,
+        call: impl FnOnce() -> R + 'static,
+    ) -> Deferred<R::Value> {
+        ReactorTime::defer_later(self, delay, call)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Calls that wait for their time: [`DelayedCall`], and what a reactor and a `Clock` keep them in.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     error::Error,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -105,7 +105,7 @@ impl Timers {
         DelayedCall {
             timers: self.downgrade(),
             key,
-            cancelled: Cell::new(false),
+            cancelled: CancelledFlag::default(),
         }
     }
 
@@ -179,8 +179,8 @@ impl Error for DelayedCallError {}
 /// A call that waits for its time; Twisted's `IDelayedCall`.
 ///
 /// Made by `call_later` of a [`Reactor`](crate::Reactor) or [`Clock`](crate::Clock). Dropping it
-/// does not cancel the call. It does not keep the reactor or clock alive, so the call itself may
-/// own it.
+/// does not cancel the call. Clones are the same call. It does not keep the reactor or clock alive,
+/// so the call itself may own it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -193,10 +193,37 @@ impl Error for DelayedCallError {}
 /// assert!(call.cancel().is_err());
 /// # Ok::<(), deferrous::DelayedCallError>(())
 /// ```
+#[derive(Clone)]
 pub struct DelayedCall {
     timers: WeakTimers,
     key: Key,
-    cancelled: Cell<bool>,
+    cancelled: CancelledFlag,
+}
+
+/// Whether a call was cancelled. Clones share a flag in memory of its own, which calls without clones
+/// do not need.
+#[derive(Default)]
+struct CancelledFlag {
+    own: Cell<bool>,
+    shared: OnceCell<Rc<Cell<bool>>>,
+}
+
+impl CancelledFlag {
+    fn cell(&self) -> &Cell<bool> {
+        self.shared.get().map_or(&self.own, |shared| shared)
+    }
+}
+
+impl Clone for CancelledFlag {
+    fn clone(&self) -> Self {
+        let shared = self
+            .shared
+            .get_or_init(|| Rc::new(Cell::new(self.own.get())));
+        CancelledFlag {
+            own: Cell::new(false),
+            shared: OnceCell::from(shared.clone()),
+        }
+    }
 }
 
 impl DelayedCall {
@@ -208,7 +235,7 @@ impl DelayedCall {
         let timers = self.timers.upgrade();
         let done = timers.and_then(|timers| f(&mut timers.0.calls.borrow_mut().waiting));
         done.ok_or_else(|| {
-            if self.cancelled.get() {
+            if self.cancelled.cell().get() {
                 DelayedCallError::AlreadyCancelled
             } else {
                 DelayedCallError::AlreadyCalled
@@ -223,7 +250,7 @@ impl DelayedCall {
     /// If it was made or cancelled before.
     pub fn cancel(&self) -> Result<(), DelayedCallError> {
         let call = self.with_pending(|calls| calls.remove(self.key))?;
-        self.cancelled.set(true);
+        self.cancelled.cell().set(true);
         drop(call);
         Ok(())
     }
