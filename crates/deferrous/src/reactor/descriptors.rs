@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     fmt, io,
-    os::fd::{AsFd, AsRawFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
     sync::Arc,
@@ -26,15 +26,21 @@ pub(super) enum Direction {
     Write,
 }
 
-type Callback = Box<dyn FnMut()>;
+/// What is called when a descriptor is ready.
+enum Callback {
+    EachTime(Box<dyn FnMut()>),
+    /// By then the descriptor is no longer watched.
+    Once(Box<dyn FnOnce()>),
+}
 
-/// One `add_reader` or `add_writer`.
+/// One `add_reader` or `add_writer`, or one of those that end with the first event.
 struct Registered {
     id: u64,
     /// Keeps the descriptor open for as long as it is polled.
     source: Rc<dyn AsFd>,
     /// Absent while it is being called.
     callback: Option<Callback>,
+    paused: bool,
 }
 
 /// All that is watched of one descriptor.
@@ -54,15 +60,32 @@ impl Descriptor {
         }
     }
 
-    /// What the poller is told of it.
-    fn interest(&self, key: usize) -> (usize, Interest) {
-        let interest = Interest {
-            readable: self.reader.is_some(),
-            writable: self.writer.is_some(),
-            urgent: self.reader.is_some(),
-        };
-        (key | self.generation << KEY_BITS, interest)
+    /// What the poller is told of it. A descriptor that is paused altogether is not polled, because
+    /// the system tells of a failed one whether it is asked or not.
+    fn polled(&self, key: usize) -> Option<Polled> {
+        let active = |side: &Option<Registered>| side.as_ref().is_some_and(|side| !side.paused);
+        let (readable, writable) = (active(&self.reader), active(&self.writer));
+        (readable || writable).then_some(Polled {
+            key: key | self.generation << KEY_BITS,
+            interest: Interest {
+                readable,
+                writable,
+                urgent: readable,
+            },
+        })
     }
+}
+
+/// What the poller knows of a descriptor.
+struct Polled {
+    key: usize,
+    interest: Interest,
+}
+
+/// What the poller has to be told of a descriptor.
+struct Change {
+    before: Option<Polled>,
+    after: Option<Polled>,
 }
 
 /// An event's key is a descriptor's place in the slab, and above that its generation.
@@ -118,6 +141,7 @@ impl Descriptors {
         self.table.borrow().descriptors.len()
     }
 
+    /// Has `callback` called each time that `source` is ready.
     pub(super) fn add<S: AsFd + 'static>(
         self: &Rc<Self>,
         direction: Direction,
@@ -125,6 +149,35 @@ impl Descriptors {
         mut callback: impl FnMut(&S) + 'static,
     ) -> io::Result<Watch> {
         let source = Rc::new(source);
+        let for_callback = source.clone();
+        let callback = Callback::EachTime(Box::new(move || callback(&for_callback)));
+        self.register(direction, source, callback)
+    }
+
+    /// Has `callback` called with `source` as soon as it is ready.
+    pub(super) fn add_once<S: AsFd + 'static>(
+        self: &Rc<Self>,
+        direction: Direction,
+        source: S,
+        callback: impl FnOnce(S) + 'static,
+    ) -> io::Result<Watch> {
+        let source = Rc::new(source);
+        let for_callback = source.clone();
+        let callback = Callback::Once(Box::new(move || {
+            // Nothing else keeps it when it is no longer watched.
+            if let Some(source) = Rc::into_inner(for_callback) {
+                callback(source);
+            }
+        }));
+        self.register(direction, source, callback)
+    }
+
+    fn register(
+        self: &Rc<Self>,
+        direction: Direction,
+        source: Rc<dyn AsFd>,
+        callback: Callback,
+    ) -> io::Result<Watch> {
         let borrowed_fd = source.as_fd();
         let fd = borrowed_fd.as_raw_fd();
         let mut borrowed = self.table.borrow_mut();
@@ -136,20 +189,15 @@ impl Descriptors {
         }
         let id = table.next_id;
         table.next_id += 1;
-        let for_callback = source.clone();
+        let before = descriptor.polled(key);
         *descriptor.side(direction) = Some(Registered {
             id,
             source: source.clone(),
-            callback: Some(Box::new(move || callback(&for_callback))),
+            callback: Some(callback),
+            paused: false,
         });
-        let (event_key, interest) = descriptor.interest(key);
-        let poller = self.waiter.poller();
-        let polled = if known {
-            poller.modify(borrowed_fd, event_key, interest)
-        } else {
-            poller.add(borrowed_fd, event_key, interest)
-        };
-        if let Err(error) = polled {
+        let after = descriptor.polled(key);
+        if let Err(error) = self.tell(borrowed_fd, Change { before, after }) {
             let refused = descriptor.side(direction).take();
             if !known {
                 table.descriptors.remove(key);
@@ -167,30 +215,76 @@ impl Descriptors {
         })
     }
 
+    /// Tells the poller what has changed.
+    fn tell(&self, fd: BorrowedFd<'_>, change: Change) -> io::Result<()> {
+        let poller = self.waiter.poller();
+        match (change.before, change.after) {
+            (None, None) => Ok(()),
+            (None, Some(now)) => poller.add(fd, now.key, now.interest),
+            (Some(_), Some(now)) => poller.modify(fd, now.key, now.interest),
+            (Some(_), None) => poller.delete(fd),
+        }
+    }
+
     /// Takes a registration out, and tells the poller. The caller drops it, outside any borrow.
     fn take(&self, key: usize, direction: Direction, id: u64) -> Option<Registered> {
-        let (registered, left) = {
+        let (registered, change) = {
             let mut table = self.table.borrow_mut();
             let descriptor = table.descriptors.get_mut(key)?;
+            let before = descriptor.polled(key);
             let registered = descriptor.side(direction).take_if(|side| side.id == id)?;
-            let unwatched = descriptor.reader.is_none() && descriptor.writer.is_none();
-            let left = (!unwatched).then(|| descriptor.interest(key));
-            if unwatched {
+            let after = descriptor.polled(key);
+            if descriptor.reader.is_none() && descriptor.writer.is_none() {
                 let fd = descriptor.fd;
                 table.by_fd.remove(&fd);
                 table.descriptors.remove(key);
             }
-            (registered, left)
+            (registered, Change { before, after })
         };
-        let fd = registered.source.as_fd();
-        let told = match left {
-            Some((event_key, interest)) => self.waiter.poller().modify(fd, event_key, interest),
-            None => self.waiter.poller().delete(fd),
-        };
-        if let Err(error) = told {
+        if let Err(error) = self.tell(registered.source.as_fd(), change) {
             diagnostics::no_longer_polled(&error);
         }
         Some(registered)
+    }
+
+    /// Pauses or resumes a registration, unless it is gone. If it cannot be resumed, it stays paused.
+    fn set_paused(
+        &self,
+        key: usize,
+        direction: Direction,
+        id: u64,
+        paused: bool,
+    ) -> io::Result<()> {
+        let Some((source, change)) = self.mark_paused(key, direction, id, paused) else {
+            return Ok(());
+        };
+        let told = self.tell(source.as_fd(), change);
+        if told.is_err() && !paused {
+            self.mark_paused(key, direction, id, true);
+        }
+        drop_reporting(Origin::Source, source);
+        told
+    }
+
+    /// Notes it, and returns what the poller has to be told, if anything has changed.
+    fn mark_paused(
+        &self,
+        key: usize,
+        direction: Direction,
+        id: u64,
+        paused: bool,
+    ) -> Option<(Rc<dyn AsFd>, Change)> {
+        let mut table = self.table.borrow_mut();
+        let descriptor = table.descriptors.get_mut(key)?;
+        let before = descriptor.polled(key);
+        let registered = descriptor.side(direction).as_mut()?;
+        if registered.id != id || registered.paused == paused {
+            return None;
+        }
+        registered.paused = paused;
+        let source = registered.source.clone();
+        let after = descriptor.polled(key);
+        Some((source, Change { before, after }))
     }
 
     /// Takes a registration out, and drops what the program has put into it.
@@ -217,20 +311,39 @@ impl Descriptors {
             let mut table = self.table.borrow_mut();
             table.descriptors.get_mut(key).and_then(|descriptor| {
                 let current = descriptor.generation == event_key >> KEY_BITS;
-                let registered = descriptor.side(direction).as_mut().filter(|_| current)?;
+                let side = descriptor.side(direction).as_mut();
+                let registered = side.filter(|side| current && !side.paused)?;
                 Some((registered.id, registered.callback.take()?))
             })
         };
-        let Some((id, mut callback)) = found else {
-            return;
-        };
+        match found {
+            Some((id, Callback::EachTime(callback))) => {
+                self.call_each_time(key, direction, id, callback);
+            }
+            Some((id, Callback::Once(callback))) => {
+                self.remove(key, direction, id);
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+                    report(Origin::Source, Failure::from_panic(panic));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn call_each_time(
+        &self,
+        key: usize,
+        direction: Direction,
+        id: u64,
+        mut callback: Box<dyn FnMut()>,
+    ) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(&mut callback)) {
             // It would panic again at once, since what it is told of stays true.
             self.remove(key, direction, id);
             report(Origin::Source, Failure::from_panic(panic));
             return;
         }
-        let mut callback = Some(callback);
+        let mut callback = Some(Callback::EachTime(callback));
         {
             let mut table = self.table.borrow_mut();
             let descriptor = table.descriptors.get_mut(key);
@@ -290,7 +403,9 @@ fn cannot_poll(fd: RawFd, error: io::Error) -> io::Error {
 
 /// A reader or writer of a reactor, by which it is removed.
 ///
-/// Dropping it removes nothing. When the reactor ends, all are removed.
+/// Clones are the same reader or writer. Dropping it removes nothing. When the reactor ends, all are
+/// removed.
+#[derive(Clone)]
 pub struct Watch {
     descriptors: Weak<Descriptors>,
     key: usize,
@@ -307,6 +422,65 @@ impl Watch {
     pub fn remove(&self) {
         if let Some(descriptors) = self.descriptors.upgrade() {
             descriptors.remove(self.key, self.direction, self.id);
+        }
+    }
+
+    /// Keeps it from being called until [`resume`](Self::resume); Twisted's `pauseProducing`. What
+    /// there is to read waits in the system, so a sender that is too fast is held up in the end.
+    ///
+    /// Pauses do not count: pausing what is paused changes nothing, and neither does pausing what was
+    /// removed. Any callback may pause any reader or writer, its own too. It is not called again, even
+    /// if an event for it has been seen. It stays in its place: another reader of the same descriptor
+    /// is refused.
+    ///
+    /// A server that cannot accept because it has too many descriptors open is told of the waiting
+    /// connection again and again. It pauses, and tries again later:
+    ///
+    /// ```
+    /// # use deferrous::{Failure, Reactor, Watch};
+    /// # use std::{cell::RefCell, io, net::TcpListener, rc::Rc, time::Duration};
+    /// # fn accept(_: &TcpListener) -> io::Result<()> { Err(io::Error::other("too many")) }
+    /// # let reactor = Reactor::new()?;
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// # let done = reactor.clone();
+    /// # reactor.call_later(Duration::from_millis(1), move || done.stop().unwrap());
+    /// let (clock, accepting) = (reactor.clone(), Rc::new(RefCell::new(None::<Watch>)));
+    /// let own = accepting.clone();
+    /// let watch = reactor.add_reader(listener, move |listener| {
+    ///     if accept(listener).is_err() {
+    ///         let Some(watch) = own.borrow().clone() else { return };
+    ///         watch.pause();
+    ///         clock.call_later(Duration::from_secs(1), move || {
+    ///             let _ = watch.resume();
+    ///         });
+    ///     }
+    /// })?;
+    /// accepting.replace(Some(watch));
+    /// # reactor.run()?;
+    /// # Ok::<(), Failure>(())
+    /// ```
+    pub fn pause(&self) {
+        if let Err(error) = self.set_paused(true) {
+            diagnostics::no_longer_polled(&error);
+        }
+    }
+
+    /// Ends the pause; Twisted's `resumeProducing`. If there is something to read by then, or room to
+    /// write, it is called in the next turn. Nothing happens if it was not paused, or is gone already.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: that the descriptor was closed meanwhile, or that there are too many to
+    /// poll. It is still paused then.
+    pub fn resume(&self) -> io::Result<()> {
+        self.set_paused(false)
+    }
+
+    fn set_paused(&self, paused: bool) -> io::Result<()> {
+        match self.descriptors.upgrade() {
+            Some(descriptors) => descriptors.set_paused(self.key, self.direction, self.id, paused),
+            None => Ok(()),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Descriptors that can be read from or written to: `add_reader` and `add_writer`.
+//! Descriptors that can be read from or written to: each time by `add_reader` and `add_writer`, or
+//! once by `readable` and `writable`.
 
-use std::{io, os::fd::AsFd};
+use std::{cell::Cell, io, os::fd::AsFd, rc::Rc};
 
 use super::{
     descriptors::{Direction, Watch},
     errors::ReactorGone,
     state::Reactor,
 };
+use crate::deferred::{Deferred, deferred_with_canceller};
 
 impl Reactor {
     /// Calls `callback` whenever `source` can be read from, or has failed; Twisted's `addReader`.
@@ -63,15 +65,104 @@ impl Reactor {
         self.watch(Direction::Write, source, callback)
     }
 
+    /// A Deferred that fires with `source` as soon as it can be read from, or has failed. In Twisted
+    /// this is an `addReader` whose `doRead` removes itself and fires a Deferred.
+    ///
+    /// The descriptor is watched until then and not after that, so that a callback may wait for it
+    /// again. The reactor keeps the source, which may be an `Rc` of a socket that others write to. It
+    /// should be non-blocking, since a source that was ready may not be when it is read.
+    ///
+    /// Cancelling the Deferred ends the watching and drops the source, which closes a source that is
+    /// not an `Rc`. Dropping the Deferred does not. If the reactor ends first, it fails with
+    /// [`Abandoned`](crate::Abandoned). It fails with an [`io::Error`] where
+    /// [`add_reader`](Self::add_reader) does, for example if the descriptor has a reader already.
+    ///
+    /// ```
+    /// use std::{io::{Read, Write}, ops::ControlFlow, os::unix::net::UnixStream};
+    /// use deferrous::{Reactor, repeat};
+    /// let reactor = Reactor::new()?;
+    /// let (mut near, far) = UnixStream::pair()?;
+    /// far.set_nonblocking(true)?;
+    /// near.write_all(b"hello")?;
+    /// drop(near);
+    /// let own = reactor.clone();
+    /// let text = repeat((far, String::new()), move |(far, mut text)| {
+    ///     own.readable(far).add_callback(|mut far| {
+    ///         let mut piece = [0; 2];
+    ///         let length = far.read(&mut piece)?;
+    ///         text.push_str(std::str::from_utf8(&piece[..length])?);
+    ///         Ok(match length {
+    ///             0 => ControlFlow::Break(text),
+    ///             _ => ControlFlow::Continue((far, text)),
+    ///         })
+    ///     })
+    /// });
+    /// assert_eq!(reactor.run_until(text)?, "hello");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not end the watching"]
+    pub fn readable<S: AsFd + 'static>(&self, source: S) -> Deferred<S> {
+        self.watch_once(Direction::Read, source)
+    }
+
+    /// A Deferred that fires with `source` as soon as it can be written to, or has failed. In Twisted
+    /// this is an `addWriter` whose `doWrite` removes itself and fires a Deferred.
+    ///
+    /// As [`readable`](Self::readable). A descriptor may wait for both at once.
+    ///
+    /// ```
+    /// use std::{io::Write, os::unix::net::UnixStream};
+    /// let reactor = deferrous::Reactor::new()?;
+    /// let (near, _far) = UnixStream::pair()?;
+    /// near.set_nonblocking(true)?;
+    /// let d = reactor.writable(near).add_callback(|mut near| Ok(near.write(b"hello")?));
+    /// assert_eq!(reactor.run_until(d)?, 5);
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    #[must_use = "dropping the Deferred does not end the watching"]
+    pub fn writable<S: AsFd + 'static>(&self, source: S) -> Deferred<S> {
+        self.watch_once(Direction::Write, source)
+    }
+
+    fn watch_once<S: AsFd + 'static>(&self, direction: Direction, source: S) -> Deferred<S> {
+        let watching = Rc::new(Cell::new(None::<Watch>));
+        let to_remove = watching.clone();
+        let (trigger, d) = deferred_with_canceller(move |_| {
+            if let Some(watch) = to_remove.take() {
+                watch.remove();
+            }
+        });
+        let refused = trigger.clone();
+        let fire = move |source| {
+            // Cancelling it removes this callback, so it cannot have fired.
+            let _ = trigger.callback(source);
+        };
+        let added = self
+            .check_watchable()
+            .and_then(|()| self.0.descriptors.add_once(direction, source, fire));
+        match added {
+            Ok(watch) => watching.set(Some(watch)),
+            Err(error) => {
+                let _ = refused.errback(error);
+            }
+        }
+        d
+    }
+
     fn watch<S: AsFd + 'static>(
         &self,
         direction: Direction,
         source: S,
         callback: impl FnMut(&S) + 'static,
     ) -> io::Result<Watch> {
+        self.check_watchable()?;
+        self.0.descriptors.add(direction, source, callback)
+    }
+
+    fn check_watchable(&self) -> io::Result<()> {
         if self.has_ended() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, ReactorGone));
         }
-        self.0.descriptors.add(direction, source, callback)
+        Ok(())
     }
 }

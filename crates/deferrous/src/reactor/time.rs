@@ -93,7 +93,7 @@ fn sleep(timers: &Timers, delay: Duration) -> Deferred<()> {
         }
     });
     let call = timers.call_later(delay, move || {
-        // It may have been cancelled by another call that was due as well.
+        // Whoever cancels the Deferred cancels this call, so it cannot have fired.
         let _ = trigger.callback(());
     });
     pending.set(Some(call));

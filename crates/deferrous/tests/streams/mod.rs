@@ -1,4 +1,5 @@
 //! Streams to watch, and a reactor that watches them for a while.
+#![allow(dead_code)]
 
 use std::{cell::RefCell, io::Read, os::unix::net::UnixStream, rc::Rc, time::Duration};
 
