@@ -13,7 +13,8 @@ use reactor_support::{OnDrop, ms, reactor, run, within_a_minute};
 /// A reactor that has run.
 fn ended() -> Reactor {
     let reactor = reactor();
-    run(&reactor, async { Ok(()) });
+    reactor.call_when_running(|| Reactor::current().unwrap().stop().unwrap());
+    reactor.run().unwrap();
     reactor
 }
 

@@ -172,6 +172,50 @@ fn coroutines_that_wake_themselves_for_ever() {
 }
 
 #[test]
+fn a_reactor_that_runs_again_and_again() {
+    assert_leaves_nothing(|| {
+        thread_local! {
+            static AGAIN: Reactor = Reactor::new().unwrap();
+        }
+        let reactor = AGAIN.with(Reactor::clone);
+        let me = || Rc::new(reactor.clone());
+        let owned = me();
+        reactor.call_later(HOUR, move || drop(owned));
+        let (near, _far) = UnixStream::pair().unwrap();
+        let owned = me();
+        reactor
+            .add_reader(near, move |_| drop(owned.clone()))
+            .unwrap();
+        reactor
+            .run_until(reactor.defer_to_thread(|| Ok(())))
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_reactor_that_never_ran_and_is_kept_by_its_closures_keeps_no_descriptors() {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let before = descriptors();
+    for _ in 0..10 {
+        let reactor = Reactor::new().unwrap();
+        let owned = reactor.clone();
+        reactor.call_later(HOUR, move || drop(owned));
+        let owned = reactor.clone();
+        reactor.call_when_running(move || drop(owned));
+        let owned = reactor.clone();
+        ignore(reactor.sleep(HOUR).map(move |()| drop(owned)));
+        let owned = reactor.clone();
+        ignore(
+            reactor
+                .defer_to_thread(|| Ok(()))
+                .map(move |()| drop(owned)),
+        );
+        reactor.remote().stop().unwrap();
+    }
+    assert_eq!((descriptors(), workers()), (before, 0));
+}
+
+#[test]
 fn a_reactor_that_never_ran() {
     assert_leaves_nothing(|| {
         let reactor = Reactor::new().unwrap();

@@ -291,3 +291,18 @@ fn waiting_messages_can_be_replaced() {
     assert_eq!(inbox.queue.splice(9, 12, vec![10]), []);
     assert_eq!(inbox.queue.peek(VecDeque::clone), [0, 7, 8, 9, 3, 10]);
 }
+
+#[test]
+fn a_queue_without_a_waiter_keeps_its_messages_for_the_first() {
+    within_a_minute(|| {
+        let queue = MessageQueue::without_waiter();
+        assert!(queue.waiter().is_none());
+        queue.send("early").unwrap();
+        let waiter = Arc::new(Waiter::new().unwrap());
+        queue.set_waiter(waiter.clone());
+        let (mut events, mut messages) = (Events::new(), VecDeque::new());
+        waiter.wait(&mut events, Some(HOUR)).unwrap();
+        queue.receive(&mut messages);
+        assert_eq!(messages, ["early"]);
+    });
+}

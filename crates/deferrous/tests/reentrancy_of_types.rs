@@ -137,7 +137,7 @@ fn writers_may_use_what_they_are_shown() {
     let reactor = Reactor::new().unwrap();
     assert!(written(&reactor, || drop(reactor.call_later(Duration::ZERO, || ()))) > 0);
     let pool = reactor.thread_pool();
-    assert!(written(pool, || pool.adjust_size(0, 3)) > 0);
+    assert!(written(&pool, || pool.adjust_size(0, 3)) > 0);
     let remote = reactor.remote();
     assert!(written(&remote, || remote.call_from_thread(|_| ()).unwrap()) > 0);
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, thread};
 
 use deferrous::{
     Abandoned, Cancelled, Failure, Reactor, ReactorGone, RemoteTrigger, capture_unhandled,
-    gather_results, succeed,
+    gather_results,
 };
 use reactor_support::{HOUR, Log, ms, reactor, run, within_a_minute};
 
@@ -173,7 +173,8 @@ fn the_end_of_the_reactor_abandons_the_deferred_and_refuses_the_outcome() {
     within_a_minute(|| {
         let reactor = reactor();
         let (before, waiting) = reactor.remote_trigger::<Arc<()>>();
-        reactor.run_until(succeed(())).unwrap();
+        reactor.call_when_running(|| Reactor::current().unwrap().stop().unwrap());
+        reactor.run().unwrap();
         let (after, late) = reactor.remote_trigger::<Arc<()>>();
         let value = Arc::new(());
         for (trigger, d) in [(before, waiting), (after, late)] {

@@ -43,7 +43,7 @@ struct State<M> {
     /// How many messages have left the queue.
     left: u64,
     closed: bool,
-    /// Absent in a process that was forked off, until it has one of its own.
+    /// Absent before a reactor waits, and in a process that was forked off until it has one of its own.
     waiter: Option<Arc<Waiter>>,
 }
 
@@ -78,11 +78,21 @@ impl fmt::Debug for WakeOnDrop {
 impl<M> MessageQueue<M> {
     /// An empty queue, for a reactor that waits by `waiter`. A waiter belongs to one queue.
     pub const fn new(waiter: Arc<Waiter>) -> Self {
+        MessageQueue::with(Some(waiter))
+    }
+
+    /// An empty queue, for a reactor that does not wait yet. Messages stay in it until
+    /// [`set_waiter`](Self::set_waiter).
+    pub const fn without_waiter() -> Self {
+        MessageQueue::with(None)
+    }
+
+    const fn with(waiter: Option<Arc<Waiter>>) -> Self {
         MessageQueue(Mutex::new(State {
             messages: VecDeque::new(),
             left: 0,
             closed: false,
-            waiter: Some(waiter),
+            waiter,
         }))
     }
 
@@ -171,8 +181,8 @@ impl<M> MessageQueue<M> {
         self.state().messages.is_empty()
     }
 
-    /// What the reactor waits by. There is none in a process that was forked off, after
-    /// [`take_waiter`](Self::take_waiter).
+    /// What the reactor waits by. There is none before the first, and in a process that was forked off,
+    /// after [`take_waiter`](Self::take_waiter).
     pub fn waiter(&self) -> Option<Arc<Waiter>> {
         self.state().waiter.clone()
     }

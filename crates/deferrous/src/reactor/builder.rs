@@ -10,6 +10,7 @@ use slab::Slab;
 
 use super::{
     descriptors::Descriptors,
+    lazy_waiter::LazyWaiter,
     signal_handlers::SignalHandlers,
     state::{Reactor, ReactorState, Shared, Stage},
     threads::ThreadPool,
@@ -60,22 +61,25 @@ impl ReactorBuilder {
     ///
     /// # Errors
     ///
-    /// If the system has no descriptor left to poll with.
+    /// If the system refuses what the reactor needs. No system that is supported does: the descriptors
+    /// that it polls with are opened by the first `add_reader` or `run`, which then fail.
     ///
     /// # Panics
     ///
     /// If the size of the thread pool makes no sense.
     pub fn build(self) -> io::Result<Reactor> {
-        let shared = Shared::new()?;
+        let waiter = Rc::new(LazyWaiter::new());
         Ok(Reactor(Rc::new(ReactorState {
             stage: Cell::new(Stage::New),
+            runs: Cell::new(0),
             handles_signals: self.signal_handlers,
             timers: Timers::real(),
-            descriptors: Descriptors::new(shared.waiter.clone()),
-            shared,
+            descriptors: Descriptors::new(waiter.clone()),
+            waiter,
+            shared: RefCell::new(Shared::new()),
             signals: Rc::new(SignalHandlers::new()),
             triggers: Triggers::new(),
-            pool: ThreadPool::new(self.pool.0, self.pool.1),
+            pool: RefCell::new(ThreadPool::new(self.pool.0, self.pool.1)),
             replies: RefCell::new(Slab::new()),
             handed_out: Cell::new(0),
             blocked: RefCell::new(Slab::new()),
@@ -89,7 +93,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the system has no descriptor left to poll with.
+    /// As [`ReactorBuilder::build`].
     pub fn new() -> io::Result<Self> {
         Reactor::builder().build()
     }

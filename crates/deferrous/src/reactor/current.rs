@@ -29,7 +29,7 @@ impl Reactor {
             }
         }
         let _restore = Restore(CURRENT.replace(Some(self.clone())));
-        coroutine::with_target(self.0.shared.clone(), f)
+        coroutine::with_target(self.shared(), f)
     }
 
     /// [`spawn`](crate::spawn)s a coroutine that this reactor resumes when a future of another crate,

@@ -7,14 +7,14 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
-    sync::Arc,
 };
 
 use slab::Slab;
 
+use super::lazy_waiter::LazyWaiter;
 use crate::{
     diagnostics,
-    event_loop::{Events, Interest, Waiter},
+    event_loop::{Events, Interest},
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
@@ -94,7 +94,7 @@ const KEY_MASK: usize = (1 << KEY_BITS) - 1;
 
 /// The descriptors of one reactor.
 pub(super) struct Descriptors {
-    waiter: Arc<Waiter>,
+    waiter: Rc<LazyWaiter>,
     table: RefCell<Table>,
 }
 
@@ -124,7 +124,7 @@ impl Table {
 }
 
 impl Descriptors {
-    pub(super) fn new(waiter: Arc<Waiter>) -> Rc<Self> {
+    pub(super) fn new(waiter: Rc<LazyWaiter>) -> Rc<Self> {
         Rc::new(Descriptors {
             waiter,
             table: RefCell::new(Table {
@@ -217,12 +217,13 @@ impl Descriptors {
 
     /// Tells the poller what has changed.
     fn tell(&self, fd: BorrowedFd<'_>, change: Change) -> io::Result<()> {
-        let poller = self.waiter.poller();
+        let waiter = self.waiter.open()?;
+        let poller = waiter.poller();
         match (change.before, change.after) {
-            (None, None) => Ok(()),
             (None, Some(now)) => poller.add(fd, now.key, now.interest),
             (Some(_), Some(now)) => poller.modify(fd, now.key, now.interest),
             (Some(_), None) => poller.delete(fd),
+            (None, None) => Ok(()),
         }
     }
 

@@ -31,7 +31,7 @@ impl Reactor {
         &self,
         job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Deferred<T> {
-        self.defer_to(self.thread_pool(), job)
+        self.defer_to(&self.thread_pool(), job)
     }
 
     /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice;

@@ -1,7 +1,7 @@
 //! The event loop: time, threads, descriptors and signals, all ending in calls on one thread.
 //!
 //! Each file uses only those before it: `errors`, `timers`, `time` and `looping`; the tables of what a
-//! program has asked for (`triggers`, `descriptors`, `signal_handlers`, `threads`); `state`, which is the
+//! program has asked for (`triggers`, `lazy_waiter`, `descriptors`, `signal_handlers`, `threads`); `state`, which is the
 //! [`Reactor`] with all these in it; and the methods of the reactor, each by what it is for (`builder`,
 //! `current`, `events`, `readiness`, `signals`, `remote_trigger`, `jobs`, `run`, `remote`).
 
@@ -11,6 +11,7 @@ mod descriptors;
 mod errors;
 mod events;
 mod jobs;
+mod lazy_waiter;
 mod looping;
 mod readiness;
 mod remote;

@@ -17,7 +17,8 @@ use crate::{
 
 /// Reaches a [`Reactor`] from any thread.
 ///
-/// Made by [`Reactor::remote`]. Clones reach the same reactor.
+/// Made by [`Reactor::remote`]. Clones reach the same reactor. It is gone for them when its run has
+/// ended, also if it runs again after [`run_until`](Reactor::run_until).
 ///
 /// ```
 /// let reactor = deferrous::Reactor::new()?;
@@ -123,15 +124,19 @@ impl fmt::Debug for Remote {
 impl Reactor {
     /// A handle by which other threads reach this reactor.
     pub fn remote(&self) -> Remote {
-        Remote(self.0.shared.clone())
+        Remote(self.shared())
     }
 
-    fn add_blocked(&self, call: BlockedCall) -> usize {
-        self.0.blocked.borrow_mut().insert(call)
+    fn add_blocked(&self, call: BlockedCall) -> (u64, usize) {
+        let key = self.0.blocked.borrow_mut().insert(call);
+        (self.0.runs.get(), key)
     }
 
-    fn remove_blocked(&self, key: usize) {
-        let removed = self.0.blocked.borrow_mut().try_remove(key);
-        drop(removed);
+    fn remove_blocked(&self, (run, key): (u64, usize)) {
+        // After the end of its run the place may be that of another call.
+        if run == self.0.runs.get() {
+            let removed = self.0.blocked.borrow_mut().try_remove(key);
+            drop(removed);
+        }
     }
 }

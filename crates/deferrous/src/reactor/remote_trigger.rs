@@ -156,7 +156,7 @@ impl Reactor {
         };
         let trigger = RemoteTrigger {
             key,
-            shared: self.0.shared.clone(),
+            shared: self.shared(),
             fired: false,
             _value: PhantomData,
         };

@@ -6,20 +6,21 @@ use std::{
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
     errors::ReactorError,
     signal_handlers::STOPPING,
-    state::{Message, Reactor, Stage},
+    state::{Message, Reactor, Shared, Stage},
     triggers::{Phase, SystemEvent},
 };
 use crate::{
     coroutine::{Drains, has_work, run_ready_if_outermost, run_ready_once, run_request},
-    deferred::{Deferred, cell::Outcome, deferred},
+    deferred::{Deferred, cell::Outcome, deferred, succeed},
     diagnostics,
-    event_loop::Events,
+    event_loop::{Events, Waiter},
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
@@ -32,6 +33,8 @@ const RECHECK: Duration = Duration::from_millis(20);
 struct Turn {
     events: Events,
     messages: VecDeque<Message>,
+    shared: Arc<Shared>,
+    waiter: Arc<Waiter>,
 }
 
 impl Reactor {
@@ -50,6 +53,8 @@ impl Reactor {
     /// after the end, and [`ReactorError::Io`] if the system refuses to poll.
     pub fn run(&self) -> Result<(), ReactorError> {
         self.check_startable()?;
+        let (shared, waiter) = (self.shared(), self.0.waiter.open()?);
+        shared.queue.set_waiter(waiter.clone());
         self.0.stage.set(Stage::Running);
         let _ended = Ended(self);
         // Each turn works the list of this thread's coroutines off.
@@ -62,6 +67,8 @@ impl Reactor {
             let mut turn = Turn {
                 events: Events::new(),
                 messages: VecDeque::new(),
+                shared,
+                waiter,
             };
             while self.0.stage.get() != Stage::Ended {
                 self.turn(&mut turn)?;
@@ -98,6 +105,11 @@ impl Reactor {
     /// If the reactor is stopped first, by a signal for example, the Deferred is cancelled, and
     /// what it makes of that is its outcome.
     ///
+    /// The end is that of [`run`](Self::run): what is pending is dropped, and whoever holds a
+    /// [`Remote`](crate::Remote) or [`RemoteTrigger`](crate::RemoteTrigger) is told that the reactor is
+    /// gone. But then it is as new, and can run again. What has a clone of the reactor can go on to use
+    /// it: calls that are set from now on wait for the next run, with a thread pool of its own.
+    ///
     /// # Errors
     ///
     /// What the Deferred fails with; [`ReactorError::StoppedEarly`] if it has no outcome when the
@@ -109,6 +121,7 @@ impl Reactor {
     /// let (trigger, d) = deferrous::deferred();
     /// reactor.call_later(Duration::from_millis(1), move || trigger.callback("done").unwrap());
     /// assert_eq!(reactor.run_until(d)?, "done");
+    /// reactor.run_until(reactor.sleep(Duration::from_millis(1)))?;
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
@@ -134,6 +147,7 @@ impl Reactor {
             });
         });
         self.run()?;
+        self.renew();
         result
             .take()
             .unwrap_or_else(|| Err(ReactorError::StoppedEarly.into()))
@@ -178,14 +192,18 @@ impl Reactor {
         let reactor = self.clone();
         self.fire_event(SystemEvent::Startup, move || {
             reactor.thread_pool().start();
-            crate::deferred::succeed(())
+            succeed(())
         });
     }
 
     fn shut_down(&self) {
-        let (reactor, end) = (self.clone(), self.clone());
+        let (reactor, end, run) = (self.clone(), self.clone(), self.0.runs.get());
         self.fire_event(SystemEvent::Shutdown, move || reactor.stop_pool())
-            .add_both(move |_| end.0.stage.set(Stage::Ended));
+            .add_both(move |_| {
+                if end.0.runs.get() == run {
+                    end.0.stage.set(Stage::Ended);
+                }
+            });
     }
 
     /// Fires the triggers of an event, phase by phase. What the reactor itself has to do is part of
@@ -195,23 +213,31 @@ impl Reactor {
         event: SystemEvent,
         own: impl FnOnce() -> Deferred<()> + 'static,
     ) -> Deferred<()> {
-        let (during, after) = (self.clone(), self.clone());
+        let (during, after, run) = (self.clone(), self.clone(), self.0.runs.get());
         self.0
             .triggers
             .fire((event, Phase::Before))
             .add_callback(move |()| {
+                if during.0.runs.get() != run {
+                    return succeed(());
+                }
                 let triggers = during.0.triggers.fire((event, Phase::During));
                 let own = own();
                 triggers.add_callback(|()| own)
             })
-            .add_callback(move |()| after.0.triggers.fire((event, Phase::After)))
+            .add_callback(move |()| {
+                if after.0.runs.get() != run {
+                    return succeed(());
+                }
+                after.0.triggers.fire((event, Phase::After))
+            })
     }
 
     /// Lets the pool finish. The loop goes on meanwhile, so that jobs may still use it.
     fn stop_pool(&self) -> Deferred<()> {
         let (trigger, d) = deferred();
         *self.0.pool_stopped.borrow_mut() = Some(trigger);
-        let shared = self.0.shared.clone();
+        let shared = self.shared();
         self.thread_pool().stop_then(move || {
             let _ = shared.send(Message::PoolStopped);
         });
@@ -219,7 +245,7 @@ impl Reactor {
     }
 
     fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
-        self.0.shared.queue.receive(&mut turn.messages);
+        turn.shared.queue.receive(&mut turn.messages);
         for message in turn.messages.drain(..) {
             self.handle(message);
         }
@@ -239,9 +265,9 @@ impl Reactor {
         }
         // Spin only for a job submitted in this turn. Longer jobs would waste the spin.
         if self.0.handed_out.take() == 1 && self.0.replies.borrow().len() == 1 {
-            timeout = self.0.shared.waiter.spin(timeout);
+            timeout = turn.waiter.spin(timeout);
         }
-        self.0.shared.waiter.wait(&mut turn.events, timeout)?;
+        turn.waiter.wait(&mut turn.events, timeout)?;
         self.0.descriptors.dispatch(&turn.events);
         Ok(())
     }
@@ -284,7 +310,7 @@ impl Reactor {
         };
         let busy = self.thread_pool().busy();
         let nothing_else = self.0.timers.len() == 0
-            && self.0.shared.queue.is_empty()
+            && self.shared().queue.is_empty()
             && self.0.replies.borrow().len() <= busy
             && self.0.descriptors.len() <= usize::from(self.0.signals.has_pipe());
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {
@@ -303,8 +329,8 @@ impl Drop for Ended<'_> {
     fn drop(&mut self) {
         let inner = &self.0.0;
         inner.stage.set(Stage::Ended);
-        inner.pool.stop_then(|| {});
-        inner.shared.close();
+        self.0.thread_pool().stop_then(|| {});
+        self.0.shared().close();
         // Who waits for a reply hears now that none comes, and may still set timers and more, which
         // go next.
         drop(inner.replies.take());
@@ -317,6 +343,7 @@ impl Drop for Ended<'_> {
         inner.signals.clear();
         inner.descriptors.clear();
         inner.triggers.clear();
+        inner.waiter.close();
         // What all this has woken goes on without the reactor.
         run_ready_if_outermost();
     }

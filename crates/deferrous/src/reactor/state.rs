@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fmt, io,
+    fmt,
     rc::{Rc, Weak},
     sync::Arc,
     thread::{self, ThreadId},
@@ -14,6 +14,7 @@ use slab::Slab;
 use super::{
     descriptors::Descriptors,
     errors::ReactorGone,
+    lazy_waiter::LazyWaiter,
     signal_handlers::SignalHandlers,
     threads::ThreadPool,
     time::{ReactorTime, sealed},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     coroutine::{WakeRequest, WakeTarget, drop_request, run_ready_if_outermost},
     deferred::{CallbackResult, CancelHandle, Deferred, Trigger, cell::Firing, cell::Outcome},
-    event_loop::{MessageQueue, Waiter},
+    event_loop::MessageQueue,
 };
 
 /// Where a reactor is in its life.
@@ -57,18 +58,15 @@ pub(super) struct BlockedCall {
 /// What the reactor's thread and the others share.
 pub(super) struct Shared {
     pub(super) queue: MessageQueue<Message>,
-    pub(super) waiter: Arc<Waiter>,
     pub(super) thread: ThreadId,
 }
 
 impl Shared {
-    pub(super) fn new() -> io::Result<Arc<Self>> {
-        let waiter = Arc::new(Waiter::new()?);
-        Ok(Arc::new(Shared {
-            queue: MessageQueue::new(waiter.clone()),
-            waiter,
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Shared {
+            queue: MessageQueue::without_waiter(),
             thread: thread::current().id(),
-        }))
+        })
     }
 
     pub(super) fn send(&self, message: Message) -> Result<(), ReactorGone> {
@@ -86,6 +84,7 @@ impl Shared {
                 other => drop(other),
             }
         }
+        drop(self.queue.take_waiter());
     }
 }
 
@@ -102,7 +101,8 @@ impl WakeTarget for Shared {
 /// An event loop; Twisted's reactor.
 ///
 /// It belongs to the thread that makes it. Clones are the same reactor, so that callbacks can own
-/// one. A program may have several, also one after another, but each runs once.
+/// one. A program may have several, also one after another. [`run`](Self::run) ends it for good, as in
+/// Twisted, and [`run_until`](Self::run_until) leaves it as new.
 ///
 /// Timers, calls from other threads, results of pool jobs, descriptors and signals all end in calls
 /// on its thread, between which nothing else runs. A call that panics is reported
@@ -139,13 +139,19 @@ impl WeakReactor {
 /// What a reactor is made of.
 pub(super) struct ReactorState {
     pub(super) stage: Cell<Stage>,
+    /// Counts the runs after which it was as new, so that what is left of one run does nothing in the
+    /// next.
+    pub(super) runs: Cell<u64>,
     pub(super) handles_signals: bool,
     pub(super) timers: Timers,
-    pub(super) shared: Arc<Shared>,
+    pub(super) waiter: Rc<LazyWaiter>,
+    /// Each run has another one: what was made for one run finds the reactor gone in the next.
+    pub(super) shared: RefCell<Arc<Shared>>,
     pub(super) descriptors: Rc<Descriptors>,
     pub(super) signals: Rc<SignalHandlers>,
     pub(super) triggers: Triggers,
-    pub(super) pool: ThreadPool,
+    /// Each run has another one, because a pool that was stopped does not start again.
+    pub(super) pool: RefCell<ThreadPool>,
     /// What waits for jobs in threads and for remote triggers.
     pub(super) replies: RefCell<Slab<Firing>>,
     /// How many jobs were handed out since the loop has waited.
@@ -199,9 +205,9 @@ impl Reactor {
     }
 
     /// The pool of [`defer_to_thread`](Self::defer_to_thread); Twisted's `getThreadPool`. The
-    /// reactor starts and stops it.
-    pub fn thread_pool(&self) -> &ThreadPool {
-        &self.0.pool
+    /// reactor starts and stops it. After [`run_until`](Self::run_until) it has another one.
+    pub fn thread_pool(&self) -> ThreadPool {
+        self.0.pool.borrow().clone()
     }
 
     /// Whether it runs: started, and not yet at its end. Twisted's `running`.
@@ -211,6 +217,22 @@ impl Reactor {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.0.stage.get() == Stage::Ended
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.0.shared.borrow().clone()
+    }
+
+    /// Makes a reactor that has ended as new.
+    pub(super) fn renew(&self) {
+        let inner = &self.0;
+        let pool = self.thread_pool();
+        let pool = ThreadPool::new(pool.min_threads(), pool.max_threads());
+        drop(inner.pool.replace(pool));
+        drop(inner.shared.replace(Shared::new()));
+        inner.runs.set(inner.runs.get() + 1);
+        inner.timers.reopen();
+        inner.stage.set(Stage::New);
     }
 
     pub(crate) fn downgrade(&self) -> WeakReactor {
@@ -229,8 +251,8 @@ impl ReactorTime for Reactor {}
 impl Drop for ReactorState {
     fn drop(&mut self) {
         // Threads that still hold a remote are told that nobody listens.
-        self.shared.close();
-        self.pool.stop_then(|| {});
+        self.shared.get_mut().close();
+        self.pool.get_mut().stop_then(|| {});
         run_ready_if_outermost();
     }
 }
@@ -241,7 +263,7 @@ impl fmt::Debug for Reactor {
             .field("stage", &self.0.stage.get())
             .field("now", &self.now())
             .field("delayed_calls", &self.0.timers.len())
-            .field("thread_pool", &self.0.pool)
+            .field("thread_pool", &self.thread_pool())
             .finish()
     }
 }

@@ -43,7 +43,7 @@ enum Time {
 
 struct Calls {
     waiting: Deadlines<Thunk<(), ()>>,
-    /// The reactor has ended, and makes no more calls.
+    /// The reactor has ended, and takes no calls.
     closed: bool,
 }
 
@@ -130,6 +130,11 @@ impl Timers {
                 report(Origin::ReactorCall, Failure::from_panic(panic));
             }
         }
+    }
+
+    /// Takes calls again.
+    pub(super) fn reopen(&self) {
+        self.0.calls.borrow_mut().closed = false;
     }
 
     /// Drops all pending calls, and takes no more.
