@@ -122,6 +122,9 @@ pub(super) mod sealed {
 /// clock.advance(Duration::from_secs(1));
 /// assert!(rang.get());
 /// ```
+///
+/// Time ends after 2^64 nanoseconds, which are 584 years. The clock stands still then, and calls that
+/// are set for later are never made.
 #[derive(Clone)]
 pub struct Clock(Timers);
 

@@ -47,8 +47,12 @@ struct Calls {
     closed: bool,
 }
 
+/// The deadline of calls that are never made, because they are set for a time that is out of reach.
+const NEVER: u64 = u64::MAX;
+
+/// A time as a deadline.
 fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_nanos()).unwrap_or(NEVER)
 }
 
 impl Timers {
@@ -83,10 +87,12 @@ impl Timers {
         }
     }
 
-    /// Moves a manual time on. The time of the system moves by itself.
+    /// Moves a manual time on, at most to the last time that is before [`NEVER`]. The time of the
+    /// system moves by itself.
     pub(super) fn pass(&self, amount: Duration) {
+        const LAST: Duration = Duration::from_nanos(NEVER - 1);
         if let Time::Manual(now) = &self.0.time {
-            now.set(now.get().saturating_add(amount));
+            now.set(now.get().saturating_add(amount).min(LAST));
         }
     }
 
