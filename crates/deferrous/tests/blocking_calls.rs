@@ -4,14 +4,16 @@ mod reactor_support;
 
 use std::{
     cell::RefCell,
+    os::unix::net::UnixStream,
+    rc::Rc,
     sync::{Arc, Barrier, mpsc},
     thread,
     time::Duration,
 };
 
 use deferrous::{
-    Cancelled, Deferred, Failure, Panicked, Phase, Reactor, ReactorGone, SystemEvent, Trigger,
-    WouldDeadlock, deferred, fail, gather_results, succeed,
+    Cancelled, Deferred, Failure, LoopingCall, Panicked, Phase, Reactor, ReactorGone, SystemEvent,
+    Trigger, WouldDeadlock, deferred, fail, gather_results, succeed,
 };
 use reactor_support::{HOUR, ms, reactor, within_a_minute};
 
@@ -178,6 +180,28 @@ fn neither_does_it_beside_handlers_of_signals() {
         let _ = reactor
             .add_signal_handler(signal_hook::consts::SIGWINCH, || ())
             .unwrap();
+    });
+}
+
+#[test]
+fn neither_does_it_beside_looping_calls() {
+    stop_while_blocked(|reactor| {
+        for interval in [Duration::ZERO, ms(1), HOUR] {
+            let looping = LoopingCall::new(reactor, || ());
+            let ended = looping.start(interval, true).unwrap();
+            drop(ended.add_errback(|_| Ok(())));
+        }
+    });
+}
+
+#[test]
+fn neither_does_it_beside_watched_descriptors() {
+    stop_while_blocked(|reactor| {
+        let (near, far) = UnixStream::pair().unwrap();
+        let (near, silent) = (Rc::new(near), Rc::new(far));
+        drop(reactor.add_reader(silent.clone(), |_| ()).unwrap());
+        drop(reactor.add_writer(silent, |_| ()).unwrap());
+        drop(reactor.readable(near).map(drop).add_errback(|_| Ok(())));
     });
 }
 

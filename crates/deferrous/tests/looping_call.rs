@@ -13,7 +13,7 @@ use deferrous::{
     Abandoned, Cancelled, Clock, Deferred, Failure, LoopingCall, LoopingCallError, Panicked,
     ReactorTime, Trigger, capture_unhandled, deferred,
 };
-use reactor_support::{Log, ms, reactor, secs, within_a_minute};
+use reactor_support::{HOUR, Log, ms, reactor, secs, within_a_minute};
 
 /// Stops when it is dropped: the function owns the clock, which owns the function for as long as
 /// the loop runs.
@@ -484,4 +484,21 @@ fn a_loop_that_waits_for_a_deferred_ends_when_its_clock_is_gone() {
     let d = running(d);
     log.take().remove(0).callback(()).unwrap();
     assert!(ended(d).unwrap_err().check::<Abandoned>());
+}
+
+#[test]
+fn a_loop_ends_with_its_reactor_and_can_be_started_in_the_next_run() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let tick = LoopingCall::new(&reactor, || ());
+        let first = tick.start(HOUR, true).unwrap();
+        reactor.run_until(reactor.sleep(ms(1))).unwrap();
+        let failure = first.into_result().unwrap().unwrap_err();
+        assert!(failure.check::<Abandoned>());
+        assert!(!tick.is_running());
+        let second = tick.start(ms(1), true).unwrap();
+        let stop = tick.clone();
+        reactor.call_later(ms(5), move || stop.stop().unwrap());
+        reactor.run_until(second).unwrap();
+    });
 }

@@ -78,16 +78,16 @@ impl fmt::Debug for WakeOnDrop {
 impl<M> MessageQueue<M> {
     /// An empty queue, for a reactor that waits by `waiter`. A waiter belongs to one queue.
     pub const fn new(waiter: Arc<Waiter>) -> Self {
-        MessageQueue::with(Some(waiter))
+        MessageQueue::waited_for_by(Some(waiter))
     }
 
     /// An empty queue, for a reactor that does not wait yet. Messages stay in it until
     /// [`set_waiter`](Self::set_waiter).
     pub const fn without_waiter() -> Self {
-        MessageQueue::with(None)
+        MessageQueue::waited_for_by(None)
     }
 
-    const fn with(waiter: Option<Arc<Waiter>>) -> Self {
+    const fn waited_for_by(waiter: Option<Arc<Waiter>>) -> Self {
         MessageQueue(Mutex::new(State {
             messages: VecDeque::new(),
             left: 0,

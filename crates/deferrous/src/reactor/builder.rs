@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     io,
     rc::Rc,
+    time::Duration,
 };
 
 use slab::Slab;
@@ -32,6 +33,7 @@ const POOL_SIZE: (usize, usize) = (0, 10);
 pub struct ReactorBuilder {
     signal_handlers: bool,
     pool: (usize, usize),
+    job_limit: Option<Duration>,
 }
 
 impl ReactorBuilder {
@@ -57,6 +59,31 @@ impl ReactorBuilder {
         self
     }
 
+    /// How long a reactor that stops waits for the jobs in its thread pool. Without this it waits until
+    /// they end, as Twisted does, so a job that hangs keeps [`run`](Reactor::run) and
+    /// [`run_until`](Reactor::run_until) from returning.
+    ///
+    /// When the time is over, the reactor ends without them. Their threads go on until the jobs end, and
+    /// with the process if `main` returns first. Deferreds that wait for them fail with
+    /// [`Abandoned`](crate::Abandoned), and results that come later are dropped.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use deferrous::{Reactor, TimedOut};
+    /// let reactor = Reactor::builder().wait_for_jobs(Duration::ZERO).build()?;
+    /// let (sender, receiver) = mpsc::channel::<()>();
+    /// let hangs = reactor
+    ///     .defer_to_thread(move || Ok(receiver.recv()?))
+    ///     .add_timeout(Duration::from_millis(10), &reactor);
+    /// assert!(reactor.run_until(hangs).unwrap_err().check::<TimedOut>());
+    /// drop(sender); // it has hung until now
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
+    pub fn wait_for_jobs(mut self, limit: Duration) -> Self {
+        self.job_limit = Some(limit);
+        self
+    }
+
     /// Makes the reactor, for this thread.
     ///
     /// # Errors
@@ -73,6 +100,7 @@ impl ReactorBuilder {
             stage: Cell::new(Stage::New),
             runs: Cell::new(0),
             handles_signals: self.signal_handlers,
+            job_limit: self.job_limit,
             timers: Timers::real(),
             descriptors: Descriptors::new(waiter.clone()),
             waiter,
@@ -103,6 +131,7 @@ impl Reactor {
         ReactorBuilder {
             signal_handlers: true,
             pool: POOL_SIZE,
+            job_limit: None,
         }
     }
 }

@@ -136,11 +136,6 @@ impl Descriptors {
         })
     }
 
-    /// How many descriptors are watched.
-    pub(super) fn len(&self) -> usize {
-        self.table.borrow().descriptors.len()
-    }
-
     /// Has `callback` called each time that `source` is ready.
     pub(super) fn add<S: AsFd + 'static>(
         self: &Rc<Self>,

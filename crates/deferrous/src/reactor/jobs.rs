@@ -17,8 +17,10 @@ impl Reactor {
     ///
     /// An error that the job returns, or a panic, becomes the failure. Results come back in the
     /// order in which jobs end. Jobs start once the reactor runs. Cancelling the Deferred lets go
-    /// of the result; the job goes on, and a reactor that stops waits for it. A job that may never
-    /// end belongs in a [`ThreadPool`](crate::ThreadPool) of the program's own, by [`defer_to`](Self::defer_to).
+    /// of the result, and so does a timeout; the job goes on, and a reactor that stops waits for it,
+    /// which delays the return of [`run_until`](Self::run_until). If jobs may hang, say how long it
+    /// waits by [`wait_for_jobs`](crate::ReactorBuilder::wait_for_jobs), or give them a
+    /// [`ThreadPool`](crate::ThreadPool) of their own by [`defer_to`](Self::defer_to).
     ///
     /// ```
     /// let reactor = deferrous::Reactor::new()?;

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     time::ReactorTime,
-    timers::{DelayedCall, WeakTimers},
+    timers::{BackgroundCall, DelayedCall, WeakTimers},
 };
 use crate::{
     deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
@@ -233,8 +233,13 @@ impl Shared {
             Some(run) => until_next(now.saturating_sub(run.started), run.interval),
             None => return,
         };
-        let shared = self.clone();
+        let next = NextCall {
+            shared: self.clone(),
+            _background: timers.background_call(),
+        };
         let call = timers.call_later(delay, move || {
+            let shared = next.shared.clone();
+            drop(next);
             if let Some(run) = &mut *shared.run.borrow_mut() {
                 run.next = None;
             }
@@ -300,6 +305,22 @@ impl Shared {
         let passed = u64::try_from(current - run.counted).unwrap_or(0);
         run.counted = current;
         passed
+    }
+}
+
+/// What the pending call of a loop owns. If its reactor ends, so does the loop.
+struct NextCall {
+    shared: Rc<Shared>,
+    /// A loop goes on for ever, so a stopping reactor does not wait for it.
+    _background: BackgroundCall,
+}
+
+impl Drop for NextCall {
+    fn drop(&mut self) {
+        let timers = self.shared.timers.upgrade();
+        if timers.is_some_and(|timers| timers.is_closed()) {
+            self.shared.end();
+        }
     }
 }
 

@@ -62,8 +62,9 @@ impl Remote {
     /// Calls `call` on the reactor's thread and waits for the outcome of the Deferred, or the
     /// result, that it returns; Twisted's `blockingCallFromThread`.
     ///
-    /// For code in a pool thread. The Deferred is cancelled if the reactor, while it stops, has
-    /// nothing left that could fire it.
+    /// For code in a pool thread. If the reactor stops meanwhile, the Deferred is cancelled as soon as
+    /// no delayed call, message or job is left that could fire it. Watched descriptors and looping
+    /// calls may still fire it, but are not waited for.
     ///
     /// # Errors
     ///

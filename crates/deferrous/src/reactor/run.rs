@@ -110,6 +110,10 @@ impl Reactor {
     /// gone. But then it is as new, and can run again. What has a clone of the reactor can go on to use
     /// it: calls that are set from now on wait for the next run, with a thread pool of its own.
     ///
+    /// A job of [`defer_to_thread`](Self::defer_to_thread) that still runs, because it was given up by
+    /// a timeout for example, delays the return until it ends, or for as long as
+    /// [`wait_for_jobs`](crate::ReactorBuilder::wait_for_jobs) says.
+    ///
     /// # Errors
     ///
     /// What the Deferred fails with; [`ReactorError::StoppedEarly`] if it has no outcome when the
@@ -155,6 +159,9 @@ impl Reactor {
 
     /// Stops the reactor: fires the shutdown triggers, lets the thread pool finish what is queued,
     /// and ends [`run`](Self::run); Twisted's `stop`.
+    ///
+    /// A job that does not end keeps the reactor from ending, unless
+    /// [`wait_for_jobs`](crate::ReactorBuilder::wait_for_jobs) says how long it has.
     ///
     /// # Errors
     ///
@@ -233,7 +240,8 @@ impl Reactor {
             })
     }
 
-    /// Lets the pool finish. The loop goes on meanwhile, so that jobs may still use it.
+    /// Lets the pool finish, in the time that it has. The loop goes on meanwhile, so that jobs may still
+    /// use it.
     fn stop_pool(&self) -> Deferred<()> {
         let (trigger, d) = deferred();
         *self.0.pool_stopped.borrow_mut() = Some(trigger);
@@ -241,6 +249,15 @@ impl Reactor {
         self.thread_pool().stop_then(move || {
             let _ = shared.send(Message::PoolStopped);
         });
+        if let Some(limit) = self.0.job_limit {
+            let (reactor, background) = (self.clone(), self.0.timers.background_call());
+            self.call_later(limit, move || {
+                drop(background);
+                // Its threads end with their jobs, and nobody waits for that.
+                let trigger = reactor.0.pool_stopped.take();
+                trigger.map(|trigger| trigger.callback(()));
+            });
+        }
         d
     }
 
@@ -299,7 +316,8 @@ impl Reactor {
     }
 
     /// While the reactor stops, jobs may wait for Deferreds that it would fire. If they all do, and
-    /// nothing is left that could, they would wait for each other for ever.
+    /// nothing is left that could, they would wait for each other for ever. Watched descriptors and
+    /// looping calls do not count, because most programs have some all the time.
     fn release_blocked(&self) {
         let blocked: Vec<_> = {
             let blocked = self.0.blocked.borrow();
@@ -309,10 +327,9 @@ impl Reactor {
                 .collect()
         };
         let busy = self.thread_pool().busy();
-        let nothing_else = self.0.timers.len() == 0
+        let nothing_else = self.0.timers.len_in_foreground() == 0
             && self.shared().queue.is_empty()
-            && self.0.replies.borrow().len() <= busy
-            && self.0.descriptors.len() <= usize::from(self.0.signals.has_pipe());
+            && self.0.replies.borrow().len() <= busy;
         if blocked.is_empty() || blocked.len() < busy || !nothing_else {
             return;
         }

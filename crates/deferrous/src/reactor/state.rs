@@ -143,6 +143,8 @@ pub(super) struct ReactorState {
     /// next.
     pub(super) runs: Cell<u64>,
     pub(super) handles_signals: bool,
+    /// How long it waits for jobs when it stops. Without a limit it waits until they end.
+    pub(super) job_limit: Option<Duration>,
     pub(super) timers: Timers,
     pub(super) waiter: Rc<LazyWaiter>,
     /// Each run has another one: what was made for one run finds the reactor gone in the next.

@@ -33,6 +33,8 @@ impl WeakTimers {
 struct Inner {
     time: Time,
     calls: RefCell<Calls>,
+    /// How many of the calls are no reason for a stopping reactor to wait.
+    background: Cell<usize>,
 }
 
 /// Where the time comes from.
@@ -63,6 +65,7 @@ impl Timers {
                 waiting: Deadlines::new(),
                 closed: false,
             }),
+            background: Cell::new(0),
         }))
     }
 
@@ -120,6 +123,23 @@ impl Timers {
         self.0.calls.borrow().waiting.len()
     }
 
+    /// How many calls are pending without those in the background.
+    pub(super) fn len_in_foreground(&self) -> usize {
+        self.len() - self.0.background.get()
+    }
+
+    /// Counts a call that is about to be set as one in the background, for as long as it owns the
+    /// result.
+    pub(super) fn background_call(&self) -> BackgroundCall {
+        self.0.background.set(self.0.background.get() + 1);
+        BackgroundCall(self.downgrade())
+    }
+
+    /// Whether the reactor has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.calls.borrow().closed
+    }
+
     /// How long until the first call is due.
     pub(super) fn next_delay(&self) -> Option<Duration> {
         let deadline = self.0.calls.borrow_mut().waiting.next_deadline()?;
@@ -152,6 +172,17 @@ impl Timers {
         };
         for call in calls {
             drop_reporting(Origin::ReactorCall, call);
+        }
+    }
+}
+
+/// What a pending call owns that is no reason for a stopping reactor to wait.
+pub(super) struct BackgroundCall(WeakTimers);
+
+impl Drop for BackgroundCall {
+    fn drop(&mut self) {
+        if let Some(timers) = self.0.upgrade() {
+            timers.0.background.set(timers.0.background.get() - 1);
         }
     }
 }
