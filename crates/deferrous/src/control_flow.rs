@@ -42,9 +42,24 @@ impl Error for Abandoned {}
 
 /// The Deferred did not fire in the time given to `add_timeout`; Twisted's `TimeoutError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TimedOut {
     /// How long it was given.
     pub after: Duration,
+}
+
+impl TimedOut {
+    /// The error of something that was given this time, for timeouts of the program's own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use deferrous::{TimedOut, fail};
+    /// let d = fail::<()>(TimedOut::new(Duration::from_secs(2)));
+    /// assert_eq!(d.into_result().unwrap().unwrap_err().to_string(), "timed out after 2s");
+    /// ```
+    pub const fn new(after: Duration) -> Self {
+        TimedOut { after }
+    }
 }
 
 impl fmt::Display for TimedOut {

@@ -46,7 +46,7 @@
 //! | taking turns | [`DeferredLock`], [`DeferredSemaphore`], [`DeferredQueue`] |
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | time | [`sleep`](ReactorTime::sleep), [`defer_later`](ReactorTime::defer_later), [`call_later`](ReactorTime::call_later), [`LoopingCall`] |
-//! | the event loop | [`Reactor`]: timers, descriptors, signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
+//! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
@@ -96,7 +96,7 @@
 //! [`defer_to_thread`](Reactor::defer_to_thread).
 
 #![deny(unsafe_code)]
-#![warn(missing_debug_implementations)]
+#![deny(missing_debug_implementations)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(all(feature = "reactor", not(unix)))]

@@ -127,7 +127,7 @@ fn the_errors_of_the_crate_say_what_happened() {
     assert!(Abandoned.to_string().contains("abandoned"));
     assert!(CircularWait.to_string().contains("waits for"));
     let after = std::time::Duration::from_millis(1500);
-    assert_eq!(TimedOut { after }.to_string(), "timed out after 1.5s");
+    assert_eq!(TimedOut::new(after).to_string(), "timed out after 1.5s");
     assert!(
         deferrous::AlreadyCalled
             .to_string()
@@ -311,7 +311,7 @@ fn control_flow_has_no_backtrace() {
         failure_of(gather_results([called, fail(Cancelled)])),
         failure_of(race([fail::<()>(Cancelled)])),
         Cancelled.into(),
-        Failure::new(TimedOut { after }),
+        Failure::new(TimedOut::new(after)),
         Failure::new(Box::<dyn Error + Send + Sync>::from(Abandoned)),
     ];
     for failure in failures {

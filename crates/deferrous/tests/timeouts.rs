@@ -21,7 +21,7 @@ fn a_deferred_that_is_late_fails_with_timed_out() {
     let d = d.into_result().unwrap_err();
     clock.advance(ms(1));
     let failure = outcome(d).unwrap_err();
-    assert_eq!(failure.downcast_ref(), Some(&TimedOut { after: secs(10) }));
+    assert_eq!(failure.downcast_ref(), Some(&TimedOut::new(secs(10))));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn of_two_timeouts_the_shorter_counts() {
     let d = d.add_timeout(secs(5), &clock).add_timeout(secs(2), &clock);
     clock.advance(secs(2));
     let failure = outcome(d).unwrap_err();
-    assert_eq!(failure.downcast_ref(), Some(&TimedOut { after: secs(2) }));
+    assert_eq!(failure.downcast_ref(), Some(&TimedOut::new(secs(2))));
     assert_eq!(clock.delayed_calls(), 0);
 }
 

@@ -64,6 +64,7 @@ impl ListOptions {
 
 /// What a [`deferred_list`] fires with.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Listed<T> {
     /// All fired: what each came to, in input order.
     All(Vec<Result<T, Failure>>),

@@ -218,7 +218,7 @@ impl<T: 'static> Deferred<T> {
     #[must_use = "the timeout is a failure of the Deferred returned"]
     pub fn add_timeout(self, timeout: Duration, clock: &impl ReactorTime) -> Deferred<T> {
         self.add_timeout_with(timeout, clock, move |result| match result {
-            Err(failure) if failure.check::<Cancelled>() => Err(TimedOut { after: timeout }.into()),
+            Err(failure) if failure.check::<Cancelled>() => Err(TimedOut::new(timeout).into()),
             other => other,
         })
     }

@@ -194,5 +194,6 @@ fn tell_list(listed: Listed<Value>) -> Value {
             let results: Vec<_> = results.iter().map(describe::result).collect();
             format!("all [{}]", results.join(", "))
         }
+        _ => unreachable!("no option asks for anything else"),
     })
 }
