@@ -82,8 +82,8 @@ docs: venv ## build the documentation, in target/doc
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
-REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call processes readiness remote signals \
-    stopping thread_pool threads time timeouts triggers wakes watches)
+REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor processes readiness remote \
+    signals stopping thread_pool threads time timeouts triggers wakes watches)
 
 soak: export RUST_BACKTRACE = 0
 soak: venv-release ## pass the long versions of the tests, and the tests under memcheck

@@ -48,7 +48,7 @@
 //! | time | [`sleep`](ReactorTime::sleep), [`defer_later`](ReactorTime::defer_later), [`call_later`](ReactorTime::call_later), [`LoopingCall`] |
 //! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | other programs | [`process::Command`] |
-//! | tests | [`Clock`], [`Deferred::into_result`], [`capture_unhandled`] |
+//! | tests | [`Clock`], [`MemoryReactor`], [`Deferred::into_result`], [`capture_unhandled`], [`deny_unhandled`] |
 //! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
 //! # What it guarantees
@@ -144,9 +144,9 @@ pub use failure::{Failure, Panicked, Trapped};
 #[cfg(all(feature = "reactor", unix))]
 pub use reactor::{
     Clock, DelayedCall, DelayedCallError, Executor, Job, LoopingCall, LoopingCallError,
-    NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError, ReactorGone,
-    ReactorTime, Remote, RemoteTrigger, SignalWatch, SystemEvent, ThreadPool, TriggerId, Watch,
-    WouldDeadlock,
+    MemoryReactor, NoSuchTrigger, Phase, PoolStopped, Reactor, ReactorBuilder, ReactorError,
+    ReactorGone, ReactorTime, Remote, RemoteTrigger, SignalWatch, SystemEvent, ThreadPool,
+    TriggerId, Watch, WouldDeadlock,
 };
 #[cfg(feature = "futures")]
 pub use sync::QueueStream;
@@ -155,6 +155,6 @@ pub use sync::{
     QueueUnderflow, SemaphorePermit,
 };
 pub use unhandled::{
-    CapturedUnhandled, Origin, Unhandled, UnhandledHandler, capture_unhandled,
-    set_unhandled_handler,
+    CapturedUnhandled, DenyUnhandled, Origin, Unhandled, UnhandledHandler, capture_unhandled,
+    deny_unhandled, set_unhandled_handler,
 };

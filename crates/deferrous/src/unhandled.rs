@@ -4,16 +4,17 @@
 //! handler that fails at shutdown: all are reported here, once. The default writes them through
 //! `tracing` at error level, and to standard error where no subscriber listens, or the feature
 //! `tracing` is off.
-//! [`set_unhandled_handler`] changes that for the program, and [`capture_unhandled`] for one
-//! thread, for tests.
+//! [`set_unhandled_handler`] changes that for the program. [`capture_unhandled`] and [`deny_unhandled`]
+//! change it for one thread, for tests.
 
 use std::{
     cell::RefCell,
     fmt,
     io::{self, Write},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind},
     sync::{Arc, PoisonError, RwLock},
+    thread,
 };
 
 use crate::failure::Failure;
@@ -157,6 +158,65 @@ impl Drop for CapturedUnhandled {
         });
         for unhandled in left {
             report(unhandled.origin, unhandled.failure);
+        }
+    }
+}
+
+/// Has a test fail if a failure of this thread stays unhandled: the guard panics with all that nobody
+/// [took](DenyUnhandled::take) when it is dropped.
+///
+/// It collects as [`capture_unhandled`] does, and mirrors Twisted's trial, which fails a test that logs
+/// an error. If the test panics anyway, the failures are passed on, as is done without the guard. Failures
+/// of other threads are not seen: in a test with a `MemoryReactor` there are none, because its jobs run
+/// on the test's thread.
+///
+/// A failure is unhandled when the last that leads to its Deferred is dropped. So make the guard first:
+/// what is made after it is dropped before it.
+///
+/// ```should_panic
+/// let _unhandled = deferrous::deny_unhandled();
+/// drop(deferrous::fail::<()>(std::fmt::Error));
+/// ```
+#[track_caller]
+pub fn deny_unhandled() -> DenyUnhandled {
+    DenyUnhandled {
+        captured: capture_unhandled(),
+        made_at: Location::caller(),
+    }
+}
+
+/// What [`deny_unhandled`] returns: panics when it is dropped if failures were left unhandled.
+#[must_use = "failures are denied only while this guard lives"]
+#[derive(Debug)]
+pub struct DenyUnhandled {
+    captured: CapturedUnhandled,
+    made_at: &'static Location<'static>,
+}
+
+impl DenyUnhandled {
+    /// The failures since the last call, oldest first, which the test has expected; Twisted's
+    /// `flushLoggedErrors`.
+    ///
+    /// ```
+    /// let unhandled = deferrous::deny_unhandled();
+    /// drop(deferrous::fail::<()>(std::fmt::Error));
+    /// assert!(unhandled.take()[0].failure.check::<std::fmt::Error>());
+    /// ```
+    pub fn take(&self) -> Vec<Unhandled> {
+        self.captured.take()
+    }
+}
+
+impl Drop for DenyUnhandled {
+    fn drop(&mut self) {
+        // A second panic would end the process, and hide the first.
+        if thread::panicking() {
+            return;
+        }
+        let left = self.take();
+        if !left.is_empty() {
+            let lines: String = left.iter().map(|each| format!("\n  {each}")).collect();
+            panic!("unhandled failures, denied at {}:{lines}", self.made_at);
         }
     }
 }

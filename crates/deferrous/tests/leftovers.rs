@@ -4,7 +4,7 @@ mod reactor_support;
 
 use std::{fs, os::unix::net::UnixStream, rc::Rc, sync::Mutex, thread};
 
-use deferrous::{Deferred, LoopingCall, Phase, Reactor, SystemEvent, deferred};
+use deferrous::{Deferred, LoopingCall, MemoryReactor, Phase, Reactor, SystemEvent, deferred};
 use reactor_support::{
     HOUR,
     alloc::{Counting, in_use},
@@ -227,5 +227,20 @@ fn a_reactor_that_never_ran() {
             .unwrap();
         reactor.call_later(HOUR, || ());
         ignore(reactor.defer_to_thread(|| Ok(())));
+    });
+}
+
+#[test]
+fn a_memory_reactor_opens_no_descriptor_and_leaves_nothing() {
+    assert_leaves_nothing(|| {
+        let before = descriptors();
+        let memory = MemoryReactor::new();
+        let reactor = memory.reactor();
+        let own = reactor.clone();
+        reactor.call_later(ms(1), move || drop(own));
+        ignore(reactor.defer_to_thread(|| Ok(1)));
+        memory.settle();
+        ignore(reactor.defer_to_thread(|| Ok(2)));
+        assert_eq!((descriptors(), workers()), (before, 0));
     });
 }

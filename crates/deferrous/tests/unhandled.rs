@@ -3,9 +3,15 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    panic::catch_unwind,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use deferrous::{Origin, capture_unhandled, deferred, fail, set_unhandled_handler, spawn, succeed};
+use deferrous::{
+    Failure, Origin, capture_unhandled, deferred, deny_unhandled, fail, set_unhandled_handler,
+    spawn, succeed,
+};
 use support::{Trace, error, failure_of, messages, value_of};
 
 #[test]
@@ -236,4 +242,50 @@ fn an_error_that_cannot_be_shown_harms_nobody() {
     impl std::error::Error for Mute {}
     let _turn = HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
     drop(fail::<i32>(Mute));
+}
+
+/// What a test panics with.
+fn panic_of(test: fn()) -> String {
+    Failure::from_panic(catch_unwind(test).unwrap_err()).to_string()
+}
+
+#[test]
+fn a_test_that_denies_unhandled_failures_panics_with_all_of_them() {
+    let text = panic_of(|| {
+        let _unhandled = deny_unhandled();
+        drop(fail::<()>(error("one")));
+        drop(fail::<()>(error("two").context("and")));
+    });
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("panicked: unhandled failures, denied at "));
+    assert!(lines[0].contains("tests/unhandled.rs:"), "{text}");
+    let expected = [
+        "  Unhandled error in Deferred: one",
+        "  Unhandled error in Deferred: and: two",
+    ];
+    assert_eq!(lines[1..], expected);
+}
+
+#[test]
+fn a_test_that_denies_unhandled_failures_passes_if_all_were_expected() {
+    let captured = capture_unhandled();
+    let unhandled = deny_unhandled();
+    drop(unhandled);
+    let unhandled = deny_unhandled();
+    drop(fail::<()>(error("expected")));
+    assert_eq!(unhandled.take().len(), 1);
+    drop(unhandled);
+    assert!(captured.take().is_empty());
+}
+
+#[test]
+fn a_test_that_panics_anyway_passes_on_the_failures_it_denies() {
+    let captured = capture_unhandled();
+    let text = panic_of(|| {
+        let _unhandled = deny_unhandled();
+        drop(fail::<()>(error("left")));
+        panic!("the reason");
+    });
+    assert_eq!(text, "panicked: the reason");
+    assert_eq!(messages(&captured), ["left"]);
 }

@@ -177,6 +177,15 @@ impl<J> Team<J> {
         job
     }
 
+    /// Takes out the first job that no worker has begun, for whoever does it without being a worker.
+    pub(crate) fn pop(&self) -> Option<J> {
+        let mut state = self.state();
+        let job = self.jobs().pop_front();
+        state.jobs -= usize::from(job.is_some());
+        self.wake_all(state);
+        job
+    }
+
     /// Takes out the jobs that no worker has begun.
     pub fn clear(&self) -> VecDeque<J> {
         let mut state = self.state();

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     deferred::{Deferred, fail},
-    reactor::{Reactor, ReactorGone},
+    reactor::Reactor,
 };
 
 /// How long a child has to end after it was told to.
@@ -242,9 +242,7 @@ impl Command {
             grace: self.grace,
             group: self.group,
         };
-        if reactor.has_ended() {
-            return Err(io::Error::new(io::ErrorKind::NotConnected, ReactorGone));
-        }
+        reactor.check_watchable()?;
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
         }

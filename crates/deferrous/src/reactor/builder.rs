@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The size of a reactor's thread pool, as in Twisted.
-const POOL_SIZE: (usize, usize) = (0, 10);
+pub(super) const POOL_SIZE: (usize, usize) = (0, 10);
 
 /// Options of a [`Reactor`].
 ///
@@ -95,24 +95,30 @@ impl ReactorBuilder {
     ///
     /// If the size of the thread pool makes no sense.
     pub fn build(self) -> io::Result<Reactor> {
-        let waiter = Rc::new(LazyWaiter::new());
-        Ok(Reactor(Rc::new(ReactorState {
+        let pool = ThreadPool::new(self.pool.0, self.pool.1);
+        Ok(self.assemble(Timers::real(), LazyWaiter::new(), pool))
+    }
+
+    /// A reactor of these parts.
+    pub(super) fn assemble(self, timers: Timers, waiter: LazyWaiter, pool: ThreadPool) -> Reactor {
+        let waiter = Rc::new(waiter);
+        Reactor(Rc::new(ReactorState {
             stage: Cell::new(Stage::New),
             runs: Cell::new(0),
             handles_signals: self.signal_handlers,
             job_limit: self.job_limit,
-            timers: Timers::real(),
+            timers,
             descriptors: Descriptors::new(waiter.clone()),
             waiter,
             shared: RefCell::new(Shared::new()),
             signals: Rc::new(SignalHandlers::new()),
             triggers: Triggers::new(),
-            pool: RefCell::new(ThreadPool::new(self.pool.0, self.pool.1)),
+            pool: RefCell::new(pool),
             replies: RefCell::new(Slab::new()),
             handed_out: Cell::new(0),
             blocked: RefCell::new(Slab::new()),
             pool_stopped: RefCell::new(None),
-        })))
+        }))
     }
 }
 

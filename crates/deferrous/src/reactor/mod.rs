@@ -3,7 +3,8 @@
 //! Each file uses only those before it: `errors`, `timers`, `time` and `looping`; the tables of what a
 //! program has asked for (`triggers`, `lazy_waiter`, `descriptors`, `signal_handlers`, `threads`); `state`, which is the
 //! [`Reactor`] with all these in it; and the methods of the reactor, each by what it is for (`builder`,
-//! `current`, `events`, `readiness`, `signals`, `remote_trigger`, `jobs`, `run`, `remote`).
+//! `current`, `events`, `readiness`, `signals`, `remote_trigger`, `jobs`, `run`, `remote`). `memory`
+//! drives a reactor by hand.
 
 mod builder;
 mod current;
@@ -13,6 +14,7 @@ mod events;
 mod jobs;
 mod lazy_waiter;
 mod looping;
+mod memory;
 mod readiness;
 mod remote;
 mod remote_trigger;
@@ -29,6 +31,7 @@ pub use builder::ReactorBuilder;
 pub use descriptors::Watch;
 pub use errors::{ReactorError, ReactorGone, WouldDeadlock};
 pub use looping::{LoopingCall, LoopingCallError};
+pub use memory::MemoryReactor;
 pub use remote::Remote;
 pub use remote_trigger::RemoteTrigger;
 pub use signal_handlers::SignalWatch;

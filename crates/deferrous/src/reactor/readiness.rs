@@ -159,10 +159,11 @@ impl Reactor {
         self.0.descriptors.add(direction, source, callback)
     }
 
-    fn check_watchable(&self) -> io::Result<()> {
+    /// Refuses to watch anything after the end, and in a memory reactor.
+    pub(crate) fn check_watchable(&self) -> io::Result<()> {
         if self.has_ended() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, ReactorGone));
         }
-        Ok(())
+        self.0.waiter.check()
     }
 }

@@ -94,7 +94,7 @@ impl Reactor {
 
     fn check_startable(&self) -> Result<(), ReactorError> {
         match self.0.stage.get() {
-            Stage::New => Ok(()),
+            Stage::New => Ok(self.0.waiter.check()?),
             Stage::Running | Stage::Stopping => Err(ReactorError::AlreadyRunning),
             Stage::Ended => Err(ReactorError::NotRestartable),
         }
@@ -195,7 +195,7 @@ impl Reactor {
         }
     }
 
-    fn start_up(&self) {
+    pub(super) fn start_up(&self) {
         let reactor = self.clone();
         self.fire_event(SystemEvent::Startup, move || {
             reactor.thread_pool().start();
@@ -261,13 +261,19 @@ impl Reactor {
         d
     }
 
-    fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
-        turn.shared.queue.receive(&mut turn.messages);
-        for message in turn.messages.drain(..) {
+    /// Handles the messages, makes the calls that are due, and resumes the coroutines that others have
+    /// woken. Returns whether more of these are ready.
+    pub(super) fn handle_pending(&self, shared: &Shared, messages: &mut VecDeque<Message>) -> bool {
+        shared.queue.receive(messages);
+        for message in messages.drain(..) {
             self.handle(message);
         }
         self.0.timers.run_due();
-        let more_ready = has_work() && run_ready_once();
+        has_work() && run_ready_once()
+    }
+
+    fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
+        let more_ready = self.handle_pending(&turn.shared, &mut turn.messages);
         if self.0.stage.get() == Stage::Ended {
             return Ok(());
         }
@@ -340,7 +346,7 @@ impl Reactor {
 }
 
 /// The end of a run, however it comes.
-struct Ended<'a>(&'a Reactor);
+pub(super) struct Ended<'a>(pub(super) &'a Reactor);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {

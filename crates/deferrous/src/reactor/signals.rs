@@ -43,6 +43,7 @@ impl Reactor {
                 format!("signal {signal} cannot be handled"),
             ));
         }
+        self.check_watchable()?;
         let listening = Listening::to(signal)?;
         self.handle_signal(signal, listening, callback)
     }

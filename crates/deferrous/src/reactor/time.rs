@@ -134,6 +134,11 @@ impl Clock {
         Clock(Timers::manual())
     }
 
+    /// A clock that shows and moves the time of `timers`.
+    pub(super) fn of(timers: &Timers) -> Self {
+        Clock(timers.clone())
+    }
+
     /// Lets `amount` pass and makes the calls that are due then; Twisted's `advance`.
     ///
     /// To the calls it is the new time already, and what they set for no later than that is made

@@ -77,6 +77,8 @@ struct Shared {
     /// A worker has gone, or asks for the stop of its own pool.
     gone: Condvar,
     idle_timeout: Duration,
+    /// There are no workers, and the jobs are run by [`run_one`](ThreadPool::run_one).
+    by_hand: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -122,6 +124,15 @@ impl ThreadPool {
     /// If `max` is 0 or less than `min`.
     pub fn with_idle_timeout(min: usize, max: usize, idle_timeout: Duration) -> Self {
         check_size(min, max);
+        ThreadPool::make(min, max, idle_timeout, false)
+    }
+
+    /// A pool without threads: whoever has it runs its jobs, one after the other.
+    pub(crate) fn by_hand(min: usize, max: usize) -> Self {
+        ThreadPool::make(min, max, IDLE_TIMEOUT, true)
+    }
+
+    fn make(min: usize, max: usize, idle_timeout: Duration, by_hand: bool) -> Self {
         let team = Team::new();
         team.resize(0, 0);
         ThreadPool(Arc::new(Handles(Arc::new(Shared {
@@ -138,7 +149,19 @@ impl ThreadPool {
             }),
             gone: Condvar::new(),
             idle_timeout,
+            by_hand,
         }))))
+    }
+
+    /// Runs the first job that waits in a pool without threads, on this thread. Returns whether there
+    /// was one.
+    pub(crate) fn run_one(&self) -> bool {
+        let Some(job) = self.0.team.pop() else {
+            return false;
+        };
+        run(job);
+        self.0.tell_if_empty(self.0.state());
+        true
     }
 
     /// Starts the minimum of workers, and as many more as jobs are waiting; Twisted's `start`.
@@ -295,14 +318,23 @@ impl Shared {
         // Whoever has queued the last job may not have come to start a worker for it.
         self.grow(state);
         let mut state = self.state();
-        if state.threads == 0 {
-            drop(state);
-            then();
-        } else {
-            state.when_empty.push(Box::new(then));
-            drop(state);
-        }
+        state.when_empty.push(Box::new(then));
+        self.tell_if_empty(state);
         drop(dropped);
+    }
+
+    /// If the last worker of a stopping pool has gone, or the last job of one without workers was run,
+    /// calls who waits for that.
+    fn tell_if_empty(&self, mut state: MutexGuard<'_, State>) {
+        let left = self.by_hand && self.team.statistics().backlog > 0;
+        if state.phase != Phase::Stopping || state.threads > 0 || left {
+            return;
+        }
+        let when_empty = std::mem::take(&mut state.when_empty);
+        drop(state);
+        for then in when_empty {
+            then();
+        }
     }
 
     /// Has the team know the size, once the pool is started.
@@ -315,7 +347,7 @@ impl Shared {
 
     /// Starts the workers that are missing for the minimum and for the jobs that find none idle.
     fn grow(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.phase == Phase::New {
+        if state.phase == Phase::New || self.by_hand {
             return;
         }
         let mut started = Ok(());
@@ -363,9 +395,7 @@ impl Shared {
         loop {
             next = match next {
                 Next::Job(job) => {
-                    if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-                        report(Origin::Thread, Failure::from_panic(panic));
-                    }
+                    run(job);
                     self.team.next()
                 }
                 Next::Wait => {
@@ -388,13 +418,14 @@ impl Shared {
             drop(state.handles.remove(&id));
             return;
         }
-        if state.threads == 0 {
-            let when_empty = std::mem::take(&mut state.when_empty);
-            drop(state);
-            for then in when_empty {
-                then();
-            }
-        }
+        self.tell_if_empty(state);
+    }
+}
+
+/// Runs a job, and reports its panic.
+fn run(job: Job) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+        report(Origin::Thread, Failure::from_panic(panic));
     }
 }
 
