@@ -36,6 +36,7 @@ demo: venv-release ## build, run the example programs of both APIs, and measure 
 	$(CARGO) build --quiet --release --examples
 	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
 	    printf '\n== %s\n' $$example; $(RUN) $$example; done
+	@printf '\n== fetcher\n'; $(RUN) fetcher -- README.md Makefile README.md missing README.md
 	@printf '\n== digest, checked by sha256sum -c\n'
 	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \

@@ -5,6 +5,7 @@
 //! `cargo build --examples` first.
 
 mod digest;
+mod fetcher;
 mod founding;
 mod rayon_pool;
 mod support;
