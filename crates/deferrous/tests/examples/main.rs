@@ -7,5 +7,6 @@
 mod digest;
 mod fetcher;
 mod founding;
+mod jobs;
 mod rayon_pool;
 mod support;
