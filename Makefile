@@ -39,6 +39,7 @@ demo: venv-release ## build, run the example programs of both APIs, and measure 
 	@printf '\n== fetcher\n'; $(RUN) fetcher -- README.md Makefile README.md missing README.md
 	@printf '\n== jobs\n'; seq 200 | sed 's/.*00$$/exit 3/; s/.*50$$/exec sleep 60/; s/^[0-9]*$$/sleep 0.1/' | \
 	    $(RUN) jobs -- --timeout 2 || test $$? = 1
+	@printf '\n== chat\na server, to be tried by hand: cargo run --release -q --example chat\n'
 	@printf '\n== digest, checked by sha256sum -c\n'
 	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \

@@ -4,6 +4,7 @@
 //! `cargo test` builds the examples before. `cargo test --test examples` does not: run
 //! `cargo build --examples` first.
 
+mod chat;
 mod digest;
 mod fetcher;
 mod founding;
