@@ -301,8 +301,10 @@ fn what_needs_the_world_outside_is_refused() {
     let memory = MemoryReactor::new();
     let reactor = memory.reactor();
     let unsupported = |error: io::Error| assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-    let (near, _far) = UnixStream::pair().unwrap();
+    let (near, far) = UnixStream::pair().unwrap();
     unsupported(reactor.add_reader(near, |_| {}).unwrap_err());
+    let refused = failure(reactor.readable(far));
+    unsupported(refused.downcast().unwrap());
     let signal = signal_hook::consts::SIGUSR2;
     unsupported(reactor.add_signal_handler(signal, || {}).unwrap_err());
     unsupported(Command::new("true").spawn(reactor).unwrap_err());

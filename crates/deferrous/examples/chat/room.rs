@@ -93,7 +93,7 @@ impl Room {
             state.closing = Some(trigger);
             for client in state.clients.values_mut() {
                 client.reader.remove();
-                // Those that have not said it hear of the end, too.
+                // Clients without a name hear of the end, too.
                 client.name.get_or_insert_default();
             }
         }
