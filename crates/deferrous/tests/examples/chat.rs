@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,8 +19,19 @@ use crate::support::{end, example, send_signal, start, text};
 
 /// A server on a port of its own.
 struct Server {
-    child: Child,
+    /// Absent once it was told to end.
+    child: Option<Child>,
     address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The test has failed.
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Server {
@@ -33,7 +44,7 @@ impl Server {
         let address = address.unwrap_or_else(|| panic!("it said {line:?}"));
         Server {
             address: address.parse().expect("it is an address"),
-            child,
+            child: Some(child),
         }
     }
 
@@ -43,20 +54,29 @@ impl Server {
         Server::start(command)
     }
 
+    fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// The most memory that it has had so far, in KiB.
     #[cfg(target_os = "linux")]
     fn most_memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmHWM:"));
         let number = line.expect("Linux counts it").split_whitespace().nth(1);
         number.and_then(|n| n.parse().ok()).expect("it is a number")
     }
 
+    fn take_stderr(&mut self) -> ChildStderr {
+        let stderr = self.child.as_mut().and_then(|child| child.stderr.take());
+        stderr.expect("it is piped")
+    }
+
     /// Has it end, and returns what it has complained about.
-    fn terminate(self) -> String {
-        send_signal(self.child.id(), "TERM");
-        let output = end(self.child);
+    fn terminate(mut self) -> String {
+        send_signal(self.id(), "TERM");
+        let output = end(self.child.take().expect("it runs"));
         assert!(output.status.success(), "{output:?}");
         text(&output.stderr)
     }
@@ -202,7 +222,7 @@ fn clients_wait_while_there_are_no_descriptors_left() {
         .iter()
         .map(|name| Client::named(&server, name))
         .collect();
-    let mut stderr = BufReader::new(server.child.stderr.take().expect("it is piped"));
+    let mut stderr = BufReader::new(server.take_stderr());
     let mut complaints = String::new();
     stderr.read_line(&mut complaints).expect("it is text");
     clients.drain(1..17);
