@@ -122,7 +122,11 @@ pub mod event_loop;
 mod failure;
 #[allow(unsafe_code)]
 mod inline;
+#[cfg(all(test, deferrous_loom, feature = "reactor", unix))]
+mod models;
 mod nesting;
+#[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code, unused_imports))]
+mod primitives;
 #[cfg(all(feature = "reactor", unix))]
 pub mod process;
 #[cfg(all(feature = "reactor", unix))]

@@ -12,6 +12,9 @@ use std::{
 };
 
 use super::registry::WakeRequest;
+use crate::primitives::thread_local;
+#[cfg(all(test, deferrous_loom))]
+use crate::primitives::{CellKey, CopyKey};
 
 /// Requests in the order in which they came.
 pub(super) type Requests = VecDeque<WakeRequest>;

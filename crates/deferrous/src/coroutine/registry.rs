@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::deferred::cell::Waiter;
+#[cfg(all(test, deferrous_loom))]
+use crate::primitives::CellKey;
+use crate::{deferred::cell::Waiter, primitives::thread_local};
 
 /// A request of a waker to the coroutine's own thread. It is done after the call of the waker, because
 /// the caller may hold a lock that the coroutine needs.

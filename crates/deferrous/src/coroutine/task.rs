@@ -5,9 +5,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::{Rc, Weak},
-    sync::{Arc, Weak as ArcWeak},
+    sync::{Arc, Weak as ArcWeak, atomic::Ordering},
     task::{Context, Poll, Waker},
-    thread::ThreadId,
 };
 
 use super::{
@@ -22,6 +21,7 @@ use crate::{
         cell::{Canceller, CellData, DeferredCell, Firing, Outcome, Waiter, wake_and_finish},
     },
     failure::Failure,
+    primitives::{ThreadId, fence, upgrade},
     unhandled::{Origin, report},
 };
 
@@ -142,7 +142,10 @@ impl Task {
     /// that waking it is noted and not another poll inside this one.
     fn waker(&self) -> OwnWaker {
         let waker = self.idle_waker.take().unwrap_or_else(|| {
-            let lent = self.lent_waker.borrow().upgrade();
+            let lent = upgrade(&self.lent_waker.borrow());
+            // If others had it and have dropped it, this poll sees what they did before, also those whose
+            // wake found that a request was on its way.
+            fence(Ordering::Acquire);
             OwnWaker::new(lent.unwrap_or_else(|| TaskWaker::new(self.thread, self.target.clone())))
         });
         if self.registered.take() {

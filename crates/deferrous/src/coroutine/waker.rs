@@ -3,19 +3,18 @@
 use std::{
     error::Error,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering, fence},
-    },
+    sync::{Arc, atomic::Ordering},
     task::{Wake, Waker},
-    thread::{self, ThreadId},
 };
 
 use super::{
     ready,
     registry::{self, WakeRequest, WakeTarget},
 };
-use crate::unhandled::{Origin, report};
+use crate::{
+    primitives::{AtomicBool, ThreadId, current_thread, fence, strong_count, thread_local},
+    unhandled::{Origin, report},
+};
 
 /// A coroutine was woken from another thread, and no reactor was there to resume it.
 ///
@@ -35,7 +34,7 @@ impl fmt::Display for CannotResume {
 impl Error for CannotResume {}
 
 thread_local! {
-    static THIS_THREAD: ThreadId = thread::current().id();
+    static THIS_THREAD: ThreadId = current_thread().id();
 }
 
 /// The thread that this runs on, without the counted reference that `thread::current` makes.
@@ -59,7 +58,7 @@ impl OwnWaker {
 
     /// Whether somebody else has a clone.
     pub(super) fn is_lent(&self) -> bool {
-        let lent = Arc::strong_count(&self.shared) > 2;
+        let lent = strong_count(&self.shared) > 2;
         // A clone that was dropped on another thread has woken before that.
         fence(Ordering::Acquire);
         lent
@@ -195,7 +194,7 @@ impl Wake for TaskWaker {
 
 impl Drop for TaskWaker {
     fn drop(&mut self) {
-        if *self.woken.get_mut() {
+        if self.woken.load(Ordering::Relaxed) {
             // The coroutine is polled once more, and dropped then if nothing leads to it.
             return;
         }

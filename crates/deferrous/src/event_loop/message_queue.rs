@@ -3,10 +3,11 @@
 use std::{
     collections::VecDeque,
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::waiter::Waiter;
+use crate::primitives::{Mutex, MutexGuard};
 
 /// The queue keeps memory for this many messages when it is empty.
 const KEPT_CAPACITY: usize = 1024;
@@ -77,17 +78,17 @@ impl fmt::Debug for WakeOnDrop {
 
 impl<M> MessageQueue<M> {
     /// An empty queue, for a reactor that waits by `waiter`. A waiter belongs to one queue.
-    pub const fn new(waiter: Arc<Waiter>) -> Self {
+    pub fn new(waiter: Arc<Waiter>) -> Self {
         MessageQueue::waited_for_by(Some(waiter))
     }
 
     /// An empty queue, for a reactor that does not wait yet. Messages stay in it until
     /// [`set_waiter`](Self::set_waiter).
-    pub const fn without_waiter() -> Self {
+    pub fn without_waiter() -> Self {
         MessageQueue::waited_for_by(None)
     }
 
-    const fn waited_for_by(waiter: Option<Arc<Waiter>>) -> Self {
+    fn waited_for_by(waiter: Option<Arc<Waiter>>) -> Self {
         MessageQueue(Mutex::new(State {
             messages: VecDeque::new(),
             left: 0,

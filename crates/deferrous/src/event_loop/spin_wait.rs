@@ -1,14 +1,12 @@
 //! Spinning for a short time before the system is asked to wait.
 
 use std::{
-    hint,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{OnceLock, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
+
+use crate::primitives::{AtomicU32, ONE_AT_A_TIME, spin_loop, yield_now};
 
 /// How long to spin. To sleep and be woken from another processor costs each side more than that.
 pub(super) const SPIN_WINDOW: Duration = Duration::from_micros(20);
@@ -29,7 +27,7 @@ pub(super) struct SpinWait {
 }
 
 impl SpinWait {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         SpinWait {
             misses: AtomicU32::new(0),
             skip: AtomicU32::new(0),
@@ -48,7 +46,7 @@ impl SpinWait {
         let since = Instant::now();
         let ready = if single_cpu() {
             // The other thread needs this processor.
-            thread::yield_now();
+            yield_now();
             is_ready()
         } else {
             spin(since, is_ready)
@@ -71,7 +69,7 @@ fn spin(since: Instant, is_ready: impl Fn() -> bool) -> bool {
             if is_ready() {
                 return true;
             }
-            hint::spin_loop();
+            spin_loop();
         }
         if since.elapsed() >= SPIN_WINDOW {
             return false;
@@ -82,7 +80,9 @@ fn spin(since: Instant, is_ready: impl Fn() -> bool) -> bool {
 /// Whether this process has one processor.
 fn single_cpu() -> bool {
     static SINGLE_CPU: OnceLock<bool> = OnceLock::new();
-    *SINGLE_CPU.get_or_init(|| thread::available_parallelism().is_ok_and(|count| count.get() == 1))
+    ONE_AT_A_TIME
+        || *SINGLE_CPU
+            .get_or_init(|| thread::available_parallelism().is_ok_and(|count| count.get() == 1))
 }
 
 #[cfg(test)]

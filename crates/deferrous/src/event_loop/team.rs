@@ -3,15 +3,13 @@
 use std::{
     collections::VecDeque,
     fmt, mem,
-    sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{PoisonError, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use super::spin_wait::SpinWait;
+use crate::primitives::{AtomicBool, Condvar, Mutex, MutexGuard};
 
 /// A queue of jobs and the workers that take them; Twisted's `Team`.
 ///
@@ -113,7 +111,7 @@ pub struct Statistics {
 
 impl<J> Team<J> {
     /// A team without workers.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Team {
             state: Mutex::new(State {
                 jobs: 0,

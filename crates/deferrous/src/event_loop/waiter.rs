@@ -1,25 +1,23 @@
 //! How a reactor waits for events and messages.
 
-use std::{
-    fmt, io,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{fmt, io, sync::atomic::Ordering, time::Duration};
 
 use super::{
     poller::{Events, Poller},
     spin_wait::{SPIN_WINDOW, SpinWait},
 };
-use crate::diagnostics;
+use crate::{diagnostics, primitives::AtomicBool};
 
 /// Waits for events of descriptors and for messages in a [`MessageQueue`](super::MessageQueue).
 ///
 /// It has no lock: a thread that waits leaves nothing locked in a process that is forked off meanwhile.
 pub struct Waiter {
     /// The reactor polls or is about to, so whoever sends has to wake it. Taken by the first, so
-    /// that a burst wakes once.
+    /// that a burst wakes once. It is only swapped: so whoever comes later, the reactor or a sender,
+    /// sees what those before have done.
     asleep: AtomicBool,
-    /// Somebody wants the next wait, or the one that is going on, to return for no message.
+    /// Somebody wants the next wait, or the one that is going on, to return for no message. It is only
+    /// swapped, too.
     woken: AtomicBool,
     /// The queue has messages.
     has_messages: AtomicBool,
@@ -68,7 +66,7 @@ impl Waiter {
 
     /// Has the reactor return from its wait; if it does not wait, from the next one. Any thread may call it.
     pub fn wake(&self) {
-        self.woken.store(true, Ordering::SeqCst);
+        self.woken.swap(true, Ordering::SeqCst);
         self.notify();
     }
 
@@ -101,7 +99,7 @@ impl Waiter {
         let timeout = if timeout == Some(Duration::ZERO) {
             timeout
         } else {
-            self.asleep.store(true, Ordering::SeqCst);
+            self.asleep.swap(true, Ordering::SeqCst);
             if self.has_messages.load(Ordering::SeqCst) || self.woken.load(Ordering::SeqCst) {
                 Some(Duration::ZERO)
             } else {
@@ -109,7 +107,7 @@ impl Waiter {
             }
         };
         let polled = self.poller.wait(events, timeout);
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.swap(false, Ordering::SeqCst);
         // Reading it shows what whoever has woken this wait has done before.
         self.woken.swap(false, Ordering::SeqCst);
         match polled {

@@ -5,13 +5,22 @@
 //! Built with `--cfg portable_poller`, `polling` is used on Linux too, to be tested there.
 
 #[cfg(all(target_os = "linux", not(portable_poller)))]
+#[cfg_attr(all(test, deferrous_loom), allow(dead_code))]
 mod epoll;
+#[cfg(all(test, deferrous_loom))]
+mod model;
 #[cfg(not(all(target_os = "linux", not(portable_poller))))]
 #[allow(unsafe_code)]
 mod portable;
 
-#[cfg(all(target_os = "linux", not(portable_poller)))]
+#[cfg(all(
+    target_os = "linux",
+    not(portable_poller),
+    not(all(test, deferrous_loom))
+))]
 pub use epoll::{Events, Poller};
+#[cfg(all(test, deferrous_loom))]
+pub use model::{Events, Poller};
 #[cfg(not(all(target_os = "linux", not(portable_poller))))]
 pub use portable::{Events, Poller};
 
