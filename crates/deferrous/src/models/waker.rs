@@ -6,10 +6,10 @@ use std::{
     future::poll_fn,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::FutureExt;
 use loom::{sync::atomic::AtomicBool, thread};
 
 use super::in_all_orders;
@@ -196,23 +196,62 @@ fn after_the_end_of_its_reactor_a_wake_on_its_own_thread_is_not_lost_to_that_of_
 }
 
 #[test]
-fn a_deferred_and_a_thread_resume_the_same_coroutine() {
+fn after_the_end_of_its_reactor_a_coroutine_is_abandoned_though_a_thread_tried_to_wake_it() {
+    in_all_orders(|| {
+        let (reactor, captured) = (Loop::new(), capture_unhandled());
+        let slot = Rc::new(Cell::new(None));
+        let lend = slot.clone();
+        let d = reactor.spawn(move |context| {
+            lend.set(Some(context.waker().clone()));
+            Poll::Pending
+        });
+        reactor.end();
+        let waker = slot.take().unwrap();
+        set_by_a_thread(&flag(), &waker).join().unwrap();
+        assert!(
+            captured
+                .take()
+                .iter()
+                .all(|one| one.failure.check::<CannotResume>())
+        );
+        drop(waker);
+        run_ready();
+        let failure = d.into_result().unwrap().unwrap_err();
+        assert!(failure.check::<Abandoned>());
+    });
+}
+
+/// The waker of a future of others.
+struct Outer(Waker);
+
+impl Wake for Outer {
+    fn wake(self: Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+}
+
+#[test]
+fn a_deferred_resumes_at_once_what_a_thread_wakes_too() {
     in_all_orders(|| {
         let (reactor, flag, threads) = (Loop::new(), flag(), Threads::default());
         let (trigger, waited) = deferred::<u32>();
-        let mut unordered = FuturesUnordered::from_iter([waited.into_future()]);
-        let (started, mut value) = (threads.clone(), None);
+        let (mut future, fired) = (waited.into_future(), Rc::new(Cell::new(None)));
+        let (started, value) = (threads.clone(), fired.clone());
         let d = reactor.spawn(move |context| {
             started.start_once(|| [set_by_a_thread(&flag, context.waker())]);
-            if let Poll::Ready(Some(fired)) = unordered.poll_next_unpin(context) {
-                value = fired.ok();
+            if value.get().is_none() {
+                let waker = Waker::from(Arc::new(Outer(context.waker().clone())));
+                if let Poll::Ready(result) = future.poll_unpin(&mut Context::from_waker(&waker)) {
+                    value.set(result.ok());
+                }
             }
-            match value {
+            match value.get() {
                 Some(value) if flag.load(Ordering::Relaxed) => Poll::Ready(value),
                 _ => Poll::Pending,
             }
         });
         trigger.callback(5).unwrap();
+        assert_eq!(fired.get(), Some(5));
         assert_eq!(reactor.run_until(d).unwrap(), 5);
         threads.join();
     });
