@@ -49,7 +49,6 @@
 //! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`MemoryReactor`], [`Deferred::into_result`], [`capture_unhandled`], [`deny_unhandled`] |
-//! | other kinds of reactor | what it is made of, in [`event_loop`] |
 //!
 //! # What it guarantees
 //!
@@ -118,6 +117,7 @@ mod deferred;
 #[cfg(all(feature = "reactor", unix))]
 mod diagnostics;
 #[cfg(all(feature = "reactor", unix))]
+#[doc(hidden)]
 pub mod event_loop;
 mod failure;
 #[allow(unsafe_code)]

@@ -26,10 +26,18 @@ fn the_dependency_tree_is_small() {
 
 #[test]
 fn deferreds_alone_need_no_operating_system() {
-    let lean = dependencies(&["--no-default-features", "--features", "futures"]);
-    let system = ["libc", "rustix", "polling", "signal-hook"];
-    let found = |name: &&str| lean.iter().any(|package| package.starts_with(name));
-    assert!(!system.iter().any(found), "{lean:#?}");
+    let lean = ["--no-default-features", "--features", "tracing,futures"];
+    for target in [None, Some("wasm32-unknown-unknown")] {
+        let target = target.map(|target| ["--target", target]);
+        let options: Vec<_> = lean
+            .into_iter()
+            .chain(target.into_iter().flatten())
+            .collect();
+        let needed = dependencies(&options);
+        let system = ["libc", "rustix", "polling", "signal-hook", "windows"];
+        let found = |name: &&str| needed.iter().any(|package| package.starts_with(name));
+        assert!(!system.iter().any(found), "{options:?}: {needed:#?}");
+    }
 }
 
 #[test]
@@ -49,6 +57,27 @@ fn the_features_are_independent() {
 }
 
 #[test]
+fn the_documentation_has_no_warnings_and_shows_only_what_programs_use() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let output = Command::new(env!("CARGO"))
+        .args(["doc", "--offline", "--quiet", "--no-deps", "--all-features"])
+        .args(["--package", "deferrous"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CARGO_TARGET_DIR", target)
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let index = fs::read_to_string(target.join("doc/deferrous/index.html")).unwrap();
+    for shown in ["struct.Deferred.html", "struct.Reactor.html", "process/"] {
+        assert!(index.contains(&format!("href=\"{shown}")), "{shown}");
+    }
+    for hidden in ["chain", "event_loop", "primitives"] {
+        assert!(!index.contains(&format!("href=\"{hidden}/")), "{hidden}");
+    }
+}
+
+#[test]
 fn the_package_has_what_its_readers_need() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in ["README.md", "LICENSE"] {
@@ -61,6 +90,34 @@ fn the_package_has_what_its_readers_need() {
         "the README does not say {version:?}"
     );
     assert!(!readme.contains("](../"), "a link leads out of the package");
+}
+
+/// Outside of the repository there is no such file.
+#[test]
+fn the_ci_file_names_what_there_is() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(ci) = fs::read_to_string(folder.join("../../.github/workflows/rust.yml")) else {
+        return;
+    };
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    for needed in [
+        format!("toolchain install {oldest} "),
+        format!("cargo +{oldest} "),
+    ] {
+        assert!(ci.contains(&needed), "{needed}");
+    }
+    let words: Vec<_> = ci.split_whitespace().collect();
+    let after = |option: &str| {
+        let pairs = words.windows(2).filter(move |pair| pair[0] == option);
+        pairs.map(|pair| pair[1]).collect::<Vec<_>>()
+    };
+    for test in after("--test") {
+        assert!(folder.join(format!("tests/{test}.rs")).is_file(), "{test}");
+    }
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    for feature in after("--features").iter().flat_map(|list| list.split(',')) {
+        assert!(manifest.contains(&format!("\n{feature} = [")), "{feature}");
+    }
 }
 
 /// Outside of the repository there is nothing to compare.

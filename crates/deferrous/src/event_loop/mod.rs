@@ -1,5 +1,7 @@
 //! What a reactor is made of: time, other threads, descriptors and workers, each by itself.
 //!
+//! It is public for the Python package `deferrous` alone, and may change in any version.
+//!
 //! The [`Reactor`](crate::Reactor) of this crate is put together from these parts, and so can be a
 //! reactor of another kind: one whose callbacks are objects of another language, for example.
 //! Nothing here knows what a callback is.
