@@ -394,6 +394,24 @@ def test_send_takes_its_value_by_position(api: ModuleType) -> None:
         steps.send(None)
 
 
+def test_the_end_of_iteration_that_a_wait_refuses_is_released_at_once(api: ModuleType) -> None:
+    class End(StopIteration):
+        pass
+
+    end = End()
+    gone = weakref.ref(end)
+    deferred = api.fail(end)
+    try:
+        next(deferred.__iter__())
+    except RuntimeError as refused:
+        assert refused.__cause__ is end
+        # The frames keep what they used.
+        end.__traceback__ = None
+    del end
+    deferred.addErrback(handled)
+    assert gone() is None
+
+
 def test_of_many_waiters_the_first_gets_the_result(api: ModuleType) -> None:
     """Only the first that waits gets the result, and the others get what it leaves behind."""
     got: list[Any] = []

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     failure::{self, Place},
     interp::{
-        Arguments, Awaited, FastMethod, Life, Memory, Sent, Slot, fallible, make, name, raised,
-        stop_iteration,
+        Arguments, Awaited, FastMethod, Life, Memory, Sent, Slot, as_called_by_pyo3, fallible,
+        make, name, raised, stop_iteration,
     },
     replaced::call_stock,
     twisted::objects,
@@ -67,7 +67,8 @@ impl Awaited for Awaiting {
             return Err(no_attribute(&deferred, "result"));
         };
         match kind(&result) {
-            Kind::Failure => Err(take_failure(&deferred, &result)),
+            // An error that is dropped on the way, such as the cause of another one, is to end at once.
+            Kind::Failure => Err(as_called_by_pyo3(py, || take_failure(&deferred, &result))),
             _ => Ok(Sent::Returned(result)),
         }
     }
