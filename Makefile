@@ -96,7 +96,7 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	$(CARGO) test --release -p deferrous --quiet
 	@set -e; for run in $$(seq $(SOAK_RUNS)); do printf 'reactor, run %s\n' $$run; \
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
-	@# The models of what threads share, in all orders that loom finds: about a minute and a half.
+	@# The models of what threads share, in all orders that loom finds: about a minute.
 	RUSTFLAGS="--cfg deferrous_loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --release -p deferrous --quiet --lib models
 	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
 	@# The parent's poller stays open in a child there: see `abandon` in event_loop/poller/portable.rs.

@@ -24,7 +24,12 @@ const PREEMPTIONS: usize = 3;
 
 /// Runs `model` in all orders.
 fn in_all_orders(model: impl Fn() + Send + Sync + 'static) {
+    in_orders(PREEMPTIONS, model);
+}
+
+/// Runs `model` in all orders with so many preemptions, unless the environment says another number.
+fn in_orders(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(PREEMPTIONS);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.check(model);
 }
