@@ -86,8 +86,9 @@ docs: venv ## build the documentation, in target/doc
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
-REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor processes readiness remote \
-    signals stopping thread_pool threads time timeouts triggers wakes watches)
+REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor pausing_watches \
+    processes readiness ready_once remote running_again signals sleeping stopping thread_pool threads time timeouts triggers \
+    waiting_for_jobs wakes watches)
 
 soak: export RUST_BACKTRACE = 0
 soak: venv-release ## pass the long versions of the tests, and the tests under memcheck
