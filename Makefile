@@ -86,8 +86,8 @@ docs: venv ## build the documentation, in target/doc
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
-REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor pausing_watches \
-    processes readiness ready_once remote running_again signals sleeping stopping thread_pool threads time timeouts triggers \
+REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor no_descriptors_left \
+    pausing_watches processes readiness ready_once remote running_again signals sleeping stopping thread_pool threads time timeouts triggers \
     waiting_for_jobs wakes watches)
 
 soak: export RUST_BACKTRACE = 0

@@ -129,8 +129,10 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
-        // A run that goes on already must not end when this Deferred fires.
+        // A run that goes on already must not end when this Deferred fires, nor one that comes after
+        // this has failed.
         self.check_startable()?;
+        self.0.waiter.open().map_err(ReactorError::from)?;
         let result = Rc::new(RefCell::new(None));
         let (store, reactor) = (Rc::downgrade(&result), self.downgrade());
         let handle = deferred.cancel_handle();
