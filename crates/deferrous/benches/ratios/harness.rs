@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// One row: what it is called, the least ratio wanted, and how its two sides are made.
+use crate::pin::Pin;
+
+/// One row: what it is called, what ours is compared with, the least ratio wanted, and how its two sides are made.
 #[derive(Clone, Copy)]
 pub struct Case {
     pub name: &'static str,
@@ -10,7 +12,37 @@ pub struct Case {
     pub peer: &'static str,
     /// How many times as long the peer should take, at least. Absent where the row only informs.
     pub target: Option<f64>,
+    /// Whether it stays on one processor.
+    pinned: bool,
     pub make: fn() -> Pair,
+}
+
+impl Case {
+    /// A row that only informs, and stays on one processor.
+    pub const fn new(name: &'static str, peer: &'static str, make: fn() -> Pair) -> Self {
+        Case {
+            name,
+            peer,
+            target: None,
+            pinned: true,
+            make,
+        }
+    }
+
+    pub const fn at_least(self, target: f64) -> Self {
+        Case {
+            target: Some(target),
+            ..self
+        }
+    }
+
+    /// For a row with several threads.
+    pub const fn unpinned(self) -> Self {
+        Case {
+            pinned: false,
+            ..self
+        }
+    }
 }
 
 /// The two sides of a row, set up. A call of either does the work `ops` times.
@@ -24,19 +56,32 @@ pub struct Pair {
 #[derive(Clone, Copy)]
 pub struct Pace {
     rounds: usize,
+    /// How long each side takes in a round: so short that most rounds are not interrupted, and that what else the
+    /// machine does changes little from one side to the other.
     round: Duration,
 }
 
 impl Pace {
     pub const FULL: Pace = Pace {
-        rounds: 21,
-        round: Duration::from_millis(30),
+        rounds: 301,
+        round: Duration::from_millis(2),
     };
     pub const QUICK: Pace = Pace {
-        rounds: 7,
-        round: Duration::from_millis(8),
+        rounds: 61,
+        round: Duration::from_millis(2),
     };
+
+    /// How many rounds there are if each side takes so long in one: fewer where one operation takes longer than a round
+    /// should.
+    fn rounds(self, took: Duration) -> usize {
+        let budget = self.round * u32::try_from(self.rounds).unwrap_or(u32::MAX);
+        let fit = budget.as_secs_f64() / took.as_secs_f64();
+        (fit as usize).clamp(LEAST_ROUNDS, self.rounds)
+    }
 }
+
+/// The quartiles of fewer say little.
+const LEAST_ROUNDS: usize = 7;
 
 /// Nanoseconds for one operation, by the clock and of processor time in all threads.
 #[derive(Clone, Copy)]
@@ -52,19 +97,21 @@ pub struct Row {
     pub target: Option<f64>,
     pub ours: Cost,
     pub peer: Cost,
-    /// The quartiles of the peer's time over ours, round by round.
+    /// The quartiles of the peer's time over ours, round by round: processor time in a row that stays on one
+    /// processor, where nothing waits, so that what else runs there does not count. By the clock in others.
     pub ratio: [f64; 3],
 }
 
 pub fn measure(case: &Case, pace: Pace) -> Row {
+    let _pin = case.pinned.then(Pin::new);
     let Pair {
         ops,
         mut ours,
         mut peer,
     } = (case.make)();
-    let our_calls = calibrate(&mut *ours, pace.round);
-    let peer_calls = calibrate(&mut *peer, pace.round);
-    let rounds: Vec<(Cost, Cost)> = (0..pace.rounds)
+    let (our_calls, our_time) = calibrate(&mut *ours, pace.round);
+    let (peer_calls, peer_time) = calibrate(&mut *peer, pace.round);
+    let rounds: Vec<(Cost, Cost)> = (0..pace.rounds(our_time.max(peer_time)))
         .map(|_| {
             let ours = time(&mut *ours, our_calls, ops);
             (ours, time(&mut *peer, peer_calls, ops))
@@ -83,12 +130,18 @@ pub fn measure(case: &Case, pace: Pace) -> Row {
             wall: median(|(_, peer)| peer.wall),
             cpu: median(|(_, peer)| peer.cpu),
         },
-        ratio: quartiles(rounds.iter().map(|(ours, peer)| peer.wall / ours.wall)),
+        ratio: quartiles(rounds.iter().map(|(ours, peer)| {
+            if case.pinned && cfg!(unix) {
+                peer.cpu / ours.cpu
+            } else {
+                peer.wall / ours.wall
+            }
+        })),
     }
 }
 
-/// How many calls fill a round. It also warms up what is made at first use.
-fn calibrate(side: &mut dyn FnMut(), round: Duration) -> u32 {
+/// How many calls fill a round, and how long that takes. It also warms up what is made at first use.
+fn calibrate(side: &mut dyn FnMut(), round: Duration) -> (u32, Duration) {
     let mut calls = 1;
     loop {
         let start = Instant::now();
@@ -98,7 +151,8 @@ fn calibrate(side: &mut dyn FnMut(), round: Duration) -> u32 {
         let took = start.elapsed();
         if took * 4 >= round {
             let fit = f64::from(calls) * round.as_secs_f64() / took.as_secs_f64();
-            return (fit as u32).max(1);
+            let fit = (fit as u32).max(1);
+            return (fit, took * fit / calls);
         }
         calls *= 2;
     }

@@ -12,18 +12,20 @@ use tokio::{
 use crate::harness::{Case, Pair};
 
 pub const CASES: &[Case] = &[
-    Case {
-        name: "threads: round trip, 1 in flight",
-        peer: "tokio: spawn_blocking",
-        target: Some(1.0),
-        make: one_in_flight,
-    },
-    Case {
-        name: "threads: round trip, 64 in flight",
-        peer: "tokio: spawn_blocking",
-        target: Some(1.0),
-        make: many_in_flight,
-    },
+    Case::new(
+        "threads: round trip, 1 in flight",
+        "tokio: spawn_blocking",
+        one_in_flight,
+    )
+    .at_least(1.0)
+    .unpinned(),
+    Case::new(
+        "threads: round trip, 64 in flight",
+        "tokio: spawn_blocking",
+        many_in_flight,
+    )
+    .at_least(1.0)
+    .unpinned(),
 ];
 
 const OPS: u32 = 8192;

@@ -11,12 +11,12 @@ use crate::{
     harness::{Case, Pair},
 };
 
-pub const CASES: &[Case] = &[Case {
-    name: "timers: a million pending",
-    peer: "tokio-util: DelayQueue",
-    target: Some(1.5),
-    make: million,
-}];
+pub const CASES: &[Case] = &[Case::new(
+    "timers: a million pending",
+    "tokio-util: DelayQueue",
+    million,
+)
+.at_least(2.0)];
 
 const MANY: u32 = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
