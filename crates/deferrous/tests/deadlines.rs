@@ -192,3 +192,21 @@ fn a_key_of_nothing_finds_nothing() {
     }
     assert_eq!(deadlines.deadline(here), Some(1));
 }
+
+#[test]
+fn old_keys_and_deadlines_do_not_reach_what_comes_when_all_was_gone() {
+    let mut deadlines = Deadlines::new();
+    let old = [deadlines.insert(1, "due"), deadlines.insert(20, "removed")];
+    assert_eq!(deadlines.pop(1), Some("due"));
+    assert_eq!(deadlines.remove(old[1]), Some("removed"));
+    assert!(deadlines.is_empty());
+    let new = [
+        deadlines.insert(30, "first"),
+        deadlines.insert(40, "second"),
+    ];
+    assert_eq!(old.map(|key| deadlines.remove(key)), [None, None]);
+    assert_eq!(new.map(|key| deadlines.deadline(key)), [Some(30), Some(40)]);
+    assert_eq!((deadlines.len(), deadlines.pop(29)), (2, None));
+    assert_eq!(deadlines.pop(40), Some("first"));
+    assert_eq!(deadlines.pop(40), Some("second"));
+}

@@ -28,7 +28,16 @@ const SWEEP: usize = 1024;
 pub struct Deadlines<T> {
     wheel: Wheel,
     slots: Vec<Slot<T>>,
+    /// For each slot, counts the deadlines that it has had. Sweeping keeps any entry of the wheel from
+    /// living through all of them.
+    ///
+    /// Apart from the slots, because each entry that comes out is compared with it, wanted or not, and a
+    /// million slots are not in the processor's cache.
+    stamps: Vec<u32>,
+    /// Free slots before `fresh`. The last is used first.
     free: Vec<u32>,
+    /// All slots from here on are free.
+    fresh: u32,
 }
 
 /// The place of a value in [`Deadlines`]. It is of no use any more when the value has gone.
@@ -49,9 +58,6 @@ impl Key {
 struct Slot<T> {
     /// Counts the values that this slot has held, so that a key knows its own.
     generation: u64,
-    /// Counts the deadlines that this slot has had. Sweeping keeps any entry from living through
-    /// all of them.
-    stamp: u32,
     deadline: u64,
     value: Option<T>,
 }
@@ -62,13 +68,15 @@ impl<T> Deadlines<T> {
         Deadlines {
             wheel: Wheel::new(),
             slots: Vec::new(),
+            stamps: Vec::new(),
             free: Vec::new(),
+            fresh: 0,
         }
     }
 
     /// How many values there are.
     pub const fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.fresh as usize - self.free.len()
     }
 
     /// Whether there are none.
@@ -82,25 +90,33 @@ impl<T> Deadlines<T> {
     ///
     /// If there are 2^32 of them.
     pub fn insert(&mut self, deadline: u64, value: T) -> Key {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                stamp: 0,
-                deadline: 0,
-                value: None,
-            });
-            u32::try_from(self.slots.len() - 1).expect("there are at most 2^32 delayed calls")
-        });
+        let index = self.free.pop().unwrap_or_else(|| self.take_fresh());
         let slot = &mut self.slots[index as usize];
         slot.deadline = deadline;
         slot.value = Some(value);
-        let (generation, stamp) = (slot.generation, slot.stamp);
+        let generation = slot.generation;
         self.wheel.add(Entry {
             deadline,
             index,
-            stamp,
+            stamp: self.stamps[index as usize],
         });
         Key { index, generation }
+    }
+
+    fn take_fresh(&mut self) -> u32 {
+        let index = self.fresh;
+        self.fresh = index
+            .checked_add(1)
+            .expect("there are at most 2^32 delayed calls");
+        if index as usize == self.slots.len() {
+            self.slots.push(Slot {
+                generation: 0,
+                deadline: 0,
+                value: None,
+            });
+            self.stamps.push(0);
+        }
+        index
     }
 
     fn slot(&self, key: Key) -> Option<&Slot<T>> {
@@ -125,9 +141,22 @@ impl<T> Deadlines<T> {
     fn take(&mut self, index: u32) -> Option<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation += 1;
-        slot.stamp = slot.stamp.wrapping_add(1);
+        let value = slot.value.take();
+        self.expire(index);
         self.free.push(index);
-        slot.value.take()
+        if self.is_empty() {
+            // The next values are neighbours again, in the order in which they come.
+            self.free.clear();
+            self.fresh = 0;
+        }
+        value
+    }
+
+    /// Has the entry of this slot in the wheel be no longer wanted. Returns the stamp of the next one.
+    fn expire(&mut self, index: u32) -> u32 {
+        let stamp = &mut self.stamps[index as usize];
+        *stamp = stamp.wrapping_add(1);
+        *stamp
     }
 
     /// Gives a value another deadline, and says whether it was still there.
@@ -137,9 +166,8 @@ impl<T> Deadlines<T> {
         }
         let slot = &mut self.slots[key.index as usize];
         self.wheel.mark_unwanted(slot.deadline);
-        slot.stamp = slot.stamp.wrapping_add(1);
         slot.deadline = deadline;
-        let stamp = slot.stamp;
+        let stamp = self.expire(key.index);
         self.wheel.add(Entry {
             deadline,
             index: key.index,
@@ -151,9 +179,9 @@ impl<T> Deadlines<T> {
 
     fn sweep(&mut self) {
         if self.wheel.len() > 2 * self.len() + SWEEP {
-            let slots = &self.slots;
+            let stamps = &self.stamps;
             self.wheel
-                .retain(|entry| slots[entry.index as usize].stamp == entry.stamp);
+                .retain(|entry| stamps[entry.index as usize] == entry.stamp);
         }
     }
 
@@ -163,16 +191,16 @@ impl<T> Deadlines<T> {
     /// It takes constant time, and after a removal or a move, once, as long as looking through the
     /// values that come at about the same time.
     pub fn next_deadline(&mut self) -> Option<u64> {
-        let slots = &self.slots;
+        let stamps = &self.stamps;
         self.wheel
-            .next_deadline(|entry| slots[entry.index as usize].stamp == entry.stamp)
+            .next_deadline(|entry| stamps[entry.index as usize] == entry.stamp)
     }
 
     /// Takes the first value out, if its deadline is not after `now`.
     pub fn pop(&mut self, now: u64) -> Option<T> {
         loop {
             let entry = self.wheel.pop(now)?;
-            if self.slots[entry.index as usize].stamp == entry.stamp {
+            if self.stamps[entry.index as usize] == entry.stamp {
                 return self.take(entry.index);
             }
         }

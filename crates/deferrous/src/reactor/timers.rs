@@ -101,16 +101,16 @@ impl Timers {
 
     pub(super) fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = nanos(self.now().saturating_add(delay));
-        let call = Thunk::new(move |(): &mut ()| call());
-        let mut call = Some(call);
-        let key = {
-            let mut calls = self.0.calls.borrow_mut();
-            match call.take_if(|_| !calls.closed) {
-                Some(call) => calls.waiting.insert(deadline, call),
-                None => Key::NOWHERE,
-            }
+        let mut calls = self.0.calls.borrow_mut();
+        let key = if calls.closed {
+            // What the call owns may have calls of its own to make when it is dropped.
+            drop(calls);
+            drop(call);
+            Key::NOWHERE
+        } else {
+            let call = Thunk::new(move |(): &mut ()| call());
+            calls.waiting.insert(deadline, call)
         };
-        drop(call);
         DelayedCall {
             timers: self.downgrade(),
             key,
