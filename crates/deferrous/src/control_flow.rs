@@ -1,10 +1,8 @@
-//! The errors that a Deferred ends with by itself.
+//! The errors that a Deferred ends with by itself, and those with which it refuses a call.
 //!
 //! All but [`CircularWait`] are control flow: a program that works makes them all the time.
 
 use std::{error::Error, fmt, time::Duration};
-
-use crate::chain::AlreadyCalled;
 
 /// Whether `error` is control flow. Capturing a backtrace takes twenty times as long as cancelling
 /// a Deferred, and where a Deferred was cancelled is of no use to whoever handles that.
@@ -81,3 +79,28 @@ impl fmt::Display for CircularWait {
 }
 
 impl Error for CircularWait {}
+
+/// The Deferred was fired or cancelled before; Twisted's `AlreadyCalledError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyCalled;
+
+impl fmt::Display for AlreadyCalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred was already called: it has its outcome, and gets only one")
+    }
+}
+
+impl Error for AlreadyCalled {}
+
+/// [`unpause`](crate::Deferred::unpause) without a [`pause`](crate::Deferred::pause) that it could
+/// end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPaused;
+
+impl fmt::Display for NotPaused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this Deferred is not paused: each unpause needs a pause before it")
+    }
+}
+
+impl Error for NotPaused {}

@@ -1,16 +1,21 @@
 //! Values and closures of any type, kept in place when they are small.
 //!
 //! A chain forgets the types of its values and closures, and a box for each would be most of its
-//! cost. [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger. This
-//! is the only file of the engine's typed API with `unsafe` in it, and what it offers is safe: a
-//! `Value` checks its type before it gives anything out.
+//! cost. [`Value`] and [`Thunk`] keep up to three words where they are and box what is larger, and a
+//! [`Queue`] keeps thunks. This is the only file of the crate with `unsafe` in it, and what it offers
+//! is safe: a `Value` checks its type before it gives anything out.
+//!
+//! Values and closures are written where they stay and read from there as what they are. Copied as
+//! plain words right after they were written, they would make the processor wait: it hands a word
+//! that is on its way to memory on to a read of the same word, but not to a read of several.
 
 use std::{
     any::{TypeId, type_name},
+    cell::RefMut,
     fmt,
     marker::PhantomData,
     mem::{self, ManuallyDrop, MaybeUninit, align_of, size_of},
-    ptr,
+    ptr::{self, NonNull},
     rc::Rc,
 };
 
@@ -26,22 +31,37 @@ const fn fits<T>() -> bool {
 }
 
 impl InlineStorage {
-    #[inline]
+    #[inline(always)]
     fn new<T>(content: T) -> Self {
-        let mut storage = MaybeUninit::<Words>::uninit();
+        let mut storage = InlineStorage(MaybeUninit::uninit());
+        storage.put(content);
+        storage
+    }
+
+    /// Writes `content` over what is here, which is not dropped.
+    #[inline(always)]
+    fn put<T>(&mut self, content: T) {
+        let words = self.0.as_mut_ptr();
         if const { fits::<T>() } {
             // SAFETY: a `T` fits into the words by size and alignment, as just asked.
-            unsafe { storage.as_mut_ptr().cast::<T>().write(content) };
+            unsafe { words.cast::<T>().write(content) };
         } else {
             // SAFETY: a box of a sized type is one word.
-            unsafe {
-                storage
-                    .as_mut_ptr()
-                    .cast::<Box<T>>()
-                    .write(Box::new(content));
-            };
+            unsafe { words.cast::<Box<T>>().write(Box::new(content)) };
         }
-        InlineStorage(storage)
+    }
+
+    /// The same words once more, each read by itself.
+    #[inline(always)]
+    fn copy(&self) -> Self {
+        let words = self.0.as_ptr().cast::<MaybeUninit<usize>>();
+        // SAFETY: these are the three words that are here, whatever they contain. The reads are volatile so that the
+        // compiler does not make one of them.
+        let words = unsafe { [0, 1, 2].map(|n| words.add(n).read_volatile()) };
+        // SAFETY: an array of words that may be uninitialized is an array of words that may be so.
+        InlineStorage(unsafe {
+            mem::transmute::<[MaybeUninit<usize>; 3], MaybeUninit<Words>>(words)
+        })
     }
 
     /// # Safety
@@ -129,6 +149,16 @@ impl Value {
         }
     }
 
+    /// `()`, with zeros where a larger value would be: see [`Queue::new`].
+    #[inline(always)]
+    pub(crate) const fn unit() -> Self {
+        Value {
+            kind: ValueKind::of::<()>(),
+            storage: InlineStorage(MaybeUninit::zeroed()),
+            _content: PhantomData,
+        }
+    }
+
     /// The value itself; `()` is left in its place.
     ///
     /// # Panics
@@ -144,6 +174,27 @@ impl Value {
         self.kind = ValueKind::of::<()>();
         // SAFETY: the type was compared, and the kind says that the content is gone.
         unsafe { self.storage.take::<T>() }
+    }
+
+    /// The value with its type; `()` is left in its place.
+    #[inline(always)]
+    pub(crate) fn take_whole(&mut self) -> Self {
+        Value {
+            kind: mem::replace(&mut self.kind, ValueKind::of::<()>()),
+            storage: self.storage.copy(),
+            _content: PhantomData,
+        }
+    }
+
+    /// Puts `content` here instead.
+    #[inline(always)]
+    pub(crate) fn set<T: 'static>(&mut self, content: T) {
+        // A value that was taken has left `()`, of which the compiler knows that it needs no drop.
+        if self.needs_drop() {
+            drop(mem::replace(self, Value::unit()));
+        }
+        self.storage.put(content);
+        self.kind = ValueKind::of::<T>();
     }
 
     /// The name of the value's type.
@@ -173,8 +224,11 @@ impl Drop for Value {
     }
 }
 
+/// The loan of what a closure is in. It ends when the closure has been read.
+type Loan<'a> = RefMut<'a, [(); 0]>;
+
 struct ThunkKind<A, R> {
-    call: unsafe fn(&InlineStorage, &mut A) -> R,
+    call: unsafe fn(*const InlineStorage, Option<Loan<'_>>, &mut A) -> R,
     drop: unsafe fn(&mut InlineStorage),
 }
 
@@ -188,24 +242,34 @@ pub(crate) struct Thunk<A: 'static, R: 'static> {
 
 /// # Safety
 ///
-/// The storage was made with an `F`, which has not been taken out or dropped.
-unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(storage: &InlineStorage, argument: &mut A) -> R {
-    // SAFETY: `Thunk::new` puts this function beside the storage that it makes with the same `F`, and a thunk is
-    // called once.
-    let f = unsafe { storage.take::<F>() };
+/// The storage was made with an `F`, which has not been taken out or dropped, and nobody changes it until the loan
+/// ends.
+unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(
+    storage: *const InlineStorage,
+    loan: Option<Loan<'_>>,
+    argument: &mut A,
+) -> R {
+    // SAFETY: a `ThunkKind` has this function beside the storage that was made with the same `F`, a thunk is called
+    // once, and what it is in is still lent.
+    let f = unsafe { (*storage).take::<F>() };
+    drop(loan);
     f(argument)
 }
 
 impl<A: 'static, R: 'static> Thunk<A, R> {
+    const fn kind<F: FnOnce(&mut A) -> R + 'static>() -> &'static ThunkKind<A, R> {
+        const {
+            &ThunkKind {
+                call: call::<A, R, F>,
+                drop: InlineStorage::drop_content::<F>,
+            }
+        }
+    }
+
     #[inline]
     pub(crate) fn new<F: FnOnce(&mut A) -> R + 'static>(f: F) -> Self {
         Thunk {
-            kind: const {
-                &ThunkKind {
-                    call: call::<A, R, F>,
-                    drop: InlineStorage::drop_content::<F>,
-                }
-            },
+            kind: Self::kind::<F>(),
             storage: InlineStorage::new(f),
             _content: PhantomData,
         }
@@ -216,7 +280,7 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
         let this = ManuallyDrop::new(self);
         // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used
         // again.
-        unsafe { (this.kind.call)(&this.storage, argument) }
+        unsafe { (this.kind.call)(&raw const this.storage, None, argument) }
     }
 }
 
@@ -228,6 +292,183 @@ impl<A: 'static, R: 'static> Drop for Thunk<A, R> {
     }
 }
 
+/// How many closures a [`Queue`] keeps in itself: most Deferreds have at most so many links at any moment.
+const FEW: usize = 2;
+
+/// How many there is room for in its first allocation.
+const FIRST_CAPACITY: u32 = 8;
+
+/// Closures that are called in the order in which they came. The first two need no allocation.
+///
+/// Each is made in its slot, and read from there when it is called.
+pub(crate) struct Queue<A: 'static, R: 'static> {
+    /// A ring of those that come first.
+    few: MaybeUninit<[Thunk<A, R>; FEW]>,
+    /// A ring of those that did not fit.
+    many: NonNull<Thunk<A, R>>,
+    /// How many slots `many` has: none, or a power of two.
+    capacity: u32,
+    many_first: u32,
+    many_len: u32,
+    few_first: u8,
+    few_len: u8,
+}
+
+impl<A: 'static, R: 'static> Queue<A, R> {
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Queue {
+            // Zeros, because the compiler copies what is not initialized from where it was not.
+            few: MaybeUninit::zeroed(),
+            many: NonNull::dangling(),
+            capacity: 0,
+            many_first: 0,
+            many_len: 0,
+            few_first: 0,
+            few_len: 0,
+        }
+    }
+
+    /// How many closures there are.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.few_len as usize + self.many_len as usize
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a closure.
+    #[inline(always)]
+    pub(crate) fn push<F: FnOnce(&mut A) -> R + 'static>(&mut self, f: F) {
+        let slot = self.add_slot();
+        // SAFETY: the slot is that of a thunk, and nobody else knows of it before this returns. Writing to its fields
+        // reads and drops nothing.
+        unsafe {
+            (&raw mut (*slot).kind).write(Thunk::<A, R>::kind::<F>());
+            let storage = &mut (*slot).storage;
+            storage.put(f);
+        }
+    }
+
+    /// Calls the first closure, after the loan of the queue has ended.
+    #[inline(always)]
+    pub(crate) fn call_first(queue: RefMut<'_, Self>, argument: &mut A) -> Option<R> {
+        let mut slot = None;
+        let loan: Loan<'_> = RefMut::map(queue, |queue| {
+            slot = queue.take_slot();
+            &mut []
+        });
+        let thunk = slot?;
+        // SAFETY: a thunk was made in this slot, and `take_slot` has given it out, once. The slot stays as it is until
+        // the loan ends, and then the closure has been read.
+        Some(unsafe { ((*thunk).kind.call)(&raw const (*thunk).storage, Some(loan), argument) })
+    }
+
+    /// Takes the first closure.
+    pub(crate) fn pop(&mut self) -> Option<Thunk<A, R>> {
+        // SAFETY: a thunk was made in this slot, and `take_slot` has given it out, once.
+        self.take_slot().map(|slot| unsafe { slot.read() })
+    }
+
+    /// The slot behind the last one. It counts as taken, and has to be written to.
+    #[inline]
+    fn add_slot(&mut self) -> *mut Thunk<A, R> {
+        if self.many_len == 0 && usize::from(self.few_len) < FEW {
+            let index = usize::from(self.few_first + self.few_len) % FEW;
+            self.few_len += 1;
+            let few = self.few.as_mut_ptr().cast::<Thunk<A, R>>();
+            // SAFETY: the index is that of one of the few slots.
+            return unsafe { few.add(index) };
+        }
+        if self.many_len == self.capacity {
+            self.grow();
+        }
+        let index = (self.many_first + self.many_len) & (self.capacity - 1);
+        self.many_len += 1;
+        // SAFETY: the index is below the capacity, for which there is room.
+        unsafe { self.many.as_ptr().add(index as usize) }
+    }
+
+    /// The first slot. It counts as free, and stays as it is until a slot is added.
+    #[inline(always)]
+    fn take_slot(&mut self) -> Option<*const Thunk<A, R>> {
+        if self.few_len > 0 {
+            let index = usize::from(self.few_first) % FEW;
+            self.few_first = self.few_first.wrapping_add(1) % FEW as u8;
+            self.few_len -= 1;
+            let few = self.few.as_ptr().cast::<Thunk<A, R>>();
+            // SAFETY: the index is that of one of the few slots.
+            return Some(unsafe { few.add(index) });
+        }
+        if self.many_len == 0 {
+            return None;
+        }
+        let index = self.many_first as usize;
+        self.many_first = (self.many_first + 1) & (self.capacity - 1);
+        self.many_len -= 1;
+        // SAFETY: the index is below the capacity, for which there is room.
+        Some(unsafe { self.many.as_ptr().add(index) })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let capacity = self
+            .capacity
+            .checked_mul(2)
+            .expect("there are at most 2^31 links");
+        let capacity = capacity.max(FIRST_CAPACITY);
+        let mut many = ManuallyDrop::new(Vec::<Thunk<A, R>>::with_capacity(capacity as usize));
+        let (old, first) = (self.many.as_ptr(), self.many_first as usize);
+        let behind = self.capacity as usize - first;
+        // SAFETY: all slots of the old ring are taken, and the new one has more. Those from the first one to the end come
+        // to its beginning, and those before the first one come after these. The old slots are not read again.
+        unsafe {
+            ptr::copy_nonoverlapping(old.add(first), many.as_mut_ptr(), behind);
+            ptr::copy_nonoverlapping(old, many.as_mut_ptr().add(behind), first);
+        }
+        drop(self.room());
+        // SAFETY: the place of a vector is not null.
+        self.many = unsafe { NonNull::new_unchecked(many.as_mut_ptr()) };
+        (self.capacity, self.many_first) = (capacity, 0);
+    }
+
+    /// The allocation of `many`, to be freed. What is in it is not dropped.
+    fn room(&mut self) -> Vec<Thunk<A, R>> {
+        let capacity = mem::take(&mut self.capacity) as usize;
+        // SAFETY: `grow` got it from a vector with this capacity, if that is not zero.
+        unsafe { Vec::from_raw_parts(self.many.as_ptr(), 0, capacity) }
+    }
+}
+
+impl<A: 'static, R: 'static> Drop for Queue<A, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.capacity > 0 || self.few_len > 0 {
+            drop_queue(self);
+        }
+    }
+}
+
+#[inline(never)]
+fn drop_queue<A, R>(queue: &mut Queue<A, R>) {
+    /// Frees the memory even if a destructor panics.
+    struct Room<'a, A: 'static, R: 'static>(&'a mut Queue<A, R>);
+    impl<A, R> Drop for Room<'_, A, R> {
+        fn drop(&mut self) {
+            drop(self.0.room());
+        }
+    }
+    let room = Room(queue);
+    while let Some(thunk) = room.0.pop() {
+        drop(thunk);
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Value").field(&self.type_name()).finish()
@@ -235,60 +476,4 @@ impl fmt::Debug for Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::rc::Rc;
-
-    use super::{Thunk, Value};
-
-    #[repr(align(32))]
-    struct Aligned(u8);
-
-    /// Taking and dropping each free the content exactly once.
-    fn counted<T: 'static>(make: impl Fn(Rc<()>) -> T) {
-        let count = Rc::new(());
-        let value = Value::new(make(count.clone()));
-        assert_eq!(Rc::strong_count(&count), 2);
-        drop(value);
-        assert_eq!(Rc::strong_count(&count), 1);
-        let taken = Value::new(make(count.clone())).take::<T>();
-        assert_eq!(Rc::strong_count(&count), 2);
-        drop(taken);
-        assert_eq!(Rc::strong_count(&count), 1);
-    }
-
-    #[test]
-    fn values_are_dropped_once() {
-        counted(|rc| rc);
-        counted(|rc| (rc, [0_usize; 2]));
-        counted(|rc| (rc, [0_usize; 3]));
-        counted(|rc| (rc, Aligned(1)));
-    }
-
-    #[test]
-    fn values_come_back_whole() {
-        assert_eq!(Value::new(7_u8).take::<u8>(), 7);
-        assert_eq!(Value::new([1_u64; 9]).take::<[u64; 9]>(), [1; 9]);
-        assert_eq!(Value::new(Aligned(9)).take::<Aligned>().0, 9);
-        Value::new(()).take::<()>();
-    }
-
-    #[test]
-    #[should_panic(expected = "u8 where its types say u16")]
-    fn a_value_of_another_type_is_refused() {
-        Value::new(7_u8).take::<u16>();
-    }
-
-    #[test]
-    fn closures_are_called_or_dropped_once() {
-        let count = Rc::new(());
-        for size in 0..2 {
-            let (inner, large) = (count.clone(), [size; 5]);
-            let thunk = Thunk::new(move |n: &mut usize| *n + large[0] + Rc::strong_count(&inner));
-            assert_eq!(thunk.call(&mut 1), 3 + size);
-            assert_eq!(Rc::strong_count(&count), 1);
-            let inner = count.clone();
-            drop(Thunk::new(move |(): &mut ()| drop(inner)));
-            assert_eq!(Rc::strong_count(&count), 1);
-        }
-    }
-}
+mod tests;

@@ -134,11 +134,11 @@ mod reactor;
 mod sync;
 mod unhandled;
 
-pub use chain::{AlreadyCalled, NotPaused};
 pub use combine::{
     AllFailed, FirstError, ListOptions, Listed, deferred_list, gather_results,
     gather_results_or_cancel, race,
 };
+pub use control_flow::{AlreadyCalled, NotPaused};
 pub use coroutine::{CannotResume, DeferredFuture, run_ready, spawn};
 pub use deferred::{
     Abandoned, CallbackResult, CancelHandle, Cancelled, CircularWait, Deferred, PauseGuard,

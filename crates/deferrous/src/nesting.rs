@@ -61,7 +61,7 @@ pub(crate) fn run(work: impl FnOnce() + 'static) {
 
 /// Does `work` now, [`NESTED`] levels deeper, and then what has been put on the list.
 pub(crate) fn run_nested<R>(work: impl FnOnce() -> R) -> R {
-    let _level = Level::enter();
+    let _levels = Levels::enter();
     let result = work();
     if LISTED.get() {
         work_off();
@@ -69,18 +69,39 @@ pub(crate) fn run_nested<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// As [`run_nested`], for calls that do not unwind, and cheap where the list is not needed. What
+/// As [`run_nested`], for a call that does not unwind, and cheap where the list is not needed. What
 /// work on the list panics with goes to `on_panic`.
 #[inline(always)]
 pub(crate) fn call_nested<R>(call: impl FnOnce() -> R, on_panic: fn(Box<dyn Any + Send>)) -> R {
+    nest(|level| {
+        let result = call();
+        level.returned(on_panic);
+        result
+    })
+}
+
+/// As [`call_nested`], for calls that follow each other. After each [`Level::returned`] is called.
+#[inline(always)]
+pub(crate) fn nest<R>(calls: impl FnOnce(Level) -> R) -> R {
     let depth = DEPTH.get() + 1;
     DEPTH.set(depth);
-    let result = call();
-    if depth == DEEPEST {
-        work_off_reporting(on_panic);
-    }
+    let result = calls(Level(depth));
     DEPTH.set(depth - 1);
     result
+}
+
+/// How deep calls are nested.
+#[derive(Clone, Copy)]
+pub(crate) struct Level(u32);
+
+impl Level {
+    /// A call has returned: does what is on the list, if nobody does so further up in the stack.
+    #[inline(always)]
+    pub(crate) fn returned(self, on_panic: fn(Box<dyn Any + Send>)) {
+        if self.0 == DEEPEST {
+            work_off_reporting(on_panic);
+        }
+    }
 }
 
 #[cold]
@@ -120,16 +141,16 @@ fn reverse_from(start: usize) {
 }
 
 /// The levels of [`run_nested`], left even if a destructor panics.
-struct Level;
+struct Levels;
 
-impl Level {
+impl Levels {
     fn enter() -> Self {
         DEPTH.set(DEPTH.get() + NESTED);
-        Level
+        Levels
     }
 }
 
-impl Drop for Level {
+impl Drop for Levels {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - NESTED);
     }

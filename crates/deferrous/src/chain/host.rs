@@ -1,28 +1,86 @@
 //! What a kind of Deferred brings to the engine.
 
-use super::{
-    parts::{Parts, Step},
-    state::State,
-};
+use std::{cell::RefCell, mem};
+
+use super::state::State;
+
+/// The types that a kind of Deferred consists of.
+///
+/// The functions are called while a state is borrowed, and cannot reach one: they have no access to
+/// [`Host`](super::Host).
+pub(crate) trait Parts: Sized + 'static {
+    /// A counted reference to one Deferred's state.
+    type Cell: Clone;
+    /// How a waiting Deferred remembers the one it waits for. A weak reference, because that one
+    /// owns this one.
+    type Upstream;
+    /// A value or a failure.
+    type Outcome;
+    /// What is asked to give up the work when the Deferred is cancelled before it fires. Dropping
+    /// it must not unwind.
+    type Canceller;
+
+    /// The outcome that is left where one was taken away. Dropping it does nothing.
+    fn nothing() -> Self::Outcome;
+
+    /// Takes an outcome away and leaves nothing.
+    fn take(outcome: &mut Self::Outcome) -> Self::Outcome {
+        mem::replace(outcome, Self::nothing())
+    }
+
+    /// Makes what a waiting Deferred keeps of `cell`.
+    fn upstream(&self, cell: &Self::Cell) -> Self::Upstream;
+
+    /// Finds the Deferred waited for again, unless it is gone.
+    fn upgrade(&self, upstream: &Self::Upstream) -> Option<Self::Cell>;
+}
+
+/// What came of calling one link: a closure that leaves the next outcome in the place of the one that it
+/// gets. Both sides of a callback/errback pair are in it.
+pub(crate) enum Step<P: Parts> {
+    /// The next outcome is in place.
+    Outcome,
+    /// A Deferred was returned: its outcome is the next one, when it has one. What is in place of
+    /// it is dropped.
+    Chain(P::Cell),
+    /// The outcome in place goes to another Deferred, which is fired with it; nothing is left here.
+    /// As a link that calls [`fire`](super::fire) itself, but a chain of any length needs no stack.
+    Forward(P::Cell),
+}
 
 /// How the engine reaches states and calls links.
 ///
 /// A host is usually a unit struct.
 pub(crate) trait Host: Parts {
-    /// Borrows the state of `cell` for the length of `f`.
-    fn with<R>(&self, cell: &Self::Cell, f: impl FnOnce(&mut State<Self>) -> R) -> R;
+    /// The state of `cell`. The engine borrows it only while no code of programs runs.
+    fn state<'c>(&self, cell: &'c Self::Cell) -> &'c RefCell<State<Self>>;
 
     /// Whether both references lead to the same state.
     fn same(&self, a: &Self::Cell, b: &Self::Cell) -> bool;
 
-    /// Calls the side of `link` that fits `outcome`, leaves the next outcome in its place, and says
-    /// where it goes.
+    /// Calls a link that never was in a queue. Must not unwind: a panic is an outcome like any other.
     ///
     /// An outcome is several words. It stays where it is from the first link of a chain to the
     /// last, because moving it in and out of each costs more than the rest of the loop.
-    ///
-    /// Must not unwind: a panic in the callback is an outcome like any other.
-    fn call(&self, cell: &Self::Cell, link: Self::Link, outcome: &mut Self::Outcome) -> Step<Self>;
+    fn call(
+        &self,
+        link: impl FnOnce(&mut Self::Outcome) -> Step<Self>,
+        outcome: &mut Self::Outcome,
+    ) -> Step<Self> {
+        link(outcome)
+    }
+
+    /// Calls the links of `cell` by [`State::call_next`], while there are any and each leaves an
+    /// outcome, and returns the last step. Must not unwind either.
+    fn call_links(&self, cell: &Self::Cell, outcome: &mut Self::Outcome) -> Step<Self> {
+        loop {
+            match State::call_next(self.state(cell).borrow_mut(), outcome) {
+                Some(Step::Outcome) => {}
+                Some(step) => return step,
+                None => return Step::Outcome,
+            }
+        }
+    }
 
     /// Calls a canceller, which may or may not [`fire`](super::fire) the Deferred. Must not unwind.
     fn call_canceller(&self, cell: &Self::Cell, canceller: Self::Canceller);

@@ -23,18 +23,13 @@
 //! the depth that the host allows, from where on links are run later. All functions may be called from inside any link or
 //! canceller. While a state is borrowed only [`Parts`] are called, which cannot reach a state.
 
-mod errors;
 mod host;
-mod parts;
-mod queue;
 mod rules;
 mod run_links;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use errors::{AlreadyCalled, NotPaused};
-pub(crate) use host::Host;
-pub(crate) use parts::{Parts, Step};
+pub(crate) use host::{Host, Parts, Step};
 pub(crate) use rules::{add, cancel, fire, pause, resume, run_now, unpause};
 pub(crate) use state::State;

@@ -1,12 +1,11 @@
 //! The rules: firing, adding, pausing, cancelling. Each ends in the loop that runs links.
 
 use super::{
-    errors::{AlreadyCalled, NotPaused},
-    host::Host,
-    parts::Step,
-    run_links::drive,
-    state::{Begin, Cancel, Fired, Next, State},
+    host::{Host, Step},
+    run_links::{Turn, drive, walk, with},
+    state::{Cancel, Fired, State},
 };
+use crate::control_flow::{AlreadyCalled, NotPaused};
 
 /// Gives a Deferred its outcome and runs its links; Twisted's `callback` and `errback`.
 ///
@@ -14,18 +13,19 @@ use super::{
 ///
 /// [`AlreadyCalled`] if it was fired or cancelled before; nothing changes then. The one firing that
 /// follows a cancellation without a canceller is accepted and ignored.
-#[inline]
+#[inline(always)]
 pub(crate) fn fire<H: Host>(
     host: &H,
     cell: &H::Cell,
     mut outcome: H::Outcome,
 ) -> Result<(), AlreadyCalled> {
-    let fired = host.with(cell, |state| {
-        state.fire(host, &mut outcome, || host.is_deepest())
+    let fired = with(host, cell, |state| {
+        state.fire(&mut outcome, || host.is_deepest())
     });
     match fired {
         Fired::Taken(next) => drive(host, cell, next, &mut outcome),
-        Fired::Stored(canceller) => {
+        Fired::Stored => {
+            let canceller = with(host, cell, State::take_canceller);
             run(host, cell);
             drop(canceller);
         }
@@ -37,19 +37,23 @@ pub(crate) fn fire<H: Host>(
 
 /// Adds a link, and runs it before returning unless the Deferred is unfired, paused, waiting, or
 /// running a link right now; Twisted's `addCallbacks`.
-///
-/// `link` makes the link, so that it is made where it is to be: in the queue, most often. It must
-/// not reach for a state.
 #[inline(always)]
-pub(crate) fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::Link) {
-    let mut result = host.nothing();
-    let begin = host.with(cell, |state| state.begin(&mut result, || host.is_deepest()));
-    if let Begin::Call = begin {
-        let step = host.call(cell, link(), &mut result);
+pub(crate) fn add<H: Host>(
+    host: &H,
+    cell: &H::Cell,
+    link: impl FnOnce(&mut H::Outcome) -> Step<H> + 'static,
+) {
+    let mut state = host.state(cell).borrow_mut();
+    let ready = state.is_ready();
+    if ready && state.is_settled() && !host.is_deepest() {
+        let mut result = state.begin();
+        drop(state);
+        let step = host.call(link, &mut result);
         return finish(host, cell, step, &mut result);
     }
-    host.with(cell, |state| state.push_link(link));
-    if let Begin::QueueAndRun = begin {
+    state.links.push(link);
+    drop(state);
+    if ready {
         run(host, cell);
     }
 }
@@ -57,18 +61,17 @@ pub(crate) fn add<H: Host>(host: &H, cell: &H::Cell, link: impl FnOnce() -> H::L
 /// A link that never was in the queue has returned.
 #[inline(always)]
 fn finish<H: Host>(host: &H, cell: &H::Cell, step: Step<H>, result: &mut H::Outcome) {
-    if let Step::Outcome = step
-        && host.with(cell, |state| state.settle(host, result))
-    {
-        return host.settled(cell);
+    if matches!(step, Step::Outcome) && with(host, cell, |state| state.settle(result)) {
+        host.settled(cell);
+    } else {
+        walk(host, cell, Turn::Returned(step), result);
     }
-    drive(host, cell, Next::Returned(step), result);
 }
 
 /// Stops links from running until as many [`unpause`]s follow; Twisted's `pause`.
 #[inline]
 pub(crate) fn pause<H: Host>(host: &H, cell: &H::Cell) {
-    host.with(cell, State::pause);
+    with(host, cell, State::pause);
 }
 
 /// Ends one [`pause`], and with the last one runs what has queued up; Twisted's `unpause`.
@@ -78,7 +81,7 @@ pub(crate) fn pause<H: Host>(host: &H, cell: &H::Cell) {
 /// [`NotPaused`] if there is no pause to end; nothing changes then.
 #[inline]
 pub(crate) fn unpause<H: Host>(host: &H, cell: &H::Cell) -> Result<(), NotPaused> {
-    let (paused, ready) = host.with(cell, |state| (state.unpause(), state.is_ready()));
+    let (paused, ready) = with(host, cell, |state| (state.unpause(), state.is_ready()));
     if !paused {
         return Err(NotPaused);
     }
@@ -96,12 +99,12 @@ pub(crate) fn unpause<H: Host>(host: &H, cell: &H::Cell) -> Result<(), NotPaused
 pub(crate) fn cancel<H: Host>(host: &H, cell: &H::Cell) {
     let mut cell = cell.clone();
     loop {
-        match host.with(&cell, |state| state.begin_cancel(host)) {
+        match with(host, &cell, |state| state.begin_cancel(host)) {
             Cancel::Nothing => return,
             Cancel::Upstream(inner) => cell = inner,
             Cancel::Ask(canceller) => {
                 host.call_canceller(&cell, canceller);
-                let fired = host.with(&cell, |state| {
+                let fired = with(host, &cell, |state| {
                     state.end_cancel();
                     state.is_called()
                 });
@@ -122,15 +125,15 @@ pub(crate) fn cancel<H: Host>(host: &H, cell: &H::Cell) {
 /// The engine does this by itself when the Deferred waited for has an outcome. A host calls it for
 /// one that went away without ever having an outcome to give.
 pub(crate) fn resume<H: Host>(host: &H, outer: &H::Cell, mut outcome: H::Outcome) {
-    drop(host.with(outer, State::stop_waiting));
-    let next = host.with(outer, |state| state.on_result(host, &mut outcome));
+    drop(with(host, outer, State::stop_waiting));
+    let next = with(host, outer, |state| state.on_result(&mut outcome));
     drive(host, outer, next, &mut outcome);
 }
 
 /// Runs the links of `cell` while it has an outcome and nothing forbids it: now, or later where they
 /// would nest too deep.
 fn run<H: Host>(host: &H, cell: &H::Cell) {
-    if host.is_deepest() && host.with(cell, |state| state.pending() > 0) {
+    if host.is_deepest() && with(host, cell, |state| state.pending() > 0) {
         host.run_later(cell);
     } else {
         run_now(host, cell);
@@ -139,7 +142,7 @@ fn run<H: Host>(host: &H, cell: &H::Cell) {
 
 /// Runs the links of `cell` while it has an outcome and nothing forbids it.
 pub(crate) fn run_now<H: Host>(host: &H, cell: &H::Cell) {
-    let mut result = host.nothing();
-    let next = host.with(cell, |state| state.next(host, &mut result));
+    let mut result = H::nothing();
+    let next = with(host, cell, |state| state.next(&mut result));
     drive(host, cell, next, &mut result);
 }

@@ -4,46 +4,83 @@
 use std::mem;
 
 use super::{
-    host::Host,
-    parts::Step,
-    state::{Fired, Next, State, Waiting},
+    host::{Host, Step},
+    state::{Fired, Next, State},
 };
+
+/// Borrows the state of `cell` for the length of `f`.
+#[inline(always)]
+pub(super) fn with<H: Host, R>(host: &H, cell: &H::Cell, f: impl FnOnce(&mut State<H>) -> R) -> R {
+    f(&mut host.state(cell).borrow_mut())
+}
 
 /// The loop. Between links the outcome is in `result`: an outcome that only passes through is never
 /// put into a state.
 ///
-/// A Deferred that waited for this one is run before this one's next link. Those left unfinished
-/// are kept on a stack of the loop's own.
-pub(super) fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, result: &mut H::Outcome) {
-    let next = match first {
-        Next::Call(link) => call_links(host, cell, link, result),
-        next => next,
-    };
-    walk(host, cell, next, result);
+/// What most Deferreds need is here: their links run, and leave an outcome. The rest is apart, so that
+/// this needs only a small stack frame.
+#[inline(always)]
+pub(super) fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next, result: &mut H::Outcome) {
+    let mut next = first;
+    if let Next::Run = next {
+        next = match host.call_links(cell, result) {
+            Step::Outcome => on_result(host, cell, result),
+            step => return walk(host, cell, Turn::Returned(step), result),
+        };
+    }
+    match next {
+        Next::Blocked => {}
+        Next::Settled if !host.is_awaited(cell) => host.settled(cell),
+        Next::Settled => {
+            if let Some((cell, next)) = resume_coroutine(host, cell, result) {
+                walk(host, &cell, Turn::Next(next), result);
+            }
+        }
+        next => walk(host, cell, Turn::Next(next), result),
+    }
 }
 
-/// As [`drive`], from one Deferred to others. A separate function, so that running the links of one
-/// needs only a small stack frame.
+/// What the loop does in one turn.
+pub(super) enum Turn<H: Host> {
+    Next(Next),
+    /// A link has returned.
+    Returned(Step<H>),
+}
+
+/// The loop as it goes from one Deferred to others.
+///
+/// A Deferred that was fired by a link of this one, and goes on with its outcome, is run before this
+/// one's next link. Those left unfinished are kept on a stack of the loop's own.
 #[inline(never)]
-fn walk<H: Host>(host: &H, cell: &H::Cell, first: Next<H>, result: &mut H::Outcome) {
+pub(super) fn walk<H: Host>(host: &H, cell: &H::Cell, first: Turn<H>, result: &mut H::Outcome) {
     let mut walk = Walk {
         current: cell.clone(),
         stack: Vec::new(),
     };
-    let mut next = Some(first);
-    while let Some(step) = next {
-        next = match step {
-            Next::Call(link) => Some(call_links(host, &walk.current, link, result)),
-            Next::Returned(Step::Outcome) => Some(on_result(host, &walk.current, result)),
-            Next::Returned(Step::Chain(inner)) => Some(chain(host, &walk.current, inner, result)),
-            Next::Returned(Step::Forward(to)) => Some(forward(host, &mut walk, to, result)),
-            Next::Resume { outer, more } => Some(hand_over(host, &mut walk, outer, more, result)),
-            Next::Settled => {
-                host.settled(&walk.current);
-                resume_coroutine(host, &mut walk.current, result).or_else(|| walk.pop(host, result))
+    let mut turn = first;
+    loop {
+        let next = match turn {
+            Turn::Next(Next::Run) => {
+                turn = Turn::Returned(host.call_links(&walk.current, result));
+                continue;
             }
-            Next::Blocked => walk.pop(host, result),
-        }
+            Turn::Returned(Step::Outcome) => on_result(host, &walk.current, result),
+            Turn::Returned(Step::Chain(inner)) => chain(host, &walk.current, inner, result),
+            Turn::Returned(Step::Forward(to)) => forward(host, &mut walk, to, result),
+            Turn::Next(Next::HandOver) => hand_over(host, &mut walk, result),
+            Turn::Next(Next::Settled) => match resume_coroutine(host, &walk.current, result) {
+                Some((fired, next)) => {
+                    walk.current = fired;
+                    next
+                }
+                None => Next::Blocked,
+            },
+            Turn::Next(Next::Blocked) => match walk.pop(host, result) {
+                Some(next) => next,
+                None => return,
+            },
+        };
+        turn = Turn::Next(next);
     }
 }
 
@@ -70,60 +107,39 @@ impl<H: Host> Walk<H> {
     }
 
     /// Goes back to the Deferred that was left last and has something to do.
-    fn pop(&mut self, host: &H, result: &mut H::Outcome) -> Option<Next<H>> {
-        *result = host.nothing();
+    fn pop(&mut self, host: &H, result: &mut H::Outcome) -> Option<Next> {
+        *result = H::nothing();
         self.current = self.stack.pop()?;
-        Some(host.with(&self.current, |state| state.next(host, result)))
+        Some(with(host, &self.current, |state| state.next(result)))
     }
 }
 
-/// Calls `link` and those after it, while there are any and each leaves an outcome.
+/// What `cell` does with the outcome that its links have left.
 #[inline(always)]
-fn call_links<H: Host>(
-    host: &H,
-    cell: &H::Cell,
-    link: H::Link,
-    result: &mut H::Outcome,
-) -> Next<H> {
-    let mut step = host.call(cell, link, result);
-    while let Step::Outcome = step {
-        match host.with(cell, State::next_link) {
-            Some(link) => step = host.call(cell, link, result),
-            None => return on_result(host, cell, result),
-        }
-    }
-    Next::Returned(step)
+fn on_result<H: Host>(host: &H, cell: &H::Cell, result: &mut H::Outcome) -> Next {
+    with(host, cell, |state| state.on_result(result))
 }
 
-/// What `cell` does with the outcome that its link has left.
-#[inline(always)]
-fn on_result<H: Host>(host: &H, cell: &H::Cell, result: &mut H::Outcome) -> Next<H> {
-    host.with(cell, |state| state.on_result(host, result))
-}
-
-/// Hands the outcome to `outer`, which waited for the current one.
-fn hand_over<H: Host>(
-    host: &H,
-    walk: &mut Walk<H>,
-    outer: H::Cell,
-    more: bool,
-    result: &mut H::Outcome,
-) -> Next<H> {
-    let (upstream, next) = host.with(&outer, |state| {
-        (state.stop_waiting(), state.on_result(host, result))
+/// Hands the outcome to the Deferred that waits for the current one.
+fn hand_over<H: Host>(host: &H, walk: &mut Walk<H>, result: &mut H::Outcome) -> Next {
+    let Some(outer) = with(host, &walk.current, State::hand_over) else {
+        return Next::Blocked;
+    };
+    let (upstream, next) = with(host, &outer, |state| {
+        (state.stop_waiting(), state.on_result(result))
     });
     drop(upstream);
-    walk.push(host, outer, more);
+    walk.push(host, outer, false);
     next
 }
 
 /// The running link of `current` returned `inner`: takes its outcome, or waits for it.
-fn chain<H: Host>(host: &H, current: &H::Cell, inner: H::Cell, result: &mut H::Outcome) -> Next<H> {
+fn chain<H: Host>(host: &H, current: &H::Cell, inner: H::Cell, result: &mut H::Outcome) -> Next {
     if is_circle(host, current, &inner) {
         *result = host.circular(&inner);
         return on_result(host, current, result);
     }
-    match host.with(&inner, |state| state.take_settled(host)) {
+    match with(host, &inner, |state| state.take_settled()) {
         Some(outcome) => {
             *result = outcome;
             host.settled(&inner);
@@ -131,10 +147,10 @@ fn chain<H: Host>(host: &H, current: &H::Cell, inner: H::Cell, result: &mut H::O
             on_result(host, current, result)
         }
         None => {
-            host.with(&inner, |state| state.push_waiting(current.clone()));
+            with(host, &inner, |state| state.set_downstream(current.clone()));
             let upstream = host.upstream(&inner);
-            host.with(current, |state| state.wait(upstream));
-            *result = host.nothing();
+            with(host, current, |state| state.wait(upstream));
+            *result = H::nothing();
             Next::Blocked
         }
     }
@@ -150,14 +166,13 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
     if host.same(current, inner) {
         return true;
     }
-    let (mut up, mut down) = (inner.clone(), Some(current.clone()));
+    let (mut up, mut down) = (inner.clone(), current.clone());
     loop {
-        down = match down.map(|cell| host.with(&cell, |state| state.waiting())) {
-            Some(Waiting::None) => return false,
-            Some(Waiting::One(outer)) => Some(outer),
-            Some(Waiting::Several) | None => None,
-        };
-        let next = host.with(&up, |state| {
+        match with(host, &down, |state| state.downstream().cloned()) {
+            None => return false,
+            Some(outer) => down = outer,
+        }
+        let next = with(host, &up, |state| {
             state.waiting_on().and_then(|up| host.upgrade(up))
         });
         match next {
@@ -169,66 +184,43 @@ fn is_circle<H: Host>(host: &H, current: &H::Cell, inner: &H::Cell) -> bool {
 }
 
 /// The running link of the current one returned an outcome for `to`.
-fn forward<H: Host>(host: &H, walk: &mut Walk<H>, to: H::Cell, result: &mut H::Outcome) -> Next<H> {
-    match deliver(host, &to, result) {
-        Delivered::Next(next) => {
-            let more = host.with(&walk.current, |state| {
-                state.store(host, &mut host.nothing());
-                state.pending() > 0
-            });
-            let more = more || host.is_awaited(&walk.current);
-            walk.push(host, to, more);
-            next
-        }
-        Delivered::Swallowed => on_result(host, &walk.current, result),
-        Delivered::Refused(outcome) => {
-            *result = host.already_called(outcome);
-            on_result(host, &walk.current, result)
-        }
-    }
+fn forward<H: Host>(host: &H, walk: &mut Walk<H>, to: H::Cell, result: &mut H::Outcome) -> Next {
+    let Some(next) = deliver(host, &to, result) else {
+        return on_result(host, &walk.current, result);
+    };
+    let more = with(host, &walk.current, |state| {
+        state.store(&mut H::nothing());
+        state.pending() > 0
+    });
+    let more = more || host.is_awaited(&walk.current);
+    walk.push(host, to, more);
+    next
 }
 
-/// Resumes the coroutine that awaits `current`. If that ends it, the Deferred of its result is the
-/// one to run.
+/// Resumes the coroutine that awaits `cell`, if there is one. If that ends it, returns the Deferred of
+/// its result, which is the one to run.
 fn resume_coroutine<H: Host>(
     host: &H,
-    current: &mut H::Cell,
+    cell: &H::Cell,
     result: &mut H::Outcome,
-) -> Option<Next<H>> {
-    let fired = host.resume(current, result)?;
-    match deliver(host, &fired, result) {
-        Delivered::Next(next) => {
-            *current = fired;
-            Some(next)
-        }
-        Delivered::Swallowed => None,
-        Delivered::Refused(outcome) => {
-            // It was cancelled meanwhile, and there is no link to fail for it.
-            drop(host.already_called(outcome));
-            None
-        }
-    }
+) -> Option<(H::Cell, Next)> {
+    host.settled(cell);
+    let fired = host.resume(cell, result)?;
+    // If it was cancelled meanwhile, there is no link to fail for it.
+    let next = deliver(host, &fired, result)?;
+    Some((fired, next))
 }
 
-/// What became of firing a Deferred with the outcome in `result`.
-enum Delivered<H: Host> {
-    Next(Next<H>),
-    Swallowed,
-    Refused(H::Outcome),
-}
-
-/// Fires `to`. Unless it goes on with it, the outcome does not stay in `result`.
-fn deliver<H: Host>(host: &H, to: &H::Cell, result: &mut H::Outcome) -> Delivered<H> {
-    match host.with(to, |state| state.fire(host, result, || false)) {
-        Fired::Taken(next) => Delivered::Next(next),
-        Fired::Stored(canceller) => {
-            drop(canceller);
-            Delivered::Next(host.with(to, |state| state.next(host, result)))
+/// Fires `to`. If it does not go on with the outcome, what is in `result` is for the link that fired it.
+fn deliver<H: Host>(host: &H, to: &H::Cell, result: &mut H::Outcome) -> Option<Next> {
+    match with(host, to, |state| state.fire(result, || false)) {
+        Fired::Taken(next) => return Some(next),
+        Fired::Stored => {
+            drop(with(host, to, State::take_canceller));
+            return Some(with(host, to, |state| state.next(result)));
         }
-        Fired::Swallowed => {
-            *result = host.nothing();
-            Delivered::Swallowed
-        }
-        Fired::Already => Delivered::Refused(mem::replace(result, host.nothing())),
+        Fired::Swallowed => *result = H::nothing(),
+        Fired::Already => *result = host.already_called(H::take(result)),
     }
+    None
 }

@@ -1,11 +1,11 @@
 //! What one Deferred remembers.
 
-use std::mem;
+use std::{cell::RefMut, mem};
 
-use super::{
-    parts::{Parts, Step},
-    queue::Queue,
-};
+use super::host::{Parts, Step};
+use crate::inline::Queue;
+
+type Links<P> = Queue<<P as Parts>::Outcome, Step<P>>;
 
 /// The outcome was set, by [`fire`](super::fire) or by cancelling.
 const CALLED: u8 = 1;
@@ -15,70 +15,50 @@ const RUNNING: u8 = 1 << 1;
 const CANCELLING: u8 = 1 << 2;
 /// It was cancelled without a canceller, so whoever was to fire it does not know and may try, once.
 const SWALLOW_NEXT: u8 = 1 << 3;
+/// The outcome is here.
+const HELD: u8 = 1 << 4;
 
 /// The state of one Deferred: its outcome, its links, and why they may not run.
 ///
-/// A host keeps it wherever its cells lead and lends it in [`Host::with`](super::Host::with). The
+/// A host keeps it wherever its cells lead and lends it in [`Host::state`](super::Host::state). The
 /// engine changes it; a host only makes, reads and ends it.
 pub(crate) struct State<P: Parts> {
-    outcome: Option<P::Outcome>,
-    links: Queue<Entry<P>>,
+    /// Nothing, unless it is [`HELD`].
+    outcome: P::Outcome,
+    pub(super) links: Links<P>,
     canceller: Option<P::Canceller>,
     upstream: Option<P::Upstream>,
+    /// The Deferred that waits for this one. It takes the outcome when no link is left. It owns this
+    /// one's handle, so no link is added any more.
+    downstream: Option<P::Cell>,
     /// The pauses that have not been ended. Waiting for another Deferred is one of them.
     pauses: u32,
-    /// How many of the links are `Entry::Resume`.
-    waiters: u32,
     bits: u8,
-}
-
-/// One entry of the queue of links.
-enum Entry<P: Parts> {
-    /// A callback/errback pair.
-    Call(P::Link),
-    /// A Deferred that waits for this one and takes its outcome.
-    Resume(P::Cell),
 }
 
 /// What the loop does next with one Deferred.
 ///
 /// The outcome that goes with it is not in here but in the loop's `result`.
-pub(super) enum Next<P: Parts> {
-    Call(P::Link),
-    Returned(Step<P>),
-    Resume {
-        outer: P::Cell,
-        /// Whether the Deferred has links after that.
-        more: bool,
-    },
+#[derive(Clone, Copy)]
+pub(super) enum Next {
+    /// Call the links.
+    Run,
+    /// No link is left, and another Deferred waits.
+    HandOver,
     /// No link is left.
     Settled,
     /// It is paused, waiting, running, or without an outcome.
     Blocked,
 }
 
-/// What to do with a link that is new.
-pub(super) enum Begin {
-    Call,
-    Queue,
-    QueueAndRun,
-}
-
 /// What became of an attempt to fire.
-pub(super) enum Fired<P: Parts> {
-    Taken(Next<P>),
-    /// Taken and kept; the canceller is handed out to be dropped where no state is borrowed.
-    Stored(Option<P::Canceller>),
+#[derive(Clone, Copy)]
+pub(super) enum Fired {
+    Taken(Next),
+    /// Taken and kept. If there is a canceller, it is to be dropped where no state is borrowed.
+    Stored,
     Swallowed,
     Already,
-}
-
-/// Who waits for a Deferred.
-pub(super) enum Waiting<P: Parts> {
-    None,
-    One(P::Cell),
-    /// More than one, or one with other links after it.
-    Several,
 }
 
 /// What cancelling a Deferred amounts to.
@@ -95,12 +75,12 @@ impl<P: Parts> State<P> {
     #[inline(always)]
     pub(crate) fn new(canceller: Option<P::Canceller>) -> Self {
         State {
-            outcome: None,
-            links: Queue::default(),
+            outcome: P::nothing(),
+            links: Queue::new(),
             canceller,
             upstream: None,
+            downstream: None,
             pauses: 0,
-            waiters: 0,
             bits: 0,
         }
     }
@@ -108,10 +88,11 @@ impl<P: Parts> State<P> {
     /// A Deferred that was fired with `outcome` already.
     #[inline(always)]
     pub(crate) fn fired(outcome: P::Outcome) -> Self {
-        let mut state = Self::new(None);
-        state.outcome = Some(outcome);
-        state.bits = CALLED;
-        state
+        State {
+            outcome,
+            bits: CALLED | HELD,
+            ..Self::new(None)
+        }
     }
 
     /// Whether it was fired or cancelled; Twisted's `called`.
@@ -149,168 +130,145 @@ impl<P: Parts> State<P> {
         self.pauses - self.is_waiting() as u32
     }
 
-    /// How many links, waiting Deferreds included, have not run yet.
+    /// How many links, a waiting Deferred included, have not run yet.
     #[inline]
-    pub(crate) fn pending(&self) -> usize {
-        self.links.len()
+    pub(crate) const fn pending(&self) -> usize {
+        self.links.len() + self.downstream.is_some() as usize
     }
 
     /// The outcome as it stands, unless a link has it or there is none yet; Twisted's `result`.
     #[inline]
     pub(crate) const fn outcome(&self) -> Option<&P::Outcome> {
-        self.outcome.as_ref()
+        if self.bits & HELD == 0 {
+            return None;
+        }
+        Some(&self.outcome)
     }
 
     /// Takes the outcome away for good. What is added afterwards never runs.
     #[inline]
-    pub(crate) const fn take_outcome(&mut self) -> Option<P::Outcome> {
-        self.outcome.take()
+    pub(crate) fn take_outcome(&mut self) -> Option<P::Outcome> {
+        if self.bits & HELD == 0 {
+            return None;
+        }
+        self.bits &= !HELD;
+        Some(P::take(&mut self.outcome))
     }
 
-    /// Takes the next link, or waiting Deferred, off the queue of a Deferred that is at its end.
-    pub(crate) fn take_link(&mut self) -> Option<Result<P::Link, P::Cell>> {
-        Some(match self.links.pop()? {
-            Entry::Call(link) => Ok(link),
-            Entry::Resume(outer) => Err(outer),
-        })
+    /// Takes the links, and the Deferred that waits, from a Deferred that is at its end.
+    pub(crate) fn take_pending(&mut self) -> (Links<P>, Option<P::Cell>) {
+        let links = mem::replace(&mut self.links, Queue::new());
+        (links, self.downstream.take())
     }
 
     /// Whether an outcome is here for the next link, or for a Deferred that wants it.
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
-        self.outcome.is_some() && self.pauses == 0 && !self.is_running()
+        self.bits & HELD != 0 && self.pauses == 0
     }
 
     /// Whether an outcome is here and no link is left to change it.
     #[inline]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.is_ready() && self.links.is_empty()
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.is_ready() && self.pending() == 0
+    }
+
+    /// Calls the next link of those that run, if there is one and it may run. The state is lent no
+    /// longer when the link runs.
+    #[inline(always)]
+    pub(crate) fn call_next(state: RefMut<'_, Self>, result: &mut P::Outcome) -> Option<Step<P>> {
+        if state.pauses != 0 {
+            return None;
+        }
+        Queue::call_first(RefMut::map(state, |state| &mut state.links), result)
     }
 }
 
 /// For the loop.
 impl<P: Parts> State<P> {
-    /// Appends a link.
+    /// Takes the outcome for a link that is new, where the Deferred is settled.
     #[inline(always)]
-    pub(super) fn push_link(&mut self, link: impl FnOnce() -> P::Link) {
-        self.links.push(Entry::Call(link()));
-    }
-
-    /// Appends a Deferred that waits for this one.
-    pub(super) fn push_waiting(&mut self, outer: P::Cell) {
-        self.waiters += 1;
-        self.links.push(Entry::Resume(outer));
-    }
-
-    /// Moves the outcome into `result` for a link that is new, if it may run at once, and is not to be
-    /// run `later`.
-    #[inline(always)]
-    pub(super) fn begin(&mut self, result: &mut P::Outcome, later: impl FnOnce() -> bool) -> Begin {
-        if !self.is_ready() {
-            return Begin::Queue;
-        }
-        if !self.links.is_empty() || later() {
-            return Begin::QueueAndRun;
-        }
-        if let Some(outcome) = self.outcome.take() {
-            self.bits |= RUNNING;
-            *result = outcome;
-        }
-        Begin::Call
+    pub(super) fn begin(&mut self) -> P::Outcome {
+        self.bits = self.bits & !HELD | RUNNING;
+        P::take(&mut self.outcome)
     }
 
     /// What to do with the outcome that is here. It is moved into `result` for that.
-    pub(super) fn next(&mut self, parts: &P, result: &mut P::Outcome) -> Next<P> {
+    pub(super) fn next(&mut self, result: &mut P::Outcome) -> Next {
         if !self.is_ready() {
             return Next::Blocked;
         }
-        if self.links.is_empty() {
+        if self.pending() == 0 {
             return Next::Settled;
         }
-        if let Some(outcome) = self.outcome.take() {
+        if let Some(outcome) = self.take_outcome() {
             *result = outcome;
         }
-        self.on_result(parts, result)
+        self.on_result(result)
     }
 
-    /// The link after the one that has returned, if it may run.
-    #[inline(always)]
-    pub(super) fn next_link(&mut self) -> Option<P::Link> {
-        if self.pauses != 0 {
-            return None;
-        }
-        match self.links.pop_if(|entry| matches!(entry, Entry::Call(_)))? {
-            Entry::Call(link) => Some(link),
-            Entry::Resume(_) => None,
-        }
-    }
-
-    /// The outcome is in `result`: a link has left it there, or the Deferred was fired with it. It
+    /// The outcome is in `result`: links have left it there, or the Deferred was fired with it. It
     /// stays there for the next link, and is kept here if there is none.
     #[inline(always)]
-    pub(super) fn on_result(&mut self, parts: &P, result: &mut P::Outcome) -> Next<P> {
-        if self.pauses != 0 {
-            self.store(parts, result);
-            return Next::Blocked;
-        }
-        match self.links.pop() {
-            Some(Entry::Call(link)) => {
-                self.bits |= RUNNING;
-                Next::Call(link)
-            }
-            Some(Entry::Resume(outer)) => {
-                self.bits &= !RUNNING;
-                self.waiters -= 1;
-                self.outcome = Some(parts.nothing());
-                Next::Resume {
-                    outer,
-                    more: !self.links.is_empty(),
-                }
-            }
-            None => {
-                self.store(parts, result);
-                Next::Settled
-            }
-        }
+    pub(super) fn on_result(&mut self, result: &mut P::Outcome) -> Next {
+        let next = if self.pauses != 0 {
+            Next::Blocked
+        } else if !self.links.is_empty() {
+            self.bits |= RUNNING;
+            return Next::Run;
+        } else if self.downstream.is_some() {
+            return Next::HandOver;
+        } else {
+            Next::Settled
+        };
+        self.store(result);
+        next
     }
 
-    /// As [`on_result`](State::on_result), if no link is left and nothing forbids to end here. Says
-    /// whether that is so.
+    /// As [`on_result`](State::on_result), if that is all: no link is left, and none that has run has paused
+    /// the Deferred. Says whether it is so.
     #[inline(always)]
-    pub(super) fn settle(&mut self, parts: &P, result: &mut P::Outcome) -> bool {
-        let settles = self.pauses == 0 && self.links.is_empty();
+    pub(super) fn settle(&mut self, result: &mut P::Outcome) -> bool {
+        let settles = self.pauses == 0 && self.pending() == 0;
         if settles {
-            self.store(parts, result);
+            self.store(result);
         }
         settles
     }
 
-    /// Keeps the outcome in `result`, and leaves the one before it there, if there is one, to be
-    /// dropped where no state is borrowed. No link is running any more.
-    #[inline]
-    pub(super) fn store(&mut self, parts: &P, result: &mut P::Outcome) {
-        self.bits &= !RUNNING;
-        match &mut self.outcome {
-            Some(outcome) => mem::swap(outcome, result),
-            None => self.outcome = Some(mem::replace(result, parts.nothing())),
-        }
+    /// Keeps the outcome in `result`. No link is running any more.
+    #[inline(always)]
+    pub(super) fn store(&mut self, result: &mut P::Outcome) {
+        debug_assert!(self.bits & HELD == 0, "there are two outcomes");
+        self.bits = self.bits & !RUNNING | HELD;
+        // Nothing was here, which need not be dropped.
+        mem::forget(mem::replace(&mut self.outcome, P::take(result)));
     }
 
     /// Takes the outcome for a link that returned this Deferred, and leaves nothing. One that is on
     /// its way through its links has an outcome too, but not the one to be taken.
-    pub(super) fn take_settled(&mut self, parts: &P) -> Option<P::Outcome> {
+    pub(super) fn take_settled(&mut self) -> Option<P::Outcome> {
         if !self.is_settled() {
             return None;
         }
-        self.outcome.replace(parts.nothing())
+        Some(P::take(&mut self.outcome))
     }
 
-    pub(super) fn waiting(&self) -> Waiting<P> {
-        match (self.waiters, self.links.last()) {
-            (0, _) => Waiting::None,
-            (1, Some(Entry::Resume(outer))) => Waiting::One(outer.clone()),
-            _ => Waiting::Several,
-        }
+    /// The Deferred that waits for this one.
+    pub(super) const fn downstream(&self) -> Option<&P::Cell> {
+        self.downstream.as_ref()
+    }
+
+    /// Takes the Deferred that waits for this one and gets its outcome. Nothing is left here.
+    pub(super) fn hand_over(&mut self) -> Option<P::Cell> {
+        self.store(&mut P::nothing());
+        self.downstream.take()
+    }
+
+    /// Has `outer` wait for this one.
+    pub(super) fn set_downstream(&mut self, outer: P::Cell) {
+        debug_assert!(self.downstream.is_none(), "a handle was given away twice");
+        self.downstream = Some(outer);
     }
 
     /// The running link has returned a Deferred without an outcome.
@@ -323,7 +281,7 @@ impl<P: Parts> State<P> {
     /// The Deferred waited for has handed over its outcome. What it was known by is given back, to
     /// be dropped where no state is borrowed.
     #[inline]
-    pub(super) fn stop_waiting(&mut self) -> Option<P::Upstream> {
+    pub(super) const fn stop_waiting(&mut self) -> Option<P::Upstream> {
         self.pauses -= 1;
         self.upstream.take()
     }
@@ -343,13 +301,8 @@ impl<P: Parts> State<P> {
 
     /// Gives the Deferred the outcome in `result`. Its first link goes on with that, unless there is a
     /// canceller to be dropped before, or links are to be run `later`.
-    #[inline]
-    pub(super) fn fire(
-        &mut self,
-        parts: &P,
-        result: &mut P::Outcome,
-        later: impl FnOnce() -> bool,
-    ) -> Fired<P> {
+    #[inline(always)]
+    pub(super) fn fire(&mut self, result: &mut P::Outcome, later: impl FnOnce() -> bool) -> Fired {
         if self.is_called() {
             if self.bits & SWALLOW_NEXT == 0 {
                 return Fired::Already;
@@ -358,13 +311,16 @@ impl<P: Parts> State<P> {
             return Fired::Swallowed;
         }
         self.bits |= CALLED;
-        match self.canceller.take() {
-            None if !later() => Fired::Taken(self.on_result(parts, result)),
-            canceller => {
-                self.store(parts, result);
-                Fired::Stored(canceller)
-            }
+        if self.canceller.is_none() && !later() {
+            return Fired::Taken(self.on_result(result));
         }
+        self.store(result);
+        Fired::Stored
+    }
+
+    /// Takes a canceller that will not be called, to be dropped where no state is borrowed.
+    pub(super) const fn take_canceller(&mut self) -> Option<P::Canceller> {
+        self.canceller.take()
     }
 
     pub(super) fn begin_cancel(&mut self, parts: &P) -> Cancel<P> {

@@ -1,11 +1,14 @@
-//! A second host of the engine, as unlike closures as can be: Deferreds are numbers of an arena,
-//! links are an enum, and outcomes are numbers or texts.
+//! A second host of the engine, as unlike the first as can be: Deferreds are numbers of an arena, links
+//! are made of an enum, and outcomes are numbers or texts.
 
-use std::cell::{Cell, RefCell};
-
-use super::{
-    AlreadyCalled, Host, NotPaused, Parts, State, Step, add, cancel, fire, pause, unpause,
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
 };
+
+use super::{Host, Parts, State, Step, add, cancel, fire, pause, run_links::with, unpause};
+
+use crate::control_flow::{AlreadyCalled, NotPaused};
 
 type Outcome = Result<i64, String>;
 
@@ -30,10 +33,14 @@ enum Canceller {
     CancelsAgain,
 }
 
-/// The arena, and what happened in it.
+/// The arena, and what happened in it. Clones are the same.
+#[derive(Clone, Default)]
+struct Arena(Rc<Things>);
+
 #[derive(Default)]
-struct Arena {
-    cells: RefCell<Vec<Option<Box<State<Arena>>>>>,
+struct Things {
+    /// They stay until the test process ends, and so may be lent for any time.
+    cells: RefCell<Vec<&'static RefCell<State<Arena>>>>,
     settled: Cell<usize>,
     notes: RefCell<Vec<String>>,
 }
@@ -42,10 +49,9 @@ impl Parts for Arena {
     type Cell = usize;
     type Upstream = usize;
     type Outcome = Outcome;
-    type Link = Link;
     type Canceller = Canceller;
 
-    fn nothing(&self) -> Outcome {
+    fn nothing() -> Outcome {
         Ok(0)
     }
 
@@ -59,38 +65,12 @@ impl Parts for Arena {
 }
 
 impl Host for Arena {
-    fn with<R>(&self, cell: &usize, f: impl FnOnce(&mut State<Self>) -> R) -> R {
-        let mut state = self.cells.borrow_mut()[*cell].take().expect("lent twice");
-        let result = f(&mut state);
-        self.cells.borrow_mut()[*cell] = Some(state);
-        result
+    fn state<'c>(&self, cell: &'c usize) -> &'c RefCell<State<Self>> {
+        self.0.cells.borrow()[*cell]
     }
 
     fn same(&self, a: &usize, b: &usize) -> bool {
         a == b
-    }
-
-    fn call(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
-        match (link, &mut *outcome) {
-            (Link::Plus(n), Ok(value)) => *value += n,
-            (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),
-            (Link::Recover(n), Err(_)) => *outcome = Ok(n),
-            (Link::Return(inner), Ok(_)) => return Step::Chain(inner),
-            (Link::Forward(to), _) => return Step::Forward(to),
-            (Link::Pause, _) => pause(self, cell),
-            (Link::Cancel(other), _) => cancel(self, &other),
-            (Link::Fire(other, value), _) => {
-                let fired = fire(self, &other, Ok(value));
-                self.note(format!("{:?}", fired));
-            }
-            (Link::Add(link), _) => {
-                add(self, cell, || *link);
-                self.note("added".to_owned());
-            }
-            (Link::Note(name), outcome) => self.note(format!("{name} {outcome:?}")),
-            _ => {}
-        }
-        Step::Outcome
     }
 
     fn call_canceller(&self, cell: &usize, canceller: Canceller) {
@@ -103,7 +83,7 @@ impl Host for Arena {
     }
 
     fn settled(&self, _: &usize) {
-        self.settled.set(self.settled.get() + 1);
+        self.0.settled.set(self.0.settled.get() + 1);
     }
 
     fn cancelled(&self) -> Outcome {
@@ -120,17 +100,48 @@ impl Host for Arena {
 }
 
 impl Arena {
+    /// Does what `link` says.
+    fn call_link(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
+        match (link, &mut *outcome) {
+            (Link::Plus(n), Ok(value)) => *value += n,
+            (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),
+            (Link::Recover(n), Err(_)) => *outcome = Ok(n),
+            (Link::Return(inner), Ok(_)) => return Step::Chain(inner),
+            (Link::Forward(to), _) => return Step::Forward(to),
+            (Link::Pause, _) => pause(self, cell),
+            (Link::Cancel(other), _) => cancel(self, &other),
+            (Link::Fire(other, value), _) => {
+                let fired = fire(self, &other, Ok(value));
+                self.note(format!("{:?}", fired));
+            }
+            (Link::Add(link), _) => {
+                self.add(*cell, *link);
+                self.note("added".to_owned());
+            }
+            (Link::Note(name), outcome) => self.note(format!("{name} {outcome:?}")),
+            _ => {}
+        }
+        Step::Outcome
+    }
+
+    fn add(&self, cell: usize, link: Link) {
+        let arena = self.clone();
+        add(self, &cell, move |outcome| {
+            arena.call_link(&cell, link, outcome)
+        });
+    }
+
     fn note(&self, what: String) {
-        self.notes.borrow_mut().push(what);
+        self.0.notes.borrow_mut().push(what);
     }
 
     fn notes(&self) -> Vec<String> {
-        self.notes.take()
+        self.0.notes.take()
     }
 
     fn keep(&self, state: State<Arena>) -> usize {
-        let mut cells = self.cells.borrow_mut();
-        cells.push(Some(Box::new(state)));
+        let mut cells = self.0.cells.borrow_mut();
+        cells.push(Box::leak(Box::new(RefCell::new(state))));
         cells.len() - 1
     }
 
@@ -145,13 +156,13 @@ impl Arena {
     fn with_links(&self, state: State<Arena>, links: &[Link]) -> usize {
         let cell = self.keep(state);
         for link in links {
-            add(self, &cell, || *link);
+            self.add(cell, *link);
         }
         cell
     }
 
     fn outcome(&self, cell: usize) -> Option<Outcome> {
-        self.with(&cell, |state| state.outcome().cloned())
+        with(self, &cell, |state| state.outcome().cloned())
     }
 }
 
@@ -184,7 +195,7 @@ fn links_run_in_the_order_they_were_added() {
 fn a_link_added_after_firing_runs_at_once() {
     let arena = Arena::default();
     let d = arena.fired(1, &[]);
-    add(&arena, &d, || Link::Note("late"));
+    arena.add(d, Link::Note("late"));
     assert_eq!(arena.notes(), ["late Ok(1)"]);
 }
 
@@ -210,21 +221,20 @@ fn an_unfired_inner_one_is_waited_for() {
     let arena = Arena::default();
     let inner = arena.unfired(&[Link::Plus(1)]);
     let d = arena.fired(1, &[Link::Return(inner), Link::Note("next")]);
-    assert!(arena.with(&d, |state| state.is_waiting()));
-    assert!(arena.with(&d, |state| state.waiting_on().copied()) == Some(inner));
+    assert!(with(&arena, &d, |state| state.is_waiting()));
+    assert!(with(&arena, &d, |state| state.waiting_on().copied()) == Some(inner));
     fire(&arena, &inner, Ok(5)).unwrap();
     assert_eq!(arena.notes(), ["next Ok(6)"]);
     assert_eq!(arena.outcome(inner), Some(Ok(0)));
 }
 
 #[test]
-fn the_waiting_one_goes_on_before_the_next_link_of_the_inner_one() {
+fn the_waiting_one_goes_on_after_the_links_of_the_inner_one() {
     let arena = Arena::default();
-    let inner = arena.unfired(&[]);
+    let inner = arena.unfired(&[Link::Note("inner"), Link::Plus(1)]);
     arena.fired(1, &[Link::Return(inner), Link::Note("outer")]);
-    add(&arena, &inner, || Link::Note("inner"));
     fire(&arena, &inner, Ok(5)).unwrap();
-    assert_eq!(arena.notes(), ["outer Ok(5)", "inner Ok(0)"]);
+    assert_eq!(arena.notes(), ["inner Ok(5)", "outer Ok(6)"]);
 }
 
 #[test]
@@ -259,7 +269,7 @@ fn pausing_from_inside_a_link_stops_after_that_link() {
     fire(&arena, &d, Ok(1)).unwrap();
     assert_eq!(arena.notes(), ["a Ok(1)"]);
     assert_eq!(
-        arena.with(&d, |state| (state.pauses(), state.pending())),
+        with(&arena, &d, |state| (state.pauses(), state.pending())),
         (1, 1)
     );
     unpause(&arena, &d).unwrap();
@@ -313,7 +323,7 @@ fn links_may_cancel_and_fire_others_and_themselves() {
     let other = arena.unfired(&[Link::Note("other")]);
     let d = arena.keep(State::new(None));
     for link in [Link::Cancel(other), Link::Fire(other, 1), Link::Fire(d, 2)] {
-        add(&arena, &d, || link);
+        arena.add(d, link);
     }
     fire(&arena, &d, Ok(1)).unwrap();
     let expected = ["other Err(\"cancelled\")", "Ok(())", "Err(AlreadyCalled)"];
@@ -327,7 +337,7 @@ fn an_outcome_is_forwarded_before_the_next_link() {
     let other = arena.unfired(&[Link::Note("other")]);
     let again = arena.fired(1, &[Link::Forward(other), Link::Note("rest")]);
     assert_eq!(arena.notes(), ["other Ok(1)", "rest Ok(0)"]);
-    add(&arena, &again, || Link::Forward(other));
+    arena.add(again, Link::Forward(other));
     assert_eq!(arena.outcome(again), Some(Err("already called".to_owned())));
 }
 
@@ -356,10 +366,10 @@ fn a_chain_of_any_length_takes_no_stack_and_settles_each() {
         for _ in 0..100_000 {
             d = arena.fired(0, &[Link::Return(d), Link::Plus(1)]);
         }
-        let before = arena.settled.get();
+        let before = arena.0.settled.get();
         fire(&arena, &innermost, Ok(0)).unwrap();
         assert_eq!(arena.outcome(d), Some(Ok(100_000)));
-        assert_eq!(arena.settled.get() - before, 100_001);
+        assert_eq!(arena.0.settled.get() - before, 100_001);
     });
     chain.unwrap().join().unwrap();
 }

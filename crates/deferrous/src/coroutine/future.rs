@@ -19,7 +19,6 @@ use crate::{
         cell::{Closures, DeferredCell, Firing, Outcome, Waiter},
     },
     failure::Failure,
-    inline::Thunk,
 };
 
 /// A [`Deferred`] being awaited, in any executor on its thread.
@@ -129,7 +128,7 @@ impl<T> Drop for DeferredFuture<T> {
         if cell.read(State::is_called) && !cell.read(State::is_waiting) {
             return cell.detach();
         }
-        chain::add(&Closures, &cell, || Thunk::new(ignore_cancelled));
+        chain::add(&Closures, &cell, ignore_cancelled);
         cell.detach();
         cell.cancel();
     }

@@ -16,7 +16,8 @@ impl<T: 'static> Deferred<T> {
     pub fn map<U: 'static>(self, f: impl FnOnce(T) -> U + 'static) -> Deferred<U> {
         self.link(move |outcome: &mut Outcome| {
             if let Outcome::Value(value) = outcome {
-                *outcome = Outcome::value(f(value.take()));
+                let mapped = f(value.take());
+                value.set(mapped);
             }
             Step::Outcome
         })
@@ -132,7 +133,7 @@ impl<T: 'static> Deferred<T> {
             move |outcome: &mut Outcome| match last(outcome.take_result()) {
                 // If it was cancelled meanwhile, it has an outcome already.
                 Some((trigger, result)) if !trigger.is_called() => {
-                    *outcome = result.into();
+                    outcome.set(result);
                     Step::Forward(trigger.into_firing().into_cell())
                 }
                 _ => {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    chain::{self, AlreadyCalled, Host, Parts, State, Step},
-    control_flow::{Abandoned, Cancelled, CircularWait},
+    chain::{self, Host, Parts, State, Step},
+    control_flow::{Abandoned, AlreadyCalled, Cancelled, CircularWait},
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
     nesting,
@@ -25,9 +25,6 @@ pub(crate) enum Outcome {
     Value(Value),
     Failure(Failure),
 }
-
-/// Both sides of a callback/errback pair in one closure.
-pub(crate) type Link = Thunk<Outcome, Step<Closures>>;
 
 /// Called to give up the work. It gets the cell so that it may fire it. Boxed, because few Deferreds
 /// have one.
@@ -78,21 +75,42 @@ pub(crate) struct CellData {
 pub(crate) type DeferredCell = Rc<CellData>;
 
 impl Outcome {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value<T: 'static>(value: T) -> Self {
         Outcome::Value(Value::new(value))
     }
 
+    /// Puts a value here instead.
+    #[inline(always)]
+    pub(crate) fn set_value<T: 'static>(&mut self, value: T) {
+        match self {
+            Outcome::Value(here) => here.set(value),
+            Outcome::Failure(_) => *self = Outcome::value(value),
+        }
+    }
+
+    /// Puts a result here instead.
+    #[inline(always)]
+    pub(crate) fn set<T: 'static>(&mut self, result: Result<T, Failure>) {
+        match result {
+            Ok(value) => self.set_value(value),
+            Err(failure) => *self = Outcome::Failure(failure),
+        }
+    }
+
     /// What a Deferred is left with when its outcome has gone elsewhere.
-    #[inline]
-    pub(crate) fn nothing() -> Self {
-        Outcome::value(())
+    #[inline(always)]
+    pub(crate) const fn nothing() -> Self {
+        Outcome::Value(Value::unit())
     }
 
     /// Takes the outcome away and leaves nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self) -> Self {
-        mem::replace(self, Outcome::nothing())
+        match self {
+            Outcome::Value(value) => Outcome::Value(value.take_whole()),
+            Outcome::Failure(_) => mem::replace(self, Outcome::nothing()),
+        }
     }
 
     /// Takes the value or the failure away and leaves nothing.
@@ -122,12 +140,16 @@ impl Parts for Closures {
     type Cell = DeferredCell;
     type Upstream = Weak<CellData>;
     type Outcome = Outcome;
-    type Link = Link;
     type Canceller = Canceller;
 
     #[inline]
-    fn nothing(&self) -> Outcome {
+    fn nothing() -> Outcome {
         Outcome::nothing()
+    }
+
+    #[inline(always)]
+    fn take(outcome: &mut Outcome) -> Outcome {
+        outcome.take()
     }
 
     fn upstream(&self, cell: &DeferredCell) -> Self::Upstream {
@@ -141,8 +163,8 @@ impl Parts for Closures {
 
 impl Host for Closures {
     #[inline(always)]
-    fn with<R>(&self, cell: &DeferredCell, f: impl FnOnce(&mut State<Self>) -> R) -> R {
-        f(&mut cell.state.borrow_mut())
+    fn state<'c>(&self, cell: &'c DeferredCell) -> &'c RefCell<State<Self>> {
+        &cell.state
     }
 
     fn same(&self, a: &DeferredCell, b: &DeferredCell) -> bool {
@@ -150,12 +172,31 @@ impl Host for Closures {
     }
 
     #[inline(always)]
-    fn call(&self, _: &DeferredCell, link: Link, outcome: &mut Outcome) -> Step<Self> {
+    fn call(
+        &self,
+        link: impl FnOnce(&mut Outcome) -> Step<Self>,
+        outcome: &mut Outcome,
+    ) -> Step<Self> {
         let call = || {
-            catch_unwind(AssertUnwindSafe(|| link.call(outcome)))
+            catch_unwind(AssertUnwindSafe(|| link(outcome)))
                 .unwrap_or_else(|panic| fail_with_panic(outcome, panic))
         };
         nesting::call_nested(call, report_panic)
+    }
+
+    #[inline(always)]
+    fn call_links(&self, cell: &DeferredCell, outcome: &mut Outcome) -> Step<Self> {
+        nesting::nest(|level| {
+            loop {
+                match catch_unwind(AssertUnwindSafe(|| {
+                    call_while_outcomes(cell, outcome, level)
+                })) {
+                    Ok(step) => return step,
+                    Err(panic) => fail_with_panic(outcome, panic),
+                };
+                level.returned(report_panic);
+            }
+        })
     }
 
     #[inline]
@@ -227,6 +268,24 @@ impl Host for Closures {
     }
 }
 
+/// Calls links, while there are any and each leaves an outcome.
+#[inline(always)]
+fn call_while_outcomes(
+    cell: &CellData,
+    outcome: &mut Outcome,
+    level: nesting::Level,
+) -> Step<Closures> {
+    loop {
+        let Some(step) = State::call_next(cell.state.borrow_mut(), outcome) else {
+            return Step::Outcome;
+        };
+        level.returned(report_panic);
+        if !matches!(step, Step::Outcome) {
+            return step;
+        }
+    }
+}
+
 /// A link has panicked.
 #[cold]
 fn fail_with_panic(outcome: &mut Outcome, panic: Box<dyn Any + Send>) -> Step<Closures> {
@@ -279,14 +338,18 @@ impl CellData {
         self.report_unhandled();
     }
 
+    #[inline(always)]
     fn report_unhandled(&self) {
-        let mut state = self.state.borrow_mut();
-        if !state.is_settled() || !matches!(state.outcome(), Some(Outcome::Failure(_))) {
-            return;
+        let has_failed = self.read(|state| matches!(state.outcome(), Some(Outcome::Failure(_))));
+        if has_failed {
+            self.report_failure();
         }
-        let outcome = state.take_outcome();
-        drop(state);
-        if let Some(Outcome::Failure(failure)) = outcome {
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn report_failure(&self) {
+        if let Some(Outcome::Failure(failure)) = self.take_settled() {
             report(Origin::Deferred, failure);
         }
     }
@@ -298,14 +361,20 @@ impl CellData {
 
     /// A trigger is gone; with the last of them, a Deferred that somebody still waits for is
     /// abandoned.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove_trigger(self: &Rc<Self>) {
         let left = self.triggers.get() - 1;
         self.triggers.set(left);
         if left == 0 && !self.read(|state| state.is_called() || state.is_cancelling()) {
-            let cell = self.clone();
-            nesting::run(move || cell.abandon());
+            self.abandon_soon();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn abandon_soon(self: &Rc<Self>) {
+        let cell = self.clone();
+        nesting::run(move || cell.abandon());
     }
 
     /// Whether no handle and no link is left to take the outcome.
@@ -338,34 +407,45 @@ impl CellData {
 }
 
 impl Drop for CellData {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        match state.take_outcome() {
-            Some(Outcome::Failure(failure)) => report(Origin::Deferred, failure),
-            Some(Outcome::Value(value)) if value.needs_drop() => {
-                nesting::run(move || drop(value));
-            }
-            _ => {}
-        }
-        if state.pending() > 0 || !state.is_called() {
-            let state = mem::replace(state, State::new(None));
-            nesting::run(move || drop_links(state));
+        let outcome_is_plain = match state.outcome() {
+            None => true,
+            Some(Outcome::Value(value)) => !value.needs_drop(),
+            Some(Outcome::Failure(_)) => false,
+        };
+        if !outcome_is_plain || state.pending() > 0 || !state.is_called() {
+            drop_state(state);
         }
     }
 }
 
-/// Drops the links of a Deferred that ended before they could run, and fails those that wait for it.
-fn drop_links(mut state: State<Closures>) {
-    while let Some(link) = state.take_link() {
-        match link {
-            Ok(link) => drop(link),
-            Err(outer) => chain::resume(
-                &Closures,
-                &outer,
-                Outcome::Failure(Failure::without_backtrace(Abandoned)),
-            ),
+/// Ends a Deferred that has something to drop or to report.
+#[inline(never)]
+fn drop_state(state: &mut State<Closures>) {
+    match state.take_outcome() {
+        Some(Outcome::Failure(failure)) => report(Origin::Deferred, failure),
+        Some(Outcome::Value(value)) if value.needs_drop() => {
+            nesting::run(move || drop(value));
         }
+        _ => {}
+    }
+    if state.pending() > 0 || !state.is_called() {
+        let state = mem::replace(state, State::new(None));
+        nesting::run(move || drop_links(state));
+    }
+}
+
+/// Drops the links of a Deferred that ended before they could run, and fails the one that waits for it.
+fn drop_links(mut state: State<Closures>) {
+    let (mut links, waiting) = state.take_pending();
+    while let Some(link) = links.pop() {
+        drop(link);
+    }
+    if let Some(outer) = waiting {
+        let abandoned = Outcome::Failure(Failure::without_backtrace(Abandoned));
+        chain::resume(&Closures, &outer, abandoned);
     }
 }
 

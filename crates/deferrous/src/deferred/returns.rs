@@ -53,7 +53,7 @@ impl sealed::IntoStep for () {
     #[allow(private_interfaces)]
     #[inline]
     fn into_step(self, outcome: &mut Outcome) -> Step<Closures> {
-        *outcome = Outcome::value(());
+        outcome.set_value(());
         Step::Outcome
     }
 }
@@ -70,7 +70,7 @@ impl<U: 'static> sealed::IntoStep for Result<U, Failure> {
     #[allow(private_interfaces)]
     #[inline]
     fn into_step(self, outcome: &mut Outcome) -> Step<Closures> {
-        *outcome = self.into();
+        outcome.set(self);
         Step::Outcome
     }
 }

@@ -6,7 +6,7 @@ use super::{
     cell::{DeferredCell, Firing, Outcome},
     describe::describe,
 };
-use crate::{chain::AlreadyCalled, failure::Failure};
+use crate::{control_flow::AlreadyCalled, failure::Failure};
 
 /// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
 ///

@@ -8,9 +8,9 @@ use super::{
     handles::{CancelHandle, PauseGuard},
 };
 use crate::{
-    chain::{self, NotPaused, State, Step},
+    chain::{self, State, Step},
+    control_flow::NotPaused,
     failure::Failure,
-    inline::Thunk,
 };
 
 /// A value that is not there yet, with a chain of callbacks that wait for it; Twisted's `Deferred`.
@@ -93,7 +93,7 @@ impl<T: 'static> Deferred<T> {
         self,
         link: impl FnOnce(&mut Outcome) -> Step<Closures> + 'static,
     ) -> Deferred<U> {
-        chain::add(&Closures, self.cell(), || Thunk::new(link));
+        chain::add(&Closures, self.cell(), link);
         Deferred {
             handle: self.handle,
             _value: PhantomData,
