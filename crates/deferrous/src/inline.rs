@@ -422,26 +422,28 @@ impl<A: 'static, R: 'static> Queue<A, R> {
             .checked_mul(2)
             .expect("there are at most 2^31 links");
         let capacity = capacity.max(FIRST_CAPACITY);
-        let mut many = ManuallyDrop::new(Vec::<Thunk<A, R>>::with_capacity(capacity as usize));
+        let many = Box::into_raw(Box::<[Thunk<A, R>]>::new_uninit_slice(capacity as usize));
+        let many = many.cast::<Thunk<A, R>>();
         let (old, first) = (self.many.as_ptr(), self.many_first as usize);
         let behind = self.capacity as usize - first;
         // SAFETY: all slots of the old ring are taken, and the new one has more. Those from the first one to the end come
         // to its beginning, and those before the first one come after these. The old slots are not read again.
         unsafe {
-            ptr::copy_nonoverlapping(old.add(first), many.as_mut_ptr(), behind);
-            ptr::copy_nonoverlapping(old, many.as_mut_ptr().add(behind), first);
+            ptr::copy_nonoverlapping(old.add(first), many, behind);
+            ptr::copy_nonoverlapping(old, many.add(behind), first);
         }
         drop(self.room());
-        // SAFETY: the place of a vector is not null.
-        self.many = unsafe { NonNull::new_unchecked(many.as_mut_ptr()) };
+        // SAFETY: the place of a box is not null.
+        self.many = unsafe { NonNull::new_unchecked(many) };
         (self.capacity, self.many_first) = (capacity, 0);
     }
 
     /// The allocation of `many`, to be freed. What is in it is not dropped.
-    fn room(&mut self) -> Vec<Thunk<A, R>> {
+    fn room(&mut self) -> Box<[MaybeUninit<Thunk<A, R>>]> {
         let capacity = mem::take(&mut self.capacity) as usize;
-        // SAFETY: `grow` got it from a vector with this capacity, if that is not zero.
-        unsafe { Vec::from_raw_parts(self.many.as_ptr(), 0, capacity) }
+        let slots = ptr::slice_from_raw_parts_mut(self.many.as_ptr().cast(), capacity);
+        // SAFETY: `grow` got it from a box of as many slots. Where there are none, the dangling place is that of a box.
+        unsafe { Box::from_raw(slots) }
     }
 }
 
