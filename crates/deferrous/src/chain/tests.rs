@@ -33,20 +33,26 @@ enum Canceller {
     CancelsAgain,
 }
 
-/// The arena, and what happened in it. Clones are the same.
-#[derive(Clone, Default)]
+/// A Deferred of the arena.
+#[derive(Clone)]
+struct Id {
+    number: usize,
+    state: Rc<RefCell<State<Arena>>>,
+}
+
+/// The arena, and what happened in it.
+#[derive(Default)]
 struct Arena(Rc<Things>);
 
 #[derive(Default)]
 struct Things {
-    /// They stay until the test process ends, and so may be lent for any time.
-    cells: RefCell<Vec<&'static RefCell<State<Arena>>>>,
+    cells: RefCell<Vec<Id>>,
     settled: Cell<usize>,
     notes: RefCell<Vec<String>>,
 }
 
 impl Parts for Arena {
-    type Cell = usize;
+    type Cell = Id;
     type Upstream = usize;
     type Outcome = Outcome;
     type Canceller = Canceller;
@@ -55,25 +61,25 @@ impl Parts for Arena {
         Ok(0)
     }
 
-    fn upstream(&self, cell: &usize) -> usize {
-        *cell
+    fn upstream(&self, cell: &Id) -> usize {
+        cell.number
     }
 
-    fn upgrade(&self, upstream: &usize) -> Option<usize> {
-        Some(*upstream)
+    fn upgrade(&self, upstream: &usize) -> Option<Id> {
+        Some(self.id(*upstream))
     }
 }
 
 impl Host for Arena {
-    fn state<'c>(&self, cell: &'c usize) -> &'c RefCell<State<Self>> {
-        self.0.cells.borrow()[*cell]
+    fn state<'c>(&self, cell: &'c Id) -> &'c RefCell<State<Self>> {
+        &cell.state
     }
 
-    fn same(&self, a: &usize, b: &usize) -> bool {
-        a == b
+    fn same(&self, a: &Id, b: &Id) -> bool {
+        a.number == b.number
     }
 
-    fn call_canceller(&self, cell: &usize, canceller: Canceller) {
+    fn call_canceller(&self, cell: &Id, canceller: Canceller) {
         self.note("canceller".to_owned());
         match canceller {
             Canceller::Nothing => {}
@@ -82,7 +88,7 @@ impl Host for Arena {
         }
     }
 
-    fn settled(&self, _: &usize) {
+    fn settled(&self, _: &Id) {
         self.0.settled.set(self.0.settled.get() + 1);
     }
 
@@ -94,28 +100,28 @@ impl Host for Arena {
         Err("already called".to_owned())
     }
 
-    fn circular(&self, _: &usize) -> Outcome {
+    fn circular(&self, _: &Id) -> Outcome {
         Err("circular".to_owned())
     }
 }
 
 impl Arena {
     /// Does what `link` says.
-    fn call_link(&self, cell: &usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
+    fn call_link(&self, cell: usize, link: Link, outcome: &mut Outcome) -> Step<Self> {
         match (link, &mut *outcome) {
             (Link::Plus(n), Ok(value)) => *value += n,
             (Link::Fail(text), Ok(_)) => *outcome = Err(text.to_owned()),
             (Link::Recover(n), Err(_)) => *outcome = Ok(n),
-            (Link::Return(inner), Ok(_)) => return Step::Chain(inner),
-            (Link::Forward(to), _) => return Step::Forward(to),
-            (Link::Pause, _) => pause(self, cell),
-            (Link::Cancel(other), _) => cancel(self, &other),
+            (Link::Return(inner), Ok(_)) => return Step::Chain(self.id(inner)),
+            (Link::Forward(to), _) => return Step::Forward(self.id(to)),
+            (Link::Pause, _) => pause(self, &self.id(cell)),
+            (Link::Cancel(other), _) => cancel(self, &self.id(other)),
             (Link::Fire(other, value), _) => {
-                let fired = fire(self, &other, Ok(value));
+                let fired = fire(self, &self.id(other), Ok(value));
                 self.note(format!("{:?}", fired));
             }
             (Link::Add(link), _) => {
-                self.add(*cell, *link);
+                self.add(cell, *link);
                 self.note("added".to_owned());
             }
             (Link::Note(name), outcome) => self.note(format!("{name} {outcome:?}")),
@@ -125,10 +131,16 @@ impl Arena {
     }
 
     fn add(&self, cell: usize, link: Link) {
-        let arena = self.clone();
-        add(self, &cell, move |outcome| {
-            arena.call_link(&cell, link, outcome)
+        // A link that never runs does not keep the arena that it is in.
+        let things = Rc::downgrade(&self.0);
+        add(self, &self.id(cell), move |outcome| {
+            let arena = Arena(things.upgrade().expect("links run in their arena"));
+            arena.call_link(cell, link, outcome)
         });
+    }
+
+    fn id(&self, number: usize) -> Id {
+        self.0.cells.borrow()[number].clone()
     }
 
     fn note(&self, what: String) {
@@ -141,8 +153,10 @@ impl Arena {
 
     fn keep(&self, state: State<Arena>) -> usize {
         let mut cells = self.0.cells.borrow_mut();
-        cells.push(Box::leak(Box::new(RefCell::new(state))));
-        cells.len() - 1
+        let number = cells.len();
+        let state = Rc::new(RefCell::new(state));
+        cells.push(Id { number, state });
+        number
     }
 
     fn unfired(&self, links: &[Link]) -> usize {
@@ -162,7 +176,7 @@ impl Arena {
     }
 
     fn outcome(&self, cell: usize) -> Option<Outcome> {
-        with(self, &cell, |state| state.outcome().cloned())
+        with(self, &self.id(cell), |state| state.outcome().cloned())
     }
 }
 
@@ -170,8 +184,8 @@ impl Arena {
 fn an_outcome_is_given_once() {
     let arena = Arena::default();
     let d = arena.unfired(&[Link::Plus(1)]);
-    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
-    assert_eq!(fire(&arena, &d, Ok(5)), Err(AlreadyCalled));
+    assert_eq!(fire(&arena, &arena.id(d), Ok(1)), Ok(()));
+    assert_eq!(fire(&arena, &arena.id(d), Ok(5)), Err(AlreadyCalled));
     assert_eq!(arena.outcome(d), Some(Ok(2)));
 }
 
@@ -187,7 +201,7 @@ fn links_run_in_the_order_they_were_added() {
         Link::Note("c"),
     ]);
     assert!(arena.notes().is_empty());
-    fire(&arena, &d, Ok(1)).unwrap();
+    fire(&arena, &arena.id(d), Ok(1)).unwrap();
     assert_eq!(arena.notes(), ["a Ok(1)", "b Err(\"no\")", "c Ok(7)"]);
 }
 
@@ -203,7 +217,7 @@ fn a_link_added_after_firing_runs_at_once() {
 fn a_link_added_by_a_running_one_is_queued() {
     let arena = Arena::default();
     let d = arena.unfired(&[Link::Add(&Link::Note("last")), Link::Note("next")]);
-    fire(&arena, &d, Ok(1)).unwrap();
+    fire(&arena, &arena.id(d), Ok(1)).unwrap();
     assert_eq!(arena.notes(), ["added", "next Ok(1)", "last Ok(1)"]);
 }
 
@@ -221,9 +235,9 @@ fn an_unfired_inner_one_is_waited_for() {
     let arena = Arena::default();
     let inner = arena.unfired(&[Link::Plus(1)]);
     let d = arena.fired(1, &[Link::Return(inner), Link::Note("next")]);
-    assert!(with(&arena, &d, |state| state.is_waiting()));
-    assert!(with(&arena, &d, |state| state.waiting_on().copied()) == Some(inner));
-    fire(&arena, &inner, Ok(5)).unwrap();
+    assert!(with(&arena, &arena.id(d), |state| state.is_waiting()));
+    assert!(with(&arena, &arena.id(d), |state| state.waiting_on().copied()) == Some(inner));
+    fire(&arena, &arena.id(inner), Ok(5)).unwrap();
     assert_eq!(arena.notes(), ["next Ok(6)"]);
     assert_eq!(arena.outcome(inner), Some(Ok(0)));
 }
@@ -233,7 +247,7 @@ fn the_waiting_one_goes_on_after_the_links_of_the_inner_one() {
     let arena = Arena::default();
     let inner = arena.unfired(&[Link::Note("inner"), Link::Plus(1)]);
     arena.fired(1, &[Link::Return(inner), Link::Note("outer")]);
-    fire(&arena, &inner, Ok(5)).unwrap();
+    fire(&arena, &arena.id(inner), Ok(5)).unwrap();
     assert_eq!(arena.notes(), ["inner Ok(5)", "outer Ok(6)"]);
 }
 
@@ -241,10 +255,10 @@ fn the_waiting_one_goes_on_after_the_links_of_the_inner_one() {
 fn a_paused_inner_one_is_waited_for() {
     let arena = Arena::default();
     let inner = arena.fired(5, &[]);
-    pause(&arena, &inner);
+    pause(&arena, &arena.id(inner));
     let d = arena.fired(1, &[Link::Return(inner)]);
     assert_eq!(arena.outcome(d), None);
-    unpause(&arena, &inner).unwrap();
+    unpause(&arena, &arena.id(inner)).unwrap();
     assert_eq!(arena.outcome(d), Some(Ok(5)));
 }
 
@@ -252,27 +266,30 @@ fn a_paused_inner_one_is_waited_for() {
 fn pauses_count() {
     let arena = Arena::default();
     let d = arena.unfired(&[Link::Note("link")]);
-    pause(&arena, &d);
-    pause(&arena, &d);
-    fire(&arena, &d, Ok(1)).unwrap();
-    unpause(&arena, &d).unwrap();
+    pause(&arena, &arena.id(d));
+    pause(&arena, &arena.id(d));
+    fire(&arena, &arena.id(d), Ok(1)).unwrap();
+    unpause(&arena, &arena.id(d)).unwrap();
     assert!(arena.notes().is_empty());
-    unpause(&arena, &d).unwrap();
+    unpause(&arena, &arena.id(d)).unwrap();
     assert_eq!(arena.notes(), ["link Ok(1)"]);
-    assert_eq!(unpause(&arena, &d), Err(NotPaused));
+    assert_eq!(unpause(&arena, &arena.id(d)), Err(NotPaused));
 }
 
 #[test]
 fn pausing_from_inside_a_link_stops_after_that_link() {
     let arena = Arena::default();
     let d = arena.unfired(&[Link::Note("a"), Link::Pause, Link::Note("b")]);
-    fire(&arena, &d, Ok(1)).unwrap();
+    fire(&arena, &arena.id(d), Ok(1)).unwrap();
     assert_eq!(arena.notes(), ["a Ok(1)"]);
     assert_eq!(
-        with(&arena, &d, |state| (state.pauses(), state.pending())),
+        with(&arena, &arena.id(d), |state| (
+            state.pauses(),
+            state.pending()
+        )),
         (1, 1)
     );
-    unpause(&arena, &d).unwrap();
+    unpause(&arena, &arena.id(d)).unwrap();
     assert_eq!(arena.notes(), ["b Ok(1)"]);
 }
 
@@ -281,11 +298,11 @@ fn cancelling_calls_the_canceller_once() {
     for canceller in [Canceller::Nothing, Canceller::CancelsAgain] {
         let arena = Arena::default();
         let d = arena.keep(State::new(Some(canceller)));
-        cancel(&arena, &d);
-        cancel(&arena, &d);
+        cancel(&arena, &arena.id(d));
+        cancel(&arena, &arena.id(d));
         assert_eq!(arena.notes(), ["canceller"]);
         assert_eq!(arena.outcome(d), Some(Err("cancelled".to_owned())));
-        assert_eq!(fire(&arena, &d, Ok(1)), Err(AlreadyCalled));
+        assert_eq!(fire(&arena, &arena.id(d), Ok(1)), Err(AlreadyCalled));
     }
 }
 
@@ -293,7 +310,7 @@ fn cancelling_calls_the_canceller_once() {
 fn a_canceller_may_fire() {
     let arena = Arena::default();
     let d = arena.keep(State::new(Some(Canceller::Fires(8))));
-    cancel(&arena, &d);
+    cancel(&arena, &arena.id(d));
     assert_eq!(arena.outcome(d), Some(Ok(8)));
 }
 
@@ -301,9 +318,9 @@ fn a_canceller_may_fire() {
 fn without_a_canceller_the_one_later_firing_is_swallowed() {
     let arena = Arena::default();
     let d = arena.unfired(&[]);
-    cancel(&arena, &d);
-    assert_eq!(fire(&arena, &d, Ok(1)), Ok(()));
-    assert_eq!(fire(&arena, &d, Ok(2)), Err(AlreadyCalled));
+    cancel(&arena, &arena.id(d));
+    assert_eq!(fire(&arena, &arena.id(d), Ok(1)), Ok(()));
+    assert_eq!(fire(&arena, &arena.id(d), Ok(2)), Err(AlreadyCalled));
     assert_eq!(arena.outcome(d), Some(Err("cancelled".to_owned())));
 }
 
@@ -313,7 +330,7 @@ fn while_waiting_cancel_goes_to_the_inner_one() {
     let inner = arena.keep(State::new(Some(Canceller::Fires(3))));
     let middle = arena.fired(1, &[Link::Return(inner)]);
     let d = arena.fired(1, &[Link::Return(middle)]);
-    cancel(&arena, &d);
+    cancel(&arena, &arena.id(d));
     assert_eq!(arena.outcome(d), Some(Ok(3)));
 }
 
@@ -325,7 +342,7 @@ fn links_may_cancel_and_fire_others_and_themselves() {
     for link in [Link::Cancel(other), Link::Fire(other, 1), Link::Fire(d, 2)] {
         arena.add(d, link);
     }
-    fire(&arena, &d, Ok(1)).unwrap();
+    fire(&arena, &arena.id(d), Ok(1)).unwrap();
     let expected = ["other Err(\"cancelled\")", "Ok(())", "Err(AlreadyCalled)"];
     assert_eq!(arena.notes(), expected);
     assert_eq!(arena.outcome(d), Some(Ok(1)));
@@ -345,13 +362,13 @@ fn an_outcome_is_forwarded_before_the_next_link() {
 fn circles_fail() {
     let arena = Arena::default();
     let a = arena.unfired(&[Link::Return(0)]);
-    fire(&arena, &a, Ok(1)).unwrap();
+    fire(&arena, &arena.id(a), Ok(1)).unwrap();
     assert_eq!(arena.outcome(a), Some(Err("circular".to_owned())));
     let (b, c, d) = (1, 2, 3);
     arena.unfired(&[Link::Return(d)]);
     arena.fired(1, &[Link::Return(b)]);
     arena.fired(1, &[Link::Return(c)]);
-    fire(&arena, &b, Ok(1)).unwrap();
+    fire(&arena, &arena.id(b), Ok(1)).unwrap();
     assert_eq!(arena.outcome(b), Some(Ok(0)));
     assert_eq!(arena.outcome(d), Some(Err("circular".to_owned())));
 }
@@ -367,7 +384,7 @@ fn a_chain_of_any_length_takes_no_stack_and_settles_each() {
             d = arena.fired(0, &[Link::Return(d), Link::Plus(1)]);
         }
         let before = arena.0.settled.get();
-        fire(&arena, &innermost, Ok(0)).unwrap();
+        fire(&arena, &arena.id(innermost), Ok(0)).unwrap();
         assert_eq!(arena.outcome(d), Some(Ok(100_000)));
         assert_eq!(arena.0.settled.get() - before, 100_001);
     });
