@@ -211,7 +211,7 @@ in_process! {
         let seen = log.clone();
         let removed = reactor.add_signal_handler(SIGUSR1, || panic!("it was removed")).unwrap();
         let _kept = reactor.add_signal_handler(SIGUSR1, move || seen.add("kept")).unwrap();
-        removed.remove();
+        removed.clone().remove();
         removed.remove();
         reactor.call_when_running(|| raise(SIGUSR1));
         stop_later(&reactor);

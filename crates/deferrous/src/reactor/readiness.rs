@@ -17,7 +17,8 @@ impl Reactor {
     /// else has a descriptor, and calls again for as long as there is something to read (it is
     /// level-triggered). A source to read from should be non-blocking, and its descriptor always
     /// the same. The end of a stream is something to read, so a callback that meets it removes
-    /// itself. A callback that panics is reported and removed.
+    /// itself. A callback that panics is reported and removed. One that cannot take more for now
+    /// [pauses](Watch::pause), and one that wants to be called once is a [`readable`](Self::readable).
     ///
     /// # Errors
     ///

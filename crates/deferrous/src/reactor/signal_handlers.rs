@@ -281,7 +281,9 @@ impl SignalHandlers {
     }
 }
 
-/// A signal handler of a reactor, by which it is removed. Dropping it removes nothing.
+/// A signal handler of a reactor, by which it is removed. Clones are the same handler. Dropping it removes
+/// nothing.
+#[derive(Clone)]
 pub struct SignalWatch {
     signals: Weak<SignalHandlers>,
     signal: c_int,
