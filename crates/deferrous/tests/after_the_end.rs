@@ -1,5 +1,7 @@
 //! A reactor that has ended takes nothing, and keeps nothing of what it is given.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{cell::Cell, io::ErrorKind, os::unix::net::UnixStream, rc::Rc};

@@ -1,5 +1,7 @@
 //! Code in a thread that waits for what the reactor does.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Values that wait for their time come out in order of it, whatever happens to them meanwhile.
 
+#![cfg(feature = "reactor")]
+
 #[path = "support/scale.rs"]
 mod scale;
 

@@ -1,5 +1,7 @@
 //! A `Clock` that is advanced as far as its time reaches, which is 584 years, and further.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{cell::Cell, rc::Rc, time::Duration};

@@ -1,5 +1,7 @@
 //! What a failure says and gives back.
 
+#![cfg(feature = "reactor")]
+
 mod support;
 
 use std::{

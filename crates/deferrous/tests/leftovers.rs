@@ -1,5 +1,7 @@
 //! A reactor that has run leaves nothing behind.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{fs, os::unix::net::UnixStream, rc::Rc, sync::Mutex, thread};

@@ -1,5 +1,7 @@
 //! The life of a reactor: from `run` to its end, and what may not be done when.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{cell::RefCell, rc::Rc, sync::mpsc, thread, time::Duration};

@@ -1,5 +1,7 @@
 //! Functions that are called again and again.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

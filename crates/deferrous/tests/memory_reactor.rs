@@ -1,5 +1,7 @@
 //! A memory reactor does everything that a reactor does, when the test says so and on its thread.
 
+#![cfg(feature = "reactor")]
+
 #[path = "reactor_support/mod.rs"]
 mod reactor_support;
 

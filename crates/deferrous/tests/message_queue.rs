@@ -1,5 +1,7 @@
 //! Messages from other threads reach the one that waits for them.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! A burst of messages wakes whoever waits for them once. The system counts that, for a process with
 //! one waiter: so this is a file of its own.
+
+#![cfg(feature = "reactor")]
 #![cfg(all(target_os = "linux", not(portable_poller)))]
 
 mod reactor_support;

@@ -1,5 +1,7 @@
 //! A reactor in a process that may open no more files. Alone here, because the limit is the process's.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{io::ErrorKind, os::unix::net::UnixStream};

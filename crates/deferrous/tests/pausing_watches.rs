@@ -1,5 +1,7 @@
 //! Readers and writers that are paused for a while.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 mod streams;
 

@@ -1,5 +1,7 @@
 //! Child processes: their ends, their streams, and how they are ended.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Descriptors that can be read from or written to.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 mod streams;
 

@@ -1,5 +1,7 @@
 //! Deferreds that fire when a descriptor can be read from or written to.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 mod streams;
 

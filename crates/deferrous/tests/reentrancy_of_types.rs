@@ -1,6 +1,8 @@
 //! Types of the program may use the Deferred, queue or reactor whose method runs their code: when
 //! they are shown, written to, converted, asked for their descriptor, woken or dropped.
 
+#![cfg(feature = "reactor")]
+
 mod support;
 
 use std::{

@@ -1,4 +1,6 @@
 //! What becomes of jobs when the system refuses to start threads.
+
+#![cfg(feature = "reactor")]
 #![cfg(target_pointer_width = "64")]
 
 mod reactor_support;

@@ -1,5 +1,7 @@
 //! Calls from other threads.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

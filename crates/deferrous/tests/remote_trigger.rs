@@ -1,5 +1,7 @@
 //! Deferreds that other threads fire.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{sync::Arc, thread};

@@ -1,5 +1,7 @@
 //! A reactor that runs until one Deferred fires, and then until another one does.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 mod streams;
 

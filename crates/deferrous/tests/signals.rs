@@ -1,5 +1,7 @@
 //! Signals. Each test runs in a process of its own, since a signal concerns a whole process.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

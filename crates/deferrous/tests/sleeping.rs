@@ -1,5 +1,7 @@
 //! Deferreds that fire when some time has passed, and clones of delayed calls.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{cell::Cell, rc::Rc, time::Duration};

@@ -1,5 +1,7 @@
 //! Whatever the reactor calls may stop it.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::thread;

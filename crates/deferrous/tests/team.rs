@@ -1,5 +1,7 @@
 //! A team's jobs and workers by themselves: who does what, and who leaves.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::collections::VecDeque;

@@ -1,5 +1,7 @@
 //! Workers that spin before they sleep: others sleep on only while one of these can take the job.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,6 +1,8 @@
 //! A team with threads: no job is lost, none waits for a worker that sleeps, and nobody stays
 //! behind.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The pool of threads by itself.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

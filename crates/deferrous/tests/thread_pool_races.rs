@@ -1,5 +1,7 @@
 //! The pool of threads where two things happen at once.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

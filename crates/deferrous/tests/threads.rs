@@ -1,5 +1,7 @@
 //! Work in threads, and its way back to the reactor.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Delayed calls, the same on a `Clock` and on a running reactor.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Deferreds that must fire in time.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use deferrous::{

@@ -1,5 +1,7 @@
 //! Very many delayed calls: none is lost, the order holds, and what was cancelled takes no room.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{cell::Cell, rc::Rc, time::Duration};

@@ -1,5 +1,7 @@
 //! System event triggers: what is done when a reactor starts and stops.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use deferrous::{

@@ -1,5 +1,7 @@
 //! How long a reactor that stops waits for jobs in its threads.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,6 +1,8 @@
 //! Coroutines that other threads wake: they go on in the reactor that was current when they were
 //! spawned.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Taking readers and writers away, also from inside their callbacks.
 
+#![cfg(feature = "reactor")]
+
 mod reactor_support;
 mod streams;
 

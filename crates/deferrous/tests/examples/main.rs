@@ -4,6 +4,8 @@
 //! `cargo test` builds the examples before. `cargo test --test examples` does not: run
 //! `cargo build --examples` first.
 
+#![cfg(feature = "reactor")]
+
 mod chat;
 mod digest;
 mod fetcher;

@@ -1,6 +1,8 @@
 //! Futures of others that wake a coroutine, or drop its waker, with a lock of their own held, which
 //! the coroutine needs when it goes on.
 
+#![cfg(feature = "reactor")]
+
 #[path = "../reactor_support/mod.rs"]
 mod reactor_support;
 
