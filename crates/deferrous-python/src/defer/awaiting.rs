@@ -14,6 +14,7 @@ use super::{
     debug_info,
     deferred::Deferred,
     kinds::{Kind, kind},
+    making,
     parts::{DeferredParts, no_attribute},
 };
 use crate::{
@@ -134,12 +135,50 @@ impl FastMethod for Send {
         arguments: Arguments<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if arguments.has_keywords() {
-            let message = "_DeferredIterator.send() takes no keyword arguments";
-            return Err(fallible::error::<PyTypeError>(this.py(), message));
+            return Err(no_keywords(this.py(), "send"));
         }
         arguments.only("_DeferredIterator.send", "value")?;
         next(this.get(), this.py())
     }
+}
+
+/// The method `throw`.
+pub struct Throw;
+
+impl FastMethod for Throw {
+    type Class = Awaiting;
+    const NAME: &'static CStr = c"throw";
+    const DOC: &'static CStr = c"throw($self, typ, val=None, tb=None, /)
+--
+
+End the wait with an exception.";
+
+    fn call<'py>(
+        this: &Bound<'py, Awaiting>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, iterator) = (this.py(), this.get());
+        if arguments.has_keywords() {
+            return Err(no_keywords(py, "throw"));
+        }
+        let exception = match arguments.positional() {
+            [exception] => exception.cast::<PyBaseException>().ok(),
+            _ => None,
+        };
+        let waiting = iterator.0.take(py);
+        let (Some(exception), Some(_)) = (exception, &waiting) else {
+            return iterator.throw_as_twisted(waiting, &arguments.to_tuple()?);
+        };
+        failure::add_frames(exception, Place::Wait);
+        let error = PyErr::from_value(exception.clone().into_any());
+        Err(as_called_by_pyo3(py, || no_stop_iteration(py, error)))
+    }
+}
+
+#[cold]
+fn no_keywords(py: Python<'_>, method: &str) -> PyErr {
+    let message = format!("_DeferredIterator.{method}() takes no keyword arguments");
+    fallible::error::<PyTypeError>(py, &message)
 }
 
 impl Awaiting {
@@ -149,9 +188,9 @@ impl Awaiting {
         &self,
         waiting: Option<Bound<'py, Deferred>>,
         arguments: &Bound<'py, PyTuple>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
-        let never = py.get_type::<Deferred>().call0()?;
+        let never = making::unfired(py, None)?;
         let none = fallible::tuple(py, [])?;
         let generator = call_stock(name!(py, "Deferred.__iter__")?, Some(&never), &none, None)?;
         if waiting.is_some() {
@@ -163,7 +202,7 @@ impl Awaiting {
         if !generator.getattr(name!(py, "gi_frame")?)?.is_none() {
             self.0.set(py, waiting);
         }
-        thrown.map(drop)
+        thrown
     }
 }
 
@@ -175,24 +214,6 @@ impl Awaiting {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         next(self, py)
-    }
-
-    /// End the wait with an exception.
-    #[pyo3(signature = (*arguments), text_signature = "($self, typ, val=None, tb=None, /)")]
-    fn throw(&self, py: Python<'_>, arguments: &Bound<'_, PyTuple>) -> PyResult<()> {
-        let exception = match arguments.as_slice() {
-            [exception] => exception.cast::<PyBaseException>().ok(),
-            _ => None,
-        };
-        let waiting = self.0.take(py);
-        let (Some(exception), Some(_)) = (exception, &waiting) else {
-            return self.throw_as_twisted(waiting, arguments);
-        };
-        failure::add_frames(exception, Place::Wait);
-        Err(no_stop_iteration(
-            py,
-            PyErr::from_value(exception.clone().into_any()),
-        ))
     }
 
     /// End the wait.

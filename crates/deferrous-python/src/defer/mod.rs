@@ -57,6 +57,7 @@ pub fn load<'py>(
     begin_life::<awaiting::Awaiting>(py);
     add_slots::<awaiting::Awaiting>(py);
     add_method::<awaiting::Send>(py)?;
+    add_method::<awaiting::Throw>(py)?;
     begin_life::<inline_callbacks::Driver>(py);
     begin_life::<inline_callbacks::Status>(py);
     for class in [&deferred, &list] {

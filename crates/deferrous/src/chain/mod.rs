@@ -24,12 +24,14 @@
 //! canceller. While a state is borrowed only [`Parts`] are called, which cannot reach a state.
 
 mod host;
+mod parts;
 mod rules;
 mod run_links;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use host::{Host, Parts, Step};
+pub(crate) use host::Host;
+pub(crate) use parts::{Parts, Step};
 pub(crate) use rules::{add, cancel, fire, pause, resume, run_now, unpause};
 pub(crate) use state::State;

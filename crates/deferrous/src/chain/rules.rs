@@ -1,7 +1,8 @@
 //! The rules: firing, adding, pausing, cancelling. Each ends in the loop that runs links.
 
 use super::{
-    host::{Host, Step},
+    host::Host,
+    parts::Step,
     run_links::{Turn, drive, walk, with},
     state::{Cancel, Fired, State},
 };

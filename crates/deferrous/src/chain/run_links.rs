@@ -4,7 +4,8 @@
 use std::mem;
 
 use super::{
-    host::{Host, Step},
+    host::Host,
+    parts::Step,
     state::{Fired, Next, State},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefMut, mem};
 
-use super::host::{Parts, Step};
+use super::parts::{Parts, Step};
 use crate::inline::Queue;
 
 type Links<P> = Queue<<P as Parts>::Outcome, Step<P>>;
