@@ -55,7 +55,8 @@ def reports(kind: str, side: str, at: int) -> list[Any]:
     first = at - at % AT_ONCE
     together = names[first : first + AT_ONCE] if side == "ours" or COMPARES else [names[at]]
     *trials, end = _reports(kind, side, *together)[names[at]]
-    assert end == "done"
+    # What comes before it is what the case itself raised.
+    assert end == "done", trials[-1:]
     return trials
 
 
