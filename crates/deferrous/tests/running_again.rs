@@ -287,3 +287,22 @@ fn many_runs_follow_each_other() {
         }
     });
 }
+
+#[test]
+fn a_deferred_that_fires_after_its_run_does_not_stop_the_next_one() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let (late, cleaned_up) = deferred::<()>();
+        let (_unfired, slow) = deferred::<()>();
+        let slow = slow.add_errback(move |_| cleaned_up);
+        let stop = reactor.clone();
+        reactor.call_later(ms(1), move || stop.stop().unwrap());
+        let failure = reactor.run_until(slow).unwrap_err();
+        assert!(matches!(
+            failure.downcast_ref::<ReactorError>(),
+            Some(ReactorError::StoppedEarly)
+        ));
+        reactor.call_later(ms(1), move || late.callback(()).unwrap());
+        reactor.run_until(reactor.sleep(ms(20))).unwrap();
+    });
+}

@@ -154,7 +154,10 @@ impl MemoryReactor {
     pub fn settle(&self) {
         loop {
             self.turn();
-            let more = self.run_job() || has_work() || !self.0.shared().queue.is_empty();
+            let more = self.run_job()
+                || has_work()
+                || !self.0.shared().queue.is_empty()
+                || self.0.timers().next_delay() == Some(Duration::ZERO);
             if self.0.has_ended() || !more {
                 return;
             }

@@ -141,19 +141,25 @@ impl Reactor {
         });
         self.call_when_running(move || {
             deferred.add_both(move |outcome| {
-                match (store.upgrade(), outcome) {
-                    (Some(store), outcome) => *store.borrow_mut() = Some(outcome),
-                    (None, Err(failure)) => report(Origin::Deferred, failure),
-                    (None, Ok(_)) => {}
-                }
+                let Some(store) = store.upgrade() else {
+                    // The run that waited for it has ended, and another one may have begun.
+                    if let Err(failure) = outcome {
+                        report(Origin::Deferred, failure);
+                    }
+                    return;
+                };
+                *store.borrow_mut() = Some(outcome);
                 if let Some(reactor) = reactor.upgrade() {
                     // It may be stopping already.
                     let _ = reactor.stop();
                 }
             });
         });
-        self.run()?;
-        self.renew();
+        let ran = self.run();
+        if self.has_ended() {
+            self.renew();
+        }
+        ran?;
         result
             .take()
             .unwrap_or_else(|| Err(ReactorError::StoppedEarly.into()))
@@ -363,6 +369,9 @@ impl Drop for Ended<'_> {
         for (_, call) in blocked {
             (call.gone)();
         }
+        // It is there if the reactor ends while it waits for its pool, and leads back to the reactor.
+        let pool_stopped = inner.pool_stopped.take();
+        drop(pool_stopped);
         // From here on nothing new is taken, so that what is dropped cannot leave more behind.
         inner.timers.close();
         inner.signals.clear();
