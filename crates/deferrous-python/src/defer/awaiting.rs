@@ -165,10 +165,10 @@ End the wait with an exception.";
             [exception] => exception.cast::<PyBaseException>().ok(),
             _ => None,
         };
-        let waiting = iterator.0.take(py);
-        let (Some(exception), Some(_)) = (exception, &waiting) else {
-            return iterator.throw_as_twisted(waiting, &arguments.to_tuple()?);
+        let (Some(exception), true) = (exception, iterator.0.is_some(py)) else {
+            return iterator.throw_as_twisted(&arguments.to_tuple()?);
         };
+        drop(iterator.0.take(py));
         failure::add_frames(exception, Place::Wait);
         let error = PyErr::from_value(exception.clone().into_any());
         Err(as_called_by_pyo3(py, || no_stop_iteration(py, error)))
@@ -186,20 +186,22 @@ impl Awaiting {
     #[cold]
     fn throw_as_twisted<'py>(
         &self,
-        waiting: Option<Bound<'py, Deferred>>,
         arguments: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
+        let [next, close, throw, frame] = [
+            name!(py, "__next__")?,
+            name!(py, "close")?,
+            name!(py, "throw")?,
+            name!(py, "gi_frame")?,
+        ];
         let never = making::unfired(py, None)?;
         let none = fallible::tuple(py, [])?;
         let generator = call_stock(name!(py, "Deferred.__iter__")?, Some(&never), &none, None)?;
-        if waiting.is_some() {
-            generator.call_method0(name!(py, "__next__")?)?;
-        } else {
-            generator.call_method0(name!(py, "close")?)?;
-        }
-        let thrown = generator.call_method1(name!(py, "throw")?, arguments);
-        if !generator.getattr(name!(py, "gi_frame")?)?.is_none() {
+        generator.call_method0(if self.0.is_some(py) { next } else { close })?;
+        let waiting = self.0.take(py);
+        let thrown = generator.call_method1(throw, arguments);
+        if generator.getattr(frame).is_ok_and(|frame| !frame.is_none()) {
             self.0.set(py, waiting);
         }
         thrown

@@ -27,13 +27,13 @@ pub fn run_callbacks(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
     if parts.running_callbacks.get(py) || parts.paused.get(py) != 0 {
         return Ok(());
     }
-    check_stack(py)?;
     drop(parts.chained_to.take(py));
     if has_no_callbacks(deferred) {
         let failed = deferred.result_kind()? == Kind::Failure;
         debug_info::note(deferred, failed);
         return Ok(());
     }
+    check_stack(py)?;
     run_queued(deferred)
 }
 
