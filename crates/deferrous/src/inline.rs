@@ -71,10 +71,10 @@ impl InlineStorage {
     unsafe fn take<T>(&self) -> T {
         let words = self.0.as_ptr();
         if const { fits::<T>() } {
-            // SAFETY: the caller says that a `T` is here, and that nobody reads it again.
+            // SAFETY: `put` wrote a `T` of this size here, which was not taken out, and nothing reads it after this.
             unsafe { words.cast::<T>().read() }
         } else {
-            // SAFETY: `new` wrote a box for a type of this size, and the caller says that nobody reads it again.
+            // SAFETY: `put` wrote a box for a type of this size, and nothing reads it after this.
             unsafe { *words.cast::<Box<T>>().read() }
         }
     }
@@ -85,10 +85,10 @@ impl InlineStorage {
     unsafe fn drop_content<T>(&mut self) {
         let words = self.0.as_mut_ptr();
         if const { fits::<T>() } {
-            // SAFETY: the caller says that a `T` is here; it is dropped in place, once.
+            // SAFETY: `put` wrote a `T` of this size here, which was not taken out; it is dropped in place, once.
             unsafe { ptr::drop_in_place(words.cast::<T>()) };
         } else {
-            // SAFETY: `new` wrote a box for a type of this size, which the caller has not taken out; it is dropped once.
+            // SAFETY: `put` wrote a box for a type of this size, which was not taken out; it is dropped once.
             unsafe { ptr::drop_in_place(words.cast::<Box<T>>()) };
         }
     }
@@ -218,7 +218,7 @@ impl Drop for Value {
     #[inline]
     fn drop(&mut self) {
         if let Some(drop) = self.kind.drop {
-            // SAFETY: the function was chosen for the type that `new` put in.
+            // SAFETY: the function was chosen for the type that `new` or `set` put in.
             unsafe { drop(&mut self.storage) };
         }
     }
@@ -250,7 +250,7 @@ unsafe fn call<A, R, F: FnOnce(&mut A) -> R>(
     argument: &mut A,
 ) -> R {
     // SAFETY: a `ThunkKind` has this function beside the storage that was made with the same `F`, a thunk is called
-    // once, and what it is in is still lent.
+    // once, and the storage is the caller's own or still lent to it.
     let f = unsafe { (*storage).take::<F>() };
     drop(loan);
     f(argument)
@@ -278,7 +278,7 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
     #[inline]
     pub(crate) fn call(self, argument: &mut A) -> R {
         let this = ManuallyDrop::new(self);
-        // SAFETY: `kind` was chosen for the closure that `new` put in, and `this` is not used
+        // SAFETY: `kind` was chosen for the closure that `new` or `push` put in, and `this` is not used
         // again.
         unsafe { (this.kind.call)(&raw const this.storage, None, argument) }
     }
@@ -287,7 +287,7 @@ impl<A: 'static, R: 'static> Thunk<A, R> {
 impl<A: 'static, R: 'static> Drop for Thunk<A, R> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: `kind` was chosen for the closure that `new` put in.
+        // SAFETY: `kind` was chosen for the closure that `new` or `push` put in.
         unsafe { (self.kind.drop)(&mut self.storage) };
     }
 }
@@ -432,14 +432,14 @@ impl<A: 'static, R: 'static> Queue<A, R> {
             ptr::copy_nonoverlapping(old.add(first), many, behind);
             ptr::copy_nonoverlapping(old, many.add(behind), first);
         }
-        drop(self.room());
+        drop(self.take_allocation());
         // SAFETY: the place of a box is not null.
         self.many = unsafe { NonNull::new_unchecked(many) };
         (self.capacity, self.many_first) = (capacity, 0);
     }
 
     /// The allocation of `many`, to be freed. What is in it is not dropped.
-    fn room(&mut self) -> Box<[MaybeUninit<Thunk<A, R>>]> {
+    fn take_allocation(&mut self) -> Box<[MaybeUninit<Thunk<A, R>>]> {
         let capacity = mem::take(&mut self.capacity) as usize;
         let slots = ptr::slice_from_raw_parts_mut(self.many.as_ptr().cast(), capacity);
         // SAFETY: `grow` got it from a box of as many slots. Where there are none, the dangling place is that of a box.
@@ -459,14 +459,14 @@ impl<A: 'static, R: 'static> Drop for Queue<A, R> {
 #[inline(never)]
 fn drop_queue<A, R>(queue: &mut Queue<A, R>) {
     /// Frees the memory even if a destructor panics.
-    struct Room<'a, A: 'static, R: 'static>(&'a mut Queue<A, R>);
-    impl<A, R> Drop for Room<'_, A, R> {
+    struct FreeOnDrop<'a, A: 'static, R: 'static>(&'a mut Queue<A, R>);
+    impl<A, R> Drop for FreeOnDrop<'_, A, R> {
         fn drop(&mut self) {
-            drop(self.0.room());
+            drop(self.0.take_allocation());
         }
     }
-    let room = Room(queue);
-    while let Some(thunk) = room.0.pop() {
+    let queue = FreeOnDrop(queue);
+    while let Some(thunk) = queue.0.pop() {
         drop(thunk);
     }
 }

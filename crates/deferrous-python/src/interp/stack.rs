@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::too_deep;
 
-/// What is left to the interpreter and to C functions that ask nobody, in bytes.
+/// The part of the stack that is kept for the interpreter and for C functions, in bytes.
 const RESERVE: usize = 32 * 1024;
 
 /// Refuses to go on where little of the stack is left. It is asked where Python code is about to be called that can come

@@ -152,7 +152,7 @@ fn add_ten_boxed(
     future.map(store(sink)).boxed_local()
 }
 
-/// What a function returns that waits for a oneshot channel and does the first step.
+/// The future of a function that waits for a oneshot channel and does the first step.
 fn first_boxed(receiver: oneshot::Receiver<u64>, k: u64) -> LocalBoxFuture<'static, u64> {
     receiver.map(move |n| step(k)(n.unwrap())).boxed_local()
 }

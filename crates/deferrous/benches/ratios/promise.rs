@@ -1,4 +1,4 @@
-//! What one would write by hand in place of a Deferred: a queue of boxed callbacks.
+//! A promise as people write it by hand instead of using a Deferred: a queue of boxed callbacks.
 
 use std::{
     cell::{Cell, RefCell},

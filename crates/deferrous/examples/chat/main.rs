@@ -83,7 +83,7 @@ fn main() -> Result<(), Failure> {
     let clock = reactor.clone();
     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || {
         door.remove();
-        // Whoever has not read everything by then is cut off.
+        // Clients that have not read everything by then are cut off.
         room.close()
             .add_timeout(FAREWELL, &clock)
             .add_errback(|_| ())

@@ -14,7 +14,7 @@ use deferrous::{Deferred, DelayedCall, Reactor, Trigger, Watch, deferred};
 /// A client with more output than this holds up the others, until it has less than half.
 const BEHIND: usize = 64 * 1024;
 
-/// What is longer without an end is passed on as a line.
+/// A longer piece without an end of line is passed on as a line.
 const LONGEST_LINE: usize = 1024;
 
 /// A room of clients. Clones are the same room.
@@ -37,7 +37,7 @@ struct State {
 
 struct Client {
     name: Option<String>,
-    /// What it has written of a line so far.
+    /// The part of a line that the client has sent so far.
     input: Vec<u8>,
     output: VecDeque<u8>,
     reader: Watch,

@@ -41,7 +41,7 @@ pub(super) fn drive<H: Host>(host: &H, cell: &H::Cell, first: Next, result: &mut
     }
 }
 
-/// What the loop does in one turn.
+/// The work of one turn of the loop.
 pub(super) enum Turn<H: Host> {
     Next(Next),
     /// A link has returned.

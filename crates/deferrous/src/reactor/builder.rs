@@ -88,8 +88,8 @@ impl ReactorBuilder {
     ///
     /// # Errors
     ///
-    /// If the system refuses what the reactor needs. No system that is supported does: the descriptors
-    /// that it polls with are opened by the first `add_reader` or `run`, which then fail.
+    /// None today. The descriptors that the reactor polls with are opened later, by the first `add_reader` or
+    /// `run`, which fail if the system refuses them.
     ///
     /// # Panics
     ///

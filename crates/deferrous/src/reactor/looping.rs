@@ -126,8 +126,9 @@ impl<C: ReactorTime> LoopingCall<C> {
     /// Starts calling, `now` or after the first interval; Twisted's `start`.
     ///
     /// The Deferred fires when [`stop`](Self::stop) is called, or fails with what a call fails
-    /// with, which ends the loop. Cancelling it stops the loop. When the reactor ends or the clock
-    /// is dropped, so is the loop. With an interval of zero, calls follow each other in turns of
+    /// with, which ends the loop. Cancelling it stops the loop. The loop ends with its
+    /// reactor or clock, but if it waits for a Deferred of its function then, it goes on when that fires
+    /// in a later [`run_until`](crate::Reactor::run_until). With an interval of zero, calls follow each other in turns of
     /// the reactor.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use crate::coroutine::{Drains, has_work};
 /// [`run_job`](Self::run_job) on the test's own thread, and what comes from jobs, other threads and wakers
 /// is handled in the next [`turn`](Self::turn). So each order of events that can happen can be tested.
 ///
-/// The reactor starts with the first turn. [`Reactor::stop`] works as ever: later turns fire the
+/// The reactor starts with the first turn. [`Reactor::stop`] works as usual: later turns fire the
 /// shutdown triggers, and the reactor ends when all jobs were run. If this is dropped first, the reactor
 /// ends then, and what waits for it fails with [`Abandoned`](crate::Abandoned).
 ///
@@ -77,7 +77,7 @@ impl MemoryReactor {
     /// Runs the first job that waits for a thread, here and now. Returns whether there was one. Its
     /// Deferred fires in the next [`turn`](Self::turn).
     ///
-    /// How many there are says [`ThreadPool::queued`].
+    /// [`ThreadPool::queued`] says how many there are.
     ///
     /// ```
     /// let memory = deferrous::MemoryReactor::new();
@@ -131,7 +131,7 @@ impl MemoryReactor {
 
     /// Lets `amount` pass and makes a [`turn`](Self::turn); Twisted's `advance`.
     ///
-    /// To the calls it is the new time already, and what they set for no later than that is made too.
+    /// To the calls it is the new time already, and calls that they set for that time or an earlier one are made, too.
     pub fn advance(&self, amount: Duration) {
         self.0.timers().pass(amount);
         self.turn();

@@ -141,8 +141,8 @@ impl Clock {
 
     /// Lets `amount` pass and makes the calls that are due then; Twisted's `advance`.
     ///
-    /// To the calls it is the new time already, and what they set for no later than that is made
-    /// too.
+    /// To the calls it is the new time already, and calls that they set for that time or an earlier one are
+    /// made, too.
     pub fn advance(&self, amount: Duration) {
         self.0.pass(amount);
         self.0.run_due();
