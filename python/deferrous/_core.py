@@ -14,11 +14,15 @@ from deferrous import _guard as _guard
 from deferrous import _frames, _methods, _native
 
 
-def _find_for_reactor() -> tuple[ModuleType, type, dict[str, Any]]:
-    """Import what the reactor needs: functions, the class of wakers, the frames of Twisted's functions."""
-    from deferrous import _reactor_frames, _reporting, _waker
+def _find_for_reactor() -> tuple[ModuleType, type, dict[str, Any], dict[str, Any]]:
+    """Import what the reactor needs.
 
-    return _reporting, _waker.Waker, _reactor_frames.find()
+    Returns:
+        functions, the class of wakers, the frames of Twisted's functions, and Twisted's methods of streams.
+    """
+    from deferrous import _reactor_frames, _reporting, _transports, _waker
+
+    return _reporting, _waker.Waker, _reactor_frames.find(), _transports.find()
 
 
 def _find_for_threads() -> tuple[ModuleType, dict[str, Any]]:

@@ -15,7 +15,7 @@ from types import FunctionType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted._threads._team import Team
-from twisted.internet import posixbase
+from twisted.internet import posixbase, tcp
 from twisted.internet.base import ReactorBase
 
 from deferrous._frames import Place, _boom, _entries, _Raised
@@ -112,6 +112,18 @@ def _of_descriptors() -> Iterator[tuple[str, Trail]]:
     yield "disconnect", handler.trail[1:]
 
 
+def _of_streams() -> Iterator[tuple[str, Trail]]:
+    handler = _Handler()
+    connection: Any = tcp.Connection
+    stream = SimpleNamespace(bufferSize=1, socket=SimpleNamespace(recv=bytes))
+    stream.protocol = SimpleNamespace(dataReceived=_boom)
+    stream._dataReceived = lambda data: connection._dataReceived(stream, data)
+    with handler:
+        connection.doRead(stream)
+    # Without this function and the lambda.
+    yield "dataReceived", [handler.trail[1], handler.trail[3]]
+
+
 def _of_jobs() -> Iterator[tuple[str, Trail]]:
     pool: Any = SimpleNamespace(joined=False, _team=SimpleNamespace(do=lambda job: job()))
     failures: list[Any] = []
@@ -144,7 +156,7 @@ def _found(*finders: Callable[[], Iterator[tuple[str, Trail]]]) -> dict[str, Tra
 
 def find() -> dict[str, Trail]:
     """Return the trails to the functions that the reactor calls."""
-    return _found(_of_calls, _of_turns, _of_descriptors)
+    return _found(_of_calls, _of_turns, _of_descriptors, _of_streams)
 
 
 def find_in_pool() -> dict[str, Trail]:

@@ -44,6 +44,15 @@ def elsewhere() -> None:
     log.err()  # type: ignore[no-untyped-call]
 
 
+def selectable(prefix: str) -> None:
+    """Log an error of disconnecting a selectable.
+
+    Args:
+        prefix: what the selectable's log lines begin with.
+    """
+    log.err(system=prefix)  # type: ignore[no-untyped-call]
+
+
 def format_creator() -> list[str]:
     """Return the stack that sets a delayed call."""
     return format_stack()[:-1]

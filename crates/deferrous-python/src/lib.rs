@@ -12,6 +12,7 @@ mod replaced;
 mod return_value;
 mod sync;
 mod threads;
+mod transport;
 mod twisted;
 mod warn_target;
 

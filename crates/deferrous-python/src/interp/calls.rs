@@ -6,7 +6,7 @@ use pyo3::{
     exceptions::PyBaseException,
     ffi,
     prelude::*,
-    types::{PyFunction, PyTuple, PyType},
+    types::{PyFunction, PyString, PyTuple, PyType},
 };
 
 use super::{
@@ -50,6 +50,26 @@ pub fn limited<'py, T>(
         let py = callable.py();
         outcome(py, Err(too_deep(py, "while calling a Python object")))
     })
+}
+
+/// `object.name(argument)`, without a bound method being made where that can be done.
+#[inline(always)]
+pub fn call_method<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    argument: &Bound<'py, PyAny>,
+) -> Outcome<'py> {
+    let (py, arguments) = (object.py(), [object.as_ptr(), argument.as_ptr()]);
+    // SAFETY: all are alive during the call, and there are as many arguments as it says.
+    unsafe {
+        let (count, names) = (arguments.len(), ptr::null_mut());
+        let first = arguments.as_ptr();
+        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), first, count, names);
+        match Bound::from_owned_ptr_or_opt(py, result) {
+            Some(result) => Ok(result),
+            None => Err(take_raised(py)),
+        }
+    }
 }
 
 #[inline(always)]

@@ -46,6 +46,8 @@ pub struct ClassFacts {
     pub size: isize,
     /// Whether attributes are found as those of most objects.
     pub has_plain_attributes: bool,
+    /// Whether they are set as those of most objects.
+    pub sets_plain_attributes: bool,
 }
 
 impl ClassFacts {
@@ -53,12 +55,16 @@ impl ClassFacts {
     #[inline(always)]
     pub fn of(object: &Bound<'_, PyAny>) -> Self {
         let plain: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
+        let plain_set: ffi::setattrofunc = ffi::PyObject_GenericSetAttr;
         read_class_of(object, |class| ClassFacts {
             flags: class.tp_flags,
             size: class.tp_basicsize,
             has_plain_attributes: class
                 .tp_getattro
                 .is_some_and(|own| ptr::fn_addr_eq(own, plain)),
+            sets_plain_attributes: class
+                .tp_setattro
+                .is_some_and(|own| ptr::fn_addr_eq(own, plain_set)),
         })
     }
 
@@ -124,6 +130,14 @@ pub fn finds(object: &Bound<'_, PyAny>, name: &Py<PyString>, expected: &Py<PyAny
             expected.as_ptr(),
         )
     }
+}
+
+/// Whether the object is a descriptor, which attributes of instances go through.
+#[inline]
+pub fn is_descriptor(object: &Bound<'_, PyAny>) -> bool {
+    read_class_of(object, |class| {
+        class.tp_descr_get.is_some() || class.tp_descr_set.is_some()
+    })
 }
 
 /// Takes the module off the name that errors show: they do not show it of classes made in Python.

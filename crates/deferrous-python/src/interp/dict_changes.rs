@@ -1,6 +1,6 @@
 //! An answer about a few dicts, such as the names of a module, that is cached until one of them changes.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use pyo3::{prelude::*, types::PyDict};
 
@@ -21,7 +21,7 @@ pub struct UntilChanged {
     is_watched: bool,
     /// The number of changes when the question was last asked; 0 if it was not.
     known_at: AtomicU64,
-    known: AtomicBool,
+    known: AtomicU8,
 }
 
 impl UntilChanged {
@@ -30,7 +30,7 @@ impl UntilChanged {
         Ok(UntilChanged {
             is_watched: watch_dicts(dicts, count)?,
             known_at: AtomicU64::new(0),
-            known: AtomicBool::new(false),
+            known: AtomicU8::new(0),
         })
     }
 
@@ -42,6 +42,12 @@ impl UntilChanged {
     /// The answer of `find_out`, which is called again after a change. It must not change the dicts.
     #[inline(always)]
     pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {
+        self.get_flags(|| u8::from(find_out())) != 0
+    }
+
+    /// The same, for eight answers at once.
+    #[inline(always)]
+    pub fn get_flags(&self, find_out: impl FnOnce() -> u8) -> u8 {
         #[cfg(not(Py_3_12))]
         notice_changes();
         let now = CHANGES.load(Relaxed);
@@ -52,7 +58,7 @@ impl UntilChanged {
     }
 
     #[cold]
-    fn find_out_again(&self, now: u64, find_out: impl FnOnce() -> bool) -> bool {
+    fn find_out_again(&self, now: u64, find_out: impl FnOnce() -> u8) -> u8 {
         let found = find_out();
         if self.is_watched {
             self.known.store(found, Relaxed);

@@ -20,7 +20,12 @@ static LISTENERS: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
 
 fn add(listener: Listener) {
     let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
-    listeners.push(listener);
+    if !listeners
+        .iter()
+        .any(|&known| std::ptr::fn_addr_eq(known, listener))
+    {
+        listeners.push(listener);
+    }
 }
 
 fn changed() {

@@ -11,7 +11,7 @@ use pyo3::{
     exceptions::PySystemError,
     ffi,
     prelude::*,
-    types::{PyDict, PyList, PyString, PyTuple},
+    types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
 /// A tuple.
@@ -95,6 +95,16 @@ pub fn text_around<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = shown.py();
     text(py, before)?.add(shown)?.add(text(py, after)?)
+}
+
+/// A `bytes`.
+pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    // SAFETY: the call copies so many bytes from there, and hands out a reference to a new object, or raises.
+    unsafe {
+        let length = data.len().cast_signed();
+        let bytes = ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), length);
+        Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
+    }
 }
 
 /// An exception with a text, or the `MemoryError` where there is no memory for the text.

@@ -29,11 +29,12 @@ mod token;
 
 pub use builtin_code::BuiltinCode;
 pub use calls::{
-    Outcome, call, call_metaclass, call_with_tuple, descriptor_get, limited, outcome, raised,
+    Outcome, call, call_metaclass, call_method, call_with_tuple, descriptor_get, limited, outcome,
+    raised,
 };
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, has_mro, is_abstract,
-    is_exactly, is_kind_of, own_attributes, shorten_name,
+    is_descriptor, is_exactly, is_kind_of, own_attributes, shorten_name,
 };
 pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
@@ -48,7 +49,7 @@ pub use fastcall::{
     Arguments, FastClass, FastFunction, FastMethod, add_method, bound_function, fast_function,
     make_in_one_step, method_descriptor,
 };
-pub use field::Field;
+pub use field::{CloneRef, Field};
 pub use file_descriptor::{file_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
@@ -58,9 +59,11 @@ pub use life::{
     Life, Memory, add_finalizer, begin as begin_life, begin_extended as begin_life_extended,
     has_own_finalizer, make,
 };
-pub use name::Name;
-pub(crate) use name::name;
-pub use object::{attributes, class_attributes, is_subtype, item, new_object, set_attributes};
+pub use name::{Name, unloaded};
+pub(crate) use name::{name, names};
+pub use object::{
+    attributes, class_attributes, is_subtype, item, new_object, references, set_attributes,
+};
 pub use panics::without_panic;
 pub use queue::Queue;
 pub use sending::{

@@ -98,3 +98,10 @@ pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, 
 pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
     class.mro().as_slice().iter().any(|class| class.is(base))
 }
+
+/// How many references there are to the object, this one included.
+#[inline(always)]
+pub fn references<T>(object: &Bound<'_, T>) -> isize {
+    // SAFETY: the object is alive.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}

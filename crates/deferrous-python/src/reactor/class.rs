@@ -77,6 +77,8 @@ fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
         (&names.call_from_thread, &support.call_from_thread),
         (&names.wake_up, &support.wake_up),
         (&names.seconds, &support.system_time_of_class),
+        (&names.do_read_or_write, &support.do_read_or_write),
+        (&names.remove_writer, &support.remove_writer),
     ];
     let waker = support.waker_class.bind(reactor.py());
     methods.iter().all(|(name, own)| finds(reactor, name, own))
@@ -148,6 +150,20 @@ impl<'a, 'py> Reactor<'a, 'py> {
             && self
                 .find(names(py).waker.bind(py))
                 .is_some_and(|waker| self.is_own_waker(&waker))
+    }
+
+    /// Whether nobody has replaced its `_doReadOrWrite`.
+    #[inline]
+    pub fn handles_events_by_itself(&self) -> bool {
+        let name = &names(self.object.py()).do_read_or_write;
+        self.has_own(name, &support().do_read_or_write)
+    }
+
+    /// Whether nobody has replaced its `removeWriter`.
+    #[inline]
+    pub fn removes_writers_by_itself(&self) -> bool {
+        let name = &names(self.object.py()).remove_writer;
+        self.has_own(name, &support().remove_writer)
     }
 
     /// Whether nobody has replaced a part of a turn.

@@ -1,12 +1,19 @@
 //! What is watched of which descriptor.
 
-use std::{collections::HashMap, io, mem, os::fd::RawFd};
+use std::{collections::VecDeque, io, mem, os::fd::RawFd};
 
 use deferrous::event_loop::{Interest, Poller};
-use pyo3::{exceptions::PyOSError, gc::PyTraverseError, prelude::*};
+use pyo3::{
+    exceptions::PyOSError,
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+};
 
-use super::names::names;
-use crate::interp::{fallible, with_descriptor};
+use super::{names::names, table::Table};
+use crate::{
+    interp::{fallible, with_descriptor},
+    transport::LogContext,
+};
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
@@ -23,8 +30,14 @@ struct Watched {
     selectable: Py<PyAny>,
     reads: bool,
     writes: bool,
+    /// Whether what it writes is to be sent without asking the system for room first.
+    unsent: bool,
+    /// What the poller was told to wait for, if it was.
+    told: Option<Interest>,
     /// Which registration of the reactor this is: a later one has a greater number.
     registration: u64,
+    /// The context of its log lines, from the last time that it was needed.
+    log_context: Option<LogContext>,
 }
 
 impl Watched {
@@ -42,6 +55,7 @@ impl Watched {
         }
     }
 
+    /// What it waits for.
     const fn interest(&self) -> Interest {
         Interest {
             readable: self.reads,
@@ -50,17 +64,39 @@ impl Watched {
         }
     }
 
+    /// What the poller is to wait for.
+    const fn to_tell(&self) -> Interest {
+        Interest {
+            writable: self.writes && !self.unsent,
+            ..self.interest()
+        }
+    }
+
     const fn is_idle(&self) -> bool {
         !self.reads && !self.writes
+    }
+
+    /// Has the poller wait for what is to be waited for.
+    fn tell(&mut self, poller: &Poller, fd: RawFd) -> io::Result<()> {
+        let interest = self.to_tell();
+        match self.told {
+            Some(told) if told == interest => return Ok(()),
+            Some(_) => rewatch(poller, fd, interest)?,
+            None => watch(poller, fd, interest)?,
+        }
+        self.told = Some(interest);
+        Ok(())
     }
 }
 
 /// The selectables of a reactor.
 #[derive(Default)]
 pub struct Descriptors {
-    polled: HashMap<RawFd, Watched>,
+    polled: Table<Watched>,
     /// Those that the system cannot poll, as regular files: they are always ready.
     always_ready: Vec<(RawFd, Watched)>,
+    /// The descriptors of those that have something to send. Some may have been sent or removed since.
+    unsent: VecDeque<RawFd>,
     /// How many selectables have been registered.
     registrations: u64,
 }
@@ -88,16 +124,20 @@ pub fn unwatch(poller: &Poller, fd: RawFd) -> io::Result<()> {
 }
 
 impl Descriptors {
-    pub fn traverse(
-        &self,
-        mut see: impl FnMut(&Py<PyAny>) -> Result<(), PyTraverseError>,
-    ) -> Result<(), PyTraverseError> {
-        self.all().try_for_each(|watched| see(&watched.selectable))
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.all().try_for_each(|watched| {
+            visit.call(&watched.selectable)?;
+            let mut contexts = watched.log_context.iter();
+            contexts.try_for_each(|context| context.traverse(visit))
+        })
     }
 
     fn all(&self) -> impl Iterator<Item = &Watched> {
         let always_ready = self.always_ready.iter().map(|(_, watched)| watched);
-        self.polled.values().chain(always_ready)
+        self.polled
+            .iter()
+            .map(|(_, watched)| watched)
+            .chain(always_ready)
     }
 
     pub const fn some_always_ready(&self) -> bool {
@@ -105,9 +145,10 @@ impl Descriptors {
     }
 
     /// Adds all descriptors to a new poller.
-    pub fn add_all(&self, poller: &Poller) -> io::Result<()> {
-        for (&fd, watched) in &self.polled {
-            match watch(poller, fd, watched.interest()) {
+    pub fn add_all(&mut self, poller: &Poller) -> io::Result<()> {
+        for (fd, watched) in self.polled.iter_mut() {
+            watched.told = None;
+            match watched.tell(poller, fd) {
                 // Somebody closed it, and may have opened a file by the same number.
                 Err(error) if matches!(error.raw_os_error(), Some(EBADF | EPERM)) => {}
                 other => other?,
@@ -117,39 +158,61 @@ impl Descriptors {
     }
 
     /// Adds a side of a selectable. Returns the one that had the descriptor before.
+    ///
+    /// `unsent` says that what it writes is to be sent without asking the system for room first. Then the poller is
+    /// not told yet.
     pub fn add(
         &mut self,
         poller: &Poller,
         fd: RawFd,
         selectable: &Bound<'_, PyAny>,
         direction: Direction,
+        unsent: bool,
     ) -> io::Result<Option<Py<PyAny>>> {
-        let Some(watched) = self.polled.get_mut(&fd) else {
+        let Some(watched) = self.polled.get_mut(fd) else {
             return self
-                .add_first(poller, fd, selectable, direction)
+                .add_first(poller, fd, selectable, direction, unsent)
                 .map(|()| None);
         };
         let had = mem::replace(watched.side(direction), true);
-        if had && watched.selectable.is(selectable) {
+        let is_same = watched.selectable.is(selectable);
+        if had && is_same {
             return Ok(None);
         }
-        match rewatch(poller, fd, watched.interest()) {
+        if unsent && is_same {
+            watched.unsent = true;
+            self.unsent.push_back(fd);
+            return Ok(None);
+        }
+        let was_unsent = watched.unsent;
+        watched.unsent &= direction == Direction::Read;
+        // It is told in any case, to see whether the system still has it.
+        let interest = watched.to_tell();
+        let told = match watched.told {
+            Some(_) => rewatch(poller, fd, interest),
+            None => watch(poller, fd, interest),
+        };
+        match told {
             // Somebody closed the descriptor that had this number, and the system forgot it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let before = self.polled.remove(&fd);
-                self.add_first(poller, fd, selectable, direction)?;
+                let before = self.polled.remove(fd);
+                self.add_first(poller, fd, selectable, direction, unsent)?;
                 return Ok(before.map(|watched| watched.selectable));
             }
             Err(error) => {
                 *watched.side(direction) = had;
+                watched.unsent = was_unsent;
                 return Err(error);
             }
-            Ok(()) if had => return Ok(None),
-            Ok(()) => {}
+            Ok(()) => watched.told = Some(interest),
         }
-        if !watched.selectable.is(selectable) {
+        if had {
+            return Ok(None);
+        }
+        if !is_same {
             self.registrations += 1;
             watched.registration = self.registrations;
+            watched.log_context = None;
         }
         let before = mem::replace(&mut watched.selectable, selectable.clone().unbind());
         Ok(Some(before))
@@ -161,19 +224,26 @@ impl Descriptors {
         fd: RawFd,
         selectable: &Bound<'_, PyAny>,
         direction: Direction,
+        unsent: bool,
     ) -> io::Result<()> {
         self.registrations += 1;
         let mut watched = Watched {
             selectable: selectable.clone().unbind(),
             reads: false,
             writes: false,
+            unsent,
+            told: None,
             registration: self.registrations,
+            log_context: None,
         };
         *watched.side(direction) = true;
-        match watch(poller, fd, watched.interest()) {
-            Ok(()) => {
-                self.polled.insert(fd, watched);
-            }
+        if unsent {
+            self.unsent.push_back(fd);
+            self.polled.insert(fd, watched);
+            return Ok(());
+        }
+        match watched.tell(poller, fd) {
+            Ok(()) => self.polled.insert(fd, watched),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let mut all = self.always_ready.iter_mut();
                 match all.find(|(_, watched)| watched.selectable.is(selectable)) {
@@ -214,22 +284,76 @@ impl Descriptors {
     ) -> Option<Py<PyAny>> {
         let fd = if fd < 0 {
             let mut all = self.polled.iter();
-            *all.find(|(_, watched)| watched.selectable.is(selectable))?
+            all.find(|(_, watched)| watched.selectable.is(selectable))?
                 .0
         } else {
             fd
         };
-        let watched = self.polled.get_mut(&fd)?;
+        let watched = self.polled.get_mut(fd)?;
         if !mem::replace(watched.side(direction), false) {
             return None;
         }
+        watched.unsent &= direction == Direction::Read;
         // If somebody closed the descriptor, the system has forgotten it, which is as well.
         if watched.is_idle() {
-            let _ = unwatch(poller, fd);
-            return self.polled.remove(&fd).map(|watched| watched.selectable);
+            if watched.told.is_some() {
+                let _ = unwatch(poller, fd);
+            }
+            return self.polled.remove(fd).map(|watched| watched.selectable);
         }
-        let _ = rewatch(poller, fd, watched.interest());
+        let _ = watched.tell(poller, fd);
         None
+    }
+
+    /// How many descriptors may have something to send.
+    pub fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
+    /// Takes out the next one that may have something to send, and the selectable if it has. That counts as waiting
+    /// for room from now on, of which the poller is to be told by [`tell`](Self::tell).
+    pub fn pop_unsent<'py>(
+        &mut self,
+        py: Python<'py>,
+    ) -> Option<(RawFd, Option<Bound<'py, PyAny>>)> {
+        let fd = self.unsent.pop_front()?;
+        let unsent = self.polled.get_mut(fd).and_then(|watched| {
+            mem::take(&mut watched.unsent).then(|| watched.selectable.bind(py).clone())
+        });
+        Some((fd, unsent))
+    }
+
+    /// Tells the poller what a selectable waits for, if it has the descriptor still.
+    pub fn tell(
+        &mut self,
+        poller: &Poller,
+        fd: RawFd,
+        selectable: &Bound<'_, PyAny>,
+    ) -> io::Result<()> {
+        match self.polled.get_mut(fd) {
+            Some(watched) if watched.selectable.is(selectable) => watched.tell(poller, fd),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes out the context of log lines of the selectable that has a descriptor.
+    pub fn take_log_context(&mut self, fd: RawFd) -> Option<LogContext> {
+        self.polled.get_mut(fd)?.log_context.take()
+    }
+
+    /// Keeps that for the next time, if the selectable has the descriptor still. Returns what is to be dropped.
+    pub fn keep_log_context(
+        &mut self,
+        fd: RawFd,
+        selectable: &Bound<'_, PyAny>,
+        context: LogContext,
+    ) -> Option<LogContext> {
+        match self.polled.get_mut(fd) {
+            Some(watched) if watched.selectable.is(selectable) => {
+                watched.log_context.replace(context)
+            }
+            _ => Some(context),
+        }
     }
 
     /// How many selectables have been registered up to now.
@@ -244,19 +368,24 @@ impl Descriptors {
         fd: RawFd,
         registrations: u64,
     ) -> Option<Bound<'py, PyAny>> {
-        let watched = self.polled.get(&fd)?;
+        let watched = self.polled.get(fd)?;
         (watched.registration <= registrations).then(|| watched.selectable.bind(py).clone())
     }
 
     /// The descriptors that the system polls, with their selectables.
-    pub fn polled(&self) -> impl ExactSizeIterator<Item = (RawFd, &Py<PyAny>, Interest)> {
+    pub fn polled(&self) -> impl Iterator<Item = (RawFd, &Py<PyAny>, Interest)> {
         let polled = self.polled.iter();
-        polled.map(|(&fd, watched)| (fd, &watched.selectable, watched.interest()))
+        polled.map(|(fd, watched)| (fd, &watched.selectable, watched.interest()))
+    }
+
+    /// How many descriptors the system polls.
+    pub const fn count(&self) -> usize {
+        self.polled.len()
     }
 
     /// Whether somebody reads from the descriptor.
     pub fn is_reading(&self, fd: RawFd) -> bool {
-        self.polled.get(&fd).is_some_and(|watched| watched.reads)
+        self.polled.get(fd).is_some_and(|watched| watched.reads)
     }
 
     /// Those that are always ready, and what they wait for.

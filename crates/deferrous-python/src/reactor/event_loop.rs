@@ -13,7 +13,10 @@ use super::{
     state::EventLoop,
     support,
 };
-use crate::interp::{count_fork, fallible, file_descriptor};
+use crate::{
+    interp::{count_fork, fallible, file_descriptor},
+    transport::Logging,
+};
 
 #[pymethods]
 impl EventLoop {
@@ -129,6 +132,7 @@ impl EventLoop {
             .peek(|messages| messages.iter().try_for_each(|m| m.traverse(&visit)))?;
         self.parts
             .traverse_with(&visit, |parts, visit| parts.traverse(visit))?;
+        self.logging.show(&visit, Logging::traverse)?;
         self.replaced.traverse(&visit)
     }
 
@@ -137,6 +141,7 @@ impl EventLoop {
             self.queue.close(),
             self.parts.take(py),
             self.replaced.take(py),
+            self.logging.take(py),
         ));
     }
 }

@@ -13,7 +13,7 @@ use super::{
     state::EventLoop,
     thread_calls, time, turn,
 };
-use crate::interp::fallible;
+use crate::{interp::fallible, transport::is_flushed};
 
 /// What of a reactor is in Rust. Its event loop is the attribute _loop.
 #[pyclass(frozen, subclass, module = "deferrous._core")]
@@ -125,11 +125,11 @@ fn add(
         let text = format!("file descriptor cannot be a negative integer ({fd})");
         return Err(fallible::error::<PyValueError>(reactor.py(), &text));
     }
+    let unsent = direction == Direction::Write && is_flushed(selectable);
     let added = event_loop.get().with(reactor.py(), |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
-        parts
-            .descriptors
-            .add(waiter.poller(), fd, selectable, direction)
+        let descriptors = &mut parts.descriptors;
+        descriptors.add(waiter.poller(), fd, selectable, direction, unsent)
     })?;
     added
         .map(drop)

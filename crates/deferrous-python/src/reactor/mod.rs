@@ -19,9 +19,11 @@ mod ready;
 mod state;
 mod support;
 mod system_clock;
+mod table;
 mod thread_calls;
 mod time;
 mod turn;
+mod unsent;
 mod wait;
 
 use pyo3::prelude::*;

@@ -102,7 +102,7 @@ pub fn poll_by_name(
         None => fallible::int(py, -1)?,
     };
     // The waker of Twisted's reactors is a selectable, too, so there is at least one.
-    let most = event_loop.with(py, |parts| parts.descriptors.polled().len() + 1)?;
+    let most = event_loop.with(py, |parts| parts.descriptors.count() + 1)?;
     match poller.call_method1(names(py).poll.bind(py), (timeout, fallible::int(py, most)?)) {
         Ok(told) => read_told(&told),
         Err(error) if is_interrupt(py, &error)? => Ok(Vec::new()),

@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::prelude::*;
+use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 use super::{
     class::Reactor,
@@ -12,27 +12,74 @@ use super::{
     state::EventLoop,
     support::{Occasion, report_error, support},
 };
-use crate::{failure, interp::fallible};
+use crate::{failure, interp::fallible, transport::Reading};
 
 /// Has the selectables read and write that events are for. One may be removed by another, or its descriptor be
 /// used by a new one: the event is then passed over.
 pub fn dispatch(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = reactor.py();
+    let reads_streams = Reactor::of(reactor)?.handles_events_by_itself();
     let next = || {
         event_loop
             .get()
             .with(py, |parts| parts.ready.pop(py, &parts.descriptors))
     };
     while let Some((event, selectable)) = next()? {
-        if let Some(selectable) = selectable {
+        let Some(selectable) = selectable else {
+            continue;
+        };
+        let only_reads = event.flags & (IN | OUT) == IN;
+        if !(reads_streams
+            && only_reads
+            && read_stream(reactor, event_loop, &selectable, event.fd)?)
+        {
             handle(reactor, &selectable, event.fd, event.flags)?;
         }
     }
     Ok(())
 }
 
+/// Reads a stream, if that can be done without its methods. Returns whether it could.
+fn read_stream(
+    reactor: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, EventLoop>,
+    selectable: &Bound<'_, PyAny>,
+    fd: RawFd,
+) -> PyResult<bool> {
+    let (py, event_loop) = (reactor.py(), event_loop.get());
+    let (Some(reading), Some(logging)) = (Reading::of(selectable), event_loop.logging(py)) else {
+        return Ok(false);
+    };
+    let context = event_loop.with(py, |parts| parts.descriptors.take_log_context(fd))?;
+    let Some(entered) = logging.enter(&reading.stream, context) else {
+        return Ok(false);
+    };
+    let ended = match reading.read() {
+        Ok(None) => Ok(()),
+        Ok(Some(why)) => end(reactor, selectable, Ok(why), true),
+        Err(error) => {
+            let error = support().frames.do_read.through(py, error);
+            end(reactor, selectable, Err(error), false)
+        }
+    };
+    let prefix = entered.prefix();
+    let context = entered.leave()?;
+    let replaced = event_loop.with(py, |parts| {
+        parts.descriptors.keep_log_context(fd, selectable, context)
+    })?;
+    drop(replaced);
+    match ended {
+        Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
+        Err(error) => {
+            report_error(py, error, Occasion::Selectable, Some(&prefix));
+            Ok(true)
+        }
+        Ok(()) => Ok(true),
+    }
+}
+
 /// Handles one event, with the selectable's prefix on all that is logged.
-fn handle(
+pub fn handle(
     reactor: &Bound<'_, PyAny>,
     selectable: &Bound<'_, PyAny>,
     fd: RawFd,
@@ -58,28 +105,40 @@ pub fn do_read_or_write(
     event: isize,
 ) -> PyResult<()> {
     let (py, support) = (reactor.py(), support());
-    let (why, in_read) = if event & FAILED != 0 && event & IN == 0 {
+    if event & FAILED != 0 && event & IN == 0 {
         // Whoever reads has read all there was, and sees a clean end.
         let fd = RawFd::try_from(fd.extract::<i64>()?).unwrap_or(-1);
         let event_loop = Reactor::of(reactor)?.event_loop()?;
         let reads = event_loop
             .get()
             .with(py, |parts| parts.descriptors.is_reading(fd))?;
-        if reads {
-            (support.connection_done.bind(py).clone(), true)
+        let why = if reads {
+            &support.connection_done
         } else {
-            (support.connection_lost.bind(py).clone(), false)
-        }
-    } else {
-        let mut in_read = false;
-        let why = read_and_write(selectable, event, &mut in_read).unwrap_or_else(|error| {
-            let exception = failure::exception_of(py, error).into_any();
-            let error = PyErr::from_value(exception.clone());
-            report_error(py, error, Occasion::Elsewhere, None);
-            exception
-        });
-        (why, in_read)
-    };
+            &support.connection_lost
+        };
+        return end(reactor, selectable, Ok(why.bind(py).clone()), reads);
+    }
+    let mut in_read = false;
+    let why = read_and_write(selectable, event, &mut in_read);
+    end(reactor, selectable, why, in_read)
+}
+
+/// Disconnects a selectable if `why`, which its method has returned, says so; or logs what its method has raised, and
+/// disconnects it.
+fn end<'py>(
+    reactor: &Bound<'py, PyAny>,
+    selectable: &Bound<'py, PyAny>,
+    why: PyResult<Bound<'py, PyAny>>,
+    in_read: bool,
+) -> PyResult<()> {
+    let (py, support) = (reactor.py(), support());
+    let why = why.unwrap_or_else(|error| {
+        let exception = failure::exception_of(py, error).into_any();
+        let error = PyErr::from_value(exception.clone());
+        report_error(py, error, Occasion::Elsewhere, None);
+        exception
+    });
     if why.is_truthy()? {
         reactor
             .call_method1(

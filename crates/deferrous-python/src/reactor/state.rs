@@ -14,7 +14,10 @@ use super::{
     messages::{Messages, new_queue},
     ready::Ready,
 };
-use crate::interp::{EventRoom, Field, Slot, fallible};
+use crate::{
+    interp::{CloneRef, EventRoom, Field, Slot, fallible},
+    transport::Logging,
+};
 
 /// What the loop of a reactor is made of.
 ///
@@ -29,6 +32,8 @@ pub struct EventLoop {
     pub(super) parts: Field<Option<Box<Parts>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     pub(super) replaced: Field<Option<Py<PyAny>>>,
+    /// The contexts of log lines of the thread that runs the reactor.
+    pub(super) logging: Field<Option<Logging>>,
 }
 
 /// The parts of an event loop.
@@ -57,7 +62,7 @@ impl Parts {
     ///
     /// If the system has no descriptor left for the poller.
     #[inline]
-    pub fn waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+    pub fn waiter(&mut self, queue: &Messages) -> io::Result<Arc<Waiter>> {
         match queue.waiter() {
             Some(waiter) => Ok(waiter),
             None => self.new_waiter(queue),
@@ -65,7 +70,7 @@ impl Parts {
     }
 
     #[cold]
-    fn new_waiter(&self, queue: &Messages) -> io::Result<Arc<Waiter>> {
+    fn new_waiter(&mut self, queue: &Messages) -> io::Result<Arc<Waiter>> {
         let waiter = Arc::new(Waiter::new()?);
         self.descriptors.add_all(waiter.poller())?;
         queue.set_waiter(waiter.clone());
@@ -77,7 +82,7 @@ impl Parts {
         self.new_timed
             .iter()
             .try_for_each(|call| visit.call(call))?;
-        self.descriptors.traverse(|object| visit.call(object))?;
+        self.descriptors.traverse(visit)?;
         self.ready.traverse(|object| visit.call(object))
     }
 }
@@ -108,6 +113,7 @@ impl EventLoop {
             handed_out: Field::new(0),
             parts: Field::new(Some(Box::new(parts))),
             replaced: Field::new(None),
+            logging: Field::new(None),
         })
     }
 
@@ -132,6 +138,14 @@ impl EventLoop {
         self.replaced
             .clone_out(py)
             .map(|poller| poller.into_bound(py))
+    }
+
+    /// The contexts of log lines of this thread, unless a program has replaced how they are kept.
+    #[inline]
+    pub fn logging(&self, py: Python<'_>) -> Option<Logging> {
+        let logging = Logging::of_thread(py, self.logging.take(py))?;
+        self.logging.set(py, Some(logging.clone_ref(py)));
+        Some(logging)
     }
 
     /// What the reactor waits with.

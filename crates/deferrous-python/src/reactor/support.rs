@@ -14,6 +14,7 @@ use super::{names::names, system_clock::SystemClock};
 use crate::{
     failure::Trail,
     interp::{UntilChanged, class_attribute, class_attributes, fallible, handling, name},
+    transport,
 };
 
 /// The objects of Twisted.
@@ -49,7 +50,9 @@ pub struct Support {
     pub parts_of_a_turn: [Py<PyAny>; 3],
     /// `callFromThread` and `wakeUp`, which it calls.
     pub call_from_thread: Py<PyAny>,
-    report: [Py<PyAny>; 4],
+    pub do_read_or_write: Py<PyAny>,
+    pub remove_writer: Py<PyAny>,
+    report: [Py<PyAny>; 5],
 }
 
 /// Where an exception came up that nobody catches.
@@ -60,6 +63,8 @@ pub enum Occasion {
     TimedCall = 2,
     /// `log.err()`, as for jobs in threads and descriptors.
     Elsewhere = 3,
+    /// The same outside the context of the selectable, whose prefix is handed over.
+    Selectable = 4,
 }
 
 /// Where exceptions pass through Twisted's reactor.
@@ -96,7 +101,8 @@ static SUPPORT: OnceLock<Support> = OnceLock::new();
 struct Given {
     /// The class of a reactor's methods.
     methods: Py<PyType>,
-    /// Imports what the reactor needs of the package: a module of functions, the class of wakers, and the trails.
+    /// Imports what the reactor needs of the package: a module of functions, the class of wakers, the trails, and
+    /// Twisted's methods of streams.
     find: Py<PyAny>,
 }
 
@@ -140,11 +146,13 @@ fn not_loaded(py: Python<'_>) -> PyErr {
 
 impl Support {
     fn find(py: Python<'_>, given: &Given) -> PyResult<Self> {
-        let (functions, waker_class, trails): (
+        let (functions, waker_class, trails, of_streams): (
             Bound<'_, PyAny>,
             Bound<'_, PyType>,
             Bound<'_, PyDict>,
+            Bound<'_, PyDict>,
         ) = given.find.bind(py).call0()?.extract()?;
+        transport::load(&of_streams, &trails)?;
         let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
         let error = "twisted.internet.error";
         let own = |name| given.methods.getattr(py, fallible::text(py, name)?);
@@ -181,11 +189,14 @@ impl Support {
                 own("doIteration")?,
             ],
             call_from_thread: own("callFromThread")?,
+            do_read_or_write: own("_doReadOrWrite")?,
+            remove_writer: own("removeWriter")?,
             report: [
                 function("main_loop")?,
                 function("thread_call")?,
                 function("timed_call")?,
                 function("elsewhere")?,
+                function("selectable")?,
             ],
             base: base.unbind(),
             delayed_call: delayed_call.unbind(),
@@ -220,7 +231,7 @@ pub fn report_error(
         Occasion::ThreadCall => support().frames.thread_call.add_to(&exception),
         Occasion::TimedCall => support().frames.timed_call.add_to(&exception),
         // The turn and the selectable know more.
-        Occasion::MainLoop | Occasion::Elsewhere => {}
+        Occasion::MainLoop | Occasion::Elsewhere | Occasion::Selectable => {}
     }
     let function = support().report[occasion as usize].bind(py);
     let reported = handling(&exception, || match about {

@@ -11,7 +11,7 @@ use super::{
     polling, readiness,
     state::EventLoop,
     support::{Occasion, report_error, support},
-    thread_calls, time,
+    thread_calls, time, unsent,
     wait::Wait,
 };
 
@@ -47,13 +47,18 @@ pub fn do_iteration(reactor: &Bound<'_, PyAny>, delay: Option<f64>) -> PyResult<
     iterate(reactor, &event_loop, polling::delay(delay))
 }
 
-/// Waits for events for up to `delay`, and handles them.
+/// Sends what was written, waits for events for up to `delay`, and handles them.
 fn iterate(
     reactor: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, EventLoop>,
     delay: Option<Duration>,
 ) -> PyResult<()> {
     let (py, parts) = (reactor.py(), event_loop.get());
+    let delay = match unsent::send_all(reactor, event_loop)? {
+        // It may have set a call that is due before.
+        true => Some(Duration::ZERO),
+        false => delay,
+    };
     let earlier = match parts.replaced_poller(py) {
         None => {
             let (wait, registrations) = parts.with(py, |parts| {

@@ -1,0 +1,117 @@
+//! `doWrite` of a stream from which a send usually takes everything.
+
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyList},
+};
+
+use super::{names::names, plan::Plan, stream::Stream, system};
+use crate::interp::fallible;
+
+/// What came of sending what was written.
+pub enum Flushed {
+    /// Nothing is left, so there is nothing to wait for.
+    Done,
+    /// The system has taken a part. The rest waits until it takes more.
+    Waits,
+    /// The method `doWrite` is to do it: nothing has been done.
+    ByMethod,
+}
+
+/// Whether the object is a stream whose writes may be sent by [`flush`], without waiting until the system has room.
+#[inline]
+pub fn is_flushed(object: &Bound<'_, PyAny>) -> bool {
+    Stream::of(object, Plan::FLUSH).is_some_and(|stream| has_own_methods(&stream))
+}
+
+#[inline]
+fn has_own_methods(stream: &Stream<'_, '_>) -> bool {
+    let names = names(stream.object.py());
+    stream.leaves(&[&names.do_write, &names.write_some_data, &names.stop_writing])
+}
+
+/// `doWrite()`, for a stream without a producer that stays open, and of which nothing was left by an earlier send.
+///
+/// # Errors
+///
+/// A `MemoryError`.
+pub fn flush(object: &Bound<'_, PyAny>) -> PyResult<Flushed> {
+    match Sending::of(object) {
+        Some(sending) => sending.send(),
+        None => Ok(Flushed::ByMethod),
+    }
+}
+
+/// A stream that is about to send.
+struct Sending<'a, 'py> {
+    stream: Stream<'a, 'py>,
+    fd: std::os::fd::RawFd,
+    /// What was written, which are objects of `bytes`.
+    chunks: Bound<'py, PyList>,
+}
+
+impl<'a, 'py> Sending<'a, 'py> {
+    #[inline]
+    fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
+        let stream = Stream::of(object, Plan::FLUSH).filter(has_own_methods)?;
+        let names = names(object.py());
+        let (producer, limit) = (
+            stream.get(&names.producer)?,
+            stream.number(&names.send_limit)?,
+        );
+        if !producer.is_none()
+            || stream.flag(&names.disconnecting)?
+            || stream.flag(&names.write_disconnecting)?
+            || stream.number(&names.offset)? != 0
+            || stream.number(&names.temp_data_len)? > limit
+        {
+            return None;
+        }
+        let left = stream.get(&names.data_buffer)?;
+        let chunks = stream.own(names.temp_data_buffer.bind(object.py()))?;
+        let chunks = chunks.cast_into_exact::<PyList>().ok()?;
+        let all_bytes = chunks
+            .iter()
+            .all(|chunk| chunk.is_exact_instance_of::<PyBytes>());
+        if !all_bytes || !left.cast_exact::<PyBytes>().ok()?.as_bytes().is_empty() {
+            return None;
+        }
+        let fd = stream.descriptor(&names.send, &stream.stock.socket.send)?;
+        Some(Sending { stream, fd, chunks })
+    }
+
+    fn send(&self) -> PyResult<Flushed> {
+        let py = self.stream.object.py();
+        let joined = match self.chunks.len() {
+            0 => return Ok(Flushed::ByMethod),
+            1 => self.chunks.get_item(0)?.cast_into::<PyBytes>()?,
+            _ => self.join()?,
+        };
+        let data = joined.as_bytes();
+        match system::transmit(self.fd, data) {
+            Ok(sent) => {
+                let names = names(py);
+                self.chunks.as_sequence().del_slice(0, self.chunks.len())?;
+                self.stream
+                    .set(&names.temp_data_len, &fallible::int(py, 0)?)?;
+                if sent == data.len() {
+                    return Ok(Flushed::Done);
+                }
+                self.stream.set(&names.data_buffer, joined.as_any())?;
+                self.stream.set(&names.offset, &fallible::int(py, sent)?)?;
+                Ok(Flushed::Waits)
+            }
+            // The method finds the same error, and does with it what is to be done.
+            Err(_) => Ok(Flushed::ByMethod),
+        }
+    }
+
+    /// All chunks in one.
+    fn join(&self) -> PyResult<Bound<'py, PyBytes>> {
+        let mut all = Vec::new();
+        for chunk in &self.chunks {
+            all.extend_from_slice(chunk.cast::<PyBytes>()?.as_bytes());
+        }
+        Ok(fallible::bytes(self.stream.object.py(), &all)?.cast_into()?)
+    }
+}

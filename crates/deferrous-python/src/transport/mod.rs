@@ -1,0 +1,22 @@
+//! What Twisted's streams do all day: read, take what is written, and send it.
+//!
+//! Classes and attributes stay Twisted's: a stream is an object of `twisted.internet.tcp.Connection` or a subclass, with
+//! all its state in its `__dict__`. Here are a few of its methods, for streams whose class and attributes leave them as
+//! Twisted has them ([`Stream`](stream::Stream)). Whatever else a stream is or has goes through Twisted's own methods, which find the
+//! same state.
+
+mod flush;
+mod loading;
+mod log_context;
+mod names;
+mod plan;
+mod read;
+mod stock;
+mod stream;
+mod system;
+mod write;
+
+pub use flush::{Flushed, flush, is_flushed};
+pub use loading::load;
+pub use log_context::{LogContext, Logging};
+pub use read::Reading;

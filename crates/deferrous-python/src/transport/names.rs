@@ -1,0 +1,37 @@
+//! The attributes of Twisted's streams.
+
+use crate::interp::names;
+
+names! {
+    add_writer = "addWriter",
+    buffer_size = "bufferSize",
+    connected = "connected",
+    contexts = "contexts",
+    data_buffer = "dataBuffer",
+    data_received = "dataReceived",
+    disconnecting = "disconnecting",
+    do_read = "doRead",
+    do_write = "doWrite",
+    fileno = "fileno",
+    hand_over = "_dataReceived",
+    log_prefix = "logPrefix",
+    logstr = "logstr",
+    maybe_pause_producer = "_maybePauseProducer",
+    offset = "offset",
+    producer = "producer",
+    protocol = "protocol",
+    reactor = "reactor",
+    recv = "recv",
+    send = "send",
+    send_limit = "SEND_LIMIT",
+    socket = "socket",
+    start_writing = "startWriting",
+    stop_writing = "stopWriting",
+    system = "system",
+    temp_data_buffer = "_tempDataBuffer",
+    temp_data_len = "_tempDataLen",
+    tls = "TLS",
+    write_disconnected = "_writeDisconnected",
+    write_disconnecting = "_writeDisconnecting",
+    write_some_data = "writeSomeData",
+}

@@ -1,0 +1,106 @@
+//! What the fast ways are used in place of: the methods of Twisted's classes, as they were when the reactor was loaded.
+
+use std::sync::OnceLock;
+
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyType},
+};
+
+use crate::{
+    failure::Trail,
+    interp::{bound_function, fallible, name},
+};
+
+/// The methods of Twisted's classes, and what belongs to them.
+///
+/// A method that a program has replaced before is `None` here, which no class has: nothing is done in its place.
+pub struct Stock {
+    pub do_read: Py<PyAny>,
+    /// `_dataReceived`.
+    pub hand_over: Py<PyAny>,
+    pub log_prefix: Py<PyAny>,
+    pub do_write: Py<PyAny>,
+    pub write_some_data: Py<PyAny>,
+    pub start_writing: Py<PyAny>,
+    pub stop_writing: Py<PyAny>,
+    pub maybe_pause_producer: Py<PyAny>,
+    /// Twisted's own functions, which ours call where they do not know how.
+    pub write: Py<PyAny>,
+    pub write_sequence: Py<PyAny>,
+    pub write_or_encrypt: Py<PyAny>,
+    pub write_sequence_or_encrypt: Py<PyAny>,
+    pub socket: Socket,
+    pub connection_done: Py<PyAny>,
+    pub connection_lost: Py<PyAny>,
+    /// Where errors of `dataReceived` pass through.
+    pub frames: Trail,
+}
+
+/// The class of sockets, and its methods.
+pub struct Socket {
+    pub class: Py<PyType>,
+    pub recv: Py<PyAny>,
+    pub send: Py<PyAny>,
+    /// The C function of `fileno`.
+    pub fileno: usize,
+}
+
+static STOCK: OnceLock<Stock> = OnceLock::new();
+
+/// Twisted's methods, if a reactor has been made.
+#[inline(always)]
+pub fn stock() -> Option<&'static Stock> {
+    STOCK.get()
+}
+
+impl Stock {
+    /// Keeps Twisted's methods, unless that has been done. Returns whether it had not.
+    ///
+    /// Args:
+    ///     found: what `deferrous._transports.find` returns.
+    ///     frames: the trails of Twisted's functions.
+    pub fn keep(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<bool> {
+        let py = found.py();
+        let of = |name: &str| {
+            let found = found.get_item(fallible::text(py, name)?)?;
+            PyResult::Ok(found.unwrap_or_else(|| py.None().into_bound(py)).unbind())
+        };
+        let main = "twisted.internet.main";
+        let stock = Stock {
+            do_read: of("Connection.doRead")?,
+            hand_over: of("Connection._dataReceived")?,
+            log_prefix: of("Connection.logPrefix")?,
+            do_write: of("FileDescriptor.doWrite")?,
+            write_some_data: of("Connection.writeSomeData")?,
+            start_writing: of("FileDescriptor.startWriting")?,
+            stop_writing: of("FileDescriptor.stopWriting")?,
+            maybe_pause_producer: of("FileDescriptor._maybePauseProducer")?,
+            write: of("FileDescriptor.write")?,
+            write_sequence: of("FileDescriptor.writeSequence")?,
+            write_or_encrypt: of("ConnectionMixin.write")?,
+            write_sequence_or_encrypt: of("ConnectionMixin.writeSequence")?,
+            socket: Socket::load(py)?,
+            connection_done: fallible::import(py, main, "CONNECTION_DONE")?.unbind(),
+            connection_lost: fallible::import(py, main, "CONNECTION_LOST")?.unbind(),
+            frames: Trail::new(frames, "dataReceived")?,
+        };
+        Ok(STOCK.set(stock).is_ok())
+    }
+}
+
+impl Socket {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let class = fallible::import(py, "socket", "socket")?;
+        let unconnected = class.call0()?;
+        let fileno = unconnected.getattr(name!(py, "fileno")?)?;
+        let function = bound_function(&fileno).map_or(0, |(function, _)| function);
+        unconnected.call_method0(name!(py, "close")?)?;
+        Ok(Socket {
+            recv: class.getattr(name!(py, "recv")?)?.unbind(),
+            send: class.getattr(name!(py, "send")?)?.unbind(),
+            class: class.cast_into::<PyType>()?.unbind(),
+            fileno: function,
+        })
+    }
+}
