@@ -15,6 +15,14 @@ fn count() {
     CHANGES.store(CHANGES.load(Relaxed) + 1, Relaxed);
 }
 
+/// A number that is another one after a watched dict has changed.
+#[inline(always)]
+pub fn changes() -> u64 {
+    #[cfg(not(Py_3_12))]
+    notice_changes();
+    CHANGES.load(Relaxed)
+}
+
 /// The cached answer to a question about watched dicts. It is asked again after one of them has changed.
 pub struct UntilChanged {
     /// Whether the interpreter tells of changes.
@@ -48,9 +56,7 @@ impl UntilChanged {
     /// The same, for eight answers at once.
     #[inline(always)]
     pub fn get_flags(&self, find_out: impl FnOnce() -> u8) -> u8 {
-        #[cfg(not(Py_3_12))]
-        notice_changes();
-        let now = CHANGES.load(Relaxed);
+        let now = changes();
         if self.known_at.load(Relaxed) == now {
             return self.known.load(Relaxed);
         }

@@ -63,14 +63,6 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
 fn watcher(py: Python<'_>) -> Option<std::ffi::c_int> {
     use std::{ffi::c_int, sync::OnceLock};
 
-    type Raw = *mut ffi::PyObject;
-
-    unsafe extern "C" {
-        fn PyDict_AddWatcher(
-            callback: unsafe extern "C" fn(c_int, Raw, Raw, Raw) -> c_int,
-        ) -> c_int;
-    }
-
     /// # Safety
     /// The thread is attached.
     unsafe extern "C" fn on_event(_: c_int, _: Raw, _: Raw, _: Raw) -> c_int {
@@ -79,14 +71,35 @@ fn watcher(py: Python<'_>) -> Option<std::ffi::c_int> {
     }
 
     static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
-    *WATCHER.get_or_init(|| {
-        // SAFETY: the function lives for ever, and neither runs code of Python nor changes a dict.
-        let watcher = unsafe { PyDict_AddWatcher(on_event) };
-        if watcher < 0 {
-            drop(PyErr::take(py));
-        }
-        (watcher >= 0).then_some(watcher)
-    })
+    *WATCHER.get_or_init(|| add_watcher(py, on_event))
+}
+
+#[cfg(Py_3_12)]
+type Raw = *mut ffi::PyObject;
+
+/// Has the interpreter call a function before watched dicts change, with the kind of change, the dict, a key and a
+/// value. The function neither runs code of Python nor changes a dict.
+///
+/// Returns the number by which dicts are watched; `None` if the interpreter has no more.
+#[cfg(Py_3_12)]
+pub(super) fn add_watcher(
+    py: Python<'_>,
+    on_event: unsafe extern "C" fn(std::ffi::c_int, Raw, Raw, Raw) -> std::ffi::c_int,
+) -> Option<std::ffi::c_int> {
+    use std::ffi::c_int;
+
+    unsafe extern "C" {
+        fn PyDict_AddWatcher(
+            callback: unsafe extern "C" fn(c_int, Raw, Raw, Raw) -> c_int,
+        ) -> c_int;
+    }
+
+    // SAFETY: the function lives for ever, and the callers have it do what it may.
+    let watcher = unsafe { PyDict_AddWatcher(on_event) };
+    if watcher < 0 {
+        drop(PyErr::take(py));
+    }
+    (watcher >= 0).then_some(watcher)
 }
 
 /// A dict that is kept alive for ever, and the number of the last change of it that was noticed.

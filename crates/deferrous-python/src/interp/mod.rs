@@ -7,6 +7,7 @@ mod context;
 mod depth;
 mod detached;
 mod dict_changes;
+mod dict_version;
 mod dict_watch;
 mod event_room;
 mod exception;
@@ -39,7 +40,8 @@ pub use classes::{
 pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
-pub use dict_changes::UntilChanged;
+pub use dict_changes::{UntilChanged, changes};
+pub use dict_version::{dict_version, versioned_attributes};
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;

@@ -378,6 +378,11 @@ impl Descriptors {
         polled.map(|(fd, watched)| (fd, &watched.selectable, watched.interest()))
     }
 
+    /// Whether the system polls the descriptor.
+    pub fn has(&self, fd: RawFd) -> bool {
+        self.polled.get(fd).is_some()
+    }
+
     /// How many descriptors the system polls.
     pub const fn count(&self) -> usize {
         self.polled.len()

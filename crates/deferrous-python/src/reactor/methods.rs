@@ -13,7 +13,10 @@ use super::{
     state::EventLoop,
     thread_calls, time, turn,
 };
-use crate::{interp::fallible, transport::is_flushed};
+use crate::{
+    interp::fallible,
+    transport::{forget, is_flushed},
+};
 
 /// What of a reactor is in Rust. Its event loop is the attribute _loop.
 #[pyclass(frozen, subclass, module = "deferrous._core")]
@@ -152,9 +155,15 @@ fn remove(
     let removed = event_loop.get().with(py, |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
-        Ok(descriptors.remove(waiter.poller(), fd, selectable, direction))
+        let removed = descriptors.remove(waiter.poller(), fd, selectable, direction);
+        Ok((removed, descriptors.has(fd)))
     })?;
-    removed.map(drop).map_err(|error| io_error(py, &error))
+    let (removed, is_left) = removed.map_err(|error| io_error(py, &error))?;
+    drop(removed);
+    if !is_left {
+        forget(selectable);
+    }
+    Ok(())
 }
 
 fn selectables<'py>(

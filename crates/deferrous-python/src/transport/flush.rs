@@ -5,7 +5,7 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 
-use super::{names::names, plan::Plan, stream::Stream, system};
+use super::{names::names, plan::Part, stream::Stream, system};
 use crate::interp::fallible;
 
 /// What came of sending what was written.
@@ -21,13 +21,7 @@ pub enum Flushed {
 /// Whether the object is a stream whose writes may be sent by [`flush`], without waiting until the system has room.
 #[inline]
 pub fn is_flushed(object: &Bound<'_, PyAny>) -> bool {
-    Stream::of(object, Plan::FLUSH).is_some_and(|stream| has_own_methods(&stream))
-}
-
-#[inline]
-fn has_own_methods(stream: &Stream<'_, '_>) -> bool {
-    let names = names(stream.object.py());
-    stream.leaves(&[&names.do_write, &names.write_some_data, &names.stop_writing])
+    Stream::of(object, Part::FLUSH).is_some()
 }
 
 /// `doWrite()`, for a stream without a producer that stays open, and of which nothing was left by an earlier send.
@@ -53,27 +47,17 @@ struct Sending<'a, 'py> {
 impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
-        let stream = Stream::of(object, Plan::FLUSH).filter(has_own_methods)?;
+        let stream = Stream::of(object, Part::SEND)?;
         let names = names(object.py());
-        let (producer, limit) = (
-            stream.get(&names.producer)?,
-            stream.number(&names.send_limit)?,
-        );
-        if !producer.is_none()
-            || stream.flag(&names.disconnecting)?
-            || stream.flag(&names.write_disconnecting)?
-            || stream.number(&names.offset)? != 0
-            || stream.number(&names.temp_data_len)? > limit
-        {
+        if stream.waiting()? > stream.facts.limit {
             return None;
         }
-        let left = stream.get(&names.data_buffer)?;
-        let chunks = stream.own(names.temp_data_buffer.bind(object.py()))?;
+        let chunks = stream.get(&names.temp_data_buffer)?;
         let chunks = chunks.cast_into_exact::<PyList>().ok()?;
         let all_bytes = chunks
             .iter()
             .all(|chunk| chunk.is_exact_instance_of::<PyBytes>());
-        if !all_bytes || !left.cast_exact::<PyBytes>().ok()?.as_bytes().is_empty() {
+        if !all_bytes {
             return None;
         }
         let fd = stream.descriptor(&names.send, &stream.stock.socket.send)?;
@@ -92,8 +76,7 @@ impl<'a, 'py> Sending<'a, 'py> {
             Ok(sent) => {
                 let names = names(py);
                 self.chunks.as_sequence().del_slice(0, self.chunks.len())?;
-                self.stream
-                    .set(&names.temp_data_len, &fallible::int(py, 0)?)?;
+                self.stream.set_waiting(&fallible::int(py, 0)?)?;
                 if sent == data.len() {
                     return Ok(Flushed::Done);
                 }

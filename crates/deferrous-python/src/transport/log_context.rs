@@ -9,7 +9,7 @@ use pyo3::{
     types::{PyDict, PyList, PyString},
 };
 
-use super::{names::names, plan::Plan, stream::Stream};
+use super::{names::names, plan::Part, stream::Stream};
 use crate::interp::{CloneRef, UntilChanged, fallible, item, name, references};
 
 /// Twisted's own functions for contexts.
@@ -131,7 +131,7 @@ impl Logging {
         before: Option<LogContext>,
     ) -> Option<Entered<'py>> {
         let (py, names) = (stream.object.py(), names(stream.object.py()));
-        if !stream.has(Plan::PREFIX) || !stream.leaves(&[&names.log_prefix]) {
+        if !stream.facts.has(Part::PREFIX) {
             return None;
         }
         let (prefix, key) = (stream.get(&names.logstr)?, FUNCTIONS.get(py)?.key.bind(py));

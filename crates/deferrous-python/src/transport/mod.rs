@@ -5,6 +5,7 @@
 //! Twisted has them ([`Stream`](stream::Stream)). Whatever else a stream is or has goes through Twisted's own methods, which find the
 //! same state.
 
+mod facts;
 mod flush;
 mod loading;
 mod log_context;
@@ -16,6 +17,7 @@ mod stream;
 mod system;
 mod write;
 
+pub use facts::forget;
 pub use flush::{Flushed, flush, is_flushed};
 pub use loading::load;
 pub use log_context::{LogContext, Logging};

@@ -8,7 +8,7 @@ use pyo3::{
 
 use super::{
     names::{Names, names},
-    stock::{Stock, stock},
+    stock::Stock,
 };
 use crate::interp::{
     ClassFacts, UntilChanged, class_attribute, class_attributes, finds, has_mro, is_descriptor,
@@ -18,23 +18,54 @@ use crate::interp::{
 /// How many classes are known. A program has two or three; of others it is found out anew each time.
 const MOST_CLASSES: usize = 16;
 
-/// What may be done for streams of a class in the place of its methods.
+/// What may be done for a stream in the place of its methods.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Plan(u8);
+pub struct Part(u8);
+
+impl Part {
+    pub const NOTHING: Part = Part(0);
+    /// Reading.
+    pub const READ: Part = Part(1);
+    /// Keeping what is written.
+    pub const WRITE: Part = Part(2);
+    /// It does not encrypt what is written.
+    pub const PLAIN: Part = Part(4);
+    /// Sending without waiting until the system has room.
+    pub const FLUSH: Part = Part(8);
+    /// Doing all that is to be done when what was written is sent.
+    pub const SEND: Part = Part(16);
+    /// Its prefix of log lines is its `logstr`.
+    pub const PREFIX: Part = Part(32);
+
+    /// The same with another part, if it may be done.
+    #[must_use]
+    pub const fn with(self, part: Part, may_be_done: bool) -> Part {
+        Part(if may_be_done { self.0 | part.0 } else { self.0 })
+    }
+
+    /// What may be done by both.
+    #[must_use]
+    pub const fn and(self, other: Part) -> Part {
+        Part(self.0 & other.0)
+    }
+
+    /// Whether all of `part` may be done.
+    #[inline(always)]
+    pub const fn has(self, part: Part) -> bool {
+        self.0 & part.0 == part.0
+    }
+}
+
+/// What may be done for streams of a class.
+pub struct Plan {
+    pub parts: Part,
+    /// Whether the number of changes tells when that is no longer so.
+    pub is_watched: bool,
+}
 
 impl Plan {
-    pub const READ: Plan = Plan(1);
-    pub const WRITE: Plan = Plan(2);
-    pub const FLUSH: Plan = Plan(4);
-    /// Its prefix of log lines is its `logstr`.
-    pub const PREFIX: Plan = Plan(8);
-
     /// That of the object's class.
-    #[inline]
-    pub fn of(object: &Bound<'_, PyAny>) -> Self {
-        let Some(stock) = stock() else {
-            return Plan(0);
-        };
+    pub fn of(object: &Bound<'_, PyAny>, stock: &Stock) -> Self {
         for known in &KNOWN {
             match known.get(object.py()) {
                 Some(known) if is_exactly(object, &known.class) => {
@@ -44,13 +75,10 @@ impl Plan {
                 None => return remember(known, object, stock),
             }
         }
-        Plan(examine(object, stock))
-    }
-
-    /// Whether this may be done.
-    #[inline(always)]
-    pub const fn has(self, part: Plan) -> bool {
-        self.0 & part.0 != 0
+        Plan {
+            parts: Part(examine(object, stock)),
+            is_watched: false,
+        }
     }
 }
 
@@ -64,19 +92,23 @@ struct Known {
 static KNOWN: [PyOnceLock<Known>; MOST_CLASSES] = [const { PyOnceLock::new() }; MOST_CLASSES];
 
 impl Known {
-    #[inline(always)]
     fn plan(&self, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
-        if has_mro(object, &self.mro) {
-            return Plan(self.plan.get_flags(|| examine(object, stock)));
+        let is_watched = self.plan.is_watched() && has_mro(object, &self.mro);
+        let parts = if is_watched {
+            self.plan.get_flags(|| examine(object, stock))
+        } else {
+            examine(object, stock)
+        };
+        Plan {
+            parts: Part(parts),
+            is_watched,
         }
-        Plan(examine(object, stock))
     }
 }
 
 /// Has the interpreter tell of changes of the class, if it is one of streams.
 #[cold]
 fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
-    let plan = examine(object, stock);
     let known = || {
         let (class, mut dicts) = (object.get_type(), Vec::new());
         let mro = class.mro();
@@ -89,12 +121,15 @@ fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock)
             plan: UntilChanged::watching(&dicts)?,
         })
     };
-    if plan != 0
-        && let Ok(known) = known()
-    {
-        let _ = place.set(object.py(), known);
-    }
-    Plan(plan)
+    let parts = Part(examine(object, stock));
+    let is_watched = match parts {
+        Part::NOTHING => false,
+        _ => known().is_ok_and(|known| {
+            let is_watched = known.plan.is_watched();
+            place.set(object.py(), known).is_ok() && is_watched
+        }),
+    };
+    Plan { parts, is_watched }
 }
 
 /// Looks at the object's class.
@@ -108,48 +143,46 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
     let has = |methods: &[(&Py<PyString>, &Py<PyAny>)]| {
         methods.iter().all(|(name, own)| finds(object, name, own))
     };
-    let mut plan = 0;
-    let mut add = |part: Plan, is_stock: bool| plan |= if is_stock { part.0 } else { 0 };
     let reads = [
         (&names.do_read, &stock.do_read),
         (&names.hand_over, &stock.hand_over),
     ];
-    add(
-        Plan::READ,
-        has(&reads) && is_plain(object, &read_state(names)),
-    );
     let writes = [
         (&names.start_writing, &stock.start_writing),
         (&names.maybe_pause_producer, &stock.maybe_pause_producer),
     ];
-    add(
-        Plan::WRITE,
-        has(&writes) && is_plain(object, &write_state(names)),
-    );
     let flushes = [
         (&names.do_write, &stock.do_write),
         (&names.write_some_data, &stock.write_some_data),
         (&names.stop_writing, &stock.stop_writing),
     ];
-    add(
-        Plan::FLUSH,
-        has(&flushes) && is_plain(object, &flush_state(names)),
-    );
     let prefix = [(&names.log_prefix, &stock.log_prefix)];
-    add(
-        Plan::PREFIX,
-        has(&prefix) && is_plain(object, &[&names.logstr]),
-    );
-    plan
+    let flushes = has(&flushes) && is_plain(object, &flush_state(names));
+    Part::NOTHING
+        .with(
+            Part::READ,
+            has(&reads) && is_plain(object, &read_state(names)),
+        )
+        .with(
+            Part::WRITE,
+            has(&writes) && is_plain(object, &write_state(names)),
+        )
+        .with(Part::PLAIN, is_plain(object, &[&names.tls]))
+        .with(Part::FLUSH, flushes)
+        .with(Part::SEND, flushes)
+        .with(
+            Part::PREFIX,
+            has(&prefix) && is_plain(object, &[&names.logstr]),
+        )
+        .0
 }
 
 const fn read_state(names: &Names) -> [&Py<PyString>; 3] {
     [&names.protocol, &names.socket, &names.buffer_size]
 }
 
-const fn write_state(names: &Names) -> [&Py<PyString>; 7] {
+const fn write_state(names: &Names) -> [&Py<PyString>; 6] {
     [
-        &names.tls,
         &names.connected,
         &names.write_disconnected,
         &names.temp_data_buffer,

@@ -4,7 +4,7 @@ use std::{cell::Cell, io, os::fd::RawFd};
 
 use pyo3::{prelude::*, types::PyBytes};
 
-use super::{names::names, plan::Plan, stream::Stream, system};
+use super::{names::names, plan::Part, stream::Stream, system};
 use crate::interp::{call_method, fallible};
 
 /// The largest `bufferSize`, in bytes, that is read here.
@@ -26,13 +26,10 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// The object, if its `doRead` is Twisted's and its socket one of Python's.
     #[inline]
     pub fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
-        let stream = Stream::of(object, Plan::READ)?;
-        let names = names(object.py());
-        if !stream.leaves(&[&names.do_read, &names.hand_over]) {
-            return None;
-        }
-        let size = stream.number(&names.buffer_size)?;
-        let fd = stream.descriptor(&names.recv, &stream.stock.socket.recv)?;
+        let stream = Stream::of(object, Part::READ)?;
+        let size = stream.facts.size;
+        let recv = &names(object.py()).recv;
+        let fd = stream.descriptor(recv, &stream.stock.socket.recv)?;
         (1..=MOST)
             .contains(&size)
             .then_some(Reading { stream, fd, size })

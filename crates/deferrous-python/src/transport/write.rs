@@ -9,7 +9,7 @@ use pyo3::{
 
 use super::{
     names::names,
-    plan::Plan,
+    plan::Part,
     stock::{Stock, stock},
     stream::Stream,
 };
@@ -116,21 +116,14 @@ impl<'a, 'py> Writing<'a, 'py> {
     /// The object, if it is connected and has no producer, and nothing of it is in the way.
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>, encrypts: bool) -> Option<Self> {
-        let stream = Stream::of(object, Plan::WRITE)?;
-        let (py, names) = (object.py(), names(object.py()));
-        if encrypts && stream.flag(&names.tls)?
-            || !stream.flag(&names.connected)?
-            || stream.flag(&names.write_disconnected)?
-            || !stream.get(&names.producer)?.is_none()
-            || !stream.leaves(&[&names.start_writing, &names.maybe_pause_producer])
-        {
-            return None;
-        }
-        let chunks = stream.own(names.temp_data_buffer.bind(py))?;
+        let parts = Part::WRITE.with(Part::PLAIN, encrypts);
+        let stream = Stream::of(object, parts)?;
+        let names = names(object.py());
+        let chunks = stream.get(&names.temp_data_buffer)?;
         Some(Writing {
             chunks: chunks.cast_into_exact().ok()?,
-            waiting: stream.number(&names.temp_data_len)?,
-            reactor: stream.own(names.reactor.bind(py))?,
+            waiting: stream.waiting()?,
+            reactor: stream.get(&names.reactor)?,
             stream,
         })
     }
@@ -177,7 +170,7 @@ impl<'a, 'py> Writing<'a, 'py> {
         let (py, object) = (self.reactor.py(), self.stream.object);
         let names = names(py);
         let waiting = fallible::int(py, self.waiting + length)?;
-        self.stream.set(&names.temp_data_len, &waiting)?;
+        self.stream.set_waiting(&waiting)?;
         call_method(&self.reactor, names.add_writer.bind(py), object)
             .map(drop)
             .map_err(|exception| PyErr::from_value(exception.into_any()))
