@@ -61,7 +61,11 @@ impl Facts {
             {
                 Some((known.facts, attributes))
             }
-            _ => find_out(object, attributes, stock),
+            _ => {
+                // Another reference would keep the object from getting other attributes.
+                drop(attributes);
+                find_out(object, stock)
+            }
         }
     }
 
@@ -118,11 +122,7 @@ pub fn still_true(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) {
 }
 
 #[cold]
-fn find_out<'py>(
-    object: &Bound<'py, PyAny>,
-    attributes: Bound<'py, PyDict>,
-    stock: &Stock,
-) -> Option<(Facts, Bound<'py, PyDict>)> {
+fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bound<'py, PyDict>)> {
     let plan = Plan::of(object, stock);
     if plan.parts == Part::NOTHING {
         return None;
@@ -131,7 +131,11 @@ fn find_out<'py>(
         .is_watched
         .then(|| versioned_attributes(object))
         .flatten();
-    let attributes = versioned.clone().unwrap_or(attributes);
+    let is_versioned = versioned.is_some();
+    let attributes = match versioned {
+        Some(versioned) => versioned,
+        None => attributes(object).ok()?,
+    };
     let looking = Looking {
         object,
         attributes: &attributes,
@@ -142,7 +146,7 @@ fn find_out<'py>(
         size: looking.number(&looking.names.buffer_size).unwrap_or(0),
         limit: looking.number(&looking.names.send_limit).unwrap_or(0),
     };
-    if versioned.is_some() {
+    if is_versioned {
         let known = Known {
             facts,
             class: object.get_type_ptr().addr(),
