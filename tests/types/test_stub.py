@@ -57,7 +57,7 @@ def public_names() -> Iterator[str]:
         yield name
         for part, attribute in vars(thing).items() if isinstance(thing, type) else ():
             # A plain value can have no docstring.
-            if not part.startswith("_") and attribute is not False:
+            if not part.startswith("_") and attribute is not False and attribute is not None:
                 yield f"{name}.{part}"
 
 

@@ -78,6 +78,7 @@ fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
         (&names.wake_up, &support.wake_up),
         (&names.seconds, &support.system_time_of_class),
         (&names.do_read_or_write, &support.do_read_or_write),
+        (&names.add_writer, &support.add_writer),
         (&names.remove_writer, &support.remove_writer),
     ];
     let waker = support.waker_class.bind(reactor.py());
@@ -157,6 +158,13 @@ impl<'a, 'py> Reactor<'a, 'py> {
     pub fn handles_events_by_itself(&self) -> bool {
         let name = &names(self.object.py()).do_read_or_write;
         self.has_own(name, &support().do_read_or_write)
+    }
+
+    /// Whether nobody has replaced its `addWriter`.
+    #[inline]
+    pub fn adds_writers_by_itself(&self) -> bool {
+        let name = &names(self.object.py()).add_writer;
+        self.has_own(name, &support().add_writer)
     }
 
     /// Whether nobody has replaced its `removeWriter`.

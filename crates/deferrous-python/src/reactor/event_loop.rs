@@ -11,7 +11,8 @@ use super::{
     messages::{abandon_inherited, wake},
     pending, polling,
     state::EventLoop,
-    support,
+    support::{self, support},
+    writing,
 };
 use crate::{
     interp::{count_fork, fallible, file_descriptor},
@@ -22,7 +23,9 @@ use crate::{
 impl EventLoop {
     #[new]
     fn new(py: Python<'_>) -> PyResult<Self> {
-        support::load(py)?;
+        if support::load(py)? {
+            writing::replace_all(support().streams.bind(py))?;
+        }
         EventLoop::empty().map_err(|error| io_error(py, &error))
     }
 

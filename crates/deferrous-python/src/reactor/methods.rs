@@ -1,5 +1,7 @@
 //! The methods of a reactor, which its class inherits.
 
+use std::os::fd::RawFd;
+
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     interp::fallible,
-    transport::{forget, is_flushed},
+    transport::{flushed_descriptor, forget},
 };
 
 /// What of a reactor is in Rust. Its event loop is the attribute _loop.
@@ -123,20 +125,52 @@ fn add(
     direction: Direction,
 ) -> PyResult<()> {
     let event_loop = event_loop(reactor)?;
-    let fd = fileno(selectable)?;
+    let flushed = match direction {
+        Direction::Read => None,
+        Direction::Write => flushed_descriptor(selectable),
+    };
+    let fd = match flushed {
+        Some(fd) => fd,
+        None => fileno(selectable)?,
+    };
     if fd < 0 {
         let text = format!("file descriptor cannot be a negative integer ({fd})");
         return Err(fallible::error::<PyValueError>(reactor.py(), &text));
     }
-    let unsent = direction == Direction::Write && is_flushed(selectable);
-    let added = event_loop.get().with(reactor.py(), |parts| {
+    add_descriptor(&event_loop, fd, selectable, direction, flushed.is_some())
+}
+
+fn add_descriptor(
+    event_loop: &Bound<'_, EventLoop>,
+    fd: RawFd,
+    selectable: &Bound<'_, PyAny>,
+    direction: Direction,
+    unsent: bool,
+) -> PyResult<()> {
+    let py = event_loop.py();
+    let added = event_loop.get().with(py, |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
         descriptors.add(waiter.poller(), fd, selectable, direction, unsent)
     })?;
-    added
-        .map(drop)
-        .map_err(|error| io_error(reactor.py(), &error))
+    added.map(drop).map_err(|error| io_error(py, &error))
+}
+
+/// `reactor.addWriter(stream)`, if nobody has replaced that and what the stream writes can be sent at once.
+#[inline]
+pub fn add_writer(reactor: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> Option<PyResult<()>> {
+    let reactor = Reactor::of(reactor).ok()?;
+    if !reactor.adds_writers_by_itself() {
+        return None;
+    }
+    let (event_loop, fd) = (reactor.event_loop().ok()?, flushed_descriptor(stream)?);
+    Some(add_descriptor(
+        &event_loop,
+        fd,
+        stream,
+        Direction::Write,
+        true,
+    ))
 }
 
 fn remove(

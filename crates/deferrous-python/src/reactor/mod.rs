@@ -25,6 +25,7 @@ mod time;
 mod turn;
 mod unsent;
 mod wait;
+mod writing;
 
 use pyo3::prelude::*;
 

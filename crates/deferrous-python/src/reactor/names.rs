@@ -4,6 +4,7 @@
 use crate::interp::names;
 
 names! {
+    add_writer = "addWriter",
     call_from_thread = "callFromThread",
     call_with_logger = "callWithLogger",
     creator = "creator",

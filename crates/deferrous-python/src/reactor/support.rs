@@ -51,7 +51,10 @@ pub struct Support {
     /// `callFromThread` and `wakeUp`, which it calls.
     pub call_from_thread: Py<PyAny>,
     pub do_read_or_write: Py<PyAny>,
+    pub add_writer: Py<PyAny>,
     pub remove_writer: Py<PyAny>,
+    /// Twisted's methods of streams.
+    pub streams: Py<PyDict>,
     report: [Py<PyAny>; 5],
 }
 
@@ -129,14 +132,14 @@ pub fn support() -> &'static Support {
     }
 }
 
-/// Imports what is used.
-pub fn load(py: Python<'_>) -> PyResult<()> {
-    if SUPPORT.get().is_none() {
-        let given = GIVEN.get(py).ok_or_else(|| not_loaded(py))?;
-        let found = Support::find(py, given)?;
-        let _ = SUPPORT.set(found);
+/// Imports what is used. Returns whether that had not been done.
+pub fn load(py: Python<'_>) -> PyResult<bool> {
+    if SUPPORT.get().is_some() {
+        return Ok(false);
     }
-    Ok(())
+    let given = GIVEN.get(py).ok_or_else(|| not_loaded(py))?;
+    let found = Support::find(py, given)?;
+    Ok(SUPPORT.set(found).is_ok())
 }
 
 #[cold]
@@ -146,13 +149,13 @@ fn not_loaded(py: Python<'_>) -> PyErr {
 
 impl Support {
     fn find(py: Python<'_>, given: &Given) -> PyResult<Self> {
-        let (functions, waker_class, trails, of_streams): (
+        let (functions, waker_class, trails, streams): (
             Bound<'_, PyAny>,
             Bound<'_, PyType>,
             Bound<'_, PyDict>,
             Bound<'_, PyDict>,
         ) = given.find.bind(py).call0()?.extract()?;
-        transport::load(&of_streams, &trails)?;
+        transport::load(&streams, &trails)?;
         let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
         let error = "twisted.internet.error";
         let own = |name| given.methods.getattr(py, fallible::text(py, name)?);
@@ -190,7 +193,9 @@ impl Support {
             ],
             call_from_thread: own("callFromThread")?,
             do_read_or_write: own("_doReadOrWrite")?,
+            add_writer: own("addWriter")?,
             remove_writer: own("removeWriter")?,
+            streams: streams.unbind(),
             report: [
                 function("main_loop")?,
                 function("thread_call")?,

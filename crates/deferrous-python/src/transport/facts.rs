@@ -140,6 +140,7 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         object,
         attributes: &attributes,
         names: names(object.py()),
+        stock,
     };
     let facts = Facts {
         parts: plan.parts.and(looking.parts()),
@@ -164,6 +165,7 @@ struct Looking<'a, 'py> {
     object: &'a Bound<'py, PyAny>,
     attributes: &'a Bound<'py, PyDict>,
     names: &'static Names,
+    stock: &'a Stock,
 }
 
 impl<'py> Looking<'_, 'py> {
@@ -171,12 +173,14 @@ impl<'py> Looking<'_, 'py> {
     fn parts(&self) -> Part {
         let names = self.names;
         let is_off = |name| self.flag(name) == Some(false);
-        let reads = self.leaves(&[&names.do_read, &names.hand_over]);
+        let has_socket = self.has_own_socket();
+        let reads = has_socket && self.leaves(&[&names.do_read, &names.hand_over]);
         let writes = self.leaves(&[&names.start_writing, &names.maybe_pause_producer])
             && self.flag(&names.connected) == Some(true)
             && is_off(&names.write_disconnected)
             && self.has_no_producer();
-        let flushes = self.leaves(&[&names.do_write, &names.write_some_data, &names.stop_writing]);
+        let flushes = has_socket
+            && self.leaves(&[&names.do_write, &names.write_some_data, &names.stop_writing]);
         let sends = flushes
             && self.has_no_producer()
             && is_off(&names.disconnecting)
@@ -221,6 +225,16 @@ impl<'py> Looking<'_, 'py> {
     fn has_no_producer(&self) -> bool {
         self.get(&self.names.producer)
             .is_some_and(|producer| producer.is_none())
+    }
+
+    /// Whether the object itself has a socket of Python's own.
+    fn has_own_socket(&self) -> bool {
+        let py = self.object.py();
+        let own = |name: &Py<PyString>| item(self.attributes, name.bind(py));
+        match (own(&self.names.socket), own(&self.names.fileno)) {
+            (Some(socket), Some(fileno)) => self.stock.socket.is_own(&socket, &fileno),
+            _ => false,
+        }
     }
 
     /// Whether an earlier send has left nothing.

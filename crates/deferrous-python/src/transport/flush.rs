@@ -1,5 +1,7 @@
 //! `doWrite` of a stream from which a send usually takes everything.
 
+use std::os::fd::RawFd;
+
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyList},
@@ -18,10 +20,11 @@ pub enum Flushed {
     ByMethod,
 }
 
-/// Whether the object is a stream whose writes may be sent by [`flush`], without waiting until the system has room.
+/// The descriptor of an object that is a stream whose writes may be sent by [`flush`], without waiting until the system
+/// has room.
 #[inline]
-pub fn is_flushed(object: &Bound<'_, PyAny>) -> bool {
-    Stream::of(object, Part::FLUSH).is_some()
+pub fn flushed_descriptor(object: &Bound<'_, PyAny>) -> Option<RawFd> {
+    Stream::of(object, Part::FLUSH)?.descriptor()
 }
 
 /// `doWrite()`, for a stream without a producer that stays open, and of which nothing was left by an earlier send.
@@ -39,7 +42,7 @@ pub fn flush(object: &Bound<'_, PyAny>) -> PyResult<Flushed> {
 /// A stream that is about to send.
 struct Sending<'a, 'py> {
     stream: Stream<'a, 'py>,
-    fd: std::os::fd::RawFd,
+    fd: RawFd,
     /// What was written, which are objects of `bytes`.
     chunks: Bound<'py, PyList>,
 }
@@ -60,7 +63,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         if !all_bytes {
             return None;
         }
-        let fd = stream.descriptor(&names.send, &stream.stock.socket.send)?;
+        let fd = stream.descriptor()?;
         Some(Sending { stream, fd, chunks })
     }
 
@@ -75,7 +78,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         match system::transmit(self.fd, data) {
             Ok(sent) => {
                 let names = names(py);
-                self.chunks.as_sequence().del_slice(0, self.chunks.len())?;
+                self.chunks.del_slice(0, self.chunks.len())?;
                 self.stream.set_waiting(&fallible::int(py, 0)?)?;
                 if sent == data.len() {
                     return Ok(Flushed::Done);

@@ -7,7 +7,6 @@
 
 mod facts;
 mod flush;
-mod loading;
 mod log_context;
 mod names;
 mod plan;
@@ -17,8 +16,22 @@ mod stream;
 mod system;
 mod write;
 
+use pyo3::{prelude::*, types::PyDict};
+
 pub use facts::forget;
-pub use flush::{Flushed, flush, is_flushed};
-pub use loading::load;
+pub use flush::{Flushed, flush, flushed_descriptor};
 pub use log_context::{LogContext, Logging};
 pub use read::Reading;
+pub use stock::{Stock, stock};
+pub use write::{Writing, Wrote};
+
+/// Keeps Twisted's methods, the first time.
+///
+/// Args:
+///     found: what `deferrous._transports.find` returns.
+///     frames: the trails of Twisted's functions.
+pub fn load(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<()> {
+    names::load(found.py())?;
+    log_context::load(found.py())?;
+    Stock::keep(found, frames)
+}

@@ -3,7 +3,6 @@
 use crate::interp::names;
 
 names! {
-    add_writer = "addWriter",
     buffer_size = "bufferSize",
     connected = "connected",
     contexts = "contexts",

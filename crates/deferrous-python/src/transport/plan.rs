@@ -110,7 +110,8 @@ impl Known {
 #[cold]
 fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
     let known = || {
-        let (class, mut dicts) = (object.get_type(), Vec::new());
+        let (class, sockets) = (object.get_type(), stock.socket.class.bind(object.py()));
+        let mut dicts = vec![class_attributes(sockets)?];
         let mro = class.mro();
         for base in &mro {
             dicts.push(class_attributes(base.cast()?)?);

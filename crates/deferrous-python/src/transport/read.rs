@@ -28,8 +28,7 @@ impl<'a, 'py> Reading<'a, 'py> {
     pub fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::READ)?;
         let size = stream.facts.size;
-        let recv = &names(object.py()).recv;
-        let fd = stream.descriptor(recv, &stream.stock.socket.recv)?;
+        let fd = stream.descriptor()?;
         (1..=MOST)
             .contains(&size)
             .then_some(Reading { stream, fd, size })

@@ -1,15 +1,16 @@
 //! What the fast ways are used in place of: the methods of Twisted's classes, as they were when the reactor was loaded.
 
-use std::sync::OnceLock;
+use std::{os::fd::RawFd, sync::OnceLock};
 
 use pyo3::{
     prelude::*,
     types::{PyDict, PyType},
 };
 
+use super::names::names;
 use crate::{
     failure::Trail,
-    interp::{bound_function, fallible, name},
+    interp::{bound_function, fallible, finds, is_exactly, name, socket_descriptor},
 };
 
 /// The methods of Twisted's classes, and what belongs to them.
@@ -40,10 +41,12 @@ pub struct Stock {
 /// The class of sockets, and its methods.
 pub struct Socket {
     pub class: Py<PyType>,
-    pub recv: Py<PyAny>,
-    pub send: Py<PyAny>,
+    recv: Py<PyAny>,
+    send: Py<PyAny>,
     /// The C function of `fileno`.
-    pub fileno: usize,
+    fileno: usize,
+    /// Whether the descriptor of a socket can be read without calling that.
+    is_readable: bool,
 }
 
 static STOCK: OnceLock<Stock> = OnceLock::new();
@@ -55,12 +58,12 @@ pub fn stock() -> Option<&'static Stock> {
 }
 
 impl Stock {
-    /// Keeps Twisted's methods, unless that has been done. Returns whether it had not.
+    /// Keeps Twisted's methods, unless that has been done.
     ///
     /// Args:
     ///     found: what `deferrous._transports.find` returns.
     ///     frames: the trails of Twisted's functions.
-    pub fn keep(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<bool> {
+    pub fn keep(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<()> {
         let py = found.py();
         let of = |name: &str| {
             let found = found.get_item(fallible::text(py, name)?)?;
@@ -85,7 +88,8 @@ impl Stock {
             connection_lost: fallible::import(py, main, "CONNECTION_LOST")?.unbind(),
             frames: Trail::new(frames, "dataReceived")?,
         };
-        Ok(STOCK.set(stock).is_ok())
+        let _ = STOCK.set(stock);
+        Ok(())
     }
 }
 
@@ -94,13 +98,36 @@ impl Socket {
         let class = fallible::import(py, "socket", "socket")?;
         let unconnected = class.call0()?;
         let fileno = unconnected.getattr(name!(py, "fileno")?)?;
-        let function = bound_function(&fileno).map_or(0, |(function, _)| function);
+        let number: RawFd = fileno.call0()?.extract()?;
+        let is_readable = socket_descriptor(&unconnected) == number;
         unconnected.call_method0(name!(py, "close")?)?;
         Ok(Socket {
             recv: class.getattr(name!(py, "recv")?)?.unbind(),
             send: class.getattr(name!(py, "send")?)?.unbind(),
             class: class.cast_into::<PyType>()?.unbind(),
-            fileno: function,
+            fileno: bound_function(&fileno).map_or(0, |(function, _)| function),
+            is_readable,
         })
+    }
+
+    /// Whether `socket` is a socket of Python's own, with its own methods, and `fileno` is its method.
+    pub fn is_own(&self, socket: &Bound<'_, PyAny>, fileno: &Bound<'_, PyAny>) -> bool {
+        let names = names(socket.py());
+        self.is_readable
+            && is_exactly(socket, &self.class)
+            && finds(socket, &names.recv, &self.recv)
+            && finds(socket, &names.send, &self.send)
+            && bound_function(fileno)
+                .is_some_and(|(function, owner)| function == self.fileno && owner.is(socket))
+    }
+
+    /// The descriptor of a socket, which is of Python's own class, unless it is closed.
+    #[inline(always)]
+    pub fn descriptor(&self, socket: &Bound<'_, PyAny>) -> Option<RawFd> {
+        if !is_exactly(socket, &self.class) {
+            return None;
+        }
+        let fd = socket_descriptor(socket);
+        (fd >= 0).then_some(fd)
     }
 }

@@ -13,7 +13,7 @@ use super::{
     plan::Part,
     stock::{Stock, stock},
 };
-use crate::interp::{bound_function, finds, is_exactly, item};
+use crate::interp::item;
 
 /// An object some of whose methods are Twisted's own for streams.
 pub struct Stream<'a, 'py> {
@@ -64,20 +64,10 @@ impl<'a, 'py> Stream<'a, 'py> {
         self.attributes.set_item(name.bind(self.object.py()), value)
     }
 
-    /// The descriptor of its socket, if that is one of Python's own, which nobody has put anything in the way of.
+    /// The descriptor of its socket, unless that is closed.
     #[inline]
-    pub(super) fn descriptor(&self, method: &Py<PyString>, own: &Py<PyAny>) -> Option<RawFd> {
-        let (names, own_socket) = (names(self.object.py()), &self.stock.socket);
-        let fileno = self.get(&names.fileno)?;
-        let (function, socket) = bound_function(&fileno)?;
-        if function != own_socket.fileno
-            || !is_exactly(&socket, &own_socket.class)
-            || !finds(&socket, method, own)
-            || !self.get(&names.socket)?.is(&socket)
-        {
-            return None;
-        }
-        let fd: RawFd = fileno.call0().ok()?.extract().ok()?;
-        (fd >= 0).then_some(fd)
+    pub(super) fn descriptor(&self) -> Option<RawFd> {
+        let socket = self.get(&names(self.object.py()).socket)?;
+        self.stock.socket.descriptor(&socket)
     }
 }
