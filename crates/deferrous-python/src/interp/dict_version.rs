@@ -6,9 +6,13 @@
 
 use std::ptr;
 
-use pyo3::{ffi, prelude::*, types::PyDict};
+use pyo3::{
+    ffi,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 
-use super::{attributes, fallible, references, set_attributes};
+use super::{attributes, fallible, item, name, references};
 
 #[cfg(Py_3_12)]
 mod counted {
@@ -27,7 +31,7 @@ mod counted {
     type Raw = *mut ffi::PyObject;
 
     /// How many counters there are. Two dicts that have the same one count each other's changes.
-    const COUNTERS: usize = 4096;
+    const COUNTERS: usize = 1 << 16;
 
     /// Threads that have the interpreter read and write them.
     static CHANGES: [AtomicU64; COUNTERS] = [const { AtomicU64::new(0) }; COUNTERS];
@@ -64,9 +68,9 @@ mod counted {
     }
 }
 
-/// The version of a dict that [`versioned_attributes`] has returned.
+/// The version of a dict, which changes are counted of.
 #[inline(always)]
-pub fn dict_version(dict: &Bound<'_, PyDict>) -> u64 {
+fn version(dict: &Bound<'_, PyDict>) -> u64 {
     #[cfg(Py_3_12)]
     {
         counted::counter(dict.as_ptr()).load(std::sync::atomic::Ordering::Relaxed)
@@ -78,8 +82,80 @@ pub fn dict_version(dict: &Bound<'_, PyDict>) -> u64 {
     }
 }
 
-/// The attributes of an object, which have a version from now on. `None` where that cannot be.
-pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
+/// What a dict had by some names, to be had again without looking for it, for as long as the dict has not been changed.
+#[derive(Clone, Copy)]
+pub struct Snapshot<const N: usize> {
+    dict: usize,
+    version: u64,
+    /// The addresses of the values; 0 where there was none.
+    values: [usize; N],
+}
+
+impl<const N: usize> Snapshot<N> {
+    /// What the attributes are now that have these names.
+    pub fn of<'py>(Versioned(dict): &Versioned<'py>, names: [&Bound<'py, PyString>; N]) -> Self {
+        let value = |name| item(dict, name).map_or(0, |value| value.as_ptr().expose_provenance());
+        Snapshot {
+            dict: dict.as_ptr().addr(),
+            values: names.map(value),
+            version: version(dict),
+        }
+    }
+
+    /// Whether this is the dict, and as it was.
+    #[inline(always)]
+    pub fn is_true(&self, dict: &Bound<'_, PyDict>) -> bool {
+        self.dict == dict.as_ptr().addr() && self.version == version(dict)
+    }
+
+    /// What the dict has by one of the names; `None` if it has nothing, or has been changed.
+    #[inline(always)]
+    pub fn value<'py>(&self, dict: &Bound<'py, PyDict>, at: usize) -> Option<Bound<'py, PyAny>> {
+        let value = *self.values.get(at)?;
+        if value == 0 || !self.is_true(dict) {
+            return None;
+        }
+        // SAFETY: the dict had this object when the snapshot was made, and has not been changed since. So it has it now,
+        // and keeps it alive until the new reference is counted.
+        Some(unsafe {
+            Bound::from_borrowed_ptr(dict.py(), ptr::with_exposed_provenance_mut(value))
+        })
+    }
+
+    /// Sets what the dict has by one of the names, `name`, and keeps everything else as it is.
+    #[inline]
+    pub fn set_value<'py>(
+        &mut self,
+        dict: &Bound<'py, PyDict>,
+        at: usize,
+        name: &Bound<'py, PyString>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let before = self.is_true(dict).then_some(self.version);
+        dict.set_item(name, value)?;
+        // What was there may have had a finalizer, which has changed the dict as well.
+        if let (Some(before), Some(place)) = (before, self.values.get_mut(at))
+            && version(dict) == before + 1
+        {
+            *place = value.as_ptr().expose_provenance();
+            self.version = before + 1;
+        }
+        Ok(())
+    }
+}
+
+/// The attributes of an object, which have a version from now on.
+pub struct Versioned<'py>(Bound<'py, PyDict>);
+
+impl<'py> Versioned<'py> {
+    /// The attributes.
+    pub fn dict(&self) -> &Bound<'py, PyDict> {
+        &self.0
+    }
+}
+
+/// Gives the attributes of an object a version. `None` where that cannot be.
+pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Versioned<'py>> {
     let dict = attributes(object).ok()?;
     let dict = if is_part_of_object(&dict) {
         apart(object, &dict)?
@@ -90,7 +166,7 @@ pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py
     if !counted::watch(dict.py(), dict.as_ptr()) {
         return None;
     }
-    Some(dict)
+    Some(Versioned(dict))
 }
 
 /// Whether the values of the dict may be in the object itself, where CPython 3.13 and later change them without telling
@@ -108,6 +184,9 @@ fn apart<'py>(object: &Bound<'py, PyAny>, dict: &Bound<'py, PyDict>) -> Option<B
     }
     let own = fallible::dict(object.py()).ok()?;
     own.update(dict.as_mapping()).ok()?;
-    set_attributes(object, &own).ok()?;
-    Some(own)
+    // As `object.__dict__ = own`: `PyObject_GenericSetDict` of 3.13 leaves the values in the object in use.
+    object
+        .setattr(name!(object.py(), "__dict__").ok()?, &own)
+        .ok()?;
+    attributes(object).ok().filter(|found| found.is(&own))
 }

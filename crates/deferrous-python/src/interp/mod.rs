@@ -41,7 +41,7 @@ pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dict_changes::{UntilChanged, changes};
-pub use dict_version::{dict_version, versioned_attributes};
+pub use dict_version::{Snapshot, Versioned, versioned_attributes};
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
@@ -64,7 +64,8 @@ pub use life::{
 pub use name::{Name, unloaded};
 pub(crate) use name::{name, names};
 pub use object::{
-    attributes, class_attributes, is_subtype, item, new_object, references, set_attributes,
+    attributes, class_attributes, clear_list, is_subtype, item, new_object, references,
+    set_attributes,
 };
 pub use panics::without_panic;
 pub use queue::Queue;

@@ -6,7 +6,7 @@ use pyo3::{
     exceptions::PyTypeError,
     ffi,
     prelude::*,
-    types::{PyDict, PyString, PyTuple, PyType},
+    types::{PyDict, PyList, PyString, PyTuple, PyType},
 };
 
 use super::fallible;
@@ -104,4 +104,13 @@ pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
 pub fn references<T>(object: &Bound<'_, T>) -> isize {
     // SAFETY: the object is alive.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
+/// Takes everything out of a list.
+pub fn clear_list(list: &Bound<'_, PyList>) -> PyResult<()> {
+    // SAFETY: the list is alive. Without a list in its place, the call deletes what is there.
+    match unsafe { ffi::PyList_SetSlice(list.as_ptr(), 0, isize::MAX, ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(list.py())),
+    }
 }

@@ -13,10 +13,10 @@ use super::{
     stock::Stock,
 };
 use crate::interp::{
-    Field, attributes, changes, class_attribute, dict_version, item, versioned_attributes,
+    Field, Snapshot, Versioned, attributes, changes, class_attribute, item, versioned_attributes,
 };
 
-/// What may be done for a stream in the place of its methods.
+/// What may be done for a stream in the place of its methods, and what it has.
 #[derive(Clone, Copy)]
 pub struct Facts {
     parts: Part,
@@ -24,17 +24,51 @@ pub struct Facts {
     pub size: usize,
     /// `SEND_LIMIT`, the same.
     pub limit: usize,
+    /// What the object itself has, if that has a version.
+    pub own: Option<Snapshot<6>>,
 }
 
-/// Facts of an object, and of which state of it.
+/// What a stream itself has: the places in a snapshot.
+#[derive(Clone, Copy)]
+pub enum Own {
+    Socket,
+    Protocol,
+    Reactor,
+    Logstr,
+    TempDataBuffer,
+    TempDataLen,
+}
+
+impl Own {
+    const ALL: [Own; 6] = [
+        Own::Socket,
+        Own::Protocol,
+        Own::Reactor,
+        Own::Logstr,
+        Own::TempDataBuffer,
+        Own::TempDataLen,
+    ];
+
+    /// The name of the attribute.
+    pub const fn name(self, names: &Names) -> &Py<PyString> {
+        match self {
+            Own::Socket => &names.socket,
+            Own::Protocol => &names.protocol,
+            Own::Reactor => &names.reactor,
+            Own::Logstr => &names.logstr,
+            Own::TempDataBuffer => &names.temp_data_buffer,
+            Own::TempDataLen => &names.temp_data_len,
+        }
+    }
+}
+
+/// Facts of an object, and of which state of its class.
 #[derive(Clone, Copy)]
 struct Known {
     facts: Facts,
     class: usize,
     /// The number of changes of classes.
     changes: u64,
-    dict: usize,
-    version: u64,
 }
 
 /// The facts of streams, by their addresses. None of these is used unless all the rest is as it was.
@@ -54,8 +88,7 @@ impl Facts {
         let known = find(object);
         match known {
             Some(known)
-                if known.dict == attributes.as_ptr().addr()
-                    && known.version == dict_version(&attributes)
+                if known.facts.own.is_some_and(|own| own.is_true(&attributes))
                     && known.changes == changes()
                     && known.class == object.get_type_ptr().addr() =>
             {
@@ -107,16 +140,16 @@ pub fn forget(object: &Bound<'_, PyAny>) {
     KNOWN.set(py, all);
 }
 
-/// Notes that an attribute was set on which no facts depend, and nothing else was changed.
+/// Keeps what an object has after one of its attributes was set on which no facts depend.
 #[inline]
-pub fn still_true(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) {
+pub fn still_true(object: &Bound<'_, PyAny>, own: Snapshot<6>) {
     let py = object.py();
     let mut all = KNOWN.take(py);
     if let Some(known) = all
         .as_mut()
         .and_then(|all| all.get_mut(&object.as_ptr().addr()))
     {
-        known.version = dict_version(attributes);
+        known.facts.own = Some(own);
     }
     KNOWN.set(py, all);
 }
@@ -131,9 +164,8 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         .is_watched
         .then(|| versioned_attributes(object))
         .flatten();
-    let is_versioned = versioned.is_some();
-    let attributes = match versioned {
-        Some(versioned) => versioned,
+    let attributes = match &versioned {
+        Some(versioned) => versioned.dict().clone(),
         None => attributes(object).ok()?,
     };
     let looking = Looking {
@@ -146,14 +178,13 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         parts: plan.parts.and(looking.parts()),
         size: looking.number(&looking.names.buffer_size).unwrap_or(0),
         limit: looking.number(&looking.names.send_limit).unwrap_or(0),
+        own: versioned.as_ref().map(|versioned| looking.own(versioned)),
     };
-    if is_versioned {
+    if versioned.is_some() {
         let known = Known {
             facts,
             class: object.get_type_ptr().addr(),
             changes: changes(),
-            dict: attributes.as_ptr().addr(),
-            version: dict_version(&attributes),
         };
         keep(object, known);
     }
@@ -193,6 +224,12 @@ impl<'py> Looking<'_, 'py> {
             .with(Part::FLUSH, flushes)
             .with(Part::SEND, sends)
             .with(Part::PREFIX, self.leaves(&[&names.log_prefix]))
+    }
+
+    /// What the object itself has.
+    fn own(&self, versioned: &Versioned<'py>) -> Snapshot<6> {
+        let py = self.object.py();
+        Snapshot::of(versioned, Own::ALL.map(|own| own.name(self.names).bind(py)))
     }
 
     /// Whether the object itself has none of these attributes, which would be used in place of those of its class.

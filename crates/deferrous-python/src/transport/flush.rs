@@ -7,8 +7,8 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 
-use super::{names::names, plan::Part, stream::Stream, system};
-use crate::interp::fallible;
+use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
+use crate::interp::{clear_list, fallible};
 
 /// What came of sending what was written.
 pub enum Flushed {
@@ -51,11 +51,10 @@ impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::SEND)?;
-        let names = names(object.py());
         if stream.waiting()? > stream.facts.limit {
             return None;
         }
-        let chunks = stream.get(&names.temp_data_buffer)?;
+        let chunks = stream.get(Own::TempDataBuffer)?;
         let chunks = chunks.cast_into_exact::<PyList>().ok()?;
         let all_bytes = chunks
             .iter()
@@ -78,7 +77,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         match system::transmit(self.fd, data) {
             Ok(sent) => {
                 let names = names(py);
-                self.chunks.del_slice(0, self.chunks.len())?;
+                clear_list(&self.chunks)?;
                 self.stream.set_waiting(&fallible::int(py, 0)?)?;
                 if sent == data.len() {
                     return Ok(Flushed::Done);

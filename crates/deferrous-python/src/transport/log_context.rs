@@ -9,7 +9,7 @@ use pyo3::{
     types::{PyDict, PyList, PyString},
 };
 
-use super::{names::names, plan::Part, stream::Stream};
+use super::{facts::Own, names::names, plan::Part, stream::Stream};
 use crate::interp::{CloneRef, UntilChanged, fallible, item, name, references};
 
 /// Twisted's own functions for contexts.
@@ -130,11 +130,11 @@ impl Logging {
         stream: &Stream<'_, 'py>,
         before: Option<LogContext>,
     ) -> Option<Entered<'py>> {
-        let (py, names) = (stream.object.py(), names(stream.object.py()));
+        let py = stream.object.py();
         if !stream.facts.has(Part::PREFIX) {
             return None;
         }
-        let (prefix, key) = (stream.get(&names.logstr)?, FUNCTIONS.get(py)?.key.bind(py));
+        let (prefix, key) = (stream.get(Own::Logstr)?, FUNCTIONS.get(py)?.key.bind(py));
         let contexts = self.contexts.bind(py).clone();
         let last = contexts.get_item(contexts.len().checked_sub(1)?).ok()?;
         let base = last.cast_exact::<PyDict>().ok()?.get_item(key).ok()??;

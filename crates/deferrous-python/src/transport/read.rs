@@ -4,7 +4,7 @@ use std::{cell::Cell, io, os::fd::RawFd};
 
 use pyo3::{prelude::*, types::PyBytes};
 
-use super::{names::names, plan::Part, stream::Stream, system};
+use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
 use crate::interp::{call_method, fallible};
 
 /// The largest `bufferSize`, in bytes, that is read here.
@@ -62,7 +62,7 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// `self.protocol.dataReceived(data)`.
     fn hand_over(&self, data: &Bound<'py, PyBytes>) -> PyResult<()> {
         let (stream, py) = (&self.stream, self.stream.object.py());
-        let protocol = match stream.get(&names(py).protocol) {
+        let protocol = match stream.get(Own::Protocol) {
             Some(protocol) => protocol,
             None => stream.object.getattr(names(py).protocol.bind(py))?,
         };

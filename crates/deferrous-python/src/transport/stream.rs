@@ -8,7 +8,7 @@ use pyo3::{
 };
 
 use super::{
-    facts::{Facts, still_true},
+    facts::{Facts, Own, still_true},
     names::names,
     plan::Part,
     stock::{Stock, stock},
@@ -37,29 +37,39 @@ impl<'a, 'py> Stream<'a, 'py> {
         })
     }
 
-    /// What the object itself has by this name.
-    #[inline]
-    pub(super) fn get(&self, name: &Py<PyString>) -> Option<Bound<'py, PyAny>> {
-        item(&self.attributes, name.bind(self.object.py()))
+    /// What the object itself has.
+    #[inline(always)]
+    pub(super) fn get(&self, own: Own) -> Option<Bound<'py, PyAny>> {
+        match &self.facts.own {
+            Some(snapshot) => snapshot.value(&self.attributes, own as usize),
+            None => item(
+                &self.attributes,
+                own.name(names(self.object.py())).bind(self.object.py()),
+            ),
+        }
     }
 
     /// `self._tempDataLen`, in bytes, if it is an `int` and not negative.
     #[inline]
     pub(super) fn waiting(&self) -> Option<usize> {
-        let waiting = self.get(&names(self.object.py()).temp_data_len)?;
+        let waiting = self.get(Own::TempDataLen)?;
         waiting.cast_exact::<PyInt>().ok()?.extract().ok()
     }
 
     /// Sets `self._tempDataLen`.
     #[inline]
     pub(super) fn set_waiting(&self, length: &Bound<'py, PyAny>) -> PyResult<()> {
-        self.set(&names(self.object.py()).temp_data_len, length)?;
-        still_true(self.object, &self.attributes);
+        let (py, own) = (self.object.py(), Own::TempDataLen);
+        let name = own.name(names(py));
+        let Some(mut snapshot) = self.facts.own else {
+            return self.set(name, length);
+        };
+        snapshot.set_value(&self.attributes, own as usize, name.bind(py), length)?;
+        still_true(self.object, snapshot);
         Ok(())
     }
 
     /// Sets an attribute of the object itself.
-    #[inline]
     pub(super) fn set(&self, name: &Py<PyString>, value: &Bound<'py, PyAny>) -> PyResult<()> {
         self.attributes.set_item(name.bind(self.object.py()), value)
     }
@@ -67,7 +77,6 @@ impl<'a, 'py> Stream<'a, 'py> {
     /// The descriptor of its socket, unless that is closed.
     #[inline]
     pub(super) fn descriptor(&self) -> Option<RawFd> {
-        let socket = self.get(&names(self.object.py()).socket)?;
-        self.stock.socket.descriptor(&socket)
+        self.stock.socket.descriptor(&self.get(Own::Socket)?)
     }
 }

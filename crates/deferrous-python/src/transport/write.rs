@@ -5,7 +5,7 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 
-use super::{names::names, plan::Part, stream::Stream};
+use super::{facts::Own, plan::Part, stream::Stream};
 use crate::interp::fallible;
 
 /// A stream that takes what is written.
@@ -35,12 +35,11 @@ impl<'a, 'py> Writing<'a, 'py> {
     pub fn of(object: &'a Bound<'py, PyAny>, encrypts: bool) -> Option<Self> {
         let parts = Part::WRITE.with(Part::PLAIN, encrypts);
         let stream = Stream::of(object, parts)?;
-        let names = names(object.py());
-        let chunks = stream.get(&names.temp_data_buffer)?;
+        let chunks = stream.get(Own::TempDataBuffer)?;
         Some(Writing {
             chunks: chunks.cast_into_exact().ok()?,
             waiting: stream.waiting()?,
-            reactor: stream.get(&names.reactor)?,
+            reactor: stream.get(Own::Reactor)?,
             stream,
         })
     }
