@@ -15,7 +15,10 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (tcp.Connection, ("doRead", "_dataReceived", "logPrefix", "writeSomeData")),
     (
         abstract.FileDescriptor,
-        ("doWrite", "startWriting", "stopWriting", "_maybePauseProducer", "write", "writeSequence"),
+        (
+            *("doWrite", "startWriting", "stopWriting", "write", "writeSequence"),
+            *("_maybePauseProducer", "_isSendBufferFull"),
+        ),
     ),
     # Without pyOpenSSL it has no methods.
     (vars(tcp)["_TLSConnectionMixin"], ("write", "writeSequence")),

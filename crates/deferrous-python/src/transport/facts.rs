@@ -24,6 +24,8 @@ pub struct Facts {
     pub size: usize,
     /// `SEND_LIMIT`, the same.
     pub limit: usize,
+    /// How many bytes may wait until its producer is to be paused.
+    pub room: usize,
     /// What the object itself has, if that has a version.
     pub own: Option<Snapshot<6>>,
 }
@@ -175,7 +177,8 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         stock,
     };
     let facts = Facts {
-        parts: plan.parts.and(looking.parts()),
+        parts: plan.parts.and(looking.parts(plan.parts.has(Part::PACED))),
+        room: looking.room(),
         size: looking.number(&looking.names.buffer_size).unwrap_or(0),
         limit: looking.number(&looking.names.send_limit).unwrap_or(0),
         own: versioned.as_ref().map(|versioned| looking.own(versioned)),
@@ -201,19 +204,24 @@ struct Looking<'a, 'py> {
 
 impl<'py> Looking<'_, 'py> {
     /// What the object itself leaves as it is in its class, and has the right state for.
-    fn parts(&self) -> Part {
+    fn parts(&self, paced: bool) -> Part {
         let names = self.names;
         let is_off = |name| self.flag(name) == Some(false);
+        let has_quiet_producer = self.has_no_producer()
+            || paced
+                && self.leaves(&[&names.is_send_buffer_full])
+                && self.flag(&names.streaming_producer) == Some(true)
+                && is_off(&names.producer_paused);
         let has_socket = self.has_own_socket();
         let reads = has_socket && self.leaves(&[&names.do_read, &names.hand_over]);
         let writes = self.leaves(&[&names.start_writing, &names.maybe_pause_producer])
             && self.flag(&names.connected) == Some(true)
             && is_off(&names.write_disconnected)
-            && self.has_no_producer();
+            && has_quiet_producer;
         let flushes = has_socket
             && self.leaves(&[&names.do_write, &names.write_some_data, &names.stop_writing]);
         let sends = flushes
-            && self.has_no_producer()
+            && has_quiet_producer
             && is_off(&names.disconnecting)
             && is_off(&names.write_disconnecting)
             && self.has_nothing_left();
@@ -262,6 +270,20 @@ impl<'py> Looking<'_, 'py> {
     fn has_no_producer(&self) -> bool {
         self.get(&self.names.producer)
             .is_some_and(|producer| producer.is_none())
+    }
+
+    /// How many bytes may wait until its producer is to be paused.
+    fn room(&self) -> usize {
+        if self.has_no_producer() {
+            return usize::MAX;
+        }
+        let left = self.get(&self.names.data_buffer);
+        let left = left
+            .as_ref()
+            .and_then(|left| left.cast_exact::<PyBytes>().ok());
+        let size = self.number(&self.names.buffer_size);
+        left.zip(size)
+            .map_or(0, |(left, size)| size.saturating_sub(left.as_bytes().len()))
     }
 
     /// Whether the object itself has a socket of Python's own.

@@ -27,7 +27,8 @@ pub fn flushed_descriptor(object: &Bound<'_, PyAny>) -> Option<RawFd> {
     Stream::of(object, Part::FLUSH)?.descriptor()
 }
 
-/// `doWrite()`, for a stream without a producer that stays open, and of which nothing was left by an earlier send.
+/// `doWrite()`, for a stream that stays open, whose producer is not to be resumed, and of which nothing was left by an
+/// earlier send.
 ///
 /// # Errors
 ///

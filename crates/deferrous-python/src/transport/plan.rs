@@ -34,6 +34,8 @@ impl Part {
     pub const FLUSH: Part = Part(8);
     /// Doing all that is to be done when what was written is sent.
     pub const SEND: Part = Part(16);
+    /// Its producer is to be paused when more than `bufferSize` waits.
+    pub const PACED: Part = Part(64);
     /// Its prefix of log lines is its `logstr`.
     pub const PREFIX: Part = Part(32);
 
@@ -157,6 +159,7 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
         (&names.write_some_data, &stock.write_some_data),
         (&names.stop_writing, &stock.stop_writing),
     ];
+    let paces = [(&names.is_send_buffer_full, &stock.is_send_buffer_full)];
     let prefix = [(&names.log_prefix, &stock.log_prefix)];
     let flushes = has(&flushes) && is_plain(object, &flush_state(names));
     Part::NOTHING
@@ -171,6 +174,10 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
         .with(Part::PLAIN, is_plain(object, &[&names.tls]))
         .with(Part::FLUSH, flushes)
         .with(Part::SEND, flushes)
+        .with(
+            Part::PACED,
+            has(&paces) && is_plain(object, &pace_state(names)),
+        )
         .with(
             Part::PREFIX,
             has(&prefix) && is_plain(object, &[&names.logstr]),
@@ -190,6 +197,15 @@ const fn write_state(names: &Names) -> [&Py<PyString>; 6] {
         &names.temp_data_len,
         &names.producer,
         &names.reactor,
+    ]
+}
+
+const fn pace_state(names: &Names) -> [&Py<PyString>; 4] {
+    [
+        &names.streaming_producer,
+        &names.producer_paused,
+        &names.buffer_size,
+        &names.data_buffer,
     ]
 }
 

@@ -26,6 +26,7 @@ pub struct Stock {
     pub start_writing: Py<PyAny>,
     pub stop_writing: Py<PyAny>,
     pub maybe_pause_producer: Py<PyAny>,
+    pub is_send_buffer_full: Py<PyAny>,
     /// Twisted's own functions, which ours call where they do not know how.
     pub write: Py<PyAny>,
     pub write_sequence: Py<PyAny>,
@@ -79,6 +80,7 @@ impl Stock {
             start_writing: of("FileDescriptor.startWriting")?,
             stop_writing: of("FileDescriptor.stopWriting")?,
             maybe_pause_producer: of("FileDescriptor._maybePauseProducer")?,
+            is_send_buffer_full: of("FileDescriptor._isSendBufferFull")?,
             write: of("FileDescriptor.write")?,
             write_sequence: of("FileDescriptor.writeSequence")?,
             write_or_encrypt: of("ConnectionMixin.write")?,

@@ -30,7 +30,7 @@ pub enum Wrote {
 }
 
 impl<'a, 'py> Writing<'a, 'py> {
-    /// The object, if it is connected and has no producer, and nothing of it is in the way.
+    /// The object, if it is connected and nothing of it is in the way.
     #[inline]
     pub fn of(object: &'a Bound<'py, PyAny>, encrypts: bool) -> Option<Self> {
         let parts = Part::WRITE.with(Part::PLAIN, encrypts);
@@ -50,11 +50,15 @@ impl<'a, 'py> Writing<'a, 'py> {
         let Ok(bytes) = data.cast_exact::<PyBytes>() else {
             return Ok(Wrote::ByMethod);
         };
-        if bytes.as_bytes().is_empty() {
+        let length = bytes.as_bytes().len();
+        if length == 0 {
             return Ok(Wrote::Nothing);
         }
+        if !self.has_room(length) {
+            return Ok(Wrote::ByMethod);
+        }
         self.chunks.append(data)?;
-        self.count(bytes.as_bytes().len())
+        self.count(length)
     }
 
     /// Writes a `list` of `bytes`.
@@ -74,10 +78,19 @@ impl<'a, 'py> Writing<'a, 'py> {
         if list.is_empty() {
             return Ok(Wrote::Nothing);
         }
+        if !self.has_room(length) {
+            return Ok(Wrote::ByMethod);
+        }
         for chunk in list {
             self.chunks.append(chunk)?;
         }
         self.count(length)
+    }
+
+    /// Whether so many bytes can be added without a producer being paused.
+    #[inline(always)]
+    const fn has_room(&self, length: usize) -> bool {
+        self.waiting + length <= self.stream.facts.room
     }
 
     /// Counts what has been added, in bytes.
