@@ -5,6 +5,8 @@ RUN := $(CARGO) run --quiet --release --example
 # Where the long versions of the tests go on until; see crates/deferrous/benches/README.md for how long that is.
 SOAK_CASES ?= 200000
 SOAK_RUNS ?= 20
+# How many random programs over pairs of connections are compared with stock Twisted.
+SOAK_CONNECTION_PROGRAMS ?= 100000
 # For how many seconds each reactor does everything in turn, to see whether anything grows.
 SOAK_SECONDS ?= 600
 
@@ -108,6 +110,8 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	scripts/collector
 	DEFERROUS_PROGRAMS=$(SOAK_CASES) DEFERROUS_RUST_PROGRAMS=100000 DEFERROUS_MISTAKES_EVERY=4 \
 	    $(VENV)/python -m pytest tests/differential
+	DEFERROUS_CONNECTION_PROGRAMS=$(SOAK_CONNECTION_PROGRAMS) DEFERROUS_CONNECTION_MISTAKES_EVERY=1 \
+	    $(VENV)/python -m pytest tests/connections
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \

@@ -116,7 +116,7 @@ def _cut_down(reference: str, candidate: Sequence[str], seed: int) -> str:
 
 
 def _difference(reference: str, candidate: Sequence[str], seed: int, count: int) -> str:
-    """Give what is to be said of the first of some programs that shows a difference: nothing, if none does."""
+    """Give what is to be said of the first program that shows a difference: nothing, if none does."""
     both = _both(reference, candidate, "--seed", str(seed), "--count", str(count))
     for number, (left, right) in zip(count_up(seed), both, strict=False):
         if left != right:
@@ -149,7 +149,7 @@ def expectations(reference: str, count: int) -> list[Trace]:
 
 
 def finds(mistake: str, expected: Sequence[Trace]) -> int | None:
-    """Give after how many programs a mistake shows that is planted in stock Twisted; None if it never does."""
+    """Give after how many programs a mistake in stock Twisted shows; None if it never does."""
     seen = traces("epoll", "--count", str(len(expected)), "--mistake", mistake)
     for number, (left, right) in enumerate(zip(expected, seen, strict=False), 1):
         if left != right:

@@ -226,8 +226,8 @@ class End(Protocol):
     def state(self) -> str:
         """Describe it between two steps."""
         wire = self.wire
-        names = ("connected", "disconnected", "disconnecting", "_writeDisconnecting", "_writeDisconnected")
-        names += ("streamingProducer", "producerPaused", "TLS", "_aborting")
+        names = ["connected", "disconnected", "disconnecting", "_writeDisconnecting", "_writeDisconnected"]
+        names += ["streamingProducer", "producerPaused", "TLS", "_aborting"]
         true = [name for name in names if getattr(wire, name)]
         true += [name for name in ("producer", "protocol", "socket") if getattr(wire, name, None) is not None]
         true += [name for name in ("doRead", "doWrite", "fileno") if name in vars(wire)]

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from twisted.internet.protocol import ClientFactory, Factory
+from twisted.internet.protocol import ClientFactory
 from twisted.logger import globalLogPublisher
 
 from tests.connections.ends import End, HalfEnd, described
@@ -80,9 +80,7 @@ class Machine:
 
     def connect(self, kind: str, how: str, factory: Any) -> socket.socket | None:
         """Begin to connect. Gives the socket if the end is none of Twisted's."""
-        family, address = (
-            (socket.AF_INET, self.address) if kind == "tcp" else (socket.AF_UNIX, self.path)
-        )
+        family, address = (socket.AF_INET, self.address) if kind == "tcp" else (socket.AF_UNIX, self.path)
         if how == "connected":
             if kind == "tcp":
                 connector = self.reactor.connectTCP(*self.address, factory)

@@ -1,4 +1,4 @@
-"""Mistakes that are planted in Twisted's transports, all of which have to be found, and a change that is none.
+"""Mistakes to plant in Twisted's transports, all of which have to be found, and a change that is none.
 
 A machine that compares is worth what it finds. Each mistake is one that a rebuilt transport may well have.
 """
@@ -10,10 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import abstract, error, main, posixbase, reactor, tcp
-from twisted.internet.abstract import FileDescriptor
-from twisted.internet.tcp import Connection
 from twisted.protocols import tls
 from twisted.python import failure, log
+
+# What is replaced has no types here.
+FileDescriptor: Any = abstract.FileDescriptor
+Connection: Any = tcp.Connection
+TLSProtocol: Any = tls.TLSMemoryBIOProtocol
+_posixbase: Any = posixbase
 
 _stock: dict[str, Callable[..., Any]] = {
     name: getattr(Connection, name)
@@ -40,7 +44,7 @@ def write_nothing_while_disconnecting() -> None:
         if not self.disconnecting:
             _file_write(self, data)
 
-    FileDescriptor.write = write  # type: ignore[method-assign]
+    FileDescriptor.write = write
 
 
 def write_after_half_close() -> None:
@@ -51,7 +55,7 @@ def write_after_half_close() -> None:
         _file_write(self, data)
         self._writeDisconnected = told
 
-    FileDescriptor.write = write  # type: ignore[method-assign]
+    FileDescriptor.write = write
 
 
 def unchecked_sequence() -> None:
@@ -62,12 +66,12 @@ def unchecked_sequence() -> None:
             if isinstance(piece, bytes):
                 self.write(piece)
 
-    FileDescriptor.writeSequence = write_sequence  # type: ignore[method-assign]
+    FileDescriptor.writeSequence = write_sequence
 
 
 def producer_never_paused() -> None:
     """A push producer is not paused."""
-    FileDescriptor._maybePauseProducer = _never  # type: ignore[method-assign]
+    FileDescriptor._maybePauseProducer = _never
 
 
 def producer_paused_once() -> None:
@@ -78,7 +82,7 @@ def producer_paused_once() -> None:
         if not self.producerPaused:
             stock(self)
 
-    FileDescriptor._maybePauseProducer = maybe_pause  # type: ignore[method-assign]
+    FileDescriptor._maybePauseProducer = maybe_pause
 
 
 def producer_not_stopped() -> None:
@@ -88,7 +92,7 @@ def producer_not_stopped() -> None:
         self.producer = None
         _file_lost(self, reason)
 
-    FileDescriptor.connectionLost = lost  # type: ignore[method-assign]
+    FileDescriptor.connectionLost = lost
 
 
 def producer_not_resumed() -> None:
@@ -104,7 +108,7 @@ def producer_not_resumed() -> None:
             if self.streamingProducer and self.connected:
                 self.producer, self.producerPaused = producer, paused
 
-    FileDescriptor.doWrite = do_write  # type: ignore[method-assign]
+    FileDescriptor.doWrite = do_write
 
 
 def producer_not_waited_for() -> None:
@@ -115,7 +119,7 @@ def producer_not_waited_for() -> None:
             self.producer = None
         _file_lose(self)
 
-    FileDescriptor.loseConnection = lose  # type: ignore[method-assign]
+    FileDescriptor.loseConnection = lose
 
 
 def unregistering_does_not_close() -> None:
@@ -124,7 +128,7 @@ def unregistering_does_not_close() -> None:
     def unregister(self: Any) -> None:
         self.producer = None
 
-    abstract._ConsumerMixin.unregisterProducer = unregister  # type: ignore[method-assign]
+    FileDescriptor.unregisterProducer = unregister
 
 
 def data_not_waited_for() -> None:
@@ -135,7 +139,7 @@ def data_not_waited_for() -> None:
             self.dataBuffer, self.offset, self._tempDataBuffer, self._tempDataLen = b"", 0, [], 0
         _file_lose(self)
 
-    FileDescriptor.loseConnection = lose  # type: ignore[method-assign]
+    FileDescriptor.loseConnection = lose
 
 
 def reads_while_closing() -> None:
@@ -147,7 +151,7 @@ def reads_while_closing() -> None:
         if reading and self.connected:
             self.startReading()
 
-    FileDescriptor.loseConnection = lose  # type: ignore[method-assign]
+    FileDescriptor.loseConnection = lose
 
 
 def lost_twice() -> None:
@@ -159,7 +163,7 @@ def lost_twice() -> None:
         if protocol is not None:
             protocol.connectionLost(reason)
 
-    Connection.connectionLost = lost  # type: ignore[method-assign]
+    Connection.connectionLost = lost
 
 
 def protocol_kept() -> None:
@@ -170,7 +174,7 @@ def protocol_kept() -> None:
         _stock["connectionLost"](self, reason)
         self.protocol = protocol
 
-    Connection.connectionLost = lost  # type: ignore[method-assign]
+    Connection.connectionLost = lost
 
 
 def socket_left_open() -> None:
@@ -181,12 +185,12 @@ def socket_left_open() -> None:
         kept.append(self.socket.dup())
         _stock["_closeSocket"](self, orderly)
 
-    Connection._closeSocket = close  # type: ignore[method-assign]
+    Connection._closeSocket = close
 
 
 def abort_is_orderly() -> None:
     """An aborted connection is closed like others."""
-    Connection._closeSocket = lambda self, _: _stock["_closeSocket"](self, True)  # type: ignore
+    Connection._closeSocket = lambda self, _: _stock["_closeSocket"](self, True)
 
 
 def abort_at_once() -> None:
@@ -196,7 +200,7 @@ def abort_at_once() -> None:
         if not self.disconnected:
             self.connectionLost(failure.Failure(error.ConnectionAborted()))
 
-    Connection.abortConnection = abort  # type: ignore[method-assign]
+    Connection.abortConnection = abort
 
 
 def wrong_reason_of_a_reset() -> None:
@@ -206,17 +210,17 @@ def wrong_reason_of_a_reset() -> None:
         why = _stock["doRead"](self)
         return main.CONNECTION_DONE if why is main.CONNECTION_LOST else why
 
-    Connection.doRead = do_read  # type: ignore[method-assign]
+    Connection.doRead = do_read
 
 
 def half_close_not_told() -> None:
     """The end of one direction ends the connection."""
-    Connection.readConnectionLost = Connection.connectionLost  # type: ignore[method-assign]
+    Connection.readConnectionLost = Connection.connectionLost
 
 
 def own_half_close_not_told() -> None:
     """The protocol is not told that it sends no more."""
-    Connection._closeWriteConnection = lambda self: self.socket.shutdown(1)  # type: ignore
+    Connection._closeWriteConnection = lambda self: self.socket.shutdown(1)
 
 
 def pause_too_late() -> None:
@@ -228,12 +232,12 @@ def pause_too_late() -> None:
             why = _stock["doRead"](self)
         return why
 
-    Connection.doRead = do_read  # type: ignore[method-assign]
+    Connection.doRead = do_read
 
 
 def pause_forgotten() -> None:
     """Reading goes on."""
-    FileDescriptor.pauseProducing = _never  # type: ignore[method-assign]
+    FileDescriptor.pauseProducing = _never
 
 
 def short_write_repeats() -> None:
@@ -243,7 +247,7 @@ def short_write_repeats() -> None:
         sent = _stock["writeSomeData"](self, data)
         return sent - 1 if isinstance(sent, int) and 1 < sent < len(data) else sent
 
-    Connection.writeSomeData = write_some  # type: ignore[method-assign]
+    Connection.writeSomeData = write_some
 
 
 def short_write_loses() -> None:
@@ -253,12 +257,12 @@ def short_write_loses() -> None:
         sent = _stock["writeSomeData"](self, data)
         return len(data) if isinstance(sent, int) and sent else sent
 
-    Connection.writeSomeData = write_some  # type: ignore[method-assign]
+    Connection.writeSomeData = write_some
 
 
 def error_not_logged() -> None:
     """What a protocol raises ends the connection in silence."""
-    posixbase.log = type("Log", (), {"err": _never})  # type: ignore[assignment]
+    _posixbase.log = type("Log", (), {"err": _never})
 
 
 def error_survived() -> None:
@@ -272,36 +276,36 @@ def error_survived() -> None:
             return None
 
     stock = Connection._dataReceived
-    Connection._dataReceived = data_received  # type: ignore[method-assign]
+    Connection._dataReceived = data_received
 
 
 def no_log_prefix() -> None:
     """What is logged in a callback does not say of which connection."""
-    Connection.logPrefix = lambda self: "-"  # type: ignore[method-assign]
+    Connection.logPrefix = lambda self: "-"
 
 
 def buffer_size_of_the_class() -> None:
     """The attribute `bufferSize` of a transport is not looked at."""
 
     def full(self: Any) -> bool:
-        return len(self.dataBuffer) + self._tempDataLen > FileDescriptor.bufferSize
+        return bool(len(self.dataBuffer) + self._tempDataLen > FileDescriptor.bufferSize)
 
-    FileDescriptor._isSendBufferFull = full  # type: ignore[method-assign]
+    FileDescriptor._isSendBufferFull = full
 
 
 def close_notify_not_waited_for() -> None:
     """A connection with TLS is closed before the other end has agreed."""
-    stock = tls.TLSMemoryBIOProtocol._shutdownTLS
+    stock = TLSProtocol._shutdownTLS
 
     def shut_down(self: Any) -> None:
         stock(self)
         self.transport.loseConnection()
 
-    tls.TLSMemoryBIOProtocol._shutdownTLS = shut_down  # type: ignore[method-assign]
+    TLSProtocol._shutdownTLS = shut_down
 
 
 def early_flushes() -> None:
-    """No mistake: what has been written is sent before the loop waits, and polled for only if that is not all.
+    """No mistake: what has been written is sent before the loop waits, and only the rest is polled for.
 
     This is what a reactor may do that saves system calls, so no program may see it.
     """

@@ -1,8 +1,8 @@
 """Programs over a pair of connections: how they are made from a seed.
 
-An operation is a list of its name, which is that of a method `do_NAME` in `ends` or `raw`, and its arguments.
-A step is ``[end, operations]``. A reaction is ``[event, number, operation]``: done once, when the event happens
-(for ``data``: when so many bytes have come, for others: when it happens the number of times given).
+An operation is a list: its name, which is that of a method `do_NAME` in `ends` or `raw`, and its arguments.
+A step is ``[end, operations]``. A reaction is ``[event, number, operation]``. It is done once: for ``data``
+when so many bytes have come, for other events when they have happened so often.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Maker:
         self._kind = random.choice(("tcp", "tcp", "unix"))
         self._client = random.choice(("connected", "connected", "adopted", "raw", "raw"))
         self._tls = self._client != "raw" and random.random() < 0.25
-        # Ends that have producers do not write in their callbacks: whether their buffer is full then is chance.
+        # Ends with producers do not write in their callbacks: whether their buffer is full is chance.
         self._flows = {SERVER: random.random() < 0.5, CLIENT: random.random() < 0.5}
         self._mediums = 0
 
@@ -113,9 +113,7 @@ class _Maker:
 
     def _one_made(self, ends: dict[str, dict[str, Any]]) -> None:
         """Leave at most one reaction to being made, since which end is made first is chance."""
-        made = [
-            (end, each) for end in ends.values() for each in end["reactions"] if each[0] == "made"
-        ]
+        made = [(end, each) for end in ends.values() for each in end["reactions"] if each[0] == "made"]
         for end, each in made[1:]:
             end["reactions"].remove(each)
 

@@ -68,7 +68,7 @@ def _expected(source: Any, sink: Any) -> bool:
 
 
 def settle(reactor: Any, ends: list[Any], log: list[str], sleeps: bool) -> Iterator[float]:
-    """Wait until nothing more happens. It gives the seconds until the next look, and notes if there is no end.
+    """Wait until nothing more happens. It gives the seconds until the next look, and notes a missing end.
 
     Args:
         reactor: the reactor.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.connections.compare import differences, expectations, finds
 
@@ -15,7 +16,7 @@ EVERY = int(os.environ.get("DEFERROUS_CONNECTION_MISTAKES_EVERY", "3"))
 #: The names of the mistakes, which are in a module that installs the default reactor.
 MISTAKES = re.findall(
     r"^    (\w+),$",
-    (open(os.path.join(os.path.dirname(__file__), "mistakes.py")).read()).partition("\nMISTAKES = (")[2],
+    Path(__file__).with_name("mistakes.py").read_text().partition("\nMISTAKES = (")[2],
     re.MULTILINE,
 )
 

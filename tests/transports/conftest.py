@@ -14,7 +14,7 @@ _known: dict[tuple[str, str], dict[str, Any]] = {}
 
 @pytest.fixture
 def returned(loop: Loop, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Give what each case of the file returns. One that ends the process has no entry, nor have those after it."""
+    """Give what each case of the file returns. One that ends the process has no entry."""
     key = (request.module.__name__, loop.name)
     if key not in _known:
         outcome = loop.outcome(run_cases, key[0], patience=300)

@@ -159,12 +159,13 @@ class Kit:
     def connect(self, address: Any, factory: Any, transport: Any = None, kind: str = "tcp") -> Any:
         """Begin to connect, with a class of transport, and give the connector."""
         connector: Any
+        tcp_connector: Any = tcp.Connector
         if kind == "unix":
             connector = unix.Connector(address, factory, 30, self.reactor, False)
             if transport is not None:
                 connector._makeTransport = lambda: transport(address, connector, self.reactor)
         else:
-            connector = tcp.Connector(*address, factory, 30, None, self.reactor)
+            connector = tcp_connector(*address, factory, 30, None, self.reactor)
             if transport is not None:
                 connector._makeTransport = lambda: transport(*address, None, connector, self.reactor)
         connector.connect()
@@ -214,6 +215,11 @@ class Kit:
     def becomes(self, condition: Callable[[], Any]) -> Awaitable[None]:
         """Wait until something is so."""
         return becomes(self.reactor, lambda: bool(condition()))
+
+    async def ended(self, protocol: Any) -> Any:
+        """Wait until a protocol has been told of the end, and give the reasons."""
+        await self.becomes(lambda: protocol.lost)
+        return protocol.lost
 
     async def received(self, peer: socket.socket, count: int) -> bytes:
         """Give so many bytes of what a peer gets, or less if it gets no more."""

@@ -37,7 +37,7 @@ async def disconnecting_by_hand(kit: Kit) -> Any:
     server.wire.disconnecting = 1
     got = await kit.received(peer, 4)
     how = await kit.drained(peer)
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [[got.decode()], how, server.lost]
 
 
@@ -62,7 +62,7 @@ async def connected_as_a_property(kit: Kit) -> Any:
         answer = 1
 
         @property
-        def connected(self) -> int:  # type: ignore[override]
+        def connected(self) -> int:
             self.asked += 1
             return self.answer
 
@@ -106,7 +106,7 @@ async def protocol_as_a_property(kit: Kit) -> Any:
     await kit.becomes(lambda: server.got)
     looked = len(asked) > 0
     peer.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [[server.text], looked, server.lost]
 
 
@@ -115,15 +115,15 @@ async def disconnecting_as_a_property(kit: Kit) -> Any:
     """A property `disconnecting` of a subclass says when to close."""
 
     class Server(tcp.Server):
-        asked = wanted = False
+        asked, wanted = False, 0
 
         @property
-        def disconnecting(self) -> bool:  # type: ignore[override]
+        def disconnecting(self) -> int:
             self.asked = True
             return self.wanted
 
         @disconnecting.setter
-        def disconnecting(self, value: bool) -> None:
+        def disconnecting(self, value: int) -> None:
             self.wanted = value
 
     server, peer = await kit.served(transport=Server)
@@ -131,15 +131,15 @@ async def disconnecting_as_a_property(kit: Kit) -> Any:
     wire.write(b"hello")
     await kit.received(peer, 5)
     await kit.becomes(lambda: wire.asked)
-    wire.wanted = True
+    wire.wanted = 1
     wire.startWriting()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [wire.asked, server.lost]
 
 
 @CASES([[["before"], ["after"]], ["before", "after"]])
 async def protocol_swapped_in_data_received(kit: Kit) -> Any:
-    """What comes after `protocol` is set goes to the new one: the rest of this piece is the old one's affair."""
+    """What comes after `protocol` is set goes to the new one: this piece is the old one's."""
     first, second = Noting(), Noting()
     server, peer = await kit.served(first)
 
@@ -154,7 +154,7 @@ async def protocol_swapped_in_data_received(kit: Kit) -> Any:
     await kit.becomes(lambda: second.got)
     got = [[data.decode() for data in each.got] for each in (first, second)]
     peer.close()
-    await kit.becomes(lambda: second.lost)
+    await kit.ended(second)
     return [got, [first.text, second.text] if not first.lost else first.lost]
 
 
@@ -206,7 +206,7 @@ async def the_buffers_after_a_short_write(kit: Kit) -> Any:
     wire.write(FLOOD)
     await kit.turns(50)
     rest = len(wire.dataBuffer) - wire.offset
-    partly = 0 < rest < len(FLOOD) and 0 < wire.offset
+    partly = 0 < rest < len(FLOOD) and wire.offset > 0
     flow = wire in kit.reactor.getWriters()
     waiting = wire._tempDataLen
     got = await kit.received(peer, len(FLOOD))
@@ -282,7 +282,7 @@ async def what_is_left_of_a_lost_one(kit: Kit) -> Any:
     names = ("socket", "protocol", "fileno")
     before = [name for name in names if name in vars(wire)]
     peer.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     after = [name for name in names if name in vars(wire)]
     return [before, after, wire.fileno(), [wire.connected, wire.disconnected]]
 

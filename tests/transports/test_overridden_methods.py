@@ -1,4 +1,4 @@
-"""A method that a subclass of a transport has of its own is called, for each time that stock would call it."""
+"""A method that a subclass of a transport has of its own is called, each time that stock would call it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from twisted.internet import error, tcp, unix
 from twisted.internet.main import CONNECTION_DONE
-from twisted.internet.protocol import Protocol
 
 from tests.transports.cases import Cases
 from tests.transports.kit import FLOOD, HalfNoting, Kit, Making, Noting
@@ -38,12 +37,13 @@ async def do_read_that_ends(kit: Kit) -> Any:
 
     class Server(tcp.Server):
         def doRead(self) -> Any:
-            self.protocol.dataReceived(self.socket.recv(3))
+            protocol: Any = self.protocol
+            protocol.dataReceived(self.socket.recv(3))
             return CONNECTION_DONE
 
     server, peer = await kit.served(transport=Server)
     peer.send(b"hello")
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [server.text, server.lost]
 
 
@@ -94,7 +94,7 @@ async def write_some_data_that_takes_two_bytes(kit: Kit) -> Any:
     server.wire.write(b"abcdefg")
     server.wire.loseConnection()
     got = await kit.received(peer, 7)
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [got.decode(), seen, server.lost]
 
 
@@ -115,7 +115,7 @@ async def write_some_data_that_fails(kit: Kit) -> Any:
 
         server, _ = await kit.served(transport=Server)
         server.wire.write(b"hello")
-        await kit.becomes(lambda server=server: server.lost)
+        await kit.ended(server)
         found.append(server.lost)
     return found
 
@@ -152,7 +152,7 @@ async def post_lose_connection(kit: Kit) -> Any:
     await kit.turns()
     asked, lost = server.wire.asked == 1, list(server.lost)
     server.wire.abortConnection()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [asked, lost, server.lost]
 
 
@@ -248,7 +248,7 @@ async def connection_lost(kit: Kit) -> Any:
 
     server, peer = await kit.served(transport=Server)
     peer.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     await kit.turns()
     return [server.lost, calls]
 
@@ -259,7 +259,7 @@ async def read_connection_lost(kit: Kit) -> Any:
 
     class Server(tcp.Server):
         def readConnectionLost(self, reason: Any) -> None:
-            self.protocol.lost.append("mine")  # type: ignore[attr-defined]
+            self.protocol.lost.append("mine")
             super().readConnectionLost(reason)
 
     server, peer = await kit.served(transport=Server)
@@ -274,7 +274,7 @@ async def close_write_connection(kit: Kit) -> Any:
 
     class Server(tcp.Server):
         def _closeWriteConnection(self) -> None:
-            self.protocol.lost.append("mine")  # type: ignore[attr-defined]
+            self.protocol.lost.append("mine")
             super()._closeWriteConnection()
 
     server, peer = await kit.served(HalfNoting(), Server)
@@ -308,7 +308,7 @@ async def fileno(kit: Kit) -> Any:
     """`fileno` as a method of the class is hidden by that of the instance, and seen where that is deleted."""
 
     class Server(tcp.Server):
-        def fileno(self) -> int:  # type: ignore[override]
+        def fileno(self) -> int:
             return self.socket.fileno()
 
     server, peer = await kit.served(transport=Server)
@@ -382,7 +382,7 @@ async def connect_done(kit: Kit) -> Any:
     got = await kit.received(peer, 5)
     logstr = client.wire.logstr
     client.wire.abortConnection()
-    await kit.becomes(lambda: client.lost)
+    await kit.ended(client)
     return [asked.decode(), early, client.text, logstr, got.decode()]
 
 
@@ -395,7 +395,7 @@ class _Bucket(tcp.Server):
         """Read as much as there are tokens for, and wait if there are none."""
         if self.tokens <= 0:
             self.stopReading()
-            self.reactor.callLater(0.001, self._refill)  # type: ignore[attr-defined]
+            self.reactor.callLater(0.001, self._refill)
             return None
         self.bufferSize = self.tokens
         data = self.socket.recv(self.bufferSize)
@@ -414,14 +414,14 @@ async def a_token_bucket(kit: Kit) -> Any:
     peer.send(b"abcdefghij")
     await kit.becomes(lambda: len(server.got) == 3)
     peer.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [[data.decode() for data in server.got], server.lost]
 
 
 class _Adopted(tcp.Connection):
     """A connection over a socket that somebody else has connected, as for Bluetooth."""
 
-    def __init__(self, own: socket.socket, protocol: Protocol, reactor: Any) -> None:
+    def __init__(self, own: socket.socket, protocol: Any, reactor: Any) -> None:
         super().__init__(own, protocol, reactor)
         self.connected = 1
         self.logstr = "adopted"
@@ -443,7 +443,7 @@ async def a_plain_connection(kit: Kit) -> Any:
     protocol.wire.write(FLOOD)
     flood = await kit.received(peer, len(FLOOD))
     peer.close()
-    await kit.becomes(lambda: protocol.lost)
+    await kit.ended(protocol)
     return [protocol.text, got.decode(), len(flood), protocol.lost, hasattr(protocol.wire, "socket")]
 
 

@@ -103,7 +103,7 @@ async def a_fake_that_receives_the_end(kit: Kit) -> Any:
         server, peer, fake = await _wrapped(kit)
         fake.answers["recv"] = [answer]
         peer.send(b"real")
-        await kit.becomes(lambda server=server: server.lost)
+        await kit.ended(server)
         found.append(server.lost)
     return found
 
@@ -124,11 +124,15 @@ async def a_fake_that_sends_little(kit: Kit) -> Any:
 async def a_fake_that_does_not_send(kit: Kit) -> Any:
     """Other errors of `send` are the end."""
     found = []
-    for answer in (BrokenPipeError(errno.EPIPE, "pipe"), OSError(errno.ENOMEM, "memory"), ValueError("in send")):
+    for answer in (
+        BrokenPipeError(errno.EPIPE, "pipe"),
+        OSError(errno.ENOMEM, "memory"),
+        ValueError("in send"),
+    ):
         server, _, fake = await _wrapped(kit)
         fake.answers["send"] = [answer]
         server.wire.write(b"hello")
-        await kit.becomes(lambda server=server: server.lost)
+        await kit.ended(server)
         found.append(server.lost)
     return found
 
@@ -144,7 +148,7 @@ async def a_fake_that_is_closed(kit: Kit) -> Any:
             fake.answers["shutdown"] = [OSError(errno.ENOTCONN, "gone")]
             end = "loseConnection"
         getattr(server.wire, end)()
-        await kit.becomes(lambda server=server: server.lost)
+        await kit.ended(server)
         found.append(fake.calls)
         peer.close()
     return found
@@ -152,7 +156,7 @@ async def a_fake_that_is_closed(kit: Kit) -> Any:
 
 @CASES(["first", "second", "to the second", ["ConnectionDone"]])
 async def a_socket_exchanged(kit: Kit) -> Any:
-    """A transport whose `socket` and `fileno` are exchanged, with its interest told anew, goes on with that."""
+    """A transport goes on with another `socket` and `fileno` if its interest is told anew."""
     server, peer = await kit.served()
     wire = server.wire
     peer.send(b"first")
@@ -170,7 +174,7 @@ async def a_socket_exchanged(kit: Kit) -> Any:
     wire.write(b"to the second")
     got = await kit.received(theirs, 13)
     theirs.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [first, server.text, got.decode(), server.lost]
 
 
@@ -217,7 +221,7 @@ async def a_socket_closed_under_it(kit: Kit) -> Any:
     wire.socket.close()
     number = wire.fileno()
     wire.abortConnection()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [server.lost, number, wire in kit.reactor.getReaders()]
 
 
@@ -241,7 +245,7 @@ async def options_and_shutdown_by_hand(kit: Kit) -> Any:
     own = server.wire.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
     asked = server.wire.getTcpNoDelay()
     server.wire.socket.shutdown(socket.SHUT_RDWR)
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     return [own, asked, await kit.drained(peer), server.lost]
 
 
@@ -260,7 +264,7 @@ async def adopted_connections(kit: Kit) -> Any:
     made.wire.write(b"hi")
     got = await kit.received(peer, 2)
     peer.close()
-    await kit.becomes(lambda: made.lost)
+    await kit.ended(made)
     return [made.text, got.decode(), made.lost, ours.fileno() != -1]
 
 

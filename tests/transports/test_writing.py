@@ -45,9 +45,13 @@ async def what_is_no_bytes_on_a_lost_connection(kit: Kit) -> Any:
     """It is refused also where bytes are dropped."""
     server, peer = await kit.served()
     peer.close()
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     write = server.wire.write
-    return [_raised(write, "text"), _raised(write, b"dropped"), b"".join(server.wire._tempDataBuffer).decode()]
+    return [
+        _raised(write, "text"),
+        _raised(write, b"dropped"),
+        b"".join(server.wire._tempDataBuffer).decode(),
+    ]
 
 
 @CASES(["subclass and one more", ["Bytes"]])
@@ -95,7 +99,7 @@ class Changing:
 
 @CASES(["abcd", "", "", "efgh", 3, "ij"])
 async def sequences_of_every_kind(kit: Kit) -> Any:
-    """Lists, tuples, sets; a generator has been used up by the look at it, and is nothing; a dict is its keys."""
+    """A generator has been used up by the look at it, and is nothing; a dict is its keys."""
     server, peer = await kit.served()
     wire = server.wire
     wire.writeSequence([b"ab", b"cd"])
@@ -167,7 +171,8 @@ async def at_most_a_limit_at_a_time(kit: Kit) -> Any:
 
         def send(self, data: Any) -> int:
             before.append(len(data))
-            return self.real.send(data)
+            sent: int = self.real.send(data)
+            return sent
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.real, name)
@@ -182,7 +187,7 @@ async def at_most_a_limit_at_a_time(kit: Kit) -> Any:
 @CASES([1000, 3000])
 async def a_limit_of_its_own(kit: Kit) -> Any:
     """SEND_LIMIT of a subclass is looked at, too."""
-    sizes = []
+    sizes: list[Any] = []
 
     class Server(tcp.Server):
         SEND_LIMIT = 1000
@@ -207,7 +212,7 @@ async def after_lose_connection(kit: Kit) -> Any:
     wire.loseConnection()
     wire.write(b", after")
     got = await kit.received(peer, 13)
-    await kit.becomes(lambda: server.lost)
+    await kit.ended(server)
     wire.write(b"too late")
     wire.writeSequence([b"too", b"late"])
     return [got.decode(), server.lost, await kit.drained(peer)]
