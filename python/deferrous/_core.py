@@ -14,15 +14,17 @@ from deferrous import _guard as _guard
 from deferrous import _frames, _methods, _native
 
 
-def _find_for_reactor() -> tuple[ModuleType, type, dict[str, Any], dict[str, Any]]:
+def _find_for_reactor() -> tuple[Any, ...]:
     """Import what the reactor needs.
 
     Returns:
-        functions, the class of wakers, the frames of Twisted's functions, and Twisted's methods of streams.
+        functions, the class of wakers, the frames of Twisted's functions, and a pair: Twisted's methods of streams,
+        and what these look up.
     """
     from deferrous import _reactor_frames, _reporting, _transports, _waker
 
-    return _reporting, _waker.Waker, _reactor_frames.find(), _transports.find()
+    streams = _transports.find(), _transports.looked_up()
+    return _reporting, _waker.Waker, _reactor_frames.find(), streams
 
 
 def _find_for_threads() -> tuple[ModuleType, dict[str, Any]]:

@@ -5,10 +5,11 @@ It is Python because it looks at Python's functions, once.
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType
 from typing import Any
 
-from twisted.internet import abstract, tcp
+from twisted.internet import abstract, main, tcp
 
 #: The classes, with the methods of each.
 _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
@@ -23,6 +24,23 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
     # Without pyOpenSSL it has no methods.
     (vars(tcp)["_TLSConnectionMixin"], ("write", "writeSequence")),
 )
+
+
+#: The names that these methods look up in their modules.
+_LOOKED_UP = (
+    (vars(abstract), ("_concatenate", "_dataMustBeBytes", "lazyByteSlice", "main")),
+    (vars(tcp), ("ENOBUFS", "EWOULDBLOCK", "main", "untilConcludes")),
+    (vars(main), ("CONNECTION_DONE", "CONNECTION_LOST")),
+)
+
+
+def looked_up() -> list[tuple[dict[str, Any], str, Any]]:
+    """Return what Twisted's methods look up: for each name the module, the name, and what is there now."""
+    found = [(module, name, module[name]) for module, names in _LOOKED_UP for name in names if name in module]
+    with_tls = sys.modules.get("twisted.internet._newtls")
+    if with_tls is not None:
+        found.append((vars(with_tls), "FileDescriptor", vars(with_tls)["FileDescriptor"]))
+    return found
 
 
 def find() -> dict[str, FunctionType]:

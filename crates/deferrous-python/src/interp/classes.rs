@@ -93,6 +93,12 @@ pub fn has_mro(object: &Bound<'_, PyAny>, mro: &Py<PyTuple>) -> bool {
     read_class_of(object, |class| ptr::eq(class.tp_mro, mro.as_ptr()))
 }
 
+/// Where the method resolution order of the object's class is in memory.
+#[inline(always)]
+pub fn mro_address(object: &Bound<'_, PyAny>) -> usize {
+    read_class_of(object, |class| class.tp_mro.addr())
+}
+
 /// Whether a class is abstract: it has abstract methods.
 pub fn is_abstract(class: &Bound<'_, PyType>) -> bool {
     read_class(class, |class| {

@@ -104,8 +104,8 @@ static SUPPORT: OnceLock<Support> = OnceLock::new();
 struct Given {
     /// The class of a reactor's methods.
     methods: Py<PyType>,
-    /// Imports what the reactor needs of the package: a module of functions, the class of wakers, the trails, and
-    /// Twisted's methods of streams.
+    /// Imports what the reactor needs of the package: a module of functions, the class of wakers, the trails,
+    /// Twisted's methods of streams, and what these look up.
     find: Py<PyAny>,
 }
 
@@ -153,9 +153,10 @@ impl Support {
             Bound<'_, PyAny>,
             Bound<'_, PyType>,
             Bound<'_, PyDict>,
-            Bound<'_, PyDict>,
+            Bound<'_, PyAny>,
         ) = given.find.bind(py).call0()?.extract()?;
-        transport::load(&streams, &trails)?;
+        let (streams, globals): (Bound<'_, PyDict>, Bound<'_, PyAny>) = streams.extract()?;
+        transport::load(&streams, &globals, &trails)?;
         let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
         let error = "twisted.internet.error";
         let own = |name| given.methods.getattr(py, fallible::text(py, name)?);

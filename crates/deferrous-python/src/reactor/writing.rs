@@ -126,22 +126,29 @@ pub fn replace_all(found: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = found.py();
     let descriptor = fallible::import(py, "twisted.internet.abstract", "FileDescriptor")?;
     let connection = fallible::import(py, "twisted.internet.tcp", "_TLSConnectionMixin")?;
-    replace::<Write>(found, "FileDescriptor.write", &descriptor)?;
-    replace::<WriteSequence>(found, "FileDescriptor.writeSequence", &descriptor)?;
+    let write = replace::<Write>(found, "FileDescriptor.write", &descriptor)?;
+    let write_sequence =
+        replace::<WriteSequence>(found, "FileDescriptor.writeSequence", &descriptor)?;
+    if let (Some(stock), Some(write), Some(write_sequence)) = (stock(), write, write_sequence) {
+        stock.keep_base_methods([write, write_sequence]);
+    }
     replace::<WriteOrEncrypt>(found, "ConnectionMixin.write", &connection)?;
-    replace::<WriteSequenceOrEncrypt>(found, "ConnectionMixin.writeSequence", &connection)
+    replace::<WriteSequenceOrEncrypt>(found, "ConnectionMixin.writeSequence", &connection)?;
+    Ok(())
 }
 
-/// Puts a method of ours into a class, if that has Twisted's.
-fn replace<M: FastMethod<Class = PyAny>>(
-    found: &Bound<'_, PyDict>,
+/// Puts a method of ours into a class, if that has Twisted's, and returns it.
+fn replace<'py, M: FastMethod<Class = PyAny>>(
+    found: &Bound<'py, PyDict>,
     method: &str,
-    class: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+    class: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = found.py();
-    if found.contains(fallible::text(py, method)?)? {
-        let name = fallible::text(py, &M::NAME.to_string_lossy())?;
-        class.setattr(name, method_descriptor::<M>(class.cast()?)?)?;
+    if !found.contains(fallible::text(py, method)?)? {
+        return Ok(None);
     }
-    Ok(())
+    let name = fallible::text(py, &M::NAME.to_string_lossy())?;
+    let ours = method_descriptor::<M>(class.cast()?)?;
+    class.setattr(name, &ours)?;
+    Ok(Some(ours))
 }

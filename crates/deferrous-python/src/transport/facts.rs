@@ -13,7 +13,8 @@ use super::{
     stock::Stock,
 };
 use crate::interp::{
-    Field, Snapshot, Versioned, attributes, changes, class_attribute, item, versioned_attributes,
+    Field, Snapshot, Versioned, attributes, changes, class_attribute, item, mro_address,
+    versioned_attributes,
 };
 
 /// What may be done for a stream in the place of its methods, and what it has.
@@ -69,6 +70,7 @@ impl Own {
 struct Known {
     facts: Facts,
     class: usize,
+    mro: usize,
     /// The number of changes of classes.
     changes: u64,
 }
@@ -92,7 +94,8 @@ impl Facts {
             Some(known)
                 if known.facts.own.is_some_and(|own| own.is_true(&attributes))
                     && known.changes == changes()
-                    && known.class == object.get_type_ptr().addr() =>
+                    && known.class == object.get_type_ptr().addr()
+                    && known.mro == mro_address(object) =>
             {
                 Some((known.facts, attributes))
             }
@@ -187,6 +190,7 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         let known = Known {
             facts,
             class: object.get_type_ptr().addr(),
+            mro: mro_address(object),
             changes: changes(),
         };
         keep(object, known);
@@ -229,8 +233,10 @@ impl<'py> Looking<'_, 'py> {
             .with(Part::READ, reads)
             .with(Part::WRITE, writes)
             .with(Part::PLAIN, is_off(&names.tls))
+            .with(Part::BASE, true)
             .with(Part::FLUSH, flushes)
             .with(Part::SEND, sends)
+            .with(Part::PACED, paced)
             .with(Part::PREFIX, self.leaves(&[&names.log_prefix]))
     }
 

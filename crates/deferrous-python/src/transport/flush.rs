@@ -51,7 +51,7 @@ struct Sending<'a, 'py> {
 impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
-        let stream = Stream::of(object, Part::SEND)?;
+        let stream = Stream::of(object, Part::SEND.with(Part::PREFIX, true))?;
         if stream.waiting()? > stream.facts.limit {
             return None;
         }

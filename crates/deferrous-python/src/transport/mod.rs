@@ -29,9 +29,14 @@ pub use write::{Writing, Wrote};
 ///
 /// Args:
 ///     found: what `deferrous._transports.find` returns.
+///     globals: what `deferrous._transports.looked_up` returns.
 ///     frames: the trails of Twisted's functions.
-pub fn load(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<()> {
+pub fn load(
+    found: &Bound<'_, PyDict>,
+    globals: &Bound<'_, PyAny>,
+    frames: &Bound<'_, PyDict>,
+) -> PyResult<()> {
     names::load(found.py())?;
     log_context::load(found.py())?;
-    Stock::keep(found, frames)
+    Stock::keep(found, globals, frames)
 }

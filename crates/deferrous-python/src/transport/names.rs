@@ -33,7 +33,9 @@ names! {
     temp_data_buffer = "_tempDataBuffer",
     temp_data_len = "_tempDataLen",
     tls = "TLS",
+    write = "write",
     write_disconnected = "_writeDisconnected",
     write_disconnecting = "_writeDisconnecting",
+    write_sequence = "writeSequence",
     write_some_data = "writeSomeData",
 }

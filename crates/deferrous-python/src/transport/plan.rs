@@ -38,6 +38,8 @@ impl Part {
     pub const PACED: Part = Part(64);
     /// Its prefix of log lines is its `logstr`.
     pub const PREFIX: Part = Part(32);
+    /// Its `write` and `writeSequence` are those of `FileDescriptor`, if it does not encrypt.
+    pub const BASE: Part = Part(128);
 
     /// The same with another part, if it may be done.
     #[must_use]
@@ -114,6 +116,7 @@ fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock)
     let known = || {
         let (class, sockets) = (object.get_type(), stock.socket.class.bind(object.py()));
         let mut dicts = vec![class_attributes(sockets)?];
+        dicts.extend(stock.modules(object.py()));
         let mro = class.mro();
         for base in &mro {
             dicts.push(class_attributes(base.cast()?)?);
@@ -140,6 +143,9 @@ fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock)
 fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
     let facts = ClassFacts::of(object);
     if !facts.has_plain_attributes || !facts.sets_plain_attributes {
+        return 0;
+    }
+    if !stock.globals_are_in_use(object.py()) {
         return 0;
     }
     let names = names(object.py());
@@ -172,6 +178,7 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
             has(&writes) && is_plain(object, &write_state(names)),
         )
         .with(Part::PLAIN, is_plain(object, &[&names.tls]))
+        .with(Part::BASE, stock.base_writes(object.py()))
         .with(Part::FLUSH, flushes)
         .with(Part::SEND, flushes)
         .with(

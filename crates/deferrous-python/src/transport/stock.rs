@@ -4,13 +4,16 @@ use std::{os::fd::RawFd, sync::OnceLock};
 
 use pyo3::{
     prelude::*,
-    types::{PyDict, PyType},
+    sync::PyOnceLock,
+    types::{PyDict, PyString, PyType},
 };
 
 use super::names::names;
 use crate::{
     failure::Trail,
-    interp::{bound_function, fallible, finds, is_exactly, name, socket_descriptor},
+    interp::{
+        bound_function, class_attribute, fallible, finds, is_exactly, item, name, socket_descriptor,
+    },
 };
 
 /// The methods of Twisted's classes, and what belongs to them.
@@ -33,6 +36,11 @@ pub struct Stock {
     pub write_or_encrypt: Py<PyAny>,
     pub write_sequence_or_encrypt: Py<PyAny>,
     pub socket: Socket,
+    /// `FileDescriptor`, and our `write` and `writeSequence`, if they were put there.
+    base: Py<PyType>,
+    base_methods: PyOnceLock<[Py<PyAny>; 2]>,
+    /// Names that these methods look up: of which module, and what they find.
+    globals: Vec<(Py<PyDict>, Py<PyString>, Py<PyAny>)>,
     pub connection_done: Py<PyAny>,
     pub connection_lost: Py<PyAny>,
     /// Where errors of `dataReceived` pass through.
@@ -63,8 +71,13 @@ impl Stock {
     ///
     /// Args:
     ///     found: what `deferrous._transports.find` returns.
+    ///     globals: what `deferrous._transports.looked_up` returns.
     ///     frames: the trails of Twisted's functions.
-    pub fn keep(found: &Bound<'_, PyDict>, frames: &Bound<'_, PyDict>) -> PyResult<()> {
+    pub fn keep(
+        found: &Bound<'_, PyDict>,
+        globals: &Bound<'_, PyAny>,
+        frames: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
         let py = found.py();
         let of = |name: &str| {
             let found = found.get_item(fallible::text(py, name)?)?;
@@ -86,12 +99,47 @@ impl Stock {
             write_or_encrypt: of("ConnectionMixin.write")?,
             write_sequence_or_encrypt: of("ConnectionMixin.writeSequence")?,
             socket: Socket::load(py)?,
+            base: fallible::import(py, "twisted.internet.abstract", "FileDescriptor")?.extract()?,
+            base_methods: PyOnceLock::new(),
+            globals: globals.extract()?,
             connection_done: fallible::import(py, main, "CONNECTION_DONE")?.unbind(),
             connection_lost: fallible::import(py, main, "CONNECTION_LOST")?.unbind(),
             frames: Trail::new(frames, "dataReceived")?,
         };
         let _ = STOCK.set(stock);
         Ok(())
+    }
+
+    /// Whether the names that Twisted's methods look up still have what they had.
+    pub fn globals_are_in_use(&self, py: Python<'_>) -> bool {
+        self.globals.iter().all(|(module, name, value)| {
+            item(module.bind(py), name.bind(py)).is_some_and(|found| found.is(value))
+        })
+    }
+
+    /// The modules of these names.
+    pub fn modules<'py>(&self, py: Python<'py>) -> impl Iterator<Item = Bound<'py, PyDict>> {
+        self.globals
+            .iter()
+            .map(move |(module, ..)| module.bind(py).clone())
+    }
+
+    /// Keeps our `write` and `writeSequence`, which were put into `FileDescriptor`.
+    pub fn keep_base_methods(&self, methods: [Bound<'_, PyAny>; 2]) {
+        let _ = self
+            .base_methods
+            .set(methods[0].py(), methods.map(Bound::unbind));
+    }
+
+    /// Whether `FileDescriptor` has them still.
+    pub fn base_writes(&self, py: Python<'_>) -> bool {
+        let (base, names) = (self.base.bind(py), names(py));
+        let names = [&names.write, &names.write_sequence];
+        self.base_methods.get(py).is_some_and(|own| {
+            names.iter().zip(own).all(|(name, own)| {
+                class_attribute(base, name.bind(py)).is_some_and(|found| found.is(own))
+            })
+        })
     }
 }
 

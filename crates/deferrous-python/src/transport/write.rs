@@ -33,7 +33,7 @@ impl<'a, 'py> Writing<'a, 'py> {
     /// The object, if it is connected and nothing of it is in the way.
     #[inline]
     pub fn of(object: &'a Bound<'py, PyAny>, encrypts: bool) -> Option<Self> {
-        let parts = Part::WRITE.with(Part::PLAIN, encrypts);
+        let parts = Part::WRITE.with(Part::PLAIN.with(Part::BASE, true), encrypts);
         let stream = Stream::of(object, parts)?;
         let chunks = stream.get(Own::TempDataBuffer)?;
         Some(Writing {
