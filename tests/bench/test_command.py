@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from deferrous import bench
 from deferrous.bench import GROUPS, _measure
-from deferrous.bench.workloads import Group
+from deferrous.bench.workloads import Group, transports
 
 SHORT = ["--second", "stock", "--quick"]
 
@@ -43,7 +43,9 @@ def test_all_workloads_and_memory_are_measured(tmp_path: Path, capsys: pytest.Ca
     assert [each["name"] for each in read] == [group.name for group in GROUPS]
     shown = capsys.readouterr().out
     for measured, group in zip(read, GROUPS, strict=True):
-        assert [each["name"] for each in measured["workloads"]] == [each.name for each in group.workloads]
+        possible = [each.name for each in group.workloads if not each.obstacle()]
+        assert [each["name"] for each in measured["workloads"]] == possible
+        assert {*possible, *measured["left_out"]} == {each.name for each in group.workloads}
         for each in measured["workloads"]:
             assert len(each["rounds"]) == 4
             assert {"stock", "stock again"} <= set(each["rounds"][0])
@@ -92,6 +94,16 @@ def test_a_missing_peer_is_left_out_and_named(
     (read,) = figures_of(tmp_path, "--only", "to-thread-1")
     assert set(read["workloads"][0]["rounds"][0]) == {"stock", "stock again"}
     assert "pip install uvloop" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_row_that_cannot_be_measured_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(transports, "find_spec", lambda name: None)
+    (read,) = figures_of(tmp_path, "--only", "klein-hello", "udp-echo")
+    assert [each["name"] for each in read["workloads"]] == ["udp-echo"]
+    assert read["left_out"] == {"klein-hello": "it needs klein: pip install 'klein'"}
+    assert "klein-hello: not measured: it needs klein" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,31 @@ def test_the_table_says_how_to_install_a_missing_peer() -> None:
     assert "row: not compared with run_in_executor on uvloop, which needs uvloop: pip install uvloop" in text
 
 
+def test_a_peer_of_several_rows_has_a_column() -> None:
+    peer = Peer("uvloop", print, "asyncio.Protocol on uvloop")
+    rows = [timing(name, (8e-6, 2e-6), measure="cpu", peer=peer) for name in ("tcp-echo-1000", "udp-echo")]
+    rows.append(timing("web-hello", (9e-6, 3e-6), measure="cpu"))
+    for row, ratio in zip(rows, (0.25, 1.5), strict=False):
+        row.times["uvloop"] = 7
+        row.rounds[0]["uvloop"] = Sample(2e-6 * ratio, 2e-6 * ratio)
+    lines = printed(report_of(results_of(*rows))).splitlines()
+    assert "over uvloop" in lines[0]
+    cells = {line.split()[0]: line.split()[3:6] for line in lines[2:5]}
+    assert cells["tcp-echo-1000"] == ["4.00x", "4.00-4.00", "0.25x"]
+    assert cells["udp-echo"][2] == "1.50x"
+    assert cells["web-hello"][2] == "-"
+    assert max(map(len, lines)) <= 80
+    assert "as fast as" not in "".join(lines)
+
+
+def test_the_rows_without_a_missing_peer_are_named_in_one_line() -> None:
+    peer = Peer("uvloop", print, "asyncio.Protocol on uvloop")
+    rows = [timing(name, (4e-6, 1e-6), peer=peer) for name in ("one", "two")]
+    text = " ".join(printed(report_of(results_of(*rows))).split())
+    assert text.count("pip install uvloop") == 1
+    assert "one, two: not compared with asyncio.Protocol on uvloop" in text
+
+
 def test_the_table_fits_a_screen_without_other_characters(report: Report) -> None:
     lines = printed(report, encoding="ascii").splitlines()
     assert max(map(len, lines)) <= 80

@@ -12,6 +12,7 @@ from deferrous.bench.workloads import GROUP as DEFERREDS
 from deferrous.bench.workloads import Group, Workload, WrongResult, memory, start
 from deferrous.bench.workloads._check import expect_result
 from deferrous.bench.workloads.reactor import GROUP as REACTOR
+from deferrous.bench.workloads.transports import GROUP as TRANSPORTS
 from twisted.internet.defer import Deferred, fail, succeed
 
 
@@ -35,6 +36,13 @@ def in_reactor() -> Iterator[Process]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Process]:
+    """The same, for servers."""
+    with Process(STOCK, "transports") as process:
+        yield process
+
+
 @those_of(*DEFERREDS.workloads)
 def test_every_workload_gives_the_right_result(workload: Workload) -> None:
     assert workload.run(1) is None
@@ -49,13 +57,25 @@ def test_every_workload_of_the_reactor_gives_the_right_result(
     assert in_reactor.ask("time", name=workload.name, times=3)["wall"] > 0
 
 
+@those_of(*TRANSPORTS.workloads)
+def test_every_server_gives_the_right_responses(workload: Workload, serving: Process) -> None:
+    if reason := workload.obstacle():
+        pytest.skip(reason)
+    serving.ask("warm", name=workload.name, times=1)
+    assert serving.ask("time", name=workload.name, times=3)["cpu"] > 0
+
+
+def test_the_memory_of_idle_connections_is_measured(serving: Process) -> None:
+    assert serving.ask("memory", count=1000)["bytes"] > 0
+
+
 def test_the_memory_of_waiting_timers_is_measured(in_reactor: Process) -> None:
     assert in_reactor.ask("memory", count=50_000)["bytes"] > 0
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda each: each.name)
 def test_every_workload_of_a_peer_gives_the_right_result(group: Group) -> None:
-    peers = [(each.name, each.peer.name) for each in group.workloads if each.peer]
+    peers = [(each.name, each.peer.name) for each in group.workloads if each.peer and not each.obstacle()]
     assert peers
     for workload, peer in peers:
         with Process(Side(peer, peer), group.name) as process:

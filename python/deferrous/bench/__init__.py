@@ -21,11 +21,12 @@ from deferrous.bench._process import DEFERROUS, STOCK, STOCK_AGAIN, BenchError
 from deferrous.bench.workloads import GROUP as DEFERREDS
 from deferrous.bench.workloads import Group
 from deferrous.bench.workloads.reactor import GROUP as REACTOR
+from deferrous.bench.workloads.transports import GROUP as TRANSPORTS
 
 __all__ = ["BenchError", "add_arguments", "main"]
 
 #: The groups, in the order of the output.
-GROUPS = (DEFERREDS, REACTOR)
+GROUPS = (DEFERREDS, REACTOR, TRANSPORTS)
 
 _INTERRUPTED = 130
 
@@ -73,6 +74,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.list:
         _list(choices, console)
         return 0
+    choices = [each.possible() for each in choices]
     for path in (args.json, args.plot):
         _check_writable(path)
     report = _report(args, choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -98,6 +98,8 @@ class Results:
     group: Group
     timings: Sequence[Timing]
     memory: Memory | None
+    #: Of the rows that were asked for and could not be measured: name and reason.
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counted(self) -> list[Timing]:
@@ -162,6 +164,7 @@ class Report:
             "least": least and {"workload": least.workload.name, "ratio": self.ratio(least).median},
             "workloads": [self._timing_as_json(timing) for timing in results.timings],
             "memory": results.memory and self._memory_as_json(results.memory),
+            "left_out": dict(results.left_out),
         }
 
     def _timing_as_json(self, timing: Timing) -> dict[str, Any]:

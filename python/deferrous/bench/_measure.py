@@ -7,9 +7,9 @@ workload by some hundredths. So a run uses several processes for each side, one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from deferrous.bench._figures import Memory, Results, Sample, Timing
@@ -39,6 +39,16 @@ class Chosen:
     group: Group
     workloads: Sequence[Workload]
     pending: Pending | None
+    #: Of the rows that were chosen too, and cannot be measured here: name and reason.
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def possible(self) -> Chosen:
+        """Leave out what cannot be measured here."""
+        rows: list[Workload | Pending] = [*self.workloads, *([self.pending] if self.pending else [])]
+        left_out = {each.name: reason for each in rows if (reason := each.obstacle())}
+        workloads = [each for each in self.workloads if each.name not in left_out]
+        pending = self.pending if self.pending and self.pending.name not in left_out else None
+        return Chosen(self.group, workloads, pending, left_out)
 
 
 def steps(choices: Sequence[Chosen], pace: Pace) -> int:
@@ -55,7 +65,7 @@ def measure(chosen: Chosen, sides: Sequence[Side], pace: Pace, told: Told) -> Re
     memory = None
     if chosen.pending:
         memory = _measure_memory(chosen.group, chosen.pending, sides, pace, told)
-    return Results(chosen.group, timings, memory)
+    return Results(chosen.group, timings, memory, chosen.left_out)
 
 
 def _time_workloads(

@@ -37,14 +37,32 @@ def _table(report: Report, results: Results, ascii_only: bool) -> Table:
     table.add_column(f"{report.second}, us", justify="right", no_wrap=True)
     table.add_column("ratio", justify="right", no_wrap=True)
     table.add_column("quartiles", justify="right", no_wrap=True)
+    peer = _peer_of_column(results)
+    if peer:
+        table.add_column(f"over {peer}", justify="right", no_wrap=True)
     table.add_column("", ratio=1, min_width=8)
     longest = max(report.ratio(timing).median for timing in results.timings)
     for heading, timings in _sections(results):
         if heading and timings:
             table.add_row(Text(heading, style="dim"))
         for timing in timings:
-            table.add_row(*_row(report, timing, longest, ascii_only))
+            *figures, bar = _row(report, timing, longest, ascii_only)
+            table.add_row(*figures, *([_over_peer(report, timing)] if peer else []), bar)
     return table
+
+
+def _peer_of_column(results: Results) -> str | None:
+    """Return the name of the peer that has a column, because more than one row was compared with it."""
+    peers = [timing.workload.peer for timing in results.with_peer if timing.met_peer]
+    names = [peer.name for peer in peers if peer]
+    return names[0] if len(names) > 1 and len(set(names)) == 1 else None
+
+
+def _over_peer(report: Report, timing: Timing) -> Text:
+    over = report.over_peer(timing)
+    if over is None:
+        return Text("-", style="dim")
+    return Text(f"{over.median:.2f}x", style=f"bold {_FASTER if over.median >= 1.0 else _SLOWER}")
 
 
 def _sections(results: Results) -> list[tuple[str, list[Timing]]]:
@@ -86,7 +104,9 @@ def _summary(report: Report, results: Results) -> list[Text]:
     if results.memory:
         lines.append(_memory(report, results.memory))
     lines += [_added(report, timing) for timing in results.timings if timing.workload.shows_difference]
-    lines += [_peer(report, timing) for timing in results.with_peer]
+    lines += _peers(report, results)
+    for name, reason in results.left_out.items():
+        lines.append(Text(f"{name}: not measured: {reason}", style=_SLOWER))
     return lines
 
 
@@ -126,11 +146,19 @@ def _added(report: Report, timing: Timing) -> Text:
     return Text(text, style="bold")
 
 
-def _peer(report: Report, timing: Timing) -> Text:
-    name, peer, over = timing.workload.name, timing.workload.peer, report.over_peer(timing)
-    assert peer is not None
-    if over is None:
-        text = f"{name}: not compared with {peer.what}, which needs {peer.name}: pip install {peer.name}"
-        return Text(text, style=_SLOWER)
-    text = f"{name}: {over.median:.2f}x as fast as {peer.what} ({_microseconds(timing.cost(peer.name))} us)"
-    return Text(text, style="bold")
+def _peers(report: Report, results: Results) -> list[Text]:
+    """The comparisons with peers that have no column, and the peers that are missing."""
+    lines = []
+    missing: dict[tuple[str, str], list[str]] = {}
+    for timing in results.with_peer:
+        name, peer, over = timing.workload.name, timing.workload.peer, report.over_peer(timing)
+        assert peer is not None
+        if over is None:
+            missing.setdefault((peer.name, peer.what), []).append(name)
+        elif not _peer_of_column(results):
+            cost = _microseconds(timing.cost(peer.name))
+            lines.append(Text(f"{name}: {over.median:.2f}x as fast as {peer.what} ({cost} us)", style="bold"))
+    for (peer_name, what), names in missing.items():
+        text = f"not compared with {what}, which needs {peer_name}: pip install {peer_name}"
+        lines.append(Text(f"{', '.join(names)}: {text}", style=_SLOWER))
+    return lines

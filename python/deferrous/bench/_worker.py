@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
     Answer = Callable[[dict[str, Any]], None]
 
-_GROUPS = {"deferreds": "workloads", "reactor": "workloads.reactor"}
+_GROUPS = {
+    "deferreds": "workloads",
+    "reactor": "workloads.reactor",
+    "transports": "workloads.transports",
+}
 #: Seconds after which a reactor is taken to be stuck, which no request can be.
 _STUCK = 300
 
@@ -78,11 +82,14 @@ class Worker:
 
     async def memory(self, count: int) -> dict[str, float]:
         """Bytes by which the process grows for each of so many that wait."""
+        pending = self._group.pending
+        if pending.prepare:
+            await pending.prepare()
         # Written to, so that the list itself is in memory before.
         places: list[object] = [count - place for place in range(count)]
         gc.collect()
         before = resident()
-        await _end(self._group.pending.fill(places))
+        await _end(pending.fill(places))
         return {"bytes": (resident() - before) / count}
 
     def _run(self, name: str) -> Run:

@@ -10,6 +10,12 @@ from typing import Any, Literal
 Measure = Literal["wall", "cpu"]
 #: A workload, which ends when it returns, or when what it returns has been awaited.
 Run = Callable[[int], "Awaitable[None] | None"]
+#: Returns the reason why something cannot be measured here, for people, or None if it can.
+Obstacle = Callable[[], "str | None"]
+
+
+def nothing_missing() -> None:
+    """The obstacle of what can be measured everywhere."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Workload:
     peer: Peer | None = None
     #: The Python calls of the row alone, with nothing behind them; see `_floor.py`.
     floor: Run | None = None
+    obstacle: Obstacle = nothing_missing
 
     @property
     def operation(self) -> str:
@@ -59,6 +66,9 @@ class Pending:
     #: Names of the objects, and of one of them.
     what: str
     one: str
+    #: What is there before memory is measured, and what the first use of it allocates.
+    prepare: Callable[[], Awaitable[None]] | None = None
+    obstacle: Obstacle = nothing_missing
 
     @property
     def operation(self) -> str:

@@ -1,4 +1,4 @@
-"""The workloads of the reactor: timers, threads and servers, in a reactor that runs.
+"""The workloads of the reactor: timers and threads, in a reactor that runs.
 
 They are coroutines, and what they await are Deferreds of the side that is measured.
 """
@@ -6,7 +6,7 @@ They are coroutines, and what they await are Deferreds of the side that is measu
 from __future__ import annotations
 
 from .._workload import Group, Pending, Workload
-from . import from_threads, servers, timers, to_threads, uvloop_peer
+from . import from_threads, timers, to_threads, uvloop_peer
 
 __all__ = ["GROUP"]
 
@@ -24,8 +24,6 @@ _WORKLOADS = (
     Workload("to-thread-1", to_threads.one, measure="cpu", peer=uvloop_peer.PEER),
     Workload("to-thread-10", to_threads.ten, operations=10, measure="cpu"),
     Workload("to-thread-100", to_threads.hundred, operations=100, measure="cpu"),
-    Workload("tcp-echo", servers.tcp_echo, operations=servers.CONNECTIONS, measure="cpu"),
-    Workload("web-static", servers.web_static, operations=servers.CONNECTIONS, measure="cpu"),
 )
 
 GROUP = Group(

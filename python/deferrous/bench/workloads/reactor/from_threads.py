@@ -7,7 +7,7 @@ from threading import Event, Thread
 from twisted.internet.defer import Deferred
 
 from .._check import expect
-from ._running import running
+from .._running import running
 
 BURST = 100
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from .._check import expect
-from ._running import running
+from .._running import running
 
 #: Seconds in which none of them comes due while it is measured.
 _FAR = 3600.0

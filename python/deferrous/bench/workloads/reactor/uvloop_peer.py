@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .._check import expect
+from .._uvloop import uvloop_loop
 from .._workload import Peer
 from .to_threads import work
 
@@ -17,17 +18,9 @@ async def _one_by_one(times: int) -> int:
     return value
 
 
-_loops: list[asyncio.AbstractEventLoop] = []
-
-
 def one(times: int) -> None:
     """a function by run_in_executor, one at a time"""
-    if not _loops:
-        # Only where it is measured, since users of the command need not have it.
-        import uvloop
-
-        _loops.append(uvloop.new_event_loop())
-    expect(_loops[0].run_until_complete(_one_by_one(times)), times)
+    expect(uvloop_loop().run_until_complete(_one_by_one(times)), times)
 
 
 PEER = Peer("uvloop", one, "run_in_executor on uvloop")
