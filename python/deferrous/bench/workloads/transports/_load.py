@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["tcp", "tls", "unix", "udp"]
@@ -96,17 +97,26 @@ def allow_descriptors(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def on_one_processor() -> set[int]:
-    """Keep this thread on the last of its processors, and return those it had; where systems can do that.
+@contextlib.contextmanager
+def in_bursts() -> Iterator[None]:
+    """Let server and load take turns, where systems can do that. Both say so while they are measured.
 
-    Server and load share it: then all requests of a burst are there when the server turns to
-    them. On two, how many of them it finds at a time is chance, and twice the processor time.
+    Both are on the last of their processors, and neither takes it away from the other before that
+    waits. So all requests of a burst are there when the server turns to them. Else it would be
+    chance how many of them it finds at a time, and with that its processor time.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        return set()
-    had = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(had)})
-    return had
+    if not (hasattr(os, "sched_setaffinity") and hasattr(os, "SCHED_BATCH")):
+        yield
+        return
+    processors, policy = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    os.sched_setaffinity(0, {max(processors)})
+    if policy == os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, os.sched_getparam(0))
+        os.sched_setaffinity(0, processors)
 
 
 class _Clients:
@@ -184,17 +194,17 @@ def _answer(text: str) -> None:
 
 def main() -> None:
     """Connect as the first line of standard input says, then make the load that each other line asks for."""
-    on_one_processor()
     try:
         kind, connections, request, end, address = json.loads(sys.stdin.readline())
         allow_descriptors(connections)
         traffic = Traffic(kind, connections, base64.b64decode(request), base64.b64decode(end))
-        clients = _Clients(traffic, address)
-        _answer(_DONE)
-        for line in sys.stdin:
-            for _ in range(int(line)):
-                clients.exchange()
+        with in_bursts():
+            clients = _Clients(traffic, address)
             _answer(_DONE)
+            for line in sys.stdin:
+                for _ in range(int(line)):
+                    clients.exchange()
+                _answer(_DONE)
     except BlockingIOError:
         _answer(f"no answer within {_PATIENCE} seconds")
     except OSError as error:

@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThread
 
 from .._running import running
 from ._certificate import certificate
-from ._load import Address, Load, Traffic, on_one_processor
+from ._load import Address, Load, Traffic, in_bursts
 
 #: Starts a server and returns its address. The stack has what is undone when the load is connected.
 Listen = Callable[[AsyncExitStack], Address]
@@ -38,13 +38,9 @@ class Served:
         if self._load is None:
             await self.start()
         assert self._load is not None
-        had = on_one_processor()
-        try:
+        with in_bursts():
             # In a thread, whose one call does not count among so many requests.
             await deferToThread(self._load.exchange, times)
-        finally:
-            if had:
-                os.sched_setaffinity(0, had)
 
 
 def tcp(make_factory: Callable[[], object]) -> Listen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -14,7 +13,7 @@ from .._uvloop import uvloop_loop
 from .._workload import Peer
 from . import _traffic
 from ._certificate import certificate
-from ._load import Address, Load, Traffic, on_one_processor
+from ._load import Address, Load, Traffic, in_bursts
 from ._served import HOST
 
 #: Starts a server and returns its address. In the folder, files may be until the load is connected.
@@ -39,12 +38,8 @@ class _Served:
             with tempfile.TemporaryDirectory() as folder:
                 address = await self._listen(Path(folder))
                 self._load = await loop.run_in_executor(None, Load, self._traffic, address)
-        had = on_one_processor()
-        try:
+        with in_bursts():
             await loop.run_in_executor(None, self._load.exchange, times)
-        finally:
-            if had:
-                os.sched_setaffinity(0, had)
 
 
 class _Echo(asyncio.Protocol):
