@@ -18,8 +18,8 @@ def _find_for_reactor() -> tuple[Any, ...]:
     """Import what the reactor needs.
 
     Returns:
-        functions, the class of wakers, the frames of Twisted's functions, and a pair: Twisted's methods of streams,
-        and what these look up.
+        functions, the class of wakers, the frames of Twisted's functions, and a pair: Twisted's methods of
+        streams, and what these look up.
     """
     from deferrous import _reactor_frames, _reporting, _transports, _waker
 
