@@ -4,7 +4,7 @@
 //! as one argument. `new_err` makes the text of an exception when that is raised, where a panic ends the process. A name
 //! that is looked up is to be a [`name!`](super::name) or a [`text`], since a `&str` is made an object, too.
 
-use std::iter;
+use std::{iter, mem::MaybeUninit, ptr, slice};
 
 use pyo3::{
     PyTypeInfo,
@@ -104,6 +104,39 @@ pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>>
         let length = data.len().cast_signed();
         let bytes = ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), length);
         Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
+    }
+}
+
+/// A `bytes` of at most `most` bytes, which `fill` writes into memory that nobody has written to yet. It returns how many
+/// it has written, from the first on.
+pub fn bytes_filled<'py, E>(
+    py: Python<'py>,
+    most: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
+) -> PyResult<Result<Bound<'py, PyBytes>, E>> {
+    unsafe extern "C" {
+        fn _PyBytes_Resize(
+            bytes: *mut *mut ffi::PyObject,
+            length: ffi::Py_ssize_t,
+        ) -> std::ffi::c_int;
+    }
+
+    // SAFETY: without bytes to copy, the call hands out a reference to a new object with so many bytes, which nobody else
+    // has and which are not written yet. As nobody has it, it may be given another length, no longer than it is; the call
+    // takes over the reference, and hands out another one, or raises.
+    unsafe {
+        let raw = ffi::PyBytes_FromStringAndSize(ptr::null(), most.cast_signed());
+        let bytes = Bound::from_owned_ptr_or_err(py, raw)?;
+        let first: *mut MaybeUninit<u8> = ffi::PyBytes_AS_STRING(raw).cast_mut().cast();
+        let length = match fill(slice::from_raw_parts_mut(first, most)) {
+            Ok(length) => length.min(most),
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut raw = bytes.into_ptr();
+        if length < most && _PyBytes_Resize(&raw mut raw, length.cast_signed()) != 0 {
+            return Err(raised(py));
+        }
+        Ok(Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked()))
     }
 }
 

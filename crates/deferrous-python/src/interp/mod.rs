@@ -51,7 +51,7 @@ pub use fastcall::{
     Arguments, FastClass, FastFunction, FastMethod, add_method, bound_function, fast_function,
     make_in_one_step, method_descriptor,
 };
-pub use field::{CloneRef, Field};
+pub use field::Field;
 pub use file_descriptor::{file_descriptor, socket_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;

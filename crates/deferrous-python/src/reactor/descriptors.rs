@@ -10,10 +10,7 @@ use pyo3::{
 };
 
 use super::{names::names, table::Table};
-use crate::{
-    interp::{fallible, with_descriptor},
-    transport::LogContext,
-};
+use crate::interp::{fallible, with_descriptor};
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
@@ -36,8 +33,6 @@ struct Watched {
     told: Option<Interest>,
     /// Which registration of the reactor this is: a later one has a greater number.
     registration: u64,
-    /// The context of its log lines, from the last time that it was needed.
-    log_context: Option<LogContext>,
 }
 
 impl Watched {
@@ -125,11 +120,8 @@ pub fn unwatch(poller: &Poller, fd: RawFd) -> io::Result<()> {
 
 impl Descriptors {
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.all().try_for_each(|watched| {
-            visit.call(&watched.selectable)?;
-            let mut contexts = watched.log_context.iter();
-            contexts.try_for_each(|context| context.traverse(visit))
-        })
+        self.all()
+            .try_for_each(|watched| visit.call(&watched.selectable))
     }
 
     fn all(&self) -> impl Iterator<Item = &Watched> {
@@ -212,7 +204,6 @@ impl Descriptors {
         if !is_same {
             self.registrations += 1;
             watched.registration = self.registrations;
-            watched.log_context = None;
         }
         let before = mem::replace(&mut watched.selectable, selectable.clone().unbind());
         Ok(Some(before))
@@ -234,7 +225,6 @@ impl Descriptors {
             unsent,
             told: None,
             registration: self.registrations,
-            log_context: None,
         };
         *watched.side(direction) = true;
         if unsent {
@@ -311,7 +301,7 @@ impl Descriptors {
     }
 
     /// Takes out the next one that may have something to send, and the selectable if it has. That counts as waiting
-    /// for room from now on, of which the poller is to be told by [`tell`](Self::tell).
+    /// for room from now on, of which the poller is told by [`wait_for_room`](Self::wait_for_room).
     pub fn pop_unsent<'py>(
         &mut self,
         py: Python<'py>,
@@ -323,37 +313,26 @@ impl Descriptors {
         Some((fd, unsent))
     }
 
-    /// Tells the poller what a selectable waits for, if it has the descriptor still.
-    pub fn tell(
+    /// Has the poller tell when there is room for what a writer has, if it has the descriptor still.
+    pub fn wait_for_room(
         &mut self,
         poller: &Poller,
         fd: RawFd,
-        selectable: &Bound<'_, PyAny>,
+        writer: &Bound<'_, PyAny>,
     ) -> io::Result<()> {
         match self.polled.get_mut(fd) {
-            Some(watched) if watched.selectable.is(selectable) => watched.tell(poller, fd),
+            Some(watched) if watched.selectable.is(writer) => {
+                watched.unsent = false;
+                watched.tell(poller, fd)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Takes out the context of log lines of the selectable that has a descriptor.
-    pub fn take_log_context(&mut self, fd: RawFd) -> Option<LogContext> {
-        self.polled.get_mut(fd)?.log_context.take()
-    }
-
-    /// Keeps that for the next time, if the selectable has the descriptor still. Returns what is to be dropped.
-    pub fn keep_log_context(
-        &mut self,
-        fd: RawFd,
-        selectable: &Bound<'_, PyAny>,
-        context: LogContext,
-    ) -> Option<LogContext> {
-        match self.polled.get_mut(fd) {
-            Some(watched) if watched.selectable.is(selectable) => {
-                watched.log_context.replace(context)
-            }
-            _ => Some(context),
-        }
+    /// Whether a writer has something to send.
+    pub fn is_unsent(&self, fd: RawFd, writer: &Bound<'_, PyAny>) -> bool {
+        let watched = self.polled.get(fd);
+        watched.is_some_and(|watched| watched.unsent && watched.selectable.is(writer))
     }
 
     /// How many selectables have been registered up to now.

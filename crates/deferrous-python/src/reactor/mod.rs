@@ -8,6 +8,7 @@ mod class;
 mod clock;
 mod delayed;
 mod descriptors;
+mod early_send;
 mod event_loop;
 mod messages;
 mod methods;

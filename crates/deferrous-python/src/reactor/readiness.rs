@@ -7,12 +7,17 @@ use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 use super::{
     class::Reactor,
     descriptors::fileno,
+    early_send::send_early,
     names::names,
     ready::{FAILED, IN, OUT},
     state::EventLoop,
     support::{Occasion, report_error, support},
 };
-use crate::{failure, interp::fallible, transport::Reading};
+use crate::{
+    failure,
+    interp::fallible,
+    transport::{Logging, Reading},
+};
 
 /// Has the selectables read and write that events are for. One may be removed by another, or its descriptor be
 /// used by a new one: the event is then passed over.
@@ -46,28 +51,28 @@ fn read_stream(
     selectable: &Bound<'_, PyAny>,
     fd: RawFd,
 ) -> PyResult<bool> {
-    let (py, event_loop) = (reactor.py(), event_loop.get());
-    let (Some(reading), Some(logging)) = (Reading::of(selectable), event_loop.logging(py)) else {
+    let (py, parts) = (reactor.py(), event_loop.get());
+    let Some(reading) = Reading::of(selectable) else {
         return Ok(false);
     };
-    let context = event_loop.with(py, |parts| parts.descriptors.take_log_context(fd))?;
-    let Some(entered) = logging.enter(&reading.stream, context) else {
+    let Some(mut logging) = Logging::of_thread(py, parts.logging.take(py)) else {
+        return Ok(false);
+    };
+    let Some(prefix) = logging.enter(&reading.stream) else {
+        parts.logging.set(py, Some(logging));
         return Ok(false);
     };
     let ended = match reading.read() {
-        Ok(None) => Ok(()),
+        Ok(None) => send_early(reactor, event_loop, fd, selectable),
         Ok(Some(why)) => end(reactor, selectable, Ok(why), true),
         Err(error) => {
             let error = support().frames.do_read.through(py, error);
             end(reactor, selectable, Err(error), false)
         }
     };
-    let prefix = entered.prefix();
-    let context = entered.leave()?;
-    let replaced = event_loop.with(py, |parts| {
-        parts.descriptors.keep_log_context(fd, selectable, context)
-    })?;
-    drop(replaced);
+    let left = logging.leave(py);
+    parts.logging.set(py, Some(logging));
+    left?;
     match ended {
         Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => Err(error),
         Err(error) => {

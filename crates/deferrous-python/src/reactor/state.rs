@@ -15,7 +15,7 @@ use super::{
     ready::Ready,
 };
 use crate::{
-    interp::{CloneRef, EventRoom, Field, Slot, fallible},
+    interp::{EventRoom, Field, Slot, fallible},
     transport::Logging,
 };
 
@@ -32,7 +32,7 @@ pub struct EventLoop {
     pub(super) parts: Field<Option<Box<Parts>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     pub(super) replaced: Field<Option<Py<PyAny>>>,
-    /// The contexts of log lines of the thread that runs the reactor.
+    /// The contexts of log lines of the thread that runs the reactor. Absent while a stream is in one.
     pub(super) logging: Field<Option<Logging>>,
 }
 
@@ -138,14 +138,6 @@ impl EventLoop {
         self.replaced
             .clone_out(py)
             .map(|poller| poller.into_bound(py))
-    }
-
-    /// The contexts of log lines of this thread, unless a program has replaced how they are kept.
-    #[inline]
-    pub fn logging(&self, py: Python<'_>) -> Option<Logging> {
-        let logging = Logging::of_thread(py, self.logging.take(py))?;
-        self.logging.set(py, Some(logging.clone_ref(py)));
-        Some(logging)
     }
 
     /// What the reactor waits with.

@@ -8,9 +8,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use super::{
-    class::Reactor,
-    descriptors::{Direction, io_error},
-    names::names,
+    early_send::{stop_writing, wait_for_room},
     readiness,
     ready::OUT,
     state::EventLoop,
@@ -48,32 +46,6 @@ fn send(
     if by_method {
         readiness::handle(reactor, writer, fd, OUT)?;
     }
-    let (py, parts) = (reactor.py(), event_loop.get());
-    let told = parts.with(py, |parts| {
-        let waiter = parts.waiter(&event_loop.get().queue)?;
-        parts.descriptors.tell(waiter.poller(), fd, writer)
-    })?;
-    told.map_err(|error| io_error(py, &error))?;
+    wait_for_room(event_loop, fd, writer)?;
     Ok(by_method)
-}
-
-/// `writer.stopWriting()`, which is Twisted's: `reactor.removeWriter(writer)`.
-fn stop_writing(
-    reactor: &Bound<'_, PyAny>,
-    event_loop: &Bound<'_, EventLoop>,
-    fd: RawFd,
-    writer: &Bound<'_, PyAny>,
-) -> PyResult<bool> {
-    let py = reactor.py();
-    if !Reactor::of(reactor)?.removes_writers_by_itself() {
-        reactor.call_method1(names(py).remove_writer.bind(py), (writer,))?;
-        return Ok(true);
-    }
-    let removed = event_loop.get().with(py, |parts| {
-        let waiter = parts.waiter(&event_loop.get().queue)?;
-        let descriptors = &mut parts.descriptors;
-        Ok(descriptors.remove(waiter.poller(), fd, writer, Direction::Write))
-    })?;
-    removed.map(drop).map_err(|error| io_error(py, &error))?;
-    Ok(false)
 }

@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use super::{facts::Own, names::names, plan::Part, stream::Stream};
-use crate::interp::{CloneRef, UntilChanged, fallible, item, name, references};
+use crate::interp::{UntilChanged, fallible, item, name, references};
 
 /// Twisted's own functions for contexts.
 struct Functions {
@@ -80,15 +80,8 @@ pub fn load(py: Python<'_>) -> PyResult<()> {
 pub struct Logging {
     contexts: Py<PyList>,
     thread: ThreadId,
-}
-
-impl CloneRef for Logging {
-    fn clone_ref(&self, py: Python<'_>) -> Self {
-        Logging {
-            contexts: self.contexts.clone_ref(py),
-            thread: self.thread,
-        }
-    }
+    /// The context that a stream was in last, which serves for the next one.
+    last: Option<LogContext>,
 }
 
 impl Logging {
@@ -113,45 +106,55 @@ impl Logging {
         Ok(Logging {
             contexts: contexts.cast_into_exact()?.unbind(),
             thread: thread::current().id(),
+            last: None,
         })
     }
 
-    /// Shows the collector the contexts.
-    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.contexts)
-    }
-
-    /// Enters the context that Twisted would make for a stream, unless that is not to be seen from here.
-    ///
-    /// `before` is the context that the stream had before, which serves again if it is the same.
+    /// Enters the context that Twisted would make for a stream. Returns what the stream's log lines begin with; `None` if
+    /// that cannot be seen from here, and nothing was entered.
     #[inline]
-    pub fn enter<'py>(
-        &self,
-        stream: &Stream<'_, 'py>,
-        before: Option<LogContext>,
-    ) -> Option<Entered<'py>> {
+    pub fn enter<'py>(&mut self, stream: &Stream<'_, 'py>) -> Option<Bound<'py, PyAny>> {
         let py = stream.object.py();
         if !stream.facts.has(Part::PREFIX) {
             return None;
         }
         let (prefix, key) = (stream.get(Own::Logstr)?, FUNCTIONS.get(py)?.key.bind(py));
-        let contexts = self.contexts.bind(py).clone();
+        let contexts = self.contexts.bind(py);
         let last = contexts.get_item(contexts.len().checked_sub(1)?).ok()?;
         let base = last.cast_exact::<PyDict>().ok()?.get_item(key).ok()??;
         let base = base.cast_into_exact::<PyDict>().ok()?;
-        let context = match before.filter(|before| before.serves(&prefix, &base)) {
-            Some(before) => before,
-            None => LogContext::new(prefix, base, key).ok()?,
+        let context = match self.last.take().filter(|last| last.serves(&base)) {
+            Some(last) => last,
+            None => LogContext::new(base, key).ok()?,
         };
+        let inner = context.inner.bind(py);
+        inner.set_item(names(py).system.bind(py), &prefix).ok()?;
         contexts.append(context.outer.bind(py)).ok()?;
-        Some(Entered { contexts, context })
+        self.last = Some(context);
+        Some(prefix)
+    }
+
+    /// Leaves the context that was entered last.
+    ///
+    /// # Errors
+    ///
+    /// An `IndexError` if a program has taken all contexts away.
+    #[inline]
+    pub fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        let contexts = self.contexts.bind(py);
+        contexts.del_item(contexts.len().wrapping_sub(1))
+    }
+
+    /// Shows the collector what this has.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.contexts)?;
+        let mut last = self.last.iter();
+        last.try_for_each(|last| last.traverse(visit))
     }
 }
 
 /// A context in which a stream's methods run.
-pub struct LogContext {
-    /// What the stream's log lines begin with.
-    prefix: Py<PyAny>,
+struct LogContext {
     /// The context around it.
     base: Py<PyDict>,
     inner: Py<PyDict>,
@@ -160,40 +163,35 @@ pub struct LogContext {
 
 impl LogContext {
     #[cold]
-    fn new(
-        prefix: Bound<'_, PyAny>,
-        base: Bound<'_, PyDict>,
-        key: &Bound<'_, PyAny>,
-    ) -> PyResult<Self> {
-        let py = prefix.py();
-        let (inner, outer) = (base.copy()?, fallible::dict(py)?);
-        inner.set_item(names(py).system.bind(py), &prefix)?;
+    fn new(base: Bound<'_, PyDict>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (inner, outer) = (base.copy()?, fallible::dict(base.py())?);
         outer.set_item(key, &inner)?;
         Ok(LogContext {
-            prefix: prefix.unbind(),
             base: base.unbind(),
             inner: inner.unbind(),
             outer: outer.unbind(),
         })
     }
 
-    /// Whether this is what Twisted would make now: nobody else has it or has changed it.
+    /// Whether this is what Twisted would make now, but for the prefix: nobody else has it or has changed it.
     #[inline]
-    fn serves(&self, prefix: &Bound<'_, PyAny>, base: &Bound<'_, PyDict>) -> bool {
-        let py = prefix.py();
+    fn serves(&self, base: &Bound<'_, PyDict>) -> bool {
+        let py = base.py();
         let (inner, outer, system) = (self.inner.bind(py), self.outer.bind(py), &names(py).system);
-        if !self.prefix.is(prefix)
-            || !self.base.is(base)
+        if !self.base.is(base)
             || references(outer) != 1
             || references(inner) != 2
-            || !item(inner, system.bind(py)).is_some_and(|found| found.is(prefix))
+            || outer.len() != 1
+            || item(inner, system.bind(py)).is_none()
         {
             return false;
         }
-        let others = base.iter().filter(|(name, _)| !name.is(system));
-        let mut count = 1;
-        for (name, value) in others {
-            count += 1;
+        let mut others = 0;
+        for (name, value) in base {
+            if name.is(system) {
+                continue;
+            }
+            others += 1;
             if !inner
                 .get_item(name)
                 .is_ok_and(|found| found.is_some_and(|found| found.is(&value)))
@@ -201,39 +199,12 @@ impl LogContext {
                 return false;
             }
         }
-        inner.len() == count && outer.len() == 1
+        inner.len() == others + 1
     }
 
-    /// Shows the collector what it is made of.
-    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.prefix)?;
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.base)?;
         visit.call(&self.inner)?;
         visit.call(&self.outer)
-    }
-}
-
-/// A context that was entered.
-pub struct Entered<'py> {
-    contexts: Bound<'py, PyList>,
-    context: LogContext,
-}
-
-impl<'py> Entered<'py> {
-    /// What the stream's log lines begin with.
-    pub fn prefix(&self) -> Bound<'py, PyAny> {
-        self.context.prefix.bind(self.contexts.py()).clone()
-    }
-
-    /// Leaves the context, and returns it for the next time.
-    ///
-    /// # Errors
-    ///
-    /// An `IndexError` if a program has taken all contexts away.
-    #[inline]
-    pub fn leave(self) -> PyResult<LogContext> {
-        let last = self.contexts.len().wrapping_sub(1);
-        self.contexts.del_item(last)?;
-        Ok(self.context)
     }
 }

@@ -19,8 +19,8 @@ mod write;
 use pyo3::{prelude::*, types::PyDict};
 
 pub use facts::forget;
-pub use flush::{Flushed, flush, flushed_descriptor};
-pub use log_context::{LogContext, Logging};
+pub use flush::{Flushed, flush, flush_large, flushed_descriptor};
+pub use log_context::Logging;
 pub use read::Reading;
 pub use stock::{Stock, stock};
 pub use write::{Writing, Wrote};

@@ -10,9 +10,14 @@ use crate::interp::{call_method, fallible};
 /// The largest `bufferSize`, in bytes, that is read here.
 const MOST: usize = 1 << 20;
 
+/// How many bytes are much, so that the next ones are read where they stay and not copied.
+const LARGE: usize = 16 * 1024;
+
 thread_local! {
     /// The room for what is read. Absent while something is read into it.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// How many bytes came last.
+    static LAST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A stream that is about to be read.
@@ -40,23 +45,41 @@ impl<'a, 'py> Reading<'a, 'py> {
     ///
     /// What the protocol's `dataReceived` raises, with the frames of Twisted's functions.
     pub fn read(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (stream, py) = (&self.stream, self.stream.object.py());
+        let (stock, py) = (self.stream.stock, self.stream.object.py());
+        match self.receive()? {
+            Ok(data) if data.as_bytes().is_empty() => {
+                Ok(Some(stock.connection_done.bind(py).clone()))
+            }
+            Ok(data) => self.hand_over(&data).map(|()| None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(_) => Ok(Some(stock.connection_lost.bind(py).clone())),
+        }
+    }
+
+    /// What has come; nothing at the end.
+    fn receive(&self) -> PyResult<io::Result<Bound<'py, PyBytes>>> {
+        let py = self.stream.object.py();
+        if LAST.get() >= LARGE {
+            let received =
+                fallible::bytes_filled(py, self.size, |room| system::receive_into(self.fd, room))?;
+            if let Ok(data) = &received {
+                LAST.set(data.as_bytes().len());
+            }
+            return Ok(received);
+        }
         let mut room = ROOM.take();
         if room.len() < self.size {
             room.resize(self.size, 0);
         }
-        let received = system::receive(self.fd, &mut room[..self.size]);
-        let data = match &received {
-            Ok(length) => fallible::bytes(py, &room[..*length]),
-            Err(_) => fallible::bytes(py, &[]),
+        let received = match system::receive(self.fd, &mut room[..self.size]) {
+            Ok(length) => {
+                LAST.set(length);
+                fallible::bytes(py, &room[..length]).map(Ok)
+            }
+            Err(error) => Ok(Err(error)),
         };
         ROOM.set(room);
-        match received {
-            Ok(0) => Ok(Some(stream.stock.connection_done.bind(py).clone())),
-            Ok(_) => self.hand_over(&data?).map(|()| None),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(_) => Ok(Some(stream.stock.connection_lost.bind(py).clone())),
-        }
+        received
     }
 
     /// `self.protocol.dataReceived(data)`.

@@ -1,6 +1,6 @@
 //! Calls of the system for a socket that is named by its number.
 
-use std::{io, os::fd::RawFd};
+use std::{io, mem::MaybeUninit, os::fd::RawFd};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
@@ -10,6 +10,17 @@ use crate::interp::with_descriptor;
 pub fn receive(fd: RawFd, room: &mut [u8]) -> io::Result<usize> {
     with_descriptor(fd, |socket| {
         Ok(rustix::io::retry_on_intr(|| recv(socket, &mut *room, RecvFlags::DONTWAIT))?.0)
+    })
+}
+
+/// The same, into memory that nobody has written to yet.
+pub fn receive_into(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    with_descriptor(fd, |socket| {
+        let receive = || {
+            let ((received, _), _) = recv(socket, &mut *room, RecvFlags::DONTWAIT)?;
+            Ok(received.len())
+        };
+        Ok(rustix::io::retry_on_intr(receive)?)
     })
 }
 

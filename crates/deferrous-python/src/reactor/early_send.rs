@@ -1,0 +1,69 @@
+//! Sending a lot at once: right after `dataReceived`, while what was written is still in the processor's cache.
+//!
+//! Only bytes go out early. Whatever else is to be done when all is sent comes where Twisted's `doWrite` would come.
+
+use std::os::fd::RawFd;
+
+use pyo3::prelude::*;
+
+use super::{
+    class::Reactor,
+    descriptors::{Direction, io_error},
+    names::names,
+    state::EventLoop,
+};
+use crate::transport::{Flushed, flush_large};
+
+/// Sends what a stream has written, if that is much.
+pub fn send_early(
+    reactor: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, EventLoop>,
+    fd: RawFd,
+    stream: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let (py, parts) = (reactor.py(), event_loop.get());
+    if !parts.with(py, |parts| parts.descriptors.is_unsent(fd, stream))? {
+        return Ok(());
+    }
+    match flush_large(stream)? {
+        Flushed::Done => stop_writing(reactor, event_loop, fd, stream).map(drop),
+        Flushed::Waits => wait_for_room(event_loop, fd, stream),
+        Flushed::ByMethod => Ok(()),
+    }
+}
+
+/// Has the poller tell when there is room for what a writer has.
+pub fn wait_for_room(
+    event_loop: &Bound<'_, EventLoop>,
+    fd: RawFd,
+    writer: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let (py, parts) = (event_loop.py(), event_loop.get());
+    let told = parts.with(py, |parts| {
+        let waiter = parts.waiter(&event_loop.get().queue)?;
+        parts.descriptors.wait_for_room(waiter.poller(), fd, writer)
+    })?;
+    told.map_err(|error| io_error(py, &error))
+}
+
+/// `writer.stopWriting()`, which is Twisted's: `reactor.removeWriter(writer)`. Returns whether code of the program may
+/// have run.
+pub fn stop_writing(
+    reactor: &Bound<'_, PyAny>,
+    event_loop: &Bound<'_, EventLoop>,
+    fd: RawFd,
+    writer: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let py = reactor.py();
+    if !Reactor::of(reactor)?.removes_writers_by_itself() {
+        reactor.call_method1(names(py).remove_writer.bind(py), (writer,))?;
+        return Ok(true);
+    }
+    let removed = event_loop.get().with(py, |parts| {
+        let waiter = parts.waiter(&event_loop.get().queue)?;
+        let descriptors = &mut parts.descriptors;
+        Ok(descriptors.remove(waiter.poller(), fd, writer, Direction::Write))
+    })?;
+    removed.map(drop).map_err(|error| io_error(py, &error))?;
+    Ok(false)
+}
