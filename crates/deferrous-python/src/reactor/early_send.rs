@@ -12,9 +12,9 @@ use super::{
     names::names,
     state::EventLoop,
 };
-use crate::transport::{Flushed, flush_large};
+use crate::transport::{Flushed, flush, take_much_written};
 
-/// Sends what a stream has written, if that is much.
+/// Sends what a stream has written, if much was written since this was last called.
 pub fn send_early(
     reactor: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, EventLoop>,
@@ -22,10 +22,10 @@ pub fn send_early(
     stream: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let (py, parts) = (reactor.py(), event_loop.get());
-    if !parts.with(py, |parts| parts.descriptors.is_unsent(fd, stream))? {
+    if !take_much_written() || !parts.with(py, |parts| parts.descriptors.is_unsent(fd, stream))? {
         return Ok(());
     }
-    match flush_large(stream)? {
+    match flush(stream)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, stream).map(drop),
         Flushed::Waits => wait_for_room(event_loop, fd, stream),
         Flushed::ByMethod => Ok(()),

@@ -27,17 +27,6 @@ pub fn flushed_descriptor(object: &Bound<'_, PyAny>) -> Option<RawFd> {
     Stream::of(object, Part::FLUSH)?.descriptor()
 }
 
-/// How many bytes are much, so that they are sent while they are in the processor's cache.
-const LARGE: usize = 16 * 1024;
-
-/// The same as [`flush`], if much was written.
-pub fn flush_large(object: &Bound<'_, PyAny>) -> PyResult<Flushed> {
-    match Sending::of(object) {
-        Some(sending) if sending.stream.waiting() >= Some(LARGE) => sending.send(),
-        _ => Ok(Flushed::ByMethod),
-    }
-}
-
 /// `doWrite()`, for a stream that stays open, whose producer is not to be resumed, and of which nothing was left by an
 /// earlier send.
 ///

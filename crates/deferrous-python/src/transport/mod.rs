@@ -19,11 +19,11 @@ mod write;
 use pyo3::{prelude::*, types::PyDict};
 
 pub use facts::forget;
-pub use flush::{Flushed, flush, flush_large, flushed_descriptor};
+pub use flush::{Flushed, flush, flushed_descriptor};
 pub use log_context::Logging;
 pub use read::Reading;
 pub use stock::{Stock, stock};
-pub use write::{Writing, Wrote};
+pub use write::{Writing, Wrote, take_much_written};
 
 /// Keeps Twisted's methods, the first time.
 ///

@@ -1,5 +1,7 @@
 //! `write` and `writeSequence` of a stream: what is written is kept until the reactor sends it.
 
+use std::cell::Cell;
+
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyList},
@@ -7,6 +9,20 @@ use pyo3::{
 
 use super::{facts::Own, plan::Part, stream::Stream};
 use crate::interp::fallible;
+
+/// How many bytes are much, so that they are sent while they are in the processor's cache.
+const MUCH: usize = 16 * 1024;
+
+thread_local! {
+    /// Whether much was written since this was last asked.
+    static MUCH_WRITTEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether some stream of this thread has got much to send since this was last asked.
+#[inline]
+pub fn take_much_written() -> bool {
+    MUCH_WRITTEN.take()
+}
 
 /// A stream that takes what is written.
 pub struct Writing<'a, 'py> {
@@ -96,7 +112,11 @@ impl<'a, 'py> Writing<'a, 'py> {
     /// Counts what has been added, in bytes.
     #[inline]
     fn count(&self, length: usize) -> PyResult<Wrote> {
-        let waiting = fallible::int(self.reactor.py(), self.waiting + length)?;
+        let waiting = self.waiting + length;
+        if waiting >= MUCH {
+            MUCH_WRITTEN.set(true);
+        }
+        let waiting = fallible::int(self.reactor.py(), waiting)?;
         self.stream.set_waiting(&waiting)?;
         Ok(Wrote::Something)
     }
