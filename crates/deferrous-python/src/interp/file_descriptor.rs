@@ -6,6 +6,7 @@ use std::{
 };
 
 use pyo3::{ffi, prelude::*};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// The number of a descriptor, which is an `int` or has a method `fileno`, as the modules of Python take it.
 pub fn file_descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
@@ -27,6 +28,20 @@ pub fn with_descriptor<R>(
     }
     // SAFETY: it is not -1. The program has opened it, and nothing closes it here during the call.
     call(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Whether there is room to write to each of these descriptors at this moment, and nothing wrong with it. The program may
+/// have closed some: there is none then.
+pub fn are_writable(fds: &[RawFd]) -> io::Result<Vec<bool>> {
+    let ask = |&fd: &RawFd| {
+        // SAFETY: it is not negative. The program has opened it, and nothing closes it here during the call.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd.max(0)) };
+        PollFd::from_borrowed_fd(fd, PollFlags::OUT)
+    };
+    let mut asked: Vec<_> = fds.iter().map(ask).collect();
+    rustix::io::retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))?;
+    let is_writable = |fd: &PollFd<'_>| fd.revents() == PollFlags::OUT;
+    Ok(asked.iter().map(is_writable).collect())
 }
 
 /// The beginning of a socket of the module `_socket`, which has been the same in all versions of it.

@@ -52,7 +52,7 @@ pub use fastcall::{
     make_in_one_step, method_descriptor,
 };
 pub use field::Field;
-pub use file_descriptor::{file_descriptor, socket_descriptor, with_descriptor};
+pub use file_descriptor::{are_writable, file_descriptor, socket_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
 pub(crate) use kept::kept;

@@ -27,7 +27,7 @@ struct Watched {
     selectable: Py<PyAny>,
     reads: bool,
     writes: bool,
-    /// Whether what it writes is to be sent without asking the system for room first.
+    /// Whether it is to write before the poller is told that it waits for room.
     unsent: bool,
     /// What the poller was told to wait for, if it was.
     told: Option<Interest>,
@@ -151,8 +151,8 @@ impl Descriptors {
 
     /// Adds a side of a selectable. Returns the one that had the descriptor before.
     ///
-    /// `unsent` says that what it writes is to be sent without asking the system for room first. Then the poller is
-    /// not told yet.
+    /// `unsent` says that what it writes may be sent without asking the system for room. Then the poller is not told yet,
+    /// and neither if it knows the descriptor already.
     pub fn add(
         &mut self,
         poller: &Poller,
@@ -171,7 +171,9 @@ impl Descriptors {
         if had && is_same {
             return Ok(None);
         }
-        if unsent && is_same {
+        // Of a descriptor that the poller knows, it can be told later.
+        let can_wait = unsent || direction == Direction::Write && watched.told.is_some();
+        if can_wait && is_same {
             watched.unsent = true;
             self.unsent.push_back(fd);
             return Ok(None);
@@ -327,6 +329,12 @@ impl Descriptors {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a writer waits for room, or is to.
+    pub fn is_writing(&self, fd: RawFd, writer: &Bound<'_, PyAny>) -> bool {
+        let watched = self.polled.get(fd);
+        watched.is_some_and(|watched| watched.writes && watched.selectable.is(writer))
     }
 
     /// Whether a writer has something to send.
