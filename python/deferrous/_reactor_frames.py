@@ -15,7 +15,7 @@ from types import FunctionType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted._threads._team import Team
-from twisted.internet import posixbase, tcp
+from twisted.internet import posixbase, tcp, unix
 from twisted.internet.base import ReactorBase
 
 from deferrous._frames import Place, _boom, _entries, _Raised
@@ -118,10 +118,13 @@ def _of_streams() -> Iterator[tuple[str, Trail]]:
     stream = SimpleNamespace(bufferSize=1, socket=SimpleNamespace(recv=bytes))
     stream.protocol = SimpleNamespace(dataReceived=_boom)
     stream._dataReceived = lambda data: connection._dataReceived(stream, data)
-    with handler:
-        connection.doRead(stream)
-    # Without this function and the lambda.
-    yield "dataReceived", [handler.trail[1], handler.trail[3]]
+    message = SimpleNamespace(recvmsg=lambda *_: (b"data", [], 0))
+    do_read = _copy(vars(unix)["_SendmsgMixin"].doRead, sendmsg=message)
+    for name, read in (("dataReceived", connection.doRead), ("dataReceived by a message", do_read)):
+        with handler:
+            read(stream)
+        # Without this function and the lambda.
+        yield name, [handler.trail[1], handler.trail[3]]
 
 
 def _of_jobs() -> Iterator[tuple[str, Trail]]:

@@ -6,10 +6,11 @@ It is Python because it looks at Python's functions, once.
 from __future__ import annotations
 
 import sys
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from twisted.internet import abstract, main, tcp
+from twisted.internet import abstract, main, tcp, unix
+from twisted.python import sendmsg
 
 #: The classes, with the methods of each.
 _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
@@ -21,6 +22,7 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
             *("_maybePauseProducer", "_isSendBufferFull"),
         ),
     ),
+    (vars(unix)["_SendmsgMixin"], ("doRead", "writeSomeData", "_isSendBufferFull")),
     # Without pyOpenSSL it has no methods.
     (vars(tcp)["_TLSConnectionMixin"], ("write", "writeSequence")),
 )
@@ -30,6 +32,8 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
 _LOOKED_UP = (
     (vars(abstract), ("_concatenate", "_dataMustBeBytes", "lazyByteSlice", "main")),
     (vars(tcp), ("ENOBUFS", "EWOULDBLOCK", "main", "untilConcludes")),
+    (vars(unix), ("EWOULDBLOCK", "lazyByteSlice", "main", "sendmsg", "untilConcludes")),
+    (vars(sendmsg), ("CMSG_SPACE", "ReceivedMessage", "recvmsg")),
     (vars(main), ("CONNECTION_DONE", "CONNECTION_LOST")),
 )
 
@@ -43,12 +47,12 @@ def looked_up() -> list[tuple[dict[str, Any], str, Any]]:
     return found
 
 
-def find() -> dict[str, FunctionType]:
-    """Return Twisted's methods, by the names of class and method.
+def find() -> dict[str, Any]:
+    """Return Twisted's methods, by the names of class and method, and `message_reader`.
 
-    One that a program has replaced is left out.
+    A method that a program has replaced is left out.
     """
-    found: dict[str, FunctionType] = {}
+    found: dict[str, Any] = {"message_reader": message_reader}
     for owner, names in _METHODS:
         for name in names:
             method: Any = vars(owner).get(name)
@@ -60,3 +64,16 @@ def find() -> dict[str, FunctionType]:
             ):
                 found[where] = method
     return found
+
+
+def message_reader(data: bytes, ancillary: list[tuple[int, int, bytes]], flags: int) -> FunctionType:
+    """Return Twisted's `doRead` of UNIX connections, for a message that has been received.
+
+    Args:
+        data: the bytes.
+        ancillary: level, type and data of each item that came with them.
+        flags: the flags of the message.
+    """
+    received = SimpleNamespace(**{**vars(sendmsg), "recvmsg": lambda *_: (data, ancillary, flags)})
+    do_read: Any = vars(unix)["_SendmsgMixin"].doRead
+    return FunctionType(do_read.__code__, {**vars(unix), "sendmsg": received})

@@ -1,6 +1,6 @@
 //! An answer about a few dicts, such as the names of a module, that is cached until one of them changes.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
 use pyo3::{prelude::*, types::PyDict};
 
@@ -29,7 +29,7 @@ pub struct UntilChanged {
     is_watched: bool,
     /// The number of changes when the question was last asked; 0 if it was not.
     known_at: AtomicU64,
-    known: AtomicU8,
+    known: AtomicU16,
 }
 
 impl UntilChanged {
@@ -38,7 +38,7 @@ impl UntilChanged {
         Ok(UntilChanged {
             is_watched: watch_dicts(dicts, count)?,
             known_at: AtomicU64::new(0),
-            known: AtomicU8::new(0),
+            known: AtomicU16::new(0),
         })
     }
 
@@ -50,12 +50,12 @@ impl UntilChanged {
     /// The answer of `find_out`, which is called again after a change. It must not change the dicts.
     #[inline(always)]
     pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {
-        self.get_flags(|| u8::from(find_out())) != 0
+        self.get_flags(|| u16::from(find_out())) != 0
     }
 
-    /// The same, for eight answers at once.
+    /// The same, for sixteen answers at once.
     #[inline(always)]
-    pub fn get_flags(&self, find_out: impl FnOnce() -> u8) -> u8 {
+    pub fn get_flags(&self, find_out: impl FnOnce() -> u16) -> u16 {
         let now = changes();
         if self.known_at.load(Relaxed) == now {
             return self.known.load(Relaxed);
@@ -64,7 +64,7 @@ impl UntilChanged {
     }
 
     #[cold]
-    fn find_out_again(&self, now: u64, find_out: impl FnOnce() -> u8) -> u8 {
+    fn find_out_again(&self, now: u64, find_out: impl FnOnce() -> u16) -> u16 {
         let found = find_out();
         if self.is_watched {
             self.known.store(found, Relaxed);

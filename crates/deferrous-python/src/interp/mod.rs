@@ -19,6 +19,7 @@ mod fork;
 mod frame;
 mod kept;
 mod life;
+mod message;
 mod name;
 mod object;
 mod panics;
@@ -61,6 +62,7 @@ pub use life::{
     Life, Memory, add_finalizer, begin as begin_life, begin_extended as begin_life_extended,
     has_own_finalizer, make,
 };
+pub use message::{Ancillary, receive_message};
 pub use name::{Name, unloaded};
 pub(crate) use name::{name, names};
 pub use object::{

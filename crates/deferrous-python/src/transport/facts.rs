@@ -180,7 +180,7 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         stock,
     };
     let facts = Facts {
-        parts: plan.parts.and(looking.parts(plan.parts.has(Part::PACED))),
+        parts: plan.parts.and(looking.parts(plan.parts)),
         room: looking.room(),
         size: looking.number(&looking.names.buffer_size).unwrap_or(0),
         limit: looking.number(&looking.names.send_limit).unwrap_or(0),
@@ -208,8 +208,12 @@ struct Looking<'a, 'py> {
 
 impl<'py> Looking<'_, 'py> {
     /// What the object itself leaves as it is in its class, and has the right state for.
-    fn parts(&self, paced: bool) -> Part {
-        let names = self.names;
+    fn parts(&self, plan: Part) -> Part {
+        let (names, paced) = (self.names, plan.has(Part::PACED));
+        let passes_descriptors = plan.has(Part::DESCRIPTORS);
+        if passes_descriptors && !self.leaves_limits_of_descriptors() {
+            return Part::NOTHING;
+        }
         let is_off = |name| self.flag(name) == Some(false);
         let has_quiet_producer = self.has_no_producer()
             || paced
@@ -238,6 +242,14 @@ impl<'py> Looking<'_, 'py> {
             .with(Part::SEND, sends)
             .with(Part::PACED, paced)
             .with(Part::PREFIX, self.leaves(&[&names.log_prefix]))
+            .with(Part::DESCRIPTORS, passes_descriptors)
+    }
+
+    /// Whether no descriptors are too many only where there are some.
+    fn leaves_limits_of_descriptors(&self) -> bool {
+        let names = self.names;
+        self.leaves(&[&names.write_some_data_base])
+            && self.number(&names.file_descriptor_buffer_size).is_some()
     }
 
     /// What the object itself has.

@@ -52,7 +52,7 @@ impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::SEND.with(Part::PREFIX, true))?;
-        if stream.waiting()? > stream.facts.limit {
+        if stream.has_descriptors() || stream.waiting()? > stream.facts.limit {
             return None;
         }
         let chunks = stream.get(Own::TempDataBuffer)?;

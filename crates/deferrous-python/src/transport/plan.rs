@@ -8,11 +8,11 @@ use pyo3::{
 
 use super::{
     names::{Names, names},
-    stock::Stock,
+    stock::{Moving, Stock},
 };
 use crate::interp::{
     ClassFacts, UntilChanged, class_attribute, class_attributes, finds, has_mro, is_descriptor,
-    is_exactly,
+    is_exactly, is_subtype,
 };
 
 /// How many classes are known. A program has two or three; of others it is found out anew each time.
@@ -20,7 +20,7 @@ const MOST_CLASSES: usize = 16;
 
 /// What may be done for a stream in the place of its methods.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Part(u8);
+pub struct Part(u16);
 
 impl Part {
     pub const NOTHING: Part = Part(0);
@@ -40,6 +40,8 @@ impl Part {
     pub const PREFIX: Part = Part(32);
     /// Its `write` and `writeSequence` are those of `FileDescriptor`, if it does not encrypt.
     pub const BASE: Part = Part(128);
+    /// Its methods are those of UNIX connections, which take and send descriptors of files, too.
+    pub const DESCRIPTORS: Part = Part(256);
 
     /// The same with another part, if it may be done.
     #[must_use]
@@ -140,7 +142,7 @@ fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock)
 
 /// Looks at the object's class.
 #[cold]
-fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
+fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
     let facts = ClassFacts::of(object);
     if !facts.has_plain_attributes || !facts.sets_plain_attributes {
         return 0;
@@ -152,8 +154,14 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
     let has = |methods: &[(&Py<PyString>, &Py<PyAny>)]| {
         methods.iter().all(|(name, own)| finds(object, name, own))
     };
+    let passes_descriptors = has_methods_of_unix(object, stock);
+    let data = if passes_descriptors {
+        &stock.unix
+    } else {
+        &stock.tcp
+    };
     let reads = [
-        (&names.do_read, &stock.do_read),
+        (&names.do_read, &data.do_read),
         (&names.hand_over, &stock.hand_over),
     ];
     let writes = [
@@ -162,10 +170,10 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
     ];
     let flushes = [
         (&names.do_write, &stock.do_write),
-        (&names.write_some_data, &stock.write_some_data),
+        (&names.write_some_data, &data.write_some_data),
         (&names.stop_writing, &stock.stop_writing),
     ];
-    let paces = [(&names.is_send_buffer_full, &stock.is_send_buffer_full)];
+    let paces = [(&names.is_send_buffer_full, &data.is_send_buffer_full)];
     let prefix = [(&names.log_prefix, &stock.log_prefix)];
     let flushes = has(&flushes) && is_plain(object, &flush_state(names));
     Part::NOTHING
@@ -189,7 +197,30 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u8 {
             Part::PREFIX,
             has(&prefix) && is_plain(object, &[&names.logstr]),
         )
+        .with(Part::DESCRIPTORS, passes_descriptors)
         .0
+}
+
+/// Whether all methods that pass descriptors are those of Twisted's UNIX connections, and data go by those of TCP.
+fn has_methods_of_unix(object: &Bound<'_, PyAny>, stock: &Stock) -> bool {
+    let (py, names, class) = (object.py(), names(object.py()), object.get_type());
+    let is_own = |class: &Bound<'_, PyType>, name: &Py<PyString>, own: &Py<PyAny>| {
+        class_attribute(class, name.bind(py)).is_some_and(|found| found.is(own))
+    };
+    let moves = |class: &Bound<'_, PyType>, own: &Moving| {
+        is_own(class, &names.write_some_data, &own.write_some_data)
+            && is_own(class, &names.is_send_buffer_full, &own.is_send_buffer_full)
+    };
+    let base = class_attribute(&class, names.write_some_data_base.bind(py));
+    let base = base.as_ref().and_then(|base| base.cast_exact().ok());
+    is_own(&class, &names.do_read, &stock.unix.do_read)
+        && moves(&class, &stock.unix)
+        // The changes of a class that is no base would not be seen.
+        && base.is_some_and(|base| is_subtype(&class, base) && moves(base, &stock.tcp))
+        && is_plain(
+            object,
+            &[&names.descriptor_queue, &names.file_descriptor_buffer_size],
+        )
 }
 
 const fn read_state(names: &Names) -> [&Py<PyString>; 3] {

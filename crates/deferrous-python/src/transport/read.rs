@@ -1,11 +1,14 @@
-//! `doRead` of a stream: one `recv`, and what has come goes to the protocol.
+//! `doRead` of a stream: one `recv` or `recvmsg`, and what has come goes to the protocol.
 
 use std::{cell::Cell, io, os::fd::RawFd};
 
 use pyo3::{prelude::*, types::PyBytes};
 
 use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
-use crate::interp::{call_method, fallible};
+use crate::{
+    failure::Trail,
+    interp::{Ancillary, call_method, fallible, receive_message},
+};
 
 /// The largest `bufferSize`, in bytes, that is read here.
 const MOST: usize = 1 << 20;
@@ -46,7 +49,12 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// What the protocol's `dataReceived` raises, with the frames of Twisted's functions.
     pub fn read(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (stock, py) = (self.stream.stock, self.stream.object.py());
-        match self.receive()? {
+        let mut ancillary = None;
+        let received = self.receive(&mut ancillary)?;
+        if let (Ok(data), Some(ancillary)) = (&received, ancillary) {
+            return self.read_message(data, ancillary).map(Some);
+        }
+        match received {
             Ok(data) if data.as_bytes().is_empty() => {
                 Ok(Some(stock.connection_done.bind(py).clone()))
             }
@@ -57,11 +65,19 @@ impl<'a, 'py> Reading<'a, 'py> {
     }
 
     /// What has come; nothing at the end.
-    fn receive(&self) -> PyResult<io::Result<Bound<'py, PyBytes>>> {
+    fn receive(
+        &self,
+        ancillary: &mut Option<Ancillary>,
+    ) -> PyResult<io::Result<Bound<'py, PyBytes>>> {
         let py = self.stream.object.py();
         if LAST.get() >= LARGE {
-            let received =
-                fallible::bytes_filled(py, self.size, |room| system::receive_into(self.fd, room))?;
+            let received = fallible::bytes_filled(py, self.size, |room| {
+                if self.takes_descriptors() {
+                    receive_message(self.fd, room, ancillary)
+                } else {
+                    system::receive_into(self.fd, room)
+                }
+            })?;
             if let Ok(data) = &received {
                 LAST.set(data.as_bytes().len());
             }
@@ -71,7 +87,13 @@ impl<'a, 'py> Reading<'a, 'py> {
         if room.len() < self.size {
             room.resize(self.size, 0);
         }
-        let received = match system::receive(self.fd, &mut room[..self.size]) {
+        let filled = &mut room[..self.size];
+        let received = if self.takes_descriptors() {
+            receive_message(self.fd, filled, ancillary)
+        } else {
+            system::receive(self.fd, filled)
+        };
+        let received = match received {
             Ok(length) => {
                 LAST.set(length);
                 fallible::bytes(py, &room[..length]).map(Ok)
@@ -80,6 +102,26 @@ impl<'a, 'py> Reading<'a, 'py> {
         };
         ROOM.set(room);
         received
+    }
+
+    #[inline(always)]
+    const fn takes_descriptors(&self) -> bool {
+        self.stream.facts.has(Part::DESCRIPTORS)
+    }
+
+    /// Twisted's own `doRead`, with a message that has ancillary data.
+    #[cold]
+    fn read_message(
+        &self,
+        data: &Bound<'py, PyBytes>,
+        ancillary: Ancillary,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (stream, py) = (&self.stream, self.stream.object.py());
+        let (items, flags) = ancillary.into_python(py)?;
+        let arguments = [data.clone().into_any(), items.into_any(), flags];
+        let reader = stream.stock.message_reader.bind(py);
+        let do_read = reader.call1(fallible::tuple(py, arguments)?)?;
+        do_read.call1(fallible::tuple(py, [stream.object.clone()])?)
     }
 
     /// `self.protocol.dataReceived(data)`.
@@ -93,8 +135,17 @@ impl<'a, 'py> Reading<'a, 'py> {
             Ok(_) => Ok(()),
             Err(exception) => {
                 let error = PyErr::from_value(exception.into_any());
-                Err(stream.stock.frames.through(py, error))
+                Err(self.frames().through(py, error))
             }
+        }
+    }
+
+    /// Where errors of `dataReceived` pass through.
+    const fn frames(&self) -> &'static Trail {
+        if self.takes_descriptors() {
+            &self.stream.stock.unix.frames
+        } else {
+            &self.stream.stock.tcp.frames
         }
     }
 }

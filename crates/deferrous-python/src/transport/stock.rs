@@ -20,16 +20,19 @@ use crate::{
 ///
 /// A method that a program has replaced before is `None` here, which no class has: nothing is done in its place.
 pub struct Stock {
-    pub do_read: Py<PyAny>,
+    /// Of `tcp.Connection` and `FileDescriptor`.
+    pub tcp: Moving,
+    /// Of `unix.Server` and `unix.Client`.
+    pub unix: Moving,
+    /// Gives the `doRead` of these, for a message that has been received.
+    pub message_reader: Py<PyAny>,
     /// `_dataReceived`.
     pub hand_over: Py<PyAny>,
     pub log_prefix: Py<PyAny>,
     pub do_write: Py<PyAny>,
-    pub write_some_data: Py<PyAny>,
     pub start_writing: Py<PyAny>,
     pub stop_writing: Py<PyAny>,
     pub maybe_pause_producer: Py<PyAny>,
-    pub is_send_buffer_full: Py<PyAny>,
     /// Twisted's own functions, which ours call where they do not know how.
     pub write: Py<PyAny>,
     pub write_sequence: Py<PyAny>,
@@ -43,6 +46,13 @@ pub struct Stock {
     globals: Vec<(Py<PyDict>, Py<PyString>, Py<PyAny>)>,
     pub connection_done: Py<PyAny>,
     pub connection_lost: Py<PyAny>,
+}
+
+/// The methods in which connections of TCP and of UNIX differ.
+pub struct Moving {
+    pub do_read: Py<PyAny>,
+    pub write_some_data: Py<PyAny>,
+    pub is_send_buffer_full: Py<PyAny>,
     /// Where errors of `dataReceived` pass through.
     pub frames: Trail,
 }
@@ -51,6 +61,7 @@ pub struct Stock {
 pub struct Socket {
     pub class: Py<PyType>,
     recv: Py<PyAny>,
+    recvmsg: Py<PyAny>,
     send: Py<PyAny>,
     /// The C function of `fileno`.
     fileno: usize,
@@ -85,15 +96,25 @@ impl Stock {
         };
         let main = "twisted.internet.main";
         let stock = Stock {
-            do_read: of("Connection.doRead")?,
+            tcp: Moving {
+                do_read: of("Connection.doRead")?,
+                write_some_data: of("Connection.writeSomeData")?,
+                is_send_buffer_full: of("FileDescriptor._isSendBufferFull")?,
+                frames: Trail::new(frames, "dataReceived")?,
+            },
+            unix: Moving {
+                do_read: of("_SendmsgMixin.doRead")?,
+                write_some_data: of("_SendmsgMixin.writeSomeData")?,
+                is_send_buffer_full: of("_SendmsgMixin._isSendBufferFull")?,
+                frames: Trail::new(frames, "dataReceived by a message")?,
+            },
+            message_reader: of("message_reader")?,
             hand_over: of("Connection._dataReceived")?,
             log_prefix: of("Connection.logPrefix")?,
             do_write: of("FileDescriptor.doWrite")?,
-            write_some_data: of("Connection.writeSomeData")?,
             start_writing: of("FileDescriptor.startWriting")?,
             stop_writing: of("FileDescriptor.stopWriting")?,
             maybe_pause_producer: of("FileDescriptor._maybePauseProducer")?,
-            is_send_buffer_full: of("FileDescriptor._isSendBufferFull")?,
             write: of("FileDescriptor.write")?,
             write_sequence: of("FileDescriptor.writeSequence")?,
             write_or_encrypt: of("ConnectionMixin.write")?,
@@ -104,7 +125,6 @@ impl Stock {
             globals: globals.extract()?,
             connection_done: fallible::import(py, main, "CONNECTION_DONE")?.unbind(),
             connection_lost: fallible::import(py, main, "CONNECTION_LOST")?.unbind(),
-            frames: Trail::new(frames, "dataReceived")?,
         };
         let _ = STOCK.set(stock);
         Ok(())
@@ -153,6 +173,7 @@ impl Socket {
         unconnected.call_method0(name!(py, "close")?)?;
         Ok(Socket {
             recv: class.getattr(name!(py, "recv")?)?.unbind(),
+            recvmsg: class.getattr(name!(py, "recvmsg")?)?.unbind(),
             send: class.getattr(name!(py, "send")?)?.unbind(),
             class: class.cast_into::<PyType>()?.unbind(),
             fileno: bound_function(&fileno).map_or(0, |(function, _)| function),
@@ -166,6 +187,7 @@ impl Socket {
         self.is_readable
             && is_exactly(socket, &self.class)
             && finds(socket, &names.recv, &self.recv)
+            && finds(socket, &names.recvmsg, &self.recvmsg)
             && finds(socket, &names.send, &self.send)
             && bound_function(fileno)
                 .is_some_and(|(function, owner)| function == self.fileno && owner.is(socket))

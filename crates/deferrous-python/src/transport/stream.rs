@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 
 use pyo3::{
     prelude::*,
-    types::{PyDict, PyInt, PyString},
+    types::{PyDict, PyInt, PyList, PyString},
 };
 
 use super::{
@@ -54,6 +54,21 @@ impl<'a, 'py> Stream<'a, 'py> {
     pub(super) fn waiting(&self) -> Option<usize> {
         let waiting = self.get(Own::TempDataLen)?;
         waiting.cast_exact::<PyInt>().ok()?.extract().ok()
+    }
+
+    /// Whether descriptors of files may wait to be sent, which is left to Twisted's methods.
+    #[inline]
+    pub(super) fn has_descriptors(&self) -> bool {
+        if !self.facts.has(Part::DESCRIPTORS) {
+            return false;
+        }
+        let py = self.object.py();
+        let queue = item(&self.attributes, names(py).descriptor_queue.bind(py));
+        !queue.is_some_and(|queue| {
+            queue
+                .cast_exact::<PyList>()
+                .is_ok_and(PyListMethods::is_empty)
+        })
     }
 
     /// Sets `self._tempDataLen`.

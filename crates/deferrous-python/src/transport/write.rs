@@ -51,6 +51,9 @@ impl<'a, 'py> Writing<'a, 'py> {
     pub fn of(object: &'a Bound<'py, PyAny>, encrypts: bool) -> Option<Self> {
         let parts = Part::WRITE.with(Part::PLAIN.with(Part::BASE, true), encrypts);
         let stream = Stream::of(object, parts)?;
+        if stream.has_descriptors() {
+            return None;
+        }
         let chunks = stream.get(Own::TempDataBuffer)?;
         Some(Writing {
             chunks: chunks.cast_into_exact().ok()?,
