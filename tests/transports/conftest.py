@@ -17,7 +17,7 @@ def returned(loop: Loop, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Give what each case of the file returns. One that ends the process has no entry."""
     key = (request.module.__name__, loop.name)
     if key not in _known:
-        outcome = loop.outcome(run_cases, key[0], patience=300)
+        outcome = loop.outcome(run_cases, key[0], patience=100)
         _known[key] = outcomes(outcome.out)
         if (outcome.status, outcome.err) != (0, ""):
             _known[key]["the process"] = [outcome.status, outcome.err]

@@ -151,10 +151,7 @@ class Kit:
         self.connect(listening.getsockname(), factory, transport, kind)
         self._protocols.append(factory.one)
         await becomes(self.reactor, lambda: factory.one.transport is not None)
-        peer, _ = listening.accept()
-        peer.setblocking(False)
-        self._sockets.append(peer)
-        return factory.one, peer
+        return factory.one, await self.accepted(listening)
 
     def connect(self, address: Any, factory: Any, transport: Any = None, kind: str = "tcp") -> Any:
         """Begin to connect, with a class of transport, and give the connector."""
@@ -195,8 +192,21 @@ class Kit:
         own = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
         own.bind(self.path() if kind == "unix" else (LOCAL, 0))
         own.listen()
+        own.setblocking(False)
         self._sockets.append(own)
         return own
+
+    async def accepted(self, listening: socket.socket) -> socket.socket:
+        """Give the peer of a client, as a socket that does not block."""
+        while True:
+            try:
+                peer, _ = listening.accept()
+            except BlockingIOError:
+                await pause(self.reactor)
+            else:
+                peer.setblocking(False)
+                self._sockets.append(peer)
+                return peer
 
     def path(self) -> str:
         """Give a path for a socket."""

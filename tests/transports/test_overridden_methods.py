@@ -370,9 +370,7 @@ async def connect_done(kit: Kit) -> Any:
     factory = Making(Noting())
     client: Any = factory.one
     kit.connect(listening.getsockname(), factory, _Negotiating)
-    await kit.turns(10)
-    peer = kit.keep(listening.accept()[0])
-    peer.setblocking(False)
+    peer = await kit.accepted(listening)
     asked = await kit.received(peer, 6)
     early = [client.transport] if client.transport else []
     # What comes in one packet with the answer belongs to the protocol.
