@@ -102,7 +102,8 @@ class Kit:
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
-        self._ports: list[Any] = []
+        #: What listens, and is stopped when the case is over.
+        self.ports: list[Any] = []
         self._protocols: list[Any] = []
         self._sockets: list[socket.socket] = []
         self._folder = tempfile.TemporaryDirectory()
@@ -184,7 +185,7 @@ class Kit:
             port = self.reactor.listenUNIX(self.path(), factory)
         else:
             port = self.reactor.listenTCP(0, factory, interface=LOCAL)
-        self._ports.append(port)
+        self.ports.append(port)
         return port
 
     def listening(self, kind: str = "tcp") -> socket.socket:
@@ -210,7 +211,7 @@ class Kit:
 
     def path(self) -> str:
         """Give a path for a socket."""
-        return os.path.join(self._folder.name, f"socket-{len(self._ports)}-{len(self._sockets)}")
+        return os.path.join(self._folder.name, f"socket-{len(self.ports)}-{len(self._sockets)}")
 
     def keep(self, one: Any) -> Any:
         """Close a socket when the case is over."""
@@ -273,7 +274,7 @@ class Kit:
                 protocol.on_lost = nothing
                 with contextlib.suppress(Exception):
                     tcp.Connection.abortConnection(wire)
-        for port in self._ports:
+        for port in self.ports:
             if port.connected:
                 await port.stopListening()
         await self.turns()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
 import pytest
-from twisted.internet import tcp
+from twisted.internet import error
 from twisted.python.failure import Failure
 
 from tests import logs
@@ -14,6 +15,10 @@ from tests.transports.cases import Cases
 from tests.transports.kit import FLOOD, HalfNoting, Kit, Making, Noting
 
 CASES = Cases()
+
+
+def _told_twice(protocol: Any) -> bool:
+    return len(protocol.lost) == 2
 
 
 @CASES([[], len(FLOOD), "end", ["ConnectionDone"]])
@@ -219,7 +224,7 @@ async def closing_in_data_received(kit: Kit) -> Any:
 async def connection_lost_by_hand(kit: Kit) -> Any:
     """connectionLost of a transport may be called; a second call does nothing."""
     server, _ = await kit.served()
-    reason = Failure(tcp.error.ConnectionDone())
+    reason = Failure(error.ConnectionDone())
     wire = server.wire
     wire.connectionLost(reason)
     wire.connectionLost(reason)
@@ -295,7 +300,7 @@ async def errors_in_half_closing(kit: Kit) -> Any:
                 peer.shutdown(socket.SHUT_WR)
             else:
                 server.wire.loseWriteConnection()
-            await kit.becomes(lambda server=server: len(server.lost) == 2)
+            await kit.becomes(partial(_told_twice, server))
             found.append(server.lost)
         found.append(sum("ValueError" in said for said in log.take()))
     return found

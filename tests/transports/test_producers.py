@@ -38,6 +38,10 @@ class Producer:
         self._tell("stop")
 
 
+def _note_order(server: Any, before: list[bool]) -> None:
+    before.append(not server.lost)
+
+
 @CASES([[], ["pause"], ["pause", "pause"], ["pause", "pause", "resume"], False])
 async def a_push_producer(kit: Kit) -> Any:
     """It is paused by each write beyond `bufferSize`, and resumed once when all has gone."""
@@ -115,12 +119,13 @@ async def a_producer_of_a_lost_connection(kit: Kit) -> Any:
 @CASES([["stop"], ["stop"], ["ConnectionDone"], ["ConnectionAborted"], True])
 async def a_connection_that_is_lost(kit: Kit) -> Any:
     """The producer is stopped before the protocol is told."""
-    told, reasons, before = [], [], []
+    told, reasons = [], []
+    before: list[bool] = []
     for end in ("peer", "abort"):
         server, peer = await kit.served()
         producer = Producer()
         server.wire.registerProducer(producer, True)
-        producer.on["stop"] = lambda server=server: before.append(not server.lost)
+        producer.on["stop"] = partial(_note_order, server, before)
         if end == "peer":
             peer.close()
         else:
