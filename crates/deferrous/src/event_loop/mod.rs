@@ -12,6 +12,8 @@
 //! | [`MessageQueue`] | what other threads want done |
 //! | [`Waiter`] | waiting for messages, descriptors and time, and being woken |
 //! | [`Poller`] | the descriptors of a waiter |
+//! | [`Stream`], [`Listener`], [`DatagramSocket`] | sockets, which move bytes and say what has happened |
+//! | [`FlushList`] | the sockets that have something to do before the loop waits |
 //! | [`Team`] | jobs, and the threads that take them |
 //!
 //! **Forks.** A process that is forked off shares the poller with its parent: what one of them adds or wakes,
@@ -43,16 +45,28 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod datagram;
 mod deadlines;
+mod flush_list;
+mod listener;
 mod message_queue;
 mod poller;
+mod send_queue;
 mod spin_wait;
+mod stream;
 mod team;
 mod waiter;
+mod watched;
 mod wheel;
 
+pub use datagram::{DatagramHandler, DatagramSocket, RECEIVE_LIMIT, ReceiveFrom};
 pub use deadlines::{Deadlines, Key};
+pub use flush_list::FlushList;
+pub use listener::{Accept, Listener, ListenerHandler};
 pub use message_queue::{MessageQueue, WakeOnDrop};
 pub use poller::{Event, Events, Interest, Poller};
+pub use send_queue::{SEND_LIMIT, SendQueue, Sent};
+pub use stream::{Stream, StreamHandler};
 pub use team::{Next, Statistics, Team};
 pub use waiter::Waiter;
+pub use watched::Watched;
