@@ -47,6 +47,7 @@
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | time | [`sleep`](ReactorTime::sleep), [`defer_later`](ReactorTime::defer_later), [`call_later`](ReactorTime::call_later), [`LoopingCall`] |
 //! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
+//! | connections | [`net`]: [`listen_tcp`](Reactor::listen_tcp), [`connect_tcp`](Reactor::connect_tcp), UNIX sockets and UDP, with a [`Protocol`](net::Protocol) and a [`Transport`](net::Transport) |
 //! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`MemoryReactor`], [`Deferred::into_result`], [`capture_unhandled`], [`deny_unhandled`] |
 //!
@@ -125,6 +126,8 @@ mod inline;
 #[cfg(all(test, deferrous_loom, feature = "reactor", unix))]
 mod models;
 mod nesting;
+#[cfg(all(feature = "reactor", unix))]
+pub mod net;
 #[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code, unused_imports))]
 mod primitives;
 #[cfg(all(feature = "reactor", unix))]

@@ -33,6 +33,10 @@ pub enum Origin {
     Trigger,
     /// A job of `call_in_thread`.
     Thread,
+    /// A method of a protocol or producer, or a function that makes protocols.
+    Protocol,
+    /// A listening port, which accepts nobody for now.
+    Accept,
     /// A coroutine that was woken where it could not be resumed, or a waker that panicked.
     Wake,
 }
@@ -45,6 +49,8 @@ impl fmt::Display for Origin {
             Origin::Source => "Unhandled error in a callback for a descriptor or signal",
             Origin::Trigger => "Unhandled error in a system event trigger",
             Origin::Thread => "Unhandled error in a thread pool job",
+            Origin::Protocol => "Unhandled error in a protocol",
+            Origin::Accept => "Unhandled error of a listening port",
             Origin::Wake => "Unhandled error in waking what awaits a Deferred",
         })
     }

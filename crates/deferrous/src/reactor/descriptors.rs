@@ -11,10 +11,13 @@ use std::{
 
 use slab::Slab;
 
-use super::lazy_waiter::LazyWaiter;
+use super::{
+    keys::{descriptor_key, generation, next_generation, place},
+    lazy_waiter::LazyWaiter,
+};
 use crate::{
     diagnostics,
-    event_loop::{Events, Interest},
+    event_loop::{Event, Interest},
     failure::Failure,
     unhandled::{Origin, drop_reporting, report},
 };
@@ -66,7 +69,7 @@ impl Descriptor {
         let active = |side: &Option<Registered>| side.as_ref().is_some_and(|side| !side.paused);
         let (readable, writable) = (active(&self.reader), active(&self.writer));
         (readable || writable).then_some(Polled {
-            key: key | self.generation << KEY_BITS,
+            key: descriptor_key(key, self.generation),
             interest: Interest {
                 readable,
                 writable,
@@ -88,10 +91,6 @@ struct Change {
     after: Option<Polled>,
 }
 
-/// An event's key is a descriptor's place in the slab, and above that its generation.
-const KEY_BITS: u32 = usize::BITS / 2;
-const KEY_MASK: usize = (1 << KEY_BITS) - 1;
-
 /// The descriptors of one reactor.
 pub(super) struct Descriptors {
     waiter: Rc<LazyWaiter>,
@@ -112,7 +111,7 @@ impl Table {
             return (*key, true);
         }
         let generation = self.next_generation;
-        self.next_generation = (generation + 1) & KEY_MASK;
+        self.next_generation = next_generation(generation);
         let key = self.descriptors.insert(Descriptor {
             fd,
             generation,
@@ -288,25 +287,23 @@ impl Descriptors {
         drop_reporting(Origin::Source, self.take(key, direction, id));
     }
 
-    /// Calls what the events are for. A callback may remove any other, whose event is then passed
+    /// Calls what an event is for. A callback may remove any other, whose event is then passed
     /// over.
-    pub(super) fn dispatch(&self, events: &Events) {
-        for event in events.iter() {
-            if event.readable || event.failed {
-                self.call(event.key, Direction::Read);
-            }
-            if event.writable || event.failed {
-                self.call(event.key, Direction::Write);
-            }
+    pub(super) fn on_event(&self, event: Event) {
+        if event.readable || event.failed {
+            self.call(event.key, Direction::Read);
+        }
+        if event.writable || event.failed {
+            self.call(event.key, Direction::Write);
         }
     }
 
     fn call(&self, event_key: usize, direction: Direction) {
-        let key = event_key & KEY_MASK;
+        let key = place(event_key);
         let found = {
             let mut table = self.table.borrow_mut();
             table.descriptors.get_mut(key).and_then(|descriptor| {
-                let current = descriptor.generation == event_key >> KEY_BITS;
+                let current = descriptor.generation == generation(event_key);
                 let side = descriptor.side(direction).as_mut();
                 let registered = side.filter(|side| current && !side.paused)?;
                 Some((registered.id, registered.callback.take()?))

@@ -47,6 +47,11 @@ impl LazyWaiter {
         Ok(waiter.insert(Arc::new(Waiter::new()?)).clone())
     }
 
+    /// The waiter, if it is open.
+    pub(super) fn get(&self) -> Option<Arc<Waiter>> {
+        self.waiter.borrow().clone()
+    }
+
     /// Closes it. No descriptor may be watched any more.
     pub(super) fn close(&self) {
         drop(self.waiter.take());

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     errors::ReactorError,
+    keys::is_source,
     signal_handlers::STOPPING,
     state::{Message, Reactor, Shared, Stage},
     triggers::{Phase, SystemEvent},
@@ -213,7 +214,11 @@ impl Reactor {
 
     fn shut_down(&self) {
         let (reactor, end, run) = (self.clone(), self.clone(), self.0.runs.get());
-        self.fire_event(SystemEvent::Shutdown, move || reactor.stop_pool())
+        let own = move || {
+            reactor.0.sources.disconnect_all();
+            reactor.stop_pool()
+        };
+        self.fire_event(SystemEvent::Shutdown, own)
             .add_both(move |_| {
                 if end.0.runs.get() == run {
                     end.0.stage.set(Stage::Ended);
@@ -282,6 +287,7 @@ impl Reactor {
 
     fn turn(&self, turn: &mut Turn) -> Result<(), ReactorError> {
         let more_ready = self.handle_pending(&turn.shared, &mut turn.messages);
+        let flushed = self.flush(&turn.waiter);
         if self.0.stage.get() == Stage::Ended {
             return Ok(());
         }
@@ -291,7 +297,7 @@ impl Reactor {
             // A job may end without telling the reactor, and then it looks different.
             timeout = Some(timeout.unwrap_or(RECHECK).min(RECHECK));
         }
-        if more_ready {
+        if more_ready || !flushed {
             timeout = Some(Duration::ZERO);
         }
         // Spin only for a job submitted in this turn. Longer jobs would waste the spin.
@@ -299,8 +305,25 @@ impl Reactor {
             timeout = turn.waiter.spin(timeout);
         }
         turn.waiter.wait(&mut turn.events, timeout)?;
-        self.0.descriptors.dispatch(&turn.events);
+        for event in turn.events.iter() {
+            if is_source(event.key) {
+                self.0.sources.on_event(event);
+            } else {
+                self.0.descriptors.on_event(event);
+            }
+        }
         Ok(())
+    }
+
+    /// Sends what was written in this turn. Returns whether nothing is left to be done before the reactor
+    /// waits: what the flush has called may have written more, or woken coroutines.
+    fn flush(&self, waiter: &Waiter) -> bool {
+        let sources = &self.0.sources;
+        if sources.is_flushed() || self.0.stage.get() == Stage::Ended {
+            return true;
+        }
+        sources.flush(waiter.poller());
+        sources.is_flushed() && !has_work()
     }
 
     fn handle(&self, message: Message) {
@@ -372,6 +395,7 @@ impl Drop for Ended<'_> {
         // It is there if the reactor ends while it waits for its pool, and leads back to the reactor.
         let pool_stopped = inner.pool_stopped.take();
         drop(pool_stopped);
+        inner.sources.disconnect_all();
         // From here on nothing new is taken, so that what is dropped cannot leave more behind.
         inner.timers.close();
         inner.signals.clear();

@@ -16,6 +16,7 @@ use super::{
     errors::ReactorGone,
     lazy_waiter::LazyWaiter,
     signal_handlers::SignalHandlers,
+    sources::Sources,
     threads::ThreadPool,
     time::{ReactorTime, sealed},
     timers::{DelayedCall, Timers},
@@ -150,6 +151,7 @@ pub(super) struct ReactorState {
     /// Each run has another one: what was made for one run finds the reactor gone in the next.
     pub(super) shared: RefCell<Arc<Shared>>,
     pub(super) descriptors: Rc<Descriptors>,
+    pub(super) sources: Rc<Sources>,
     pub(super) signals: Rc<SignalHandlers>,
     pub(super) triggers: Triggers,
     /// Each run has another one, because a pool that was stopped does not start again.
@@ -217,6 +219,11 @@ impl Reactor {
         matches!(self.0.stage.get(), Stage::Running | Stage::Stopping)
     }
 
+    /// The sockets that handle their events themselves.
+    pub(crate) fn sources(&self) -> &Rc<Sources> {
+        &self.0.sources
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.0.stage.get() == Stage::Ended
     }
@@ -252,6 +259,7 @@ impl ReactorTime for Reactor {}
 
 impl Drop for ReactorState {
     fn drop(&mut self) {
+        self.sources.disconnect_all();
         // Threads that still hold a remote are told that nobody listens.
         self.shared.get_mut().close();
         self.pool.get_mut().stop_then(|| {});
