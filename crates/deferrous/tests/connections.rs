@@ -473,6 +473,25 @@ fn connections_end_when_the_reactor_stops() {
 }
 
 #[test]
+fn an_answer_is_sent_before_the_reactor_stops() {
+    within_a_minute(|| {
+        let reactor = reactor();
+        let stop = reactor.clone();
+        let probe = Probe::new(move |happening, transport| {
+            if let Happening::Received(_) = happening {
+                transport.write("the last answer");
+                stop.stop()?;
+            }
+            Ok(())
+        });
+        let mut peer = served(&reactor, &probe);
+        peer.write_all(b"?").unwrap();
+        reactor.run().unwrap();
+        assert_eq!(read_all(peer).0, b"the last answer");
+    });
+}
+
+#[test]
 fn a_trigger_before_shutdown_may_end_connections_in_order() {
     within_a_minute(|| {
         let reactor = reactor();

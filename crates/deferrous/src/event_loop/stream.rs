@@ -134,17 +134,20 @@ impl<S: AsFd, C: AsRef<[u8]>> Stream<S, C> {
             Some(Ok(0)) => handler.read_ended(),
             Some(Ok(len)) => {
                 handler.received(&buffer[..len]);
-                self.send_early();
+                if self.queued() >= SENT_EARLY {
+                    self.send_early();
+                }
             }
             Some(Err(Errno::AGAIN | Errno::INTR)) | None => {}
             Some(Err(error)) => handler.failed(error.into()),
         }
     }
 
-    /// Sends bytes and does nothing else: what comes of it is found in the flush, for which it is listed.
-    fn send_early(&self) {
+    /// Sends what is queued, as far as there is room, and does nothing else: what comes of it is found in the flush, for
+    /// which it is listed.
+    pub fn send_early(&self) {
         let mut queue = self.queue.borrow_mut();
-        if queue.len() < SENT_EARLY || self.watched.wanted().writable {
+        if self.watched.wanted().writable {
             return;
         }
         let sent = self.with_socket(|socket| queue.send(socket));

@@ -31,6 +31,8 @@ const FULL: usize = 64 * 1024;
 struct Progress {
     /// The program receives nothing for now.
     paused: bool,
+    /// It receives again, and the protocol has not heard of it.
+    resumed: bool,
     /// The peer sends no more.
     read_ended: bool,
     /// This direction is to end when all was sent, and has ended.
@@ -43,6 +45,13 @@ struct Progress {
     /// The connection is to be closed at the end of the turn.
     ending: bool,
     ended: bool,
+}
+
+impl Progress {
+    /// Whether the program receives what there is.
+    const fn is_receiving(self) -> bool {
+        !(self.paused || self.closing || self.ending || self.ended)
+    }
 }
 
 pub(super) struct Connection {
@@ -96,11 +105,7 @@ impl Connection {
         let mut progress = self.progress.get();
         change(&mut progress);
         self.progress.set(progress);
-        let Progress {
-            paused, read_ended, ..
-        } = progress;
-        let is_over = progress.closing || progress.ending || progress.ended;
-        let reading = !(paused || read_ended || is_over);
+        let reading = progress.is_receiving() && !progress.read_ended;
         if reading != self.stream.is_reading() {
             self.stream.set_reading(reading);
             self.flush_later();
@@ -289,6 +294,12 @@ impl Source for Connection {
         if let Some(reason) = reason {
             return self.end(reason);
         }
+        if self.progress.get().resumed {
+            self.update(|progress| progress.resumed = false);
+            if self.is_receiving() {
+                self.call(|protocol, transport| protocol.receiving_resumed(transport));
+            }
+        }
         if self.stream.flush(poller, &*self) {
             self.flush_later();
         }
@@ -300,6 +311,8 @@ impl Source for Connection {
         if self.is_calling() {
             self.end_soon(reason);
         } else {
+            // Whoever answers and stops the reactor wants the answer to be sent.
+            self.stream.send_early();
             self.end(reason());
         }
     }
@@ -341,7 +354,21 @@ impl Channel for Connection {
     }
 
     fn set_paused(&self, paused: bool) {
-        self.update(|progress| progress.paused = paused);
+        self.update(|progress| {
+            progress.resumed |= progress.paused && !paused;
+            progress.paused = paused;
+        });
+        if self.progress.get().resumed {
+            self.flush_later();
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.progress.get().paused
+    }
+
+    fn is_receiving(&self) -> bool {
+        self.progress.get().is_receiving()
     }
 
     fn register_producer(

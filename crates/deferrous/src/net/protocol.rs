@@ -49,6 +49,17 @@ pub trait Protocol: 'static {
     /// What the program likes; the connection ends then.
     fn data_received(&mut self, transport: &Transport, data: &[u8]) -> Result<(), Failure>;
 
+    /// The transport receives again, after a pause. A protocol that has kept some of what it had received can go on with that;
+    /// Twisted's `LineReceiver` does so in `resumeProducing`. Unless a protocol says otherwise, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// What the program likes; the connection ends then.
+    fn receiving_resumed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// The peer sends no more, but may still read; `readConnectionLost` of Twisted's `IHalfCloseableProtocol`.
     ///
     /// Unless a protocol says otherwise, this [hangs up](Transport::hang_up): the connection is closed once all that was
@@ -96,6 +107,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) -> Result<(), Failure> {
         (**self).data_received(transport, data)
+    }
+
+    fn receiving_resumed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        (**self).receiving_resumed(transport)
     }
 
     fn read_connection_lost(&mut self, transport: &Transport) -> Result<(), Failure> {

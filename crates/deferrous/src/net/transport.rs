@@ -14,6 +14,8 @@ pub(super) trait Channel {
     fn lose_write_connection(&self);
     fn abort_connection(&self);
     fn set_paused(&self, paused: bool);
+    fn is_paused(&self) -> bool;
+    fn is_receiving(&self) -> bool;
     fn register_producer(&self, producer: Box<dyn Producer>, pull: bool)
     -> Result<(), HasProducer>;
     fn unregister_producer(&self);
@@ -140,6 +142,17 @@ impl Transport {
     /// Receives again; Twisted's `resumeProducing`. Nothing happens while it closes, or if it was not paused.
     pub fn resume_producing(&self) {
         self.0.set_paused(false);
+    }
+
+    /// Whether it was [paused](Self::pause_producing).
+    pub fn is_paused(&self) -> bool {
+        self.0.is_paused()
+    }
+
+    /// Whether the program still wants to receive: it has neither paused nor begun to close the connection, which has not
+    /// ended. A protocol that takes what it receives apart asks this before each part.
+    pub fn is_receiving(&self) -> bool {
+        self.0.is_receiving()
     }
 
     /// A Deferred that fires when there is room to write: when less than 64 KiB wait to be sent, so now or after all of
