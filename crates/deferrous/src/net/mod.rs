@@ -10,6 +10,7 @@
 //! | what happens to it | [`Protocol`] |
 //! | writing and closing | [`Transport`], of which each method of a protocol gets one |
 //! | writing no faster than is read | [`Transport::writable`], [`Producer`] |
+//! | messages in a stream | [`Lines`], [`LengthPrefix`], and a [`FrameProtocol`] for either |
 //! | datagrams | [`bind_udp`](crate::Reactor::bind_udp), [`DatagramProtocol`], [`DatagramTransport`] |
 //!
 //! All of it is on the reactor's thread, and nothing blocks. What is written in a turn of the reactor is sent at its end, in
@@ -51,6 +52,7 @@ mod connecting;
 mod connection;
 mod datagrams;
 mod errors;
+mod framing;
 mod listening;
 mod producing;
 mod protocol;
@@ -64,6 +66,7 @@ pub use errors::{
     CannotAccept, CannotListen, ConnectError, ConnectionAborted, ConnectionDone, ConnectionLost,
     HasProducer,
 };
+pub use framing::{FrameProtocol, LengthPrefix, Lines, TooLong};
 pub use listening::ListeningPort;
 pub use protocol::Protocol;
 pub use transport::{Producer, Transport};
