@@ -11,6 +11,7 @@
 //! | writing and closing | [`Transport`], of which each method of a protocol gets one |
 //! | writing no faster than is read | [`Transport::writable`], [`Producer`] |
 //! | messages in a stream | [`Lines`], [`LengthPrefix`], and a [`FrameProtocol`] for either |
+//! | coroutines that read and write | [`coroutine`], [`ByteStream`] |
 //! | datagrams | [`bind_udp`](crate::Reactor::bind_udp), [`DatagramProtocol`], [`DatagramTransport`] |
 //!
 //! All of it is on the reactor's thread, and nothing blocks. What is written in a turn of the reactor is sent at its end, in
@@ -47,6 +48,7 @@
 //! ```
 
 mod address;
+mod byte_stream;
 mod calls;
 mod connecting;
 mod connection;
@@ -60,6 +62,7 @@ mod socket;
 mod transport;
 
 pub use address::{Address, TcpTarget};
+pub use byte_stream::{ByteStream, ConnectionBusy, UnexpectedEnd, coroutine};
 pub use connecting::ConnectOptions;
 pub use datagrams::{DatagramProtocol, DatagramTransport};
 pub use errors::{
