@@ -12,21 +12,12 @@
 
 mod room;
 
-use std::{
-    cell::OnceCell,
-    io,
-    net::{SocketAddr, TcpListener},
-    rc::Rc,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
-use deferrous::{Failure, Phase, Reactor, SystemEvent, Watch};
+use deferrous::{Failure, Phase, Reactor, SystemEvent};
 
 use crate::room::Room;
-
-/// How long nobody is let in after the system has refused.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long the end waits for clients that do not read.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,48 +34,22 @@ struct Args {
     patience: u64,
 }
 
-/// Lets clients in, one in each turn, so that those inside have their turns too.
-fn open(reactor: &Reactor, room: &Room, listener: TcpListener) -> io::Result<Watch> {
-    let door = Rc::new(OnceCell::<Watch>::new());
-    let (own_door, clock, room) = (door.clone(), reactor.clone(), room.clone());
-    let watch = reactor.add_reader(listener, move |listener| {
-        let entered = listener.accept().and_then(|(stream, _)| room.enter(stream));
-        match (entered, own_door.get()) {
-            (Err(error), Some(door)) if error.kind() != io::ErrorKind::WouldBlock => {
-                // Without a pause we would be told again and again of the client that waits.
-                eprintln!("chat: nobody is let in for a moment: {error}");
-                pause(door.clone(), &clock);
-            }
-            _ => {}
-        }
-    })?;
-    Ok(door.get_or_init(|| watch).clone())
-}
-
-fn pause(door: Watch, clock: &Reactor) {
-    door.pause();
-    let own_clock = clock.clone();
-    clock.call_later(PAUSE, move || {
-        if door.resume().is_err() {
-            pause(door, &own_clock);
-        }
-    });
-}
-
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let reactor = Reactor::new()?;
     let room = Room::new(&reactor, Duration::from_secs(args.patience));
-    let listener = TcpListener::bind(args.address)?;
-    listener.set_nonblocking(true)?;
-    println!("listening on {}", listener.local_addr()?);
-    let door = open(&reactor, &room, listener)?;
+    let door = room.clone();
+    let port = reactor.listen_tcp(args.address, move |_peer| door.enter())?;
+    port.on_accept_error(|error| {
+        eprintln!("chat: nobody is let in for a moment: {}", error.source);
+    });
+    println!("listening on {}", port.host());
 
     let clock = reactor.clone();
     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || {
-        door.remove();
         // Clients that have not read everything by then are cut off.
-        room.close()
+        port.stop_listening()
+            .add_callback(move |()| room.close())
             .add_timeout(FAREWELL, &clock)
             .add_errback(|_| ())
     });

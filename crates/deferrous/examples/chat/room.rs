@@ -1,17 +1,13 @@
-//! The clients, and what is on its way to them.
+//! The clients, and what they say to each other.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, VecDeque},
-    io::{self, Read, Write},
-    net::TcpStream,
-    rc::Rc,
-    time::Duration,
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use deferrous::{
+    Deferred, DelayedCall, Failure, Reactor, Trigger, deferred,
+    net::{Protocol, Transport},
 };
 
-use deferrous::{Deferred, DelayedCall, Reactor, Trigger, Watch, deferred};
-
-/// A client with more output than this holds up the others, until it has less than half.
+/// A client to whom more than this is on its way holds up the others, until all of it was sent.
 const BEHIND: usize = 64 * 1024;
 
 /// A longer piece without an end of line is passed on as a line.
@@ -37,14 +33,52 @@ struct State {
 
 struct Client {
     name: Option<String>,
-    /// The part of a line that the client has sent so far.
-    input: Vec<u8>,
-    output: VecDeque<u8>,
-    reader: Watch,
-    /// Paused while there is no output.
-    writer: Watch,
+    transport: Transport,
     /// Disconnects it, unless it catches up before.
     behind: Option<DelayedCall>,
+}
+
+/// One client's connection.
+pub struct Seat {
+    room: Room,
+    number: u64,
+    /// The part of a line that the client has sent so far.
+    input: Vec<u8>,
+}
+
+impl Protocol for Seat {
+    fn connection_made(&mut self, transport: &Transport) -> Result<(), Failure> {
+        let mut state = self.room.state.borrow_mut();
+        state.entered += 1;
+        self.number = state.entered;
+        if state.held_up {
+            transport.pause_producing();
+        }
+        let client = Client {
+            name: None,
+            transport: transport.clone(),
+            behind: None,
+        };
+        state.clients.insert(self.number, client);
+        Ok(())
+    }
+
+    fn data_received(&mut self, _transport: &Transport, data: &[u8]) -> Result<(), Failure> {
+        for part in data.split_inclusive(|byte| *byte == b'\n') {
+            self.input.extend(part);
+            if part.ends_with(b"\n") || self.input.len() >= LONGEST_LINE {
+                let line = String::from_utf8_lossy(&self.input).trim_end().to_owned();
+                self.input.clear();
+                self.room.hear(self.number, line);
+            }
+        }
+        Ok(())
+    }
+
+    fn connection_lost(&mut self, _transport: &Transport, _reason: Failure) -> Result<(), Failure> {
+        self.room.leave(self.number);
+        Ok(())
+    }
 }
 
 impl Room {
@@ -57,45 +91,22 @@ impl Room {
     }
 
     /// Takes a client in. It hears nothing before it has said its name.
-    pub fn enter(&self, stream: TcpStream) -> io::Result<()> {
-        stream.set_nonblocking(true)?;
-        let mut state = self.state.borrow_mut();
-        state.entered += 1;
-        let (number, stream) = (state.entered, Rc::new(stream));
-        let room = self.clone();
-        let read = move |stream: &Rc<_>| room.read(number, stream);
-        let reader = self.reactor.add_reader(stream.clone(), read)?;
-        let room = self.clone();
-        let write = move |stream: &Rc<_>| room.write(number, stream);
-        let writer = self.reactor.add_writer(stream, write);
-        let writer = writer.inspect_err(|_| reader.remove())?;
-        writer.pause();
-        if state.held_up {
-            reader.pause();
-        }
-        let client = Client {
-            name: None,
+    pub fn enter(&self) -> Seat {
+        Seat {
+            room: self.clone(),
+            number: 0,
             input: Vec::new(),
-            output: VecDeque::new(),
-            reader,
-            writer,
-            behind: None,
-        };
-        state.clients.insert(number, client);
-        Ok(())
+        }
     }
 
     /// Says goodbye. The Deferred fires when everything was sent, and all clients were disconnected.
     pub fn close(&self) -> Deferred<()> {
         let (trigger, closed) = deferred();
-        {
-            let mut state = self.state.borrow_mut();
-            state.closing = Some(trigger);
-            for client in state.clients.values_mut() {
-                client.reader.remove();
-                // Clients without a name hear of the end, too.
-                client.name.get_or_insert_default();
-            }
+        self.state.borrow_mut().closing = Some(trigger);
+        for client in self.state.borrow_mut().clients.values_mut() {
+            // Clients without a name hear of the end, too.
+            client.name.get_or_insert_default();
+            client.transport.lose_connection();
         }
         self.tell(|_| true, "* the server ends");
         self.fire_if_closed();
@@ -112,14 +123,11 @@ impl Room {
         trigger.map(|trigger| trigger.callback(()));
     }
 
-    /// Disconnects a client.
+    /// A client was disconnected.
     fn leave(&self, number: u64) {
         let Some(client) = self.state.borrow_mut().clients.remove(&number) else {
             return;
         };
-        // They have the stream, which is closed with them.
-        client.reader.remove();
-        client.writer.remove();
         client.behind.map(|call| call.cancel());
         self.hold_up_if_behind();
         let is_closing = self.state.borrow().closing.is_some();
@@ -129,37 +137,13 @@ impl Room {
         }
     }
 
-    fn leave_after(&self, delay: Duration, number: u64) -> Option<DelayedCall> {
-        let room = self.clone();
-        Some(self.reactor.call_later(delay, move || room.leave(number)))
-    }
-
-    /// Reads what a client says.
-    fn read(&self, number: u64, mut stream: &TcpStream) {
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk) {
-            Ok(0) => self.leave(number),
-            Ok(length) => chunk[..length]
-                .split_inclusive(|byte| *byte == b'\n')
-                .for_each(|part| self.take(number, part)),
-            Err(error) if is_temporary(&error) => {}
-            Err(_) => self.leave(number),
-        }
-    }
-
-    /// Takes a part of a line, and passes the line on if it is complete.
-    fn take(&self, number: u64, part: &[u8]) {
+    /// Passes a line on. The first one of a client is its name.
+    fn hear(&self, number: u64, line: String) {
         let text = {
             let mut state = self.state.borrow_mut();
             let Some(client) = state.clients.get_mut(&number) else {
                 return;
             };
-            client.input.extend(part);
-            if !part.ends_with(b"\n") && client.input.len() < LONGEST_LINE {
-                return;
-            }
-            let line = String::from_utf8_lossy(&client.input).trim_end().to_owned();
-            client.input.clear();
             match &client.name {
                 Some(name) => format!("{name}: {line}"),
                 None => format!("* {} is here", client.name.insert(line)),
@@ -168,53 +152,36 @@ impl Room {
         self.tell(|to| to != number, &text);
     }
 
-    /// Has a line written to clients.
+    /// Writes a line to clients.
     fn tell(&self, whom: impl Fn(u64) -> bool, line: &str) {
-        let mut state = self.state.borrow_mut();
-        for (&number, client) in &mut state.clients {
+        let line = format!("{line}\n");
+        let mut fell_behind = Vec::new();
+        for (&number, client) in &mut self.state.borrow_mut().clients {
             if client.name.is_none() || !whom(number) {
                 continue;
             }
-            if client.output.is_empty() && client.writer.resume().is_err() {
-                client.behind = self.leave_after(Duration::ZERO, number);
-            }
-            client.output.extend(line.as_bytes());
-            client.output.push_back(b'\n');
-            if client.output.len() > BEHIND && client.behind.is_none() {
-                client.behind = self.leave_after(self.patience, number);
+            client.transport.write(&line);
+            if client.transport.queued() >= BEHIND && client.behind.is_none() {
+                let transport = client.transport.clone();
+                let abort = move || transport.abort_connection();
+                client.behind = Some(self.reactor.call_later(self.patience, abort));
+                fell_behind.push((number, client.transport.writable()));
             }
         }
-        drop(state);
+        for (number, caught_up) in fell_behind {
+            let room = self.clone();
+            // If the connection ends first, the client leaves.
+            caught_up.add_both(move |_| room.catch_up(number));
+        }
         self.hold_up_if_behind();
     }
 
-    /// Writes as much as a client takes.
-    fn write(&self, number: u64, mut stream: &TcpStream) {
-        let mut state = self.state.borrow_mut();
-        let Some(client) = state.clients.get_mut(&number) else {
-            return;
-        };
-        let is_dead = match stream.write(client.output.as_slices().0) {
-            Ok(length) => {
-                client.output.drain(..length);
-                false
-            }
-            Err(error) => !is_temporary(&error),
-        };
-        let caught_up = client.behind.take_if(|_| client.output.len() < BEHIND / 2);
-        let has_caught_up = caught_up.map(|call| call.cancel()).is_some();
-        let is_empty = client.output.is_empty();
-        if is_empty {
-            client.writer.pause();
+    /// Everything was sent to a client that was behind.
+    fn catch_up(&self, number: u64) {
+        if let Some(client) = self.state.borrow_mut().clients.get_mut(&number) {
+            client.behind.take().map(|call| call.cancel());
         }
-        let is_done = is_empty && state.closing.is_some();
-        drop(state);
-        if has_caught_up {
-            self.hold_up_if_behind();
-        }
-        if is_dead || is_done {
-            self.leave(number);
-        }
+        self.hold_up_if_behind();
     }
 
     /// Reads from nobody while somebody is behind: whoever speaks has to wait, and no output grows.
@@ -225,17 +192,12 @@ impl Room {
             return;
         }
         state.held_up = held_up;
-        for (number, client) in &mut state.clients {
+        for client in state.clients.values() {
             if held_up {
-                client.reader.pause();
-            } else if client.reader.resume().is_err() {
-                client.behind = self.leave_after(Duration::ZERO, *number);
+                client.transport.pause_producing();
+            } else {
+                client.transport.resume_producing();
             }
         }
     }
-}
-
-fn is_temporary(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, WouldBlock};
-    matches!(error.kind(), Interrupted | WouldBlock)
 }
