@@ -42,6 +42,7 @@ demo: venv-release ## build, run the example programs of both APIs, and measure 
 	@printf '\n== jobs\n'; seq 200 | sed 's/.*00$$/exit 3/; s/.*50$$/exec sleep 60/; s/^[0-9]*$$/sleep 0.1/' | \
 	    $(RUN) jobs -- --timeout 2 || test $$? = 1
 	@printf '\n== chat\na server, to be tried by hand: cargo run --release -q --example chat\n'
+	@printf '\n== http_echo\na server, to be tried by hand: cargo run --release -q --example http_echo\n'
 	@printf '\n== digest, checked by sha256sum -c\n'
 	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
 	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
@@ -88,8 +89,9 @@ docs: venv ## build the documentation, in target/doc
 	@echo "open target/doc/deferrous/index.html"
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
-REACTOR := $(addprefix --test , after_the_end blocking_calls leftovers lifecycle looping_call memory_reactor no_descriptors_left \
-    pausing_watches processes readiness ready_once remote running_again signals sleeping stopping thread_pool threads time timeouts triggers \
+REACTOR := $(addprefix --test , after_the_end back_pressure blocking_calls byte_streams connecting connections datagrams \
+    event_loop_sockets framing half_close leftovers lifecycle listening listening_without_descriptors looping_call memory_reactor \
+    no_descriptors_left no_sockets_left pausing_watches processes readiness ready_once remote running_again signals sleeping stopping thread_pool threads time timeouts triggers \
     waiting_for_jobs wakes watches)
 
 soak: export RUST_BACKTRACE = 0

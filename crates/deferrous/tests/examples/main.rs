@@ -10,6 +10,7 @@ mod chat;
 mod digest;
 mod fetcher;
 mod founding;
+mod http_echo;
 mod jobs;
 mod rayon_pool;
 mod support;
