@@ -7,8 +7,8 @@ use std::{
 };
 
 use rustix::{
-    io::{Errno, read},
-    net::{Shutdown, shutdown, sockopt},
+    io::Errno,
+    net::{RecvFlags, Shutdown, recv, shutdown, sockopt},
 };
 
 use super::{
@@ -129,10 +129,10 @@ impl<S: AsFd, C: AsRef<[u8]>> Stream<S, C> {
     }
 
     fn receive(&self, buffer: &mut [u8], handler: &impl StreamHandler) {
-        let received = self.with_socket(|socket| read(socket, &mut *buffer));
+        let received = self.with_socket(|socket| recv(socket, &mut *buffer, RecvFlags::empty()));
         match received {
-            Some(Ok(0)) => handler.read_ended(),
-            Some(Ok(len)) => {
+            Some(Ok((0, _))) => handler.read_ended(),
+            Some(Ok((len, _))) => {
                 handler.received(&buffer[..len]);
                 if self.queued() >= SENT_EARLY {
                     self.send_early();

@@ -198,7 +198,7 @@ impl ByteStream {
         self.transport.write(data);
         if !self.transport.is_connected() {
             let end = self.incoming.borrow().end.clone();
-            return fail(end.unwrap_or_else(|| Failure::new(ConnectionDone)));
+            return fail(end.unwrap_or_else(|| Failure::without_backtrace(ConnectionDone)));
         }
         if self.transport.queued() < FULL {
             return succeed(());
@@ -288,7 +288,7 @@ where
 
     /// The coroutine may still write.
     fn read_connection_lost(&mut self, _transport: &Transport) -> Result<(), Failure> {
-        self.end(Failure::new(ConnectionDone));
+        self.end(Failure::without_backtrace(ConnectionDone));
         Ok(())
     }
 

@@ -230,7 +230,7 @@ impl Connection {
         }
         self.call(|protocol, transport| protocol.write_connection_lost(transport));
         if self.progress.get().read_ended {
-            self.end(Failure::new(ConnectionDone));
+            self.end(Failure::without_backtrace(ConnectionDone));
         }
     }
 
@@ -256,7 +256,7 @@ impl StreamHandler for Connection {
         self.update(|progress| progress.read_ended = true);
         self.call(|protocol, transport| protocol.read_connection_lost(transport));
         if self.progress.get().write_ended {
-            self.end(Failure::new(ConnectionDone));
+            self.end(Failure::without_backtrace(ConnectionDone));
         }
     }
 
@@ -271,14 +271,14 @@ impl StreamHandler for Connection {
         }
         let progress = self.progress.get();
         if progress.closing {
-            self.end(Failure::new(ConnectionDone));
+            self.end(Failure::without_backtrace(ConnectionDone));
         } else if progress.write_ending && !progress.write_ended {
             self.end_writing();
         }
     }
 
     fn failed(&self, error: io::Error) {
-        self.end(Failure::new(ConnectionLost::new(error)));
+        self.end(Failure::without_backtrace(ConnectionLost::new(error)));
     }
 }
 
@@ -306,7 +306,7 @@ impl Source for Connection {
     }
 
     fn disconnect(self: Rc<Self>) {
-        let reason = || Failure::new(ConnectionLost::at_stop());
+        let reason = || Failure::without_backtrace(ConnectionLost::at_stop());
         // A callback may be what lets the reactor stop.
         if self.is_calling() {
             self.end_soon(reason);
@@ -350,7 +350,7 @@ impl Channel for Connection {
 
     fn abort_connection(&self) {
         self.stream.reset_on_close();
-        self.end_soon(|| Failure::new(ConnectionAborted));
+        self.end_soon(|| Failure::without_backtrace(ConnectionAborted));
     }
 
     fn set_paused(&self, paused: bool) {
@@ -406,7 +406,7 @@ impl Channel for Connection {
     fn writable(&self) -> Deferred<()> {
         if !self.is_connected() {
             let reason = self.reason.borrow().clone();
-            return fail(reason.unwrap_or_else(|| Failure::new(ConnectionDone)));
+            return fail(reason.unwrap_or_else(|| Failure::without_backtrace(ConnectionDone)));
         }
         if self.stream.queued() < FULL {
             return succeed(());
