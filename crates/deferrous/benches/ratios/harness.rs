@@ -12,9 +12,19 @@ pub struct Case {
     pub peer: &'static str,
     /// How many times as long the peer should take, at least. Absent where the row only informs.
     pub target: Option<f64>,
-    /// Whether it stays on one processor.
-    pinned: bool,
+    scope: Scope,
     pub make: fn() -> Pair,
+}
+
+/// What of a row is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// It stays on one processor, whose time counts.
+    OneProcessor,
+    /// It has several threads, and the clock counts.
+    Threads,
+    /// The calling thread serves others, and its processor time counts.
+    Served,
 }
 
 impl Case {
@@ -24,7 +34,7 @@ impl Case {
             name,
             peer,
             target: None,
-            pinned: true,
+            scope: Scope::OneProcessor,
             make,
         }
     }
@@ -39,7 +49,15 @@ impl Case {
     /// For a row with several threads.
     pub const fn unpinned(self) -> Self {
         Case {
-            pinned: false,
+            scope: Scope::Threads,
+            ..self
+        }
+    }
+
+    /// For a row whose calling thread serves others.
+    pub const fn served(self) -> Self {
+        Case {
+            scope: Scope::Served,
             ..self
         }
     }
@@ -98,12 +116,13 @@ pub struct Row {
     pub ours: Cost,
     pub peer: Cost,
     /// The quartiles of the peer's time over ours, round by round: processor time in a row that stays on one
-    /// processor, where nothing waits, so that what else runs there does not count. By the clock in others.
+    /// processor, where nothing waits, and in one that serves, so that what else runs there does not count. By the clock
+    /// in others.
     pub ratio: [f64; 3],
 }
 
 pub fn measure(case: &Case, pace: Pace) -> Row {
-    let _pin = case.pinned.then(Pin::new);
+    let _pin = (case.scope == Scope::OneProcessor).then(Pin::new);
     let Pair {
         ops,
         mut ours,
@@ -113,8 +132,8 @@ pub fn measure(case: &Case, pace: Pace) -> Row {
     let (peer_calls, peer_time) = calibrate(&mut *peer, pace.round);
     let rounds: Vec<(Cost, Cost)> = (0..pace.rounds(our_time.max(peer_time)))
         .map(|_| {
-            let ours = time(&mut *ours, our_calls, ops);
-            (ours, time(&mut *peer, peer_calls, ops))
+            let ours = time(&mut *ours, our_calls, ops, case.scope);
+            (ours, time(&mut *peer, peer_calls, ops, case.scope))
         })
         .collect();
     let median = |f: fn(&(Cost, Cost)) -> f64| quartiles(rounds.iter().map(f))[1];
@@ -131,7 +150,7 @@ pub fn measure(case: &Case, pace: Pace) -> Row {
             cpu: median(|(_, peer)| peer.cpu),
         },
         ratio: quartiles(rounds.iter().map(|(ours, peer)| {
-            if case.pinned && cfg!(unix) {
+            if case.scope != Scope::Threads && cfg!(unix) {
                 peer.cpu / ours.cpu
             } else {
                 peer.wall / ours.wall
@@ -158,12 +177,12 @@ fn calibrate(side: &mut dyn FnMut(), round: Duration) -> (u32, Duration) {
     }
 }
 
-fn time(side: &mut dyn FnMut(), calls: u32, ops: u32) -> Cost {
-    let (cpu, start) = (cpu_time(), Instant::now());
+fn time(side: &mut dyn FnMut(), calls: u32, ops: u32, scope: Scope) -> Cost {
+    let (cpu, start) = (cpu_time(scope), Instant::now());
     for _ in 0..calls {
         side();
     }
-    let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
+    let (wall, cpu) = (start.elapsed(), cpu_time(scope) - cpu);
     let per_op = |time: Duration| time.as_secs_f64() * 1e9 / (f64::from(calls) * f64::from(ops));
     Cost {
         wall: per_op(wall),
@@ -171,13 +190,18 @@ fn time(side: &mut dyn FnMut(), calls: u32, ops: u32) -> Cost {
     }
 }
 
-/// The processor time of all threads so far, in the program and in the system for it.
+/// The processor time so far of all threads, or of the calling one, in the program and in the system for it.
 #[cfg(unix)]
-fn cpu_time() -> Duration {
+fn cpu_time(scope: Scope) -> Duration {
+    let who = match scope {
+        #[cfg(target_os = "linux")]
+        Scope::Served => libc::RUSAGE_THREAD,
+        _ => libc::RUSAGE_SELF,
+    };
     // SAFETY: the structure is plain numbers, for which zero is valid, and the call fills it.
     let usage = unsafe {
         let mut usage = std::mem::zeroed::<libc::rusage>();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        libc::getrusage(who, &raw mut usage);
         usage
     };
     let time = |t: libc::timeval| {
@@ -187,7 +211,7 @@ fn cpu_time() -> Duration {
 }
 
 #[cfg(not(unix))]
-fn cpu_time() -> Duration {
+fn cpu_time(_scope: Scope) -> Duration {
     Duration::ZERO
 }
 

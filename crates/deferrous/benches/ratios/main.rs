@@ -7,6 +7,7 @@ mod combine;
 mod coroutine;
 mod harness;
 mod memory;
+mod net;
 mod pin;
 mod plot;
 mod promise;
@@ -75,6 +76,7 @@ fn cases() -> Vec<Case> {
         combine::CASES,
         timers::CASES,
         threads::CASES,
+        net::CASES,
     ]
     .concat()
 }
