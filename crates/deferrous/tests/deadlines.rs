@@ -2,11 +2,17 @@
 
 #![cfg(feature = "reactor")]
 
-#[path = "support/scale.rs"]
-mod scale;
+mod reactor_support;
 
 use deferrous::event_loop::{Deadlines, Key};
 use proptest::{collection::vec, prelude::*, sample::Index};
+use reactor_support::{
+    alloc::{Counting, growth},
+    scale,
+};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// What it should do, said with a sorted list.
 #[derive(Default)]
@@ -211,4 +217,24 @@ fn old_keys_and_deadlines_do_not_reach_what_comes_when_all_was_gone() {
     assert_eq!((deadlines.len(), deadlines.pop(29)), (2, None));
     assert_eq!(deadlines.pop(40), Some("first"));
     assert_eq!(deadlines.pop(40), Some("second"));
+}
+
+#[test]
+fn cleared_deadlines_keep_no_memory_however_time_has_passed() {
+    let mut deadlines = Deadlines::new();
+    // The place of one value, which stays.
+    deadlines.insert(0, ());
+    assert_eq!(deadlines.clear(), [()]);
+    let mut now = 0;
+    for step in [1_u64, 1 << 12, 1 << 24, 1 << 36] {
+        let (_, left) = growth(|| {
+            for _ in 0..100 {
+                now += step;
+                deadlines.insert(now, ());
+                assert_eq!(deadlines.pop(now), Some(()));
+            }
+            assert!(deadlines.clear().is_empty());
+        });
+        assert_eq!(left, 0, "after steps of {step} ns");
+    }
 }

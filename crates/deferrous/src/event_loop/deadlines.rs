@@ -211,9 +211,9 @@ impl<T> Deadlines<T> {
         self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
-    /// Takes all values out, in no order.
+    /// Takes all values out, in no order, and gives back the memory that was kept for their deadlines.
     pub fn clear(&mut self) -> Vec<T> {
-        self.wheel.retain(|_| false);
+        self.wheel.clear();
         let taken = (0..self.slots.len()).filter_map(|index| {
             self.slots[index].value.as_ref()?;
             self.take(u32::try_from(index).ok()?)

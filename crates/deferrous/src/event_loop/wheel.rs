@@ -56,18 +56,8 @@ pub(super) struct Wheel {
 
 impl Wheel {
     pub(super) fn new() -> Self {
-        let slot = || Slot {
-            entries: Vec::new(),
-            earliest: u64::MAX,
-        };
-        let level = || Level {
-            slots: std::array::from_fn(|_| slot()),
-            occupied: 0,
-            dirty: 0,
-            stale: 0,
-        };
         Wheel {
-            levels: std::iter::repeat_with(level).take(LEVELS).collect(),
+            levels: std::iter::repeat_with(Level::new).take(LEVELS).collect(),
             at: 0,
             due: VecDeque::new(),
             len: 0,
@@ -218,9 +208,30 @@ impl Wheel {
             }
         }
     }
+
+    /// Drops all entries, and the room that slots keep for the next ones. How many slots keep some
+    /// depends on the times at which entries came out.
+    pub(super) fn clear(&mut self) {
+        self.levels.fill_with(Level::new);
+        self.due = VecDeque::new();
+        self.len = 0;
+    }
 }
 
 impl Level {
+    fn new() -> Self {
+        let slot = |_| Slot {
+            entries: Vec::new(),
+            earliest: u64::MAX,
+        };
+        Level {
+            slots: std::array::from_fn(slot),
+            occupied: 0,
+            dirty: 0,
+            stale: 0,
+        }
+    }
+
     /// Drops the entries of a slot that are not wanted any more, and returns how many there were.
     fn clean(&mut self, digit: usize, wanted: impl FnMut(&Entry) -> bool) -> usize {
         let slot = &mut self.slots[digit];
