@@ -171,7 +171,7 @@ async def aborting_with_a_fake_reactor(kit: Kit) -> Any:
     wire.write(b"")
     wire.abortConnection()
     calls, nothing = list(reactor.calls), [wire.doRead(), wire.doWrite()]
-    wire.connectionLost(Failure(tcp.error.ConnectionAborted()))  # type: ignore[attr-defined]
+    wire.connectionLost(Failure(ConnectionAborted()))
     return [calls, nothing, protocol.lost]
 
 

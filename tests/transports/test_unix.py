@@ -61,7 +61,7 @@ async def more_descriptors_than_bytes(kit: Kit) -> Any:
     return [await kit.ended(client), await kit.ended(server), server.order]
 
 
-@CASES(["FileDescriptorOverrun"])
+@CASES("FileDescriptorOverrun")
 async def a_descriptor_without_data(kit: Kit) -> Any:
     """It ends the connection, too."""
     _, client = await kit.pair(Receiving(), kind="unix")
