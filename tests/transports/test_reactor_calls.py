@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet import tcp
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from tests.transports.cases import Cases
