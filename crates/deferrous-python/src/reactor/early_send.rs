@@ -28,7 +28,8 @@ pub fn send_early(
     match flush(stream)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, stream).map(drop),
         Flushed::Waits => wait_for_room(event_loop, fd, stream),
-        Flushed::ByMethod => Ok(()),
+        // The next turn loses the connection: what it sends fails again.
+        Flushed::Lost(_) | Flushed::ByMethod => Ok(()),
     }
 }
 

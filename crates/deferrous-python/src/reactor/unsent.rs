@@ -53,6 +53,7 @@ fn send(
     match flush(writer)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, writer),
         Flushed::Waits => wait_for_room(event_loop, fd, writer).map(|()| false),
+        Flushed::Lost(why) => readiness::lose(reactor, writer, why).map(|()| true),
         Flushed::ByMethod => {
             readiness::handle(reactor, writer, fd, OUT)?;
             wait_for_room(event_loop, fd, writer).map(|()| true)

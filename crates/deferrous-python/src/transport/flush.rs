@@ -16,6 +16,8 @@ pub enum Flushed {
     Done,
     /// The system has taken a part. The rest waits until it takes more.
     Waits,
+    /// The connection is lost, for this reason.
+    Lost(Py<PyAny>),
     /// The method `doWrite` is to do it: nothing has been done.
     ByMethod,
 }
@@ -87,8 +89,15 @@ impl<'a, 'py> Sending<'a, 'py> {
                 self.stream.set(&names.offset, &fallible::int(py, sent)?)?;
                 Ok(Flushed::Waits)
             }
-            // The method finds the same error, and does with it what is to be done.
-            Err(_) => Ok(Flushed::ByMethod),
+            // The method finds the same, and does what is to be done.
+            Err(error) if system::is_without_room(&error) => Ok(Flushed::ByMethod),
+            Err(_) => {
+                clear_list(&self.chunks)?;
+                self.stream.set_waiting(&fallible::int(py, 0)?)?;
+                self.stream.set(&names(py).data_buffer, joined.as_any())?;
+                let lost = self.stream.stock.connection_lost.clone_ref(py);
+                Ok(Flushed::Lost(lost))
+            }
         }
     }
 

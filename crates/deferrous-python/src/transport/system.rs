@@ -31,3 +31,8 @@ pub fn transmit(fd: RawFd, data: &[u8]) -> io::Result<usize> {
         Ok(rustix::io::retry_on_intr(|| send(socket, data, flags))?)
     })
 }
+
+/// Whether a send has failed only because the system has no room at the moment.
+pub fn is_without_room(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
+}
