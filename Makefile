@@ -57,6 +57,7 @@ demo: venv-release ## build, run the example programs of both APIs, and measure 
 test: export RUST_BACKTRACE = 0
 test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
+	$(CARGO) test -p deferrous --features tls --quiet --test encrypted
 	$(VENV)/python -m pytest $(PARALLEL)
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous

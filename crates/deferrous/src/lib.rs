@@ -47,7 +47,7 @@
 //! | `async` and `.await` | [`spawn`], and every [`Deferred`] can be awaited; [`run_ready`] without a reactor |
 //! | time | [`sleep`](ReactorTime::sleep), [`defer_later`](ReactorTime::defer_later), [`call_later`](ReactorTime::call_later), [`LoopingCall`] |
 //! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
-//! | connections | [`net`]: [`listen_tcp`](Reactor::listen_tcp), [`connect_tcp`](Reactor::connect_tcp), UNIX sockets and UDP, with a [`Protocol`](net::Protocol) and a [`Transport`](net::Transport) |
+//! | connections | [`net`]: [`listen_tcp`](Reactor::listen_tcp), [`connect_tcp`](Reactor::connect_tcp), UNIX sockets, UDP and TLS, with a [`Protocol`](net::Protocol) and a [`Transport`](net::Transport) |
 //! | other programs | [`process::Command`] |
 //! | tests | [`Clock`], [`MemoryReactor`], [`Deferred::into_result`], [`capture_unhandled`], [`deny_unhandled`] |
 //!

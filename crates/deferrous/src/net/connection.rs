@@ -33,6 +33,8 @@ struct Progress {
     paused: bool,
     /// It receives again, and the protocol has not heard of it.
     resumed: bool,
+    /// The protocol wants to be called in the flush.
+    flushed_by_protocol: bool,
     /// The peer sends no more.
     read_ended: bool,
     /// This direction is to end when all was sent, and has ended.
@@ -65,7 +67,7 @@ pub(super) struct Connection {
     /// Absent while it is being called, and after the end.
     protocol: RefCell<Option<Box<dyn Protocol>>>,
     progress: Cell<Progress>,
-    /// Why it is ending, or has ended.
+    /// Why it is ending or to be closed, or has ended.
     reason: RefCell<Option<Failure>>,
     producing: RefCell<Option<Rc<Producing>>>,
     waiting: RefCell<Vec<Trigger<()>>>,
@@ -137,6 +139,12 @@ impl Connection {
             report(Origin::Protocol, failure.clone());
             self.end(failure);
         }
+    }
+
+    /// Why it ends.
+    fn reason(&self) -> Failure {
+        let reason = self.reason.borrow().clone();
+        reason.unwrap_or_else(|| Failure::without_backtrace(ConnectionDone))
     }
 
     /// Ends the connection at the end of the turn, because code of the program wants that, which is still running.
@@ -230,7 +238,7 @@ impl Connection {
         }
         self.call(|protocol, transport| protocol.write_connection_lost(transport));
         if self.progress.get().read_ended {
-            self.end(Failure::without_backtrace(ConnectionDone));
+            self.end(self.reason());
         }
     }
 
@@ -256,7 +264,7 @@ impl StreamHandler for Connection {
         self.update(|progress| progress.read_ended = true);
         self.call(|protocol, transport| protocol.read_connection_lost(transport));
         if self.progress.get().write_ended {
-            self.end(Failure::without_backtrace(ConnectionDone));
+            self.end(self.reason());
         }
     }
 
@@ -271,7 +279,7 @@ impl StreamHandler for Connection {
         }
         let progress = self.progress.get();
         if progress.closing {
-            self.end(Failure::without_backtrace(ConnectionDone));
+            self.end(self.reason());
         } else if progress.write_ending && !progress.write_ended {
             self.end_writing();
         }
@@ -290,15 +298,18 @@ impl Source for Connection {
     }
 
     fn flush(self: Rc<Self>, poller: &Poller) {
-        let reason = self.reason.borrow().clone();
-        if let Some(reason) = reason {
-            return self.end(reason);
+        if self.progress.get().ending {
+            return self.end(self.reason());
         }
         if self.progress.get().resumed {
             self.update(|progress| progress.resumed = false);
             if self.is_receiving() {
                 self.call(|protocol, transport| protocol.receiving_resumed(transport));
             }
+        }
+        if self.progress.get().flushed_by_protocol {
+            self.update(|progress| progress.flushed_by_protocol = false);
+            self.call(|protocol, transport| protocol.flush(transport));
         }
         if self.stream.flush(poller, &*self) {
             self.flush_later();
@@ -341,6 +352,18 @@ impl Channel for Connection {
     fn hang_up(&self) {
         self.update(|progress| progress.hanging_up = true);
         self.lose_connection();
+    }
+
+    #[cfg(feature = "tls")]
+    fn close_for(&self, reason: Failure) {
+        self.reason.borrow_mut().get_or_insert(reason);
+        self.hang_up();
+    }
+
+    #[cfg(feature = "tls")]
+    fn flush_by_protocol(&self) {
+        self.update(|progress| progress.flushed_by_protocol = true);
+        self.flush_later();
     }
 
     fn lose_write_connection(&self) {
@@ -405,8 +428,7 @@ impl Channel for Connection {
 
     fn writable(&self) -> Deferred<()> {
         if !self.is_connected() {
-            let reason = self.reason.borrow().clone();
-            return fail(reason.unwrap_or_else(|| Failure::without_backtrace(ConnectionDone)));
+            return fail(self.reason());
         }
         if self.stream.queued() < FULL {
             return succeed(());

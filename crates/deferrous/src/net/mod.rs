@@ -12,6 +12,7 @@
 //! | writing no faster than is read | [`Transport::writable`], [`Producer`] |
 //! | messages in a stream | [`Lines`], [`LengthPrefix`], and a [`FrameProtocol`] for either |
 //! | coroutines that read and write | [`coroutine`], [`ByteStream`] |
+//! | TLS | the module `tls`, with the feature of that name |
 //! | datagrams | [`bind_udp`](crate::Reactor::bind_udp), [`DatagramProtocol`], [`DatagramTransport`] |
 //!
 //! All of it is on the reactor's thread, and nothing blocks. What is written in a turn of the reactor is sent at its end, in
@@ -59,6 +60,8 @@ mod listening;
 mod producing;
 mod protocol;
 mod socket;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transport;
 
 pub use address::{Address, TcpTarget};

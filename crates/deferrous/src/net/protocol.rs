@@ -60,6 +60,24 @@ pub trait Protocol: 'static {
         Ok(())
     }
 
+    /// The peer is known, and all is encrypted from here on: with TLS, as the module `net::tls` has it; `handshakeCompleted` of
+    /// Twisted's `IHandshakeListener`. What was written before is sent now.
+    ///
+    /// # Errors
+    ///
+    /// What the program likes; the connection ends then.
+    fn handshake_completed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// The transport is about to send. Called only if it was asked for.
+    #[doc(hidden)]
+    fn flush(&mut self, transport: &Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// The peer sends no more, but may still read; `readConnectionLost` of Twisted's `IHalfCloseableProtocol`.
     ///
     /// Unless a protocol says otherwise, this [hangs up](Transport::hang_up): the connection is closed once all that was
@@ -111,6 +129,14 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn receiving_resumed(&mut self, transport: &Transport) -> Result<(), Failure> {
         (**self).receiving_resumed(transport)
+    }
+
+    fn handshake_completed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        (**self).handshake_completed(transport)
+    }
+
+    fn flush(&mut self, transport: &Transport) -> Result<(), Failure> {
+        (**self).flush(transport)
     }
 
     fn read_connection_lost(&mut self, transport: &Transport) -> Result<(), Failure> {

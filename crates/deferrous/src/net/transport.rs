@@ -11,6 +11,15 @@ pub(super) trait Channel {
     fn write_vec(&self, bytes: Vec<u8>);
     fn lose_connection(&self);
     fn hang_up(&self);
+    /// Closes the connection as `lose_connection` does, for a reason of its own.
+    #[cfg(feature = "tls")]
+    fn close_for(&self, reason: Failure);
+    /// Has the protocol called in the next flush, before it sends.
+    #[cfg(feature = "tls")]
+    fn flush_by_protocol(&self);
+    /// Does something with the session of TLS, if there is one.
+    #[cfg(feature = "tls")]
+    fn with_session(&self, _f: &mut dyn FnMut(&rustls::Connection)) {}
     fn lose_write_connection(&self);
     fn abort_connection(&self);
     fn set_paused(&self, paused: bool);
@@ -76,6 +85,11 @@ pub struct Transport(Rc<dyn Channel>);
 impl Transport {
     pub(super) fn new(channel: Rc<dyn Channel>) -> Self {
         Transport(channel)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn channel(&self) -> &dyn Channel {
+        &*self.0
     }
 
     /// Queues bytes to be sent; Twisted's `write`. If the connection has ended, or this direction of it, they are

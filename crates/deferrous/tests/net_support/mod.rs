@@ -22,6 +22,7 @@ use crate::reactor_support::Log;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Happening<'a> {
     Made,
+    Handshake,
     Received(&'a [u8]),
     ReadLost,
     WriteLost,
@@ -115,6 +116,11 @@ impl Protocol for Probe {
         self.log.add("received".to_owned());
         self.received.borrow_mut().extend(data);
         self.tell(Happening::Received(data), transport)
+    }
+
+    fn handshake_completed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        self.log.add("handshake".to_owned());
+        self.tell(Happening::Handshake, transport)
     }
 
     fn read_connection_lost(&mut self, transport: &Transport) -> Result<(), Failure> {

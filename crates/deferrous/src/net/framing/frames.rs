@@ -48,6 +48,16 @@ pub trait FrameProtocol: 'static {
         Ok(())
     }
 
+    /// The peer is known, and all is encrypted from here on: [`Protocol::handshake_completed`].
+    ///
+    /// # Errors
+    ///
+    /// What the program likes; the connection ends then.
+    fn handshake_completed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        let _ = transport;
+        Ok(())
+    }
+
     /// A message has come, without its delimiter or length; Twisted's `lineReceived` and `stringReceived`.
     ///
     /// # Errors
@@ -209,6 +219,10 @@ impl<F: Format, P: FrameProtocol> Frames<F, P> {
 impl<F: Format, P: FrameProtocol> Protocol for Frames<F, P> {
     fn connection_made(&mut self, transport: &Transport) -> Result<(), Failure> {
         self.protocol.connection_made(transport)
+    }
+
+    fn handshake_completed(&mut self, transport: &Transport) -> Result<(), Failure> {
+        self.protocol.handshake_completed(transport)
     }
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) -> Result<(), Failure> {
