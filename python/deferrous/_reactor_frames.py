@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from errno import ECONNREFUSED
 from types import FunctionType, SimpleNamespace, TracebackType
 from typing import Any
 
 from twisted._threads._team import Team
-from twisted.internet import posixbase, tcp, unix
+from twisted.internet import posixbase, tcp, udp, unix
 from twisted.internet.base import ReactorBase
 
 from deferrous._frames import Place, _boom, _entries, _Raised
@@ -127,6 +128,28 @@ def _of_streams() -> Iterator[tuple[str, Trail]]:
         yield name, [handler.trail[1], handler.trail[3]]
 
 
+def _of_ports() -> Iterator[tuple[str, Trail]]:
+    handler = _Handler()
+    do_read: Any = _copy(udp.Port.doRead, log=SimpleNamespace(err=handler.log))
+    port = SimpleNamespace(maxThroughput=1, maxPacketSize=1, addressFamily=None, _connectedAddr=None)
+    port.socket = SimpleNamespace(recvfrom=lambda _: (b"data", None))
+    port.protocol = SimpleNamespace(datagramReceived=_boom, connectionRefused=_boom)
+    do_read(port)
+    yield "datagramReceived", handler.trail
+    port.socket.recvfrom = _boom
+    with handler:
+        do_read(port)
+    yield "recvfrom", handler.trail[1:]
+
+    def refuse(_: int) -> None:
+        raise ConnectionRefusedError(ECONNREFUSED, "refused")
+
+    port.socket.recvfrom, port._connectedAddr = refuse, True
+    with handler:
+        do_read(port)
+    yield "connectionRefused", handler.trail[1:]
+
+
 def _of_jobs() -> Iterator[tuple[str, Trail]]:
     pool: Any = SimpleNamespace(joined=False, _team=SimpleNamespace(do=lambda job: job()))
     failures: list[Any] = []
@@ -159,7 +182,7 @@ def _found(*finders: Callable[[], Iterator[tuple[str, Trail]]]) -> dict[str, Tra
 
 def find() -> dict[str, Trail]:
     """Return the trails to the functions that the reactor calls."""
-    return _found(_of_calls, _of_turns, _of_descriptors, _of_streams)
+    return _found(_of_calls, _of_turns, _of_descriptors, _of_streams, _of_ports)
 
 
 def find_in_pool() -> dict[str, Trail]:

@@ -9,7 +9,7 @@ import sys
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from twisted.internet import abstract, main, tcp, unix
+from twisted.internet import abstract, main, tcp, udp, unix
 from twisted.python import sendmsg
 
 #: The classes, with the methods of each.
@@ -23,6 +23,7 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
         ),
     ),
     (vars(unix)["_SendmsgMixin"], ("doRead", "writeSomeData", "_isSendBufferFull")),
+    (udp.Port, ("doRead", "logPrefix")),
     # Without pyOpenSSL it has no methods.
     (vars(tcp)["_TLSConnectionMixin"], ("write", "writeSequence")),
 )
@@ -33,6 +34,7 @@ _LOOKED_UP = (
     (vars(abstract), ("_concatenate", "_dataMustBeBytes", "lazyByteSlice", "main")),
     (vars(tcp), ("ENOBUFS", "EWOULDBLOCK", "main", "untilConcludes")),
     (vars(unix), ("EWOULDBLOCK", "lazyByteSlice", "main", "sendmsg", "untilConcludes")),
+    (vars(udp), ("_sockErrReadIgnore", "_sockErrReadRefuse", "log", "socket")),
     (vars(sendmsg), ("CMSG_SPACE", "ReceivedMessage", "recvmsg")),
     (vars(main), ("CONNECTION_DONE", "CONNECTION_LOST")),
 )

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from twisted.internet import tcp, unix
+from twisted.internet import tcp, udp, unix
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.python.failure import Failure
@@ -187,6 +187,23 @@ class Kit:
             port = self.reactor.listenTCP(0, factory, interface=LOCAL)
         self.ports.append(port)
         return port
+
+    def datagrams(self, protocol: Any, port: Any = udp.Port, host: str = LOCAL) -> tuple[Any, socket.socket]:
+        """Give a port that receives datagrams, and a socket that is its peer and does not block.
+
+        Args:
+            protocol: what the port hands them to.
+            port: the class of the port.
+            host: the address of both.
+        """
+        made = port(0, protocol, host, 8192, self.reactor)
+        made.startListening()
+        self._ports.append(made)
+        peer = self.keep(socket.socket(made.socket.family, socket.SOCK_DGRAM))
+        peer.bind((host, 0))
+        peer.connect(made.socket.getsockname()[:2])
+        peer.setblocking(False)
+        return made, peer
 
     def listening(self, kind: str = "tcp") -> socket.socket:
         """Give a socket that listens."""

@@ -4,11 +4,11 @@
 //! as one argument. `new_err` makes the text of an exception when that is raised, where a panic ends the process. A name
 //! that is looked up is to be a [`name!`](super::name) or a [`text`], since a `&str` is made an object, too.
 
-use std::{iter, mem::MaybeUninit, ptr, slice};
+use std::{io, iter, mem::MaybeUninit, ptr, slice};
 
 use pyo3::{
     PyTypeInfo,
-    exceptions::PySystemError,
+    exceptions::{PyOSError, PySystemError},
     ffi,
     prelude::*,
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
@@ -164,6 +164,20 @@ pub fn error_with<E: PyTypeInfo, A>(py: Python<'_>, argument: PyResult<Bound<'_,
         Ok(argument) => PyErr::from_type(py.get_type::<E>(), argument.into_any().unbind()),
         Err(error) => error,
     }
+}
+
+/// An `OSError`.
+#[cold]
+pub fn io_error(py: Python<'_>, error: &io::Error) -> PyErr {
+    // Rust adds the number to what the system calls the error.
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let number = error.raw_os_error().unwrap_or(0) as isize;
+    let arguments = || {
+        let text = self::text(py, text)?.into_any();
+        tuple(py, [int(py, number)?, text])
+    };
+    error_with::<PyOSError, _>(py, arguments())
 }
 
 /// The error of a call that has failed. Functions of Python sometimes raise nothing when they fail without memory.

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, io, mem, os::fd::RawFd};
 
 use deferrous::event_loop::{Interest, Poller};
 use pyo3::{
-    exceptions::PyOSError,
     gc::{PyTraverseError, PyVisit},
     prelude::*,
 };
 
 use super::{names::names, table::Table};
-use crate::interp::{fallible, with_descriptor};
+pub use crate::interp::fallible::io_error;
+use crate::interp::with_descriptor;
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
@@ -405,20 +405,6 @@ impl Descriptors {
             .map(|watched| watched.selectable.bind(py).clone())
             .collect()
     }
-}
-
-/// An `OSError`.
-#[cold]
-pub fn io_error(py: Python<'_>, error: &io::Error) -> PyErr {
-    // Rust adds the number to what the system calls the error.
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let number = error.raw_os_error().unwrap_or(0) as isize;
-    let arguments = || {
-        let text = fallible::text(py, text)?.into_any();
-        fallible::tuple(py, [fallible::int(py, number)?, text])
-    };
-    fallible::error_with::<PyOSError, _>(py, arguments())
 }
 
 /// The descriptor of a selectable.

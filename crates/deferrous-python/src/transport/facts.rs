@@ -6,11 +6,13 @@ use pyo3::{
     types::{PyBool, PyBytes, PyDict, PyInt, PyString},
 };
 use rustc_hash::FxHashMap;
+use rustix::net::AddressFamily;
 
 use super::{
     names::{Names, names},
     plan::{Part, Plan},
     stock::Stock,
+    system,
 };
 use crate::interp::{
     Field, Snapshot, Versioned, attributes, changes, class_attribute, item, mro_address,
@@ -21,9 +23,9 @@ use crate::interp::{
 #[derive(Clone, Copy)]
 pub struct Facts {
     parts: Part,
-    /// `bufferSize`, in bytes; 0 if it is no number.
+    /// `bufferSize`, or `maxPacketSize` of a port, in bytes; 0 if it is no number.
     pub size: usize,
-    /// `SEND_LIMIT`, the same.
+    /// `SEND_LIMIT`, or `maxThroughput` of a port, the same.
     pub limit: usize,
     /// How many bytes may wait until its producer is to be paused.
     pub room: usize,
@@ -179,11 +181,17 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         names: names(object.py()),
         stock,
     };
+    let names = looking.names;
+    let (size, limit) = if plan.parts.has(Part::DATAGRAMS) {
+        (&names.max_packet_size, &names.max_throughput)
+    } else {
+        (&names.buffer_size, &names.send_limit)
+    };
     let facts = Facts {
         parts: plan.parts.and(looking.parts(plan.parts)),
         room: looking.room(),
-        size: looking.number(&looking.names.buffer_size).unwrap_or(0),
-        limit: looking.number(&looking.names.send_limit).unwrap_or(0),
+        size: looking.number(size).unwrap_or(0),
+        limit: looking.number(limit).unwrap_or(0),
         own: versioned.as_ref().map(|versioned| looking.own(versioned)),
     };
     if versioned.is_some() {
@@ -221,7 +229,13 @@ impl<'py> Looking<'_, 'py> {
                 && self.flag(&names.streaming_producer) == Some(true)
                 && is_off(&names.producer_paused);
         let has_socket = self.has_own_socket();
-        let reads = has_socket && self.leaves(&[&names.do_read, &names.hand_over]);
+        let receives_datagrams = plan.has(Part::DATAGRAMS);
+        let family = receives_datagrams
+            .then(|| self.family_of_datagrams())
+            .flatten();
+        let reads = has_socket
+            && self.leaves(&[&names.do_read, &names.hand_over])
+            && (!receives_datagrams || family.is_some());
         let writes = self.leaves(&[&names.start_writing, &names.maybe_pause_producer])
             && self.flag(&names.connected) == Some(true)
             && is_off(&names.write_disconnected)
@@ -243,6 +257,8 @@ impl<'py> Looking<'_, 'py> {
             .with(Part::PACED, paced)
             .with(Part::PREFIX, self.leaves(&[&names.log_prefix]))
             .with(Part::DESCRIPTORS, passes_descriptors)
+            .with(Part::DATAGRAMS, receives_datagrams)
+            .with(Part::IPV6, family == Some(AddressFamily::INET6))
     }
 
     /// Whether no descriptors are too many only where there are some.
@@ -250,6 +266,18 @@ impl<'py> Looking<'_, 'py> {
         let names = self.names;
         self.leaves(&[&names.write_some_data_base])
             && self.number(&names.file_descriptor_buffer_size).is_some()
+    }
+
+    /// Whether datagrams come by IPv4 or IPv6, if their addresses and limits are as Twisted has them.
+    fn family_of_datagrams(&self) -> Option<AddressFamily> {
+        let (py, names) = (self.object.py(), self.names);
+        self.number(&names.max_throughput)?;
+        let found = self.get(&names.address_family)?;
+        let is_known = |(own, _): &&(Py<PyAny>, AddressFamily)| found.is(own);
+        let (_, family) = self.stock.datagrams.families.iter().find(is_known)?;
+        let socket = item(self.attributes, names.socket.bind(py))?;
+        let actual = system::family(self.stock.socket.descriptor(&socket)?).ok()?;
+        (actual == *family).then_some(actual)
     }
 
     /// What the object itself has.

@@ -5,6 +5,7 @@
 //! Twisted has them ([`Stream`](stream::Stream)). Whatever else a stream is or has goes through Twisted's own methods, which find the
 //! same state.
 
+mod datagrams;
 mod facts;
 mod flush;
 mod log_context;

@@ -42,6 +42,10 @@ impl Part {
     pub const BASE: Part = Part(128);
     /// Its methods are those of UNIX connections, which take and send descriptors of files, too.
     pub const DESCRIPTORS: Part = Part(256);
+    /// It is a port that receives datagrams.
+    pub const DATAGRAMS: Part = Part(512);
+    /// The datagrams come by IPv6.
+    pub const IPV6: Part = Part(1024);
 
     /// The same with another part, if it may be done.
     #[must_use]
@@ -164,6 +168,13 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
         (&names.do_read, &data.do_read),
         (&names.hand_over, &stock.hand_over),
     ];
+    let receives_datagrams = has(&[(&names.do_read, &stock.datagrams.do_read)])
+        && is_plain(object, &datagram_state(names));
+    let log_prefix = if receives_datagrams {
+        &stock.datagrams.log_prefix
+    } else {
+        &stock.log_prefix
+    };
     let writes = [
         (&names.start_writing, &stock.start_writing),
         (&names.maybe_pause_producer, &stock.maybe_pause_producer),
@@ -174,12 +185,12 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
         (&names.stop_writing, &stock.stop_writing),
     ];
     let paces = [(&names.is_send_buffer_full, &data.is_send_buffer_full)];
-    let prefix = [(&names.log_prefix, &stock.log_prefix)];
+    let prefix = [(&names.log_prefix, log_prefix)];
     let flushes = has(&flushes) && is_plain(object, &flush_state(names));
     Part::NOTHING
         .with(
             Part::READ,
-            has(&reads) && is_plain(object, &read_state(names)),
+            receives_datagrams || has(&reads) && is_plain(object, &read_state(names)),
         )
         .with(
             Part::WRITE,
@@ -198,6 +209,7 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
             has(&prefix) && is_plain(object, &[&names.logstr]),
         )
         .with(Part::DESCRIPTORS, passes_descriptors)
+        .with(Part::DATAGRAMS.with(Part::IPV6, true), receives_datagrams)
         .0
 }
 
@@ -225,6 +237,17 @@ fn has_methods_of_unix(object: &Bound<'_, PyAny>, stock: &Stock) -> bool {
 
 const fn read_state(names: &Names) -> [&Py<PyString>; 3] {
     [&names.protocol, &names.socket, &names.buffer_size]
+}
+
+const fn datagram_state(names: &Names) -> [&Py<PyString>; 6] {
+    [
+        &names.protocol,
+        &names.socket,
+        &names.max_packet_size,
+        &names.max_throughput,
+        &names.address_family,
+        &names.connected_address,
+    ]
 }
 
 const fn write_state(names: &Names) -> [&Py<PyString>; 6] {

@@ -26,8 +26,8 @@ thread_local! {
 /// A stream that is about to be read.
 pub struct Reading<'a, 'py> {
     pub stream: Stream<'a, 'py>,
-    fd: RawFd,
-    size: usize,
+    pub(super) fd: RawFd,
+    pub(super) size: usize,
 }
 
 impl<'a, 'py> Reading<'a, 'py> {
@@ -49,6 +49,9 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// What the protocol's `dataReceived` raises, with the frames of Twisted's functions.
     pub fn read(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (stock, py) = (self.stream.stock, self.stream.object.py());
+        if self.stream.facts.has(Part::DATAGRAMS) {
+            return self.read_datagrams();
+        }
         let mut ancillary = None;
         let received = self.receive(&mut ancillary)?;
         if let (Ok(data), Some(ancillary)) = (&received, ancillary) {
@@ -83,25 +86,32 @@ impl<'a, 'py> Reading<'a, 'py> {
             }
             return Ok(received);
         }
+        self.in_room(|room| {
+            let received = if self.takes_descriptors() {
+                receive_message(self.fd, room, ancillary)
+            } else {
+                system::receive(self.fd, room)
+            };
+            match received {
+                Ok(length) => {
+                    LAST.set(length);
+                    fallible::bytes(py, &room[..length]).map(Ok)
+                }
+                Err(error) => Ok(Err(error)),
+            }
+        })
+    }
+
+    /// Runs `fill` with as much room as is to be read at most. It must run no code of the program.
+    #[inline(always)]
+    pub(super) fn in_room<R>(&self, fill: impl FnOnce(&mut [u8]) -> R) -> R {
         let mut room = ROOM.take();
         if room.len() < self.size {
             room.resize(self.size, 0);
         }
-        let filled = &mut room[..self.size];
-        let received = if self.takes_descriptors() {
-            receive_message(self.fd, filled, ancillary)
-        } else {
-            system::receive(self.fd, filled)
-        };
-        let received = match received {
-            Ok(length) => {
-                LAST.set(length);
-                fallible::bytes(py, &room[..length]).map(Ok)
-            }
-            Err(error) => Ok(Err(error)),
-        };
+        let filled = fill(&mut room[..self.size]);
         ROOM.set(room);
-        received
+        filled
     }
 
     #[inline(always)]

@@ -8,6 +8,8 @@ use pyo3::{
     types::{PyDict, PyString, PyType},
 };
 
+use rustix::net::AddressFamily;
+
 use super::names::names;
 use crate::{
     failure::Trail,
@@ -24,6 +26,8 @@ pub struct Stock {
     pub tcp: Moving,
     /// Of `unix.Server` and `unix.Client`.
     pub unix: Moving,
+    /// Of `udp.Port`.
+    pub datagrams: Datagrams,
     /// Gives the `doRead` of these, for a message that has been received.
     pub message_reader: Py<PyAny>,
     /// `_dataReceived`.
@@ -48,6 +52,20 @@ pub struct Stock {
     pub connection_lost: Py<PyAny>,
 }
 
+/// What belongs to ports that receive datagrams.
+pub struct Datagrams {
+    pub do_read: Py<PyAny>,
+    pub log_prefix: Py<PyAny>,
+    /// `AF_INET` and `AF_INET6`.
+    pub families: [(Py<PyAny>, AddressFamily); 2],
+    /// Where errors pass through: of `datagramReceived`, of `connectionRefused`, and of the system.
+    pub received: Trail,
+    pub refused: Trail,
+    pub failed: Trail,
+    /// The module `twisted.python.log`.
+    pub log: Py<PyAny>,
+}
+
 /// The methods in which connections of TCP and of UNIX differ.
 pub struct Moving {
     pub do_read: Py<PyAny>,
@@ -61,6 +79,7 @@ pub struct Moving {
 pub struct Socket {
     pub class: Py<PyType>,
     recv: Py<PyAny>,
+    recvfrom: Py<PyAny>,
     recvmsg: Py<PyAny>,
     send: Py<PyAny>,
     /// The C function of `fileno`.
@@ -94,6 +113,7 @@ impl Stock {
             let found = found.get_item(fallible::text(py, name)?)?;
             PyResult::Ok(found.unwrap_or_else(|| py.None().into_bound(py)).unbind())
         };
+        let family = |name| fallible::import(py, "socket", name).map(Bound::unbind);
         let main = "twisted.internet.main";
         let stock = Stock {
             tcp: Moving {
@@ -107,6 +127,18 @@ impl Stock {
                 write_some_data: of("_SendmsgMixin.writeSomeData")?,
                 is_send_buffer_full: of("_SendmsgMixin._isSendBufferFull")?,
                 frames: Trail::new(frames, "dataReceived by a message")?,
+            },
+            datagrams: Datagrams {
+                do_read: of("Port.doRead")?,
+                log_prefix: of("Port.logPrefix")?,
+                families: [
+                    (family("AF_INET")?, AddressFamily::INET),
+                    (family("AF_INET6")?, AddressFamily::INET6),
+                ],
+                received: Trail::new(frames, "datagramReceived")?,
+                refused: Trail::new(frames, "connectionRefused")?,
+                failed: Trail::new(frames, "recvfrom")?,
+                log: fallible::import(py, "twisted.python", "log")?.unbind(),
             },
             message_reader: of("message_reader")?,
             hand_over: of("Connection._dataReceived")?,
@@ -173,6 +205,7 @@ impl Socket {
         unconnected.call_method0(name!(py, "close")?)?;
         Ok(Socket {
             recv: class.getattr(name!(py, "recv")?)?.unbind(),
+            recvfrom: class.getattr(name!(py, "recvfrom")?)?.unbind(),
             recvmsg: class.getattr(name!(py, "recvmsg")?)?.unbind(),
             send: class.getattr(name!(py, "send")?)?.unbind(),
             class: class.cast_into::<PyType>()?.unbind(),
@@ -187,6 +220,7 @@ impl Socket {
         self.is_readable
             && is_exactly(socket, &self.class)
             && finds(socket, &names.recv, &self.recv)
+            && finds(socket, &names.recvfrom, &self.recvfrom)
             && finds(socket, &names.recvmsg, &self.recvmsg)
             && finds(socket, &names.send, &self.send)
             && bound_function(fileno)

@@ -1,8 +1,8 @@
 //! Calls of the system for a socket that is named by its number.
 
-use std::{io, mem::MaybeUninit, os::fd::RawFd};
+use std::{io, mem::MaybeUninit, net::SocketAddr, os::fd::RawFd};
 
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, recvfrom, send};
 
 use crate::interp::with_descriptor;
 
@@ -22,6 +22,22 @@ pub fn receive_into(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize
         };
         Ok(rustix::io::retry_on_intr(receive)?)
     })
+}
+
+/// Reads a datagram, as much of it as there is room for, and tells where it comes from.
+pub fn receive_datagram(fd: RawFd, room: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    with_descriptor(fd, |socket| {
+        let receive = || recvfrom(socket, &mut *room, RecvFlags::DONTWAIT);
+        let (length, _, from) = rustix::io::retry_on_intr(receive)?;
+        let from = from.and_then(|from| from.try_into().ok());
+        from.map(|from| (length, from))
+            .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    })
+}
+
+/// The kind of addresses that a socket has.
+pub fn family(fd: RawFd) -> io::Result<AddressFamily> {
+    with_descriptor(fd, |socket| Ok(getsockname(socket)?.address_family()))
 }
 
 /// Sends as much as the system takes.

@@ -1,0 +1,149 @@
+//! `doRead` of a port: one datagram after the other goes to the protocol.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyTuple},
+};
+
+use super::{facts::Own, names::names, plan::Part, read::Reading, stock::Datagrams, system};
+use crate::interp::{call, fallible, handling};
+
+/// What came of a call for a datagram.
+enum Came {
+    /// So many bytes, which the protocol has been given.
+    Bytes(usize),
+    /// Nothing more for now.
+    Nothing,
+}
+
+impl<'py> Reading<'_, 'py> {
+    /// `doRead()` of a port.
+    ///
+    /// # Errors
+    ///
+    /// What the protocol's `connectionRefused` raises, and errors of the system. Those of `datagramReceived` are logged.
+    pub(super) fn read_datagrams(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (object, mut read) = (self.stream.object, 0);
+        if self.stream.facts.limit == 0 {
+            return Ok(None);
+        }
+        let mut came = self.read_datagram()?;
+        loop {
+            match came {
+                Came::Nothing => return Ok(None),
+                Came::Bytes(length) => read += length,
+            }
+            // The protocol may have changed everything.
+            match Reading::of(object).filter(|next| next.stream.facts.has(Part::DATAGRAMS)) {
+                Some(next) if read < next.stream.facts.limit => came = next.read_datagram()?,
+                Some(_) => return Ok(None),
+                None => {
+                    let do_read = self.port().do_read.bind(object.py());
+                    let object = fallible::tuple(object.py(), [object.clone()])?;
+                    return do_read.call1(object).map(Some);
+                }
+            }
+        }
+    }
+
+    const fn port(&self) -> &'static Datagrams {
+        &self.stream.stock.datagrams
+    }
+
+    fn read_datagram(&self) -> PyResult<Came> {
+        let py = self.stream.object.py();
+        let received = self.in_room(|room| {
+            let (length, from) = match system::receive_datagram(self.fd, room) {
+                Ok(received) => received,
+                Err(error) => return Ok(Err(error)),
+            };
+            fallible::bytes(py, &room[..length]).map(|data| Ok((data, from)))
+        })?;
+        match received {
+            Ok((data, from)) => {
+                if let Err(error) = self.hand_over_datagram(&data, &self.address(from)?) {
+                    self.log(error)?;
+                }
+                Ok(Came::Bytes(data.as_bytes().len()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Came::Nothing),
+            Err(error) => self.fail(&error).map(|()| Came::Nothing),
+        }
+    }
+
+    /// `self.protocol.datagramReceived(data, address)`.
+    fn hand_over_datagram(
+        &self,
+        data: &Bound<'py, PyBytes>,
+        address: &Bound<'py, PyTuple>,
+    ) -> PyResult<()> {
+        let protocol = self.protocol()?;
+        let method = protocol.getattr(names(data.py()).datagram_received.bind(data.py()))?;
+        match call(&method, [None, Some(data.as_any()), Some(address.as_any())]) {
+            Ok(_) => Ok(()),
+            Err(exception) => Err(PyErr::from_value(exception.into_any())),
+        }
+    }
+
+    fn protocol(&self) -> PyResult<Bound<'py, PyAny>> {
+        let object = self.stream.object;
+        let name = &names(object.py()).protocol;
+        let found = self.stream.get(Own::Protocol);
+        found.map_or_else(|| object.getattr(name.bind(object.py())), Ok)
+    }
+
+    /// `log.err()`, for what was raised by `datagramReceived`.
+    #[cold]
+    fn log(&self, error: PyErr) -> PyResult<()> {
+        let (py, port) = (self.stream.object.py(), self.port());
+        let exception = port.received.exception(py, error);
+        handling(&exception, || {
+            let err = port.log.bind(py).getattr(names(py).err.bind(py))?;
+            err.call0().map(drop)
+        })
+    }
+
+    /// Tells the protocol of a connected port that its peer has refused a datagram, or raises the error.
+    #[cold]
+    fn fail(&self, error: &io::Error) -> PyResult<()> {
+        let (py, port, object) = (self.stream.object.py(), self.port(), self.stream.object);
+        let is_refusal = error.kind() == io::ErrorKind::ConnectionRefused;
+        let exception = port.failed.exception(py, fallible::io_error(py, error));
+        if !is_refusal {
+            return Err(PyErr::from_value(exception.into_any()));
+        }
+        let names = names(py);
+        handling(&exception, || {
+            let connected = object.getattr(names.connected_address.bind(py))?;
+            if connected.is_truthy()? {
+                let refused = names.connection_refused.bind(py);
+                self.protocol()?.call_method0(refused)?;
+            }
+            Ok(())
+        })
+        .map_err(|error| port.refused.through(py, error))
+    }
+
+    /// The address of a peer, as the program sees it: its host and its port.
+    fn address(&self, from: SocketAddr) -> PyResult<Bound<'py, PyTuple>> {
+        let py = self.stream.object.py();
+        let host = fallible::text(py, &host(from.ip()))?.into_any();
+        fallible::tuple(py, [host, fallible::int(py, from.port())?])
+    }
+}
+
+/// The text of an address, as the C library writes it.
+fn host(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(v6) if v6.segments()[..6] == [0; 6] && v6.segments()[6] != 0 => {
+            let [.., a, b, c, d] = v6.octets();
+            format!("::{}", Ipv4Addr::new(a, b, c, d))
+        }
+        address => address.to_string(),
+    }
+}
