@@ -23,7 +23,7 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
         ),
     ),
     (vars(unix)["_SendmsgMixin"], ("doRead", "writeSomeData", "_isSendBufferFull")),
-    (udp.Port, ("doRead", "logPrefix")),
+    (udp.Port, ("doRead", "logPrefix", "write")),
     # Without pyOpenSSL it has no methods.
     (vars(tcp)["_TLSConnectionMixin"], ("write", "writeSequence")),
 )
@@ -31,10 +31,11 @@ _METHODS: tuple[tuple[type, tuple[str, ...]], ...] = (
 
 #: The names that these methods look up in their modules.
 _LOOKED_UP = (
+    (vars(abstract), ("isIPAddress", "isIPv6Address")),
     (vars(abstract), ("_concatenate", "_dataMustBeBytes", "lazyByteSlice", "main")),
     (vars(tcp), ("ENOBUFS", "EWOULDBLOCK", "main", "untilConcludes")),
     (vars(unix), ("EWOULDBLOCK", "lazyByteSlice", "main", "sendmsg", "untilConcludes")),
-    (vars(udp), ("_sockErrReadIgnore", "_sockErrReadRefuse", "log", "socket")),
+    (vars(udp), ("_sockErrReadIgnore", "_sockErrReadRefuse", "abstract", "log", "socket")),
     (vars(sendmsg), ("CMSG_SPACE", "ReceivedMessage", "recvmsg")),
     (vars(main), ("CONNECTION_DONE", "CONNECTION_LOST")),
 )

@@ -7,7 +7,7 @@ use pyo3::{prelude::*, types::PyDict};
 use super::{methods::add_writer, names::names};
 use crate::{
     interp::{Arguments, FastMethod, call_method, fallible, method_descriptor, unloaded},
-    transport::{Stock, Writing, Wrote, stock},
+    transport::{Stock, Writing, Wrote, stock, write_datagram},
 };
 
 /// Defines a method that does what Twisted's method does: by `$fast` if that knows how, or else by calling it.
@@ -95,6 +95,36 @@ Raises:
     TypeError: one of them is no bytes. Nothing is written then."
 );
 
+/// `udp.Port.write(self, datagram, addr=None)`.
+pub struct WriteDatagram;
+
+impl FastMethod for WriteDatagram {
+    type Class = PyAny;
+    const NAME: &'static CStr = c"write";
+    const DOC: &'static CStr = c"write($self, datagram, addr=None)
+--
+
+Send a datagram to an address: a host, in numbers, and a port. A connected port needs none.
+
+Raises:
+    twisted.internet.error.InvalidAddressError: the host is a name, or of another kind than the port.
+    twisted.internet.error.MessageLengthError: the datagram is too long.";
+
+    fn call<'py>(
+        this: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let [datagram, address] = arguments.positional()
+            && !arguments.has_keywords()
+            && let Some(sent) = write_datagram(this, datagram, address)
+        {
+            return fallible::int(this.py(), sent);
+        }
+        let original = original(|stock| &stock.datagrams.write);
+        arguments.call_after(original.bind(this.py()), this)
+    }
+}
+
 /// Twisted's own method. Ours are only in classes that had that.
 fn original(of: impl FnOnce(&'static Stock) -> &'static Py<PyAny>) -> &'static Py<PyAny> {
     match stock() {
@@ -132,6 +162,8 @@ pub fn replace_all(found: &Bound<'_, PyDict>) -> PyResult<()> {
     if let (Some(stock), Some(write), Some(write_sequence)) = (stock(), write, write_sequence) {
         stock.keep_base_methods([write, write_sequence]);
     }
+    let port = fallible::import(py, "twisted.internet.udp", "Port")?;
+    replace::<WriteDatagram>(found, "Port.write", &port)?;
     replace::<WriteOrEncrypt>(found, "ConnectionMixin.write", &connection)?;
     replace::<WriteSequenceOrEncrypt>(found, "ConnectionMixin.writeSequence", &connection)?;
     Ok(())

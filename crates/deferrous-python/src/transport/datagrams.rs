@@ -7,10 +7,12 @@ use std::{
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyTuple},
+    types::{PyBytes, PyInt, PyString, PyTuple},
 };
 
-use super::{facts::Own, names::names, plan::Part, read::Reading, stock::Datagrams, system};
+use super::{
+    facts::Own, names::names, plan::Part, read::Reading, stock::Datagrams, stream::Stream, system,
+};
 use crate::interp::{call, fallible, handling};
 
 /// What came of a call for a datagram.
@@ -135,6 +137,33 @@ impl<'py> Reading<'_, 'py> {
         let host = fallible::text(py, &host(from.ip()))?.into_any();
         fallible::tuple(py, [host, fallible::int(py, from.port())?])
     }
+}
+
+/// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent; `None` if Twisted's
+/// method is to do it, and nothing has been done.
+pub fn write_datagram(
+    port: &Bound<'_, PyAny>,
+    datagram: &Bound<'_, PyAny>,
+    address: &Bound<'_, PyAny>,
+) -> Option<usize> {
+    let stream = Stream::of(port, Part::DATAGRAMS)?;
+    let datagram = datagram.cast_exact::<PyBytes>().ok()?;
+    let [host, number] = address.cast_exact::<PyTuple>().ok()?.as_slice() else {
+        return None;
+    };
+    let host = host.cast_exact::<PyString>().ok()?.to_str().ok()?;
+    let host = if stream.facts.has(Part::IPV6) {
+        IpAddr::V6(host.parse().ok()?)
+    } else {
+        IpAddr::V4(host.parse().ok()?)
+    };
+    let number = number.cast_exact::<PyInt>().ok()?.extract().ok()?;
+    if !stream.is_none(&names(port.py()).connected_address) {
+        return None;
+    }
+    let to = SocketAddr::new(host, number);
+    // The method meets the same error, and does with it what is to be done.
+    system::transmit_datagram(stream.descriptor()?, datagram.as_bytes(), &to).ok()
 }
 
 /// The text of an address, as the C library writes it.

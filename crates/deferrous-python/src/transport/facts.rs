@@ -257,7 +257,7 @@ impl<'py> Looking<'_, 'py> {
             .with(Part::PACED, paced)
             .with(Part::PREFIX, self.leaves(&[&names.log_prefix]))
             .with(Part::DESCRIPTORS, passes_descriptors)
-            .with(Part::DATAGRAMS, receives_datagrams)
+            .with(Part::DATAGRAMS, has_socket && family.is_some())
             .with(Part::IPV6, family == Some(AddressFamily::INET6))
     }
 

@@ -19,6 +19,7 @@ mod write;
 
 use pyo3::{prelude::*, types::PyDict};
 
+pub use datagrams::write_datagram;
 pub use facts::forget;
 pub use flush::{Flushed, flush, flushed_descriptor};
 pub use log_context::Logging;

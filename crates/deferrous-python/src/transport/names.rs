@@ -35,6 +35,7 @@ names! {
     recvfrom = "recvfrom",
     recvmsg = "recvmsg",
     send = "send",
+    sendto = "sendto",
     send_limit = "SEND_LIMIT",
     socket = "socket",
     start_writing = "startWriting",

@@ -56,6 +56,8 @@ pub struct Stock {
 pub struct Datagrams {
     pub do_read: Py<PyAny>,
     pub log_prefix: Py<PyAny>,
+    /// Twisted's own function, which ours calls where it does not know how.
+    pub write: Py<PyAny>,
     /// `AF_INET` and `AF_INET6`.
     pub families: [(Py<PyAny>, AddressFamily); 2],
     /// Where errors pass through: of `datagramReceived`, of `connectionRefused`, and of the system.
@@ -82,6 +84,7 @@ pub struct Socket {
     recvfrom: Py<PyAny>,
     recvmsg: Py<PyAny>,
     send: Py<PyAny>,
+    sendto: Py<PyAny>,
     /// The C function of `fileno`.
     fileno: usize,
     /// Whether the descriptor of a socket can be read without calling that.
@@ -131,6 +134,7 @@ impl Stock {
             datagrams: Datagrams {
                 do_read: of("Port.doRead")?,
                 log_prefix: of("Port.logPrefix")?,
+                write: of("Port.write")?,
                 families: [
                     (family("AF_INET")?, AddressFamily::INET),
                     (family("AF_INET6")?, AddressFamily::INET6),
@@ -207,6 +211,7 @@ impl Socket {
             recv: class.getattr(name!(py, "recv")?)?.unbind(),
             recvfrom: class.getattr(name!(py, "recvfrom")?)?.unbind(),
             recvmsg: class.getattr(name!(py, "recvmsg")?)?.unbind(),
+            sendto: class.getattr(name!(py, "sendto")?)?.unbind(),
             send: class.getattr(name!(py, "send")?)?.unbind(),
             class: class.cast_into::<PyType>()?.unbind(),
             fileno: bound_function(&fileno).map_or(0, |(function, _)| function),
@@ -222,6 +227,7 @@ impl Socket {
             && finds(socket, &names.recv, &self.recv)
             && finds(socket, &names.recvfrom, &self.recvfrom)
             && finds(socket, &names.recvmsg, &self.recvmsg)
+            && finds(socket, &names.sendto, &self.sendto)
             && finds(socket, &names.send, &self.send)
             && bound_function(fileno)
                 .is_some_and(|(function, owner)| function == self.fileno && owner.is(socket))

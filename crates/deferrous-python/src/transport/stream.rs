@@ -71,6 +71,12 @@ impl<'a, 'py> Stream<'a, 'py> {
         })
     }
 
+    /// Whether the object itself has `None` by this name.
+    pub(super) fn is_none(&self, name: &Py<PyString>) -> bool {
+        let found = item(&self.attributes, name.bind(self.object.py()));
+        found.is_some_and(|found| found.is_none())
+    }
+
     /// Sets `self._tempDataLen`.
     #[inline]
     pub(super) fn set_waiting(&self, length: &Bound<'py, PyAny>) -> PyResult<()> {

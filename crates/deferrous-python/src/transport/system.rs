@@ -2,7 +2,7 @@
 
 use std::{io, mem::MaybeUninit, net::SocketAddr, os::fd::RawFd};
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, recvfrom, send};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, recvfrom, send, sendto};
 
 use crate::interp::with_descriptor;
 
@@ -32,6 +32,14 @@ pub fn receive_datagram(fd: RawFd, room: &mut [u8]) -> io::Result<(usize, Socket
         let from = from.and_then(|from| from.try_into().ok());
         from.map(|from| (length, from))
             .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    })
+}
+
+/// Sends a datagram to an address. Returns how many bytes it had.
+pub fn transmit_datagram(fd: RawFd, data: &[u8], to: &SocketAddr) -> io::Result<usize> {
+    with_descriptor(fd, |socket| {
+        let send = || sendto(socket, data, SendFlags::DONTWAIT, to);
+        Ok(rustix::io::retry_on_intr(send)?)
     })
 }
 
