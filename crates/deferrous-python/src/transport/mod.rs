@@ -1,6 +1,7 @@
-//! What Twisted's streams do all day: read, take what is written, and send it.
+//! What Twisted's streams do all day: read, take what is written, and send it. And what ports do with datagrams.
 //!
-//! Classes and attributes stay Twisted's: a stream is an object of `twisted.internet.tcp.Connection` or a subclass, with
+//! Classes and attributes stay Twisted's: a stream is an object of `twisted.internet.tcp.Connection` or a subclass, such as
+//! those of `twisted.internet.unix`, and a port one of `twisted.internet.udp.Port`, with
 //! all its state in its `__dict__`. Here are a few of its methods, for streams whose class and attributes leave them as
 //! Twisted has them ([`Stream`](stream::Stream)). Whatever else a stream is or has goes through Twisted's own methods, which find the
 //! same state.
