@@ -198,7 +198,7 @@ class Kit:
         """
         made = port(0, protocol, host, 8192, self.reactor)
         made.startListening()
-        self._ports.append(made)
+        self.ports.append(made)
         peer = self.keep(socket.socket(made.socket.family, socket.SOCK_DGRAM))
         peer.bind((host, 0))
         peer.connect(made.socket.getsockname()[:2])
