@@ -12,7 +12,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.logger import globalLogPublisher
 
 from tests.connections.ends import End, HalfEnd, described
-from tests.connections.program import CLIENT, OTHER, SERVER, SOCKET_BUFFER, Op, Program
+from tests.connections.program import CLIENT, CLOSES, OTHER, SERVER, SOCKET_BUFFER, Op, Program
 from tests.connections.raw import RawEnd
 from tests.connections.settle import in_flight, settle
 
@@ -154,8 +154,17 @@ class Run:
         end = self._ends[name]
         if op[0] == "tls":
             self._start_tls()
-        elif end.made:
+        elif end.made and not (op[0] in CLOSES and self._waits_to_react(end.other)):
             end.do(op)
+
+    @staticmethod
+    def _waits_to_react(end: Any) -> bool:
+        """Say whether an end is paused and reacts to data.
+
+        If the end of the connection waited behind the data, it would be chance which of the two is first.
+        """
+        reacts = any(event == "data" for event, *_ in getattr(end, "reactions", ()))
+        return reacts and end.made and not end.reading and not end.eof
 
     def _start_tls(self) -> None:
         ends = [self._ends[name] for name in (SERVER, CLIENT)]

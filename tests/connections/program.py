@@ -28,7 +28,8 @@ BUFFER_SIZES = (None, None, 4_096)
 SOCKET_BUFFER = 65_536
 
 _SENDS = {"write", "sequence", "push", "pull", "send"}
-_CLOSES = {"lose", "abort", "half", "stop_producing", "stop_consuming", "shut", "close", "reset", "raise"}
+#: The operations that end a direction or the connection.
+CLOSES = {"lose", "abort", "half", "stop_producing", "stop_consuming", "shut", "close", "reset", "raise"}
 
 
 def make(seed: int) -> Program:
@@ -86,12 +87,14 @@ class _Maker:
             events = ("made", "data", "data", "lost", "read lost", "write lost")
             reactions = [self._reaction(name, random.choice(events)) for _ in range(random.randint(1, 3))]
         # Whether the bytes for a second end come together with those for the first one is chance.
-        closing = [each for each in reactions if each[0] == "data" and each[2][0] in _CLOSES]
-        reactions = [each for each in reactions if each not in closing[1:]]
+        closing = [each for each in reactions if each[0] == "data" and each[2][0] in CLOSES]
+        # So it is whether all that the other end's producer has to write is sent before the end.
+        spared = closing if self._flows[OTHER[name]] else closing[1:]
+        reactions = [each for each in reactions if each not in spared]
         # After a pause it is chance how much of a burst has come, so nothing waits for more of it.
         paused = [each for each in reactions if each[0] == "data" and each[2][0] == "pause"]
         reactions = [each for each in reactions if each not in paused] + [
-            ["data", 1000, ["pause"]] for _ in paused[:1]
+            ["data", 1000, ["pause"]] for _ in paused[: not self._flows[OTHER[name]]]
         ]
         return {
             "half": random.random() < 0.4,
@@ -122,7 +125,7 @@ class _Maker:
         """Have no end both write and close in its callbacks if the other one reacts."""
         for name, end in ends.items():
             reactions, other = end["reactions"], ends.get(OTHER[name], {"reactions": []})
-            if other["reactions"] and any(each[2][0] in _CLOSES for each in reactions):
+            if other["reactions"] and any(each[2][0] in CLOSES for each in reactions):
                 end["reactions"] = [each for each in reactions if each[2][0] not in _SENDS]
 
     def _step(self, ends: dict[str, dict[str, Any]]) -> list[Step]:
@@ -139,7 +142,7 @@ class _Maker:
             return [[name, ops]]
         # What comes before the end of the connection is let through before it, and nothing comes after it.
         for number, op in enumerate(ops):
-            if op[0] in _CLOSES:
+            if op[0] in CLOSES:
                 sent = [op for op in ops[:number] if op[0] in _SENDS]
                 closing = [op, *(op for op in ops[number + 1 :] if op[0] not in _SENDS)]
                 return [[name, ops[:number]], [name, closing]] if sent else [[name, ops[:number] + closing]]
