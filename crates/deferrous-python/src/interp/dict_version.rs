@@ -154,9 +154,13 @@ impl<'py> Versioned<'py> {
     }
 }
 
-/// Gives the attributes of an object a version. `None` where that cannot be.
+/// Gives the attributes of an object a version. `None` where that cannot be: also if a name is no plain `str`, as code runs
+/// where that is compared.
 pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Versioned<'py>> {
     let dict = attributes(object).ok()?;
+    if !has_plain_keys(&dict) {
+        return None;
+    }
     let dict = if is_part_of_object(&dict) {
         apart(object, &dict)?
     } else {
@@ -167,6 +171,12 @@ pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Versioned
         return None;
     }
     Some(Versioned(dict))
+}
+
+/// Whether all keys are of `str` itself, so that no code runs where one is looked for.
+pub fn has_plain_keys(dict: &Bound<'_, PyDict>) -> bool {
+    dict.iter()
+        .all(|(key, _)| key.is_exact_instance_of::<PyString>())
 }
 
 /// Whether the values of the dict may be in the object itself, where CPython 3.13 and later change them without telling

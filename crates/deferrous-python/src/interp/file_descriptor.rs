@@ -30,13 +30,13 @@ pub fn with_descriptor<R>(
     call(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// Whether there is room to write to each of these descriptors at this moment, and nothing wrong with it. The program may
+/// Whether there is room to write to each of these descriptors at this moment, nothing to read, and nothing wrong. The program may
 /// have closed some: there is none then.
 pub fn are_writable(fds: &[RawFd]) -> io::Result<Vec<bool>> {
     let ask = |&fd: &RawFd| {
         // SAFETY: it is not negative. The program has opened it, and nothing closes it here during the call.
         let fd = unsafe { BorrowedFd::borrow_raw(fd.max(0)) };
-        PollFd::from_borrowed_fd(fd, PollFlags::OUT)
+        PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::OUT)
     };
     let mut asked: Vec<_> = fds.iter().map(ask).collect();
     rustix::io::retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))?;

@@ -42,7 +42,7 @@ pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dict_changes::{UntilChanged, changes};
-pub use dict_version::{Snapshot, Versioned, versioned_attributes};
+pub use dict_version::{Snapshot, Versioned, has_plain_keys, versioned_attributes};
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;

@@ -25,7 +25,7 @@ pub fn send_early(
     if !take_much_written() || !parts.with(py, |parts| parts.descriptors.is_unsent(fd, stream))? {
         return Ok(());
     }
-    match flush(stream)? {
+    match flush(stream, reactor)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, stream).map(drop),
         Flushed::Waits => wait_for_room(event_loop, fd, stream),
         // The next turn loses the connection: what it sends fails again.

@@ -148,10 +148,16 @@ fn add_descriptor(
     unsent: bool,
 ) -> PyResult<()> {
     let py = event_loop.py();
+    // Another thread adds it while the reactor waits. Twisted's reactors learn of it at once.
+    let at_once = event_loop.get().waits.get(py);
     let added = event_loop.get().with(py, |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
-        descriptors.add(waiter.poller(), fd, selectable, direction, unsent)
+        let added = descriptors.add(waiter.poller(), fd, selectable, direction, unsent);
+        if at_once && direction == Direction::Write {
+            descriptors.wait_for_room(waiter.poller(), fd, selectable)?;
+        }
+        added
     })?;
     added.map(drop).map_err(|error| io_error(py, &error))
 }

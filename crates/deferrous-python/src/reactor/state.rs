@@ -28,6 +28,8 @@ pub struct EventLoop {
     pub queue: Arc<Messages>,
     /// How many of these jobs were handed out since the reactor has waited.
     handed_out: Field<usize>,
+    /// Whether the reactor waits for events. Another thread that writes meanwhile has to tell the poller.
+    pub(super) waits: Field<bool>,
     /// Absent when the collector has ended it.
     pub(super) parts: Field<Option<Box<Parts>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
@@ -111,6 +113,7 @@ impl EventLoop {
         Ok(EventLoop {
             queue: new_queue()?,
             handed_out: Field::new(0),
+            waits: Field::new(false),
             parts: Field::new(Some(Box::new(parts))),
             replaced: Field::new(None),
             logging: Field::new(None),

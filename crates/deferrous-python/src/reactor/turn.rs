@@ -1,6 +1,6 @@
 //! The loop: one turn after the other, from the start of the reactor to its end.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use pyo3::prelude::*;
 
@@ -9,6 +9,7 @@ use super::{
     descriptors::io_error,
     names::names,
     polling, readiness,
+    ready::ReadyEvent,
     state::EventLoop,
     support::{Occasion, report_error, support},
     thread_calls, time, unsent,
@@ -59,7 +60,25 @@ fn iterate(
         true => Some(Duration::ZERO),
         false => delay,
     };
-    let earlier = match parts.replaced_poller(py) {
+    let waited = parts.waits.replace(py, true);
+    let earlier = wait(event_loop, delay);
+    parts.waits.set(py, waited);
+    let earlier = earlier?;
+    if earlier.is_some() {
+        drop(earlier);
+        readiness::dispatch(reactor, event_loop)?;
+    }
+    Ok(())
+}
+
+/// Waits for events for up to `delay`. Returns what is left of earlier ones, to be dropped when everything is in order, if
+/// there are events to handle.
+fn wait(
+    event_loop: &Bound<'_, EventLoop>,
+    delay: Option<Duration>,
+) -> PyResult<Option<VecDeque<ReadyEvent>>> {
+    let (py, parts) = (event_loop.py(), event_loop.get());
+    match parts.replaced_poller(py) {
         None => {
             let (wait, registrations) = parts.with(py, |parts| {
                 (
@@ -78,22 +97,19 @@ fn iterate(
                 });
                 parts.events = Some(wait.events);
                 earlier
-            })?
+            })
         }
         Some(poller) => {
             let registrations = parts.with(py, |parts| parts.descriptors.registrations())?;
             let told = polling::poll_by_name(parts, &poller, delay)?.into_iter();
-            Some(parts.with(py, |parts| {
-                let ready = &mut parts.ready;
-                ready.refill(py, told, &parts.descriptors, registrations)
-            })?)
+            parts
+                .with(py, |parts| {
+                    let ready = &mut parts.ready;
+                    ready.refill(py, told, &parts.descriptors, registrations)
+                })
+                .map(Some)
         }
-    };
-    if earlier.is_some() {
-        drop(earlier);
-        readiness::dispatch(reactor, event_loop)?;
     }
-    Ok(())
 }
 
 /// `_turnUntilStopped()`.

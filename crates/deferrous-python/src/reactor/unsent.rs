@@ -9,6 +9,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use super::{
+    class::Reactor,
     descriptors::io_error,
     early_send::{stop_writing, wait_for_room},
     readiness,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     interp::are_writable,
-    transport::{Flushed, flush, flushed_descriptor},
+    transport::{Flushed, flush, log_lines_are_twisteds},
 };
 
 /// Sends what is unsent. Returns whether code of the program may have run.
@@ -25,59 +26,67 @@ pub fn send_all(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -
     let (py, parts) = (reactor.py(), event_loop.get());
     // What is written meanwhile waits for the next turn.
     let count = parts.with(py, |parts| parts.descriptors.unsent())?;
-    let (mut has_run, mut others) = (false, Vec::new());
+    // Somebody may want to see all events.
+    let by_itself = Reactor::of(reactor)?.handles_events_by_itself() && log_lines_are_twisteds(py);
+    let (mut has_run, mut others, mut failed) = (false, Vec::new(), None);
     for _ in 0..count {
         let next = parts.with(py, |parts| parts.descriptors.pop_unsent(py))?;
         let Some((fd, Some(writer))) = next else {
             continue;
         };
-        if flushed_descriptor(&writer).is_some() {
-            has_run |= send(reactor, event_loop, fd, &writer)?;
-        } else {
-            others.push((fd, writer));
+        match by_itself.then(|| send(reactor, event_loop, fd, &writer)) {
+            Some(Ok(Some(ran))) => has_run |= ran,
+            Some(Err(error)) => {
+                failed.get_or_insert(error);
+                others.push((fd, writer));
+            }
+            Some(Ok(None)) | None => others.push((fd, writer)),
         }
     }
     if !others.is_empty() {
-        has_run |= send_where_is_room(reactor, event_loop, &others)?;
+        has_run |= send_where_is_room(reactor, event_loop, &others, &mut failed)?;
     }
-    Ok(has_run)
+    failed.map_or(Ok(has_run), Err)
 }
 
-/// Sends what one stream has. Returns whether code of the program may have run.
+/// Sends what one stream has. Returns whether code of the program may have run; `None` if nothing was done, as its methods
+/// are to do it.
 fn send(
     reactor: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, EventLoop>,
     fd: RawFd,
     writer: &Bound<'_, PyAny>,
-) -> PyResult<bool> {
-    match flush(writer)? {
-        Flushed::Done => stop_writing(reactor, event_loop, fd, writer),
-        Flushed::Waits => wait_for_room(event_loop, fd, writer).map(|()| false),
-        Flushed::Lost(why) => readiness::lose(reactor, writer, why).map(|()| true),
-        Flushed::ByMethod => {
-            readiness::handle(reactor, writer, fd, OUT)?;
-            wait_for_room(event_loop, fd, writer).map(|()| true)
-        }
+) -> PyResult<Option<bool>> {
+    match flush(writer, reactor)? {
+        Flushed::Done => stop_writing(reactor, event_loop, fd, writer).map(Some),
+        Flushed::Waits => wait_for_room(event_loop, fd, writer).map(|()| Some(false)),
+        Flushed::Lost(why) => readiness::lose(reactor, writer, why).map(|()| Some(true)),
+        Flushed::ByMethod => Ok(None),
     }
 }
 
-/// Has writers write that are no streams, if there is room: a descriptor of a program's own may block without. The poller
-/// waits for the others. Returns whether code of the program may have run.
+/// Has writers write by their methods, if there is room and nothing to read, which comes first. The poller waits for the
+/// others. Returns whether code of the program may have run; `failed` is the first error. One does not end the rest.
 fn send_where_is_room(
     reactor: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, EventLoop>,
     writers: &[(RawFd, Bound<'_, PyAny>)],
+    failed: &mut Option<PyErr>,
 ) -> PyResult<bool> {
     let (py, mut has_run) = (reactor.py(), false);
     let fds: Vec<_> = writers.iter().map(|(fd, _)| *fd).collect();
     let are_writable = are_writable(&fds).map_err(|error| io_error(py, &error))?;
     for ((fd, writer), is_writable) in writers.iter().zip(are_writable) {
         let parts = event_loop.get();
+        let mut handled = Ok(());
         if is_writable && parts.with(py, |parts| parts.descriptors.is_writing(*fd, writer))? {
-            readiness::handle(reactor, writer, *fd, OUT)?;
+            handled = readiness::handle(reactor, writer, *fd, OUT);
             has_run = true;
         }
-        wait_for_room(event_loop, *fd, writer)?;
+        let told = wait_for_room(event_loop, *fd, writer);
+        for error in [handled.err(), told.err()].into_iter().flatten() {
+            failed.get_or_insert(error);
+        }
     }
     Ok(has_run)
 }

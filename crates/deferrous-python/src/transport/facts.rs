@@ -187,12 +187,14 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
     } else {
         (&names.buffer_size, &names.send_limit)
     };
+    // First, so that it is no longer true if code of the program runs while the rest is looked at.
+    let own = versioned.as_ref().map(|versioned| looking.own(versioned));
     let facts = Facts {
+        own,
         parts: plan.parts.and(looking.parts(plan.parts)),
         room: looking.room(),
         size: looking.number(size).unwrap_or(0),
         limit: looking.number(limit).unwrap_or(0),
-        own: versioned.as_ref().map(|versioned| looking.own(versioned)),
     };
     if versioned.is_some() {
         let known = Known {

@@ -8,13 +8,14 @@ use pyo3::{
 };
 
 use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
-use crate::interp::{clear_list, fallible};
+use crate::interp::{clear_list, fallible, references};
 
 /// What came of sending what was written.
 pub enum Flushed {
     /// Nothing is left, so there is nothing to wait for.
     Done,
-    /// The system has taken a part. The rest waits until it takes more.
+    /// The system has taken a part or nothing. The rest waits until it takes more, or says what is wrong: what has come by
+    /// then is read first.
     Waits,
     /// The connection is lost, for this reason.
     Lost(Py<PyAny>),
@@ -30,13 +31,13 @@ pub fn flushed_descriptor(object: &Bound<'_, PyAny>) -> Option<RawFd> {
 }
 
 /// `doWrite()`, for a stream that stays open, whose producer is not to be resumed, and of which nothing was left by an
-/// earlier send.
+/// earlier send. `reactor` is the one that sends.
 ///
 /// # Errors
 ///
 /// A `MemoryError`.
-pub fn flush(object: &Bound<'_, PyAny>) -> PyResult<Flushed> {
-    match Sending::of(object) {
+pub fn flush(object: &Bound<'_, PyAny>, reactor: &Bound<'_, PyAny>) -> PyResult<Flushed> {
+    match Sending::of(object, reactor) {
         Some(sending) => sending.send(),
         None => Ok(Flushed::ByMethod),
     }
@@ -52,13 +53,20 @@ struct Sending<'a, 'py> {
 
 impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
-    fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
+    fn of(object: &'a Bound<'py, PyAny>, reactor: &Bound<'_, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::SEND.with(Part::PREFIX, true))?;
+        if !stream.get(Own::Reactor)?.is(reactor) {
+            return None;
+        }
         if stream.has_descriptors() || stream.waiting()? > stream.facts.limit {
             return None;
         }
         let chunks = stream.get(Own::TempDataBuffer)?;
         let chunks = chunks.cast_into_exact::<PyList>().ok()?;
+        // Twisted makes another list and leaves this one as it is, which somebody may have.
+        if references(&chunks) > 2 {
+            return None;
+        }
         let all_bytes = chunks
             .iter()
             .all(|chunk| chunk.is_exact_instance_of::<PyBytes>());
@@ -89,8 +97,12 @@ impl<'a, 'py> Sending<'a, 'py> {
                 self.stream.set(&names.offset, &fallible::int(py, sent)?)?;
                 Ok(Flushed::Waits)
             }
-            // The method finds the same, and does what is to be done.
-            Err(error) if system::is_without_room(&error) => Ok(Flushed::ByMethod),
+            // What has come is read first, as by Twisted, and the poller tells of both.
+            Err(error)
+                if system::is_without_room(&error) || system::is_to_be_read(self.fd, &error) =>
+            {
+                Ok(Flushed::Waits)
+            }
             Err(_) => {
                 clear_list(&self.chunks)?;
                 self.stream.set_waiting(&fallible::int(py, 0)?)?;

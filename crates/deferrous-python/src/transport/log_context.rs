@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use super::{facts::Own, names::names, plan::Part, stream::Stream};
-use crate::interp::{UntilChanged, fallible, item, name, references};
+use crate::interp::{UntilChanged, fallible, has_plain_keys, item, name, references};
 
 /// Twisted's own functions for contexts.
 struct Functions {
@@ -76,6 +76,14 @@ pub fn load(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Whether nobody has replaced one of Twisted's functions.
+#[inline]
+pub fn log_lines_are_twisteds(py: Python<'_>) -> bool {
+    FUNCTIONS
+        .get(py)
+        .is_some_and(|functions| functions.are_in_use(py))
+}
+
 /// The contexts of a thread, the innermost last.
 pub struct Logging {
     contexts: Py<PyList>,
@@ -89,7 +97,7 @@ impl Logging {
     /// returned before.
     #[inline]
     pub fn of_thread(py: Python<'_>, known: Option<Self>) -> Option<Self> {
-        if !FUNCTIONS.get(py)?.are_in_use(py) {
+        if !log_lines_are_twisteds(py) {
             return None;
         }
         match known {
@@ -182,6 +190,8 @@ impl LogContext {
             || references(outer) != 1
             || references(inner) != 2
             || outer.len() != 1
+            || !has_plain_keys(base)
+            || !has_plain_keys(inner)
             || item(inner, system.bind(py)).is_none()
         {
             return false;

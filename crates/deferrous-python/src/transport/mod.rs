@@ -23,7 +23,7 @@ use pyo3::{prelude::*, types::PyDict};
 pub use datagrams::write_datagram;
 pub use facts::forget;
 pub use flush::{Flushed, flush, flushed_descriptor};
-pub use log_context::Logging;
+pub use log_context::{Logging, log_lines_are_twisteds};
 pub use read::Reading;
 pub use stock::{Stock, stock};
 pub use write::{Writing, Wrote, take_much_written};

@@ -60,3 +60,17 @@ pub fn transmit(fd: RawFd, data: &[u8]) -> io::Result<usize> {
 pub fn is_without_room(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
 }
+
+/// Whether something is to be read from a socket before a failed send of it counts: data, or the end that the peer has
+/// sent. After a reset, whose error that send has taken, there is an end as well, which is none.
+pub fn is_to_be_read(fd: RawFd, error: &io::Error) -> bool {
+    let peeked = with_descriptor(fd, |socket| {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        Ok(rustix::io::retry_on_intr(|| recv(socket, &mut [0], flags))?.1)
+    });
+    match peeked {
+        Ok(0) => error.kind() == io::ErrorKind::BrokenPipe,
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}

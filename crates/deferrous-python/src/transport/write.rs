@@ -108,8 +108,11 @@ impl<'a, 'py> Writing<'a, 'py> {
 
     /// Whether so many bytes can be added without a producer being paused.
     #[inline(always)]
-    const fn has_room(&self, length: usize) -> bool {
-        self.waiting + length <= self.stream.facts.room
+    fn has_room(&self, length: usize) -> bool {
+        let waiting = self.waiting.checked_add(length);
+        waiting.is_some_and(|waiting| {
+            waiting <= self.stream.facts.room && isize::try_from(waiting).is_ok()
+        })
     }
 
     /// Counts what has been added, in bytes.
