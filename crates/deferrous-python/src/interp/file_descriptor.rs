@@ -30,8 +30,8 @@ pub fn with_descriptor<R>(
     call(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// Whether there is room to write to each of these descriptors at this moment, nothing to read, and nothing wrong. The program may
-/// have closed some: there is none then.
+/// Whether there is room to write to each of these descriptors at this moment, nothing to read, and nothing wrong. The
+/// program may have closed some: there is none then.
 pub fn are_writable(fds: &[RawFd]) -> io::Result<Vec<bool>> {
     let ask = |&fd: &RawFd| {
         // SAFETY: it is not negative. The program has opened it, and nothing closes it here during the call.
