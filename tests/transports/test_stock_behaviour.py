@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import struct
 import threading
@@ -172,15 +171,6 @@ async def a_shared_list_of_what_is_unsent(kit: Kit) -> Any:
     return [await kit.seen(its_peer), await kit.seen(other_peer)]
 
 
-@CASES([True, True])
-async def attributes_after_a_write(kit: Kit) -> Any:
-    """A stream has its own `dataBuffer` and `offset` when it has written something."""
-    server, peer = await kit.served()
-    server.wire.write(b"abc")
-    await kit.received(peer, 3)
-    return [name in vars(server.wire) for name in ("dataBuffer", "offset")]
-
-
 @CASES([2**63 + 1, 2**64, ["pause", "resume"], "abc"])
 async def counts_of_unsent_bytes_that_are_too_large(kit: Kit) -> Any:
     """`_tempDataLen` is a program's to set."""
@@ -245,42 +235,6 @@ async def a_reactor_in_front_of_the_reactor(kit: Kit) -> Any:
     server.wire.reactor = Stand(kit.reactor, meanwhile)
     await kit.turns()
     return [before, meanwhile]
-
-
-@CASES(["OSError", "FileNotFoundError", ""])
-async def a_number_that_was_closed(kit: Kit) -> Any:
-    """A write says that the descriptor is closed, and nothing goes to the file that has got its number."""
-    found = []
-    ours, theirs = map(kit.keep, socket.socketpair())
-    theirs.setblocking(False)
-    server, _ = await kit.served()
-    number = server.wire.fileno()
-    saved = os.dup(number)
-    for reused in (False, True):
-        if reused:
-            os.dup2(ours.fileno(), number)
-        else:
-            os.close(number)
-        try:
-            server.wire.write(b"secret")
-            found.append("written")
-        except OSError as error:
-            found.append(type(error).__name__)
-    await kit.turns()
-    found.append(await kit.seen(theirs))
-    os.dup2(saved, number)
-    os.close(saved)
-    return found
-
-
-@CASES(True)
-async def a_loop_around_the_reactor(kit: Kit) -> Any:
-    """A program that waits for the reactor's descriptor learns that a stream may write."""
-    server, _ = await kit.served()
-    outer = select.poll()
-    outer.register(kit.reactor._poller.fileno(), select.POLLIN)
-    server.wire.write(b"hello")
-    return bool(outer.poll(100))
 
 
 @CASES([[], "yy"])

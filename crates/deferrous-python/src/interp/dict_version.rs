@@ -12,7 +12,7 @@ use pyo3::{
     types::{PyDict, PyString},
 };
 
-use super::{attributes, fallible, item, name, references};
+use super::{attributes, class_attribute, fallible, item, name, references};
 
 #[cfg(Py_3_12)]
 mod counted {
@@ -189,14 +189,16 @@ fn is_part_of_object(dict: &Bound<'_, PyDict>) -> bool {
 
 /// Gives the object a dict of its own, unless somebody has the one that it has.
 fn apart<'py>(object: &Bound<'py, PyAny>, dict: &Bound<'py, PyDict>) -> Option<Bound<'py, PyDict>> {
-    if references(dict) > 2 {
+    let (py, class) = (object.py(), object.get_type());
+    let name = name!(py, "__dict__").ok()?;
+    let setter = fallible::import(py, "types", "GetSetDescriptorType").ok()?;
+    let is_plain = class_attribute(&class, name).is_some_and(|found| found.get_type().is(&setter));
+    if references(dict) > 2 || !is_plain {
         return None;
     }
-    let own = fallible::dict(object.py()).ok()?;
+    let own = fallible::dict(py).ok()?;
     own.update(dict.as_mapping()).ok()?;
     // As `object.__dict__ = own`: `PyObject_GenericSetDict` of 3.13 leaves the values in the object in use.
-    object
-        .setattr(name!(object.py(), "__dict__").ok()?, &own)
-        .ok()?;
+    object.setattr(name, &own).ok()?;
     attributes(object).ok().filter(|found| found.is(&own))
 }

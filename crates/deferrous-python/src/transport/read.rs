@@ -49,6 +49,11 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// What the protocol's `dataReceived` raises, with the frames of Twisted's functions.
     pub fn read(&self) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (stock, py) = (self.stream.stock, self.stream.object.py());
+        if self.stream.descriptor() != Some(self.fd) {
+            // Entering the context of its log lines has ended an object, whose finalizer has closed the socket.
+            let do_read = names(py).do_read.bind(py);
+            return self.stream.object.call_method0(do_read).map(Some);
+        }
         if self.stream.facts.has(Part::DATAGRAMS) {
             return self.read_datagrams();
         }
