@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -119,6 +120,35 @@ async def a_producer_after_the_peer_has_closed(kit: Kit) -> Any:
     server, wire = await _says_bye(kit, resets=False)
     wire.registerProducer(Pulled(wire, 5, []), streaming=False)
     return [await kit.ended(server) and server.text, server.lost]
+
+
+@CASES(["bye", ["ConnectionLost"]])
+async def a_large_answer_to_a_reset(kit: Kit) -> Any:
+    """A connection that was reset is lost, and not done, though the answer meets the error first."""
+    protocol = Noting()
+    server, peer = await kit.served(protocol)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The reset comes while the server has the data and has not answered yet.
+
+    def answer(_: bytes) -> None:
+        peer.close()
+        time.sleep(_SOON)
+        protocol.wire.write(b"x" * 50_000)
+
+    protocol.on_data = answer
+    peer.send(b"bye")
+    return [await kit.ended(server) and server.text, server.lost]
+
+
+@CASES("hello")
+async def waiting_by_hand(kit: Kit) -> Any:
+    """A program that calls `poll` of the reactor's poller learns that a stream may write."""
+    server, peer = await kit.served()
+    server.wire.write(b"hello")
+    number = server.wire.fileno()
+    told = dict(kit.reactor._poller.poll(0.1, 100))
+    assert told.get(number, 0) & select.EPOLLOUT, told
+    return await kit.seen(peer)
 
 
 @CASES(["resume", "data", "resume", "resume"])

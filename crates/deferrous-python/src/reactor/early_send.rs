@@ -11,6 +11,7 @@ use super::{
     descriptors::{Direction, io_error},
     names::names,
     state::EventLoop,
+    support::support,
 };
 use crate::transport::{Flushed, flush, take_much_written};
 
@@ -28,8 +29,9 @@ pub fn send_early(
     match flush(stream, reactor)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, stream).map(drop),
         Flushed::Waits => wait_for_room(event_loop, fd, stream),
-        // The next turn loses the connection: what it sends fails again.
-        Flushed::Lost(_) | Flushed::ByMethod => Ok(()),
+        // The system tells of the error once, so it cannot wait for the next turn.
+        Flushed::Lost(why) => lose(reactor, stream, why),
+        Flushed::ByMethod => Ok(()),
     }
 }
 
@@ -65,6 +67,20 @@ pub fn stop_writing(
         let descriptors = &mut parts.descriptors;
         Ok(descriptors.remove(waiter.poller(), fd, writer, Direction::Write))
     })?;
-    removed.map(drop).map_err(|error| io_error(py, &error))?;
-    Ok(false)
+    // What is removed may end here, by a finalizer of the program.
+    let removed = removed.map_err(|error| io_error(py, &error))?;
+    Ok(removed.is_some())
+}
+
+/// Disconnects a stream that has lost its connection in a send, with its prefix on all that is logged.
+#[cold]
+pub fn lose(reactor: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>, why: Py<PyAny>) -> PyResult<()> {
+    let py = reactor.py();
+    let logged = support()
+        .log
+        .bind(py)
+        .getattr(names(py).call_with_logger.bind(py))?;
+    let method = reactor.getattr(names(py).disconnect_selectable.bind(py))?;
+    logged.call1((stream, method, stream, why, false))?;
+    Ok(())
 }

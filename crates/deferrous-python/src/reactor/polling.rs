@@ -64,6 +64,7 @@ pub fn poll<'py>(
         let text = format!("maxevents must be greater than 0, got {most}");
         return Err(fallible::error::<PyValueError>(py, &text));
     }
+    tell_of_writers(py, event_loop)?;
     let mut wait = event_loop
         .with(py, |parts| Wait::prepare(py, event_loop, parts))?
         .map_err(|error| io_error(py, &error))?;
@@ -88,6 +89,25 @@ pub fn poll<'py>(
         list.append(fallible::tuple(py, [fd, mask])?)?;
     }
     Ok(list)
+}
+
+/// Has the poller wait for room for all that is unsent: whoever polls by itself does not send it.
+fn tell_of_writers(py: Python<'_>, event_loop: &EventLoop) -> PyResult<()> {
+    loop {
+        let next = event_loop.with(py, |parts| parts.descriptors.pop_unsent(py))?;
+        let Some((fd, writer)) = next else {
+            return Ok(());
+        };
+        if let Some(writer) = writer {
+            let told = event_loop.with(py, |parts| {
+                let waiter = parts.waiter(&event_loop.queue)?;
+                parts
+                    .descriptors
+                    .wait_for_room(waiter.poller(), fd, &writer)
+            })?;
+            told.map_err(|error| io_error(py, &error))?;
+        }
+    }
 }
 
 /// Waits with what a program has put in the place of an event loop.

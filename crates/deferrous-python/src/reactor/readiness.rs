@@ -102,19 +102,6 @@ pub fn handle(
     Ok(())
 }
 
-/// Disconnects a stream that has lost its connection in a send, with its prefix on all that is logged.
-#[cold]
-pub fn lose(reactor: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>, why: Py<PyAny>) -> PyResult<()> {
-    let py = reactor.py();
-    let logged = support()
-        .log
-        .bind(py)
-        .getattr(names(py).call_with_logger.bind(py))?;
-    let method = reactor.getattr(names(py).disconnect_selectable.bind(py))?;
-    logged.call1((stream, method, stream, why, false))?;
-    Ok(())
-}
-
 /// `_doReadOrWrite(selectable, fd, event)`.
 pub fn do_read_or_write(
     reactor: &Bound<'_, PyAny>,

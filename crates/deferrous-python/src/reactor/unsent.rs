@@ -10,8 +10,7 @@ use pyo3::prelude::*;
 
 use super::{
     class::Reactor,
-    descriptors::io_error,
-    early_send::{stop_writing, wait_for_room},
+    early_send::{lose, stop_writing, wait_for_room},
     readiness,
     ready::OUT,
     state::EventLoop,
@@ -60,7 +59,7 @@ fn send(
     match flush(writer, reactor)? {
         Flushed::Done => stop_writing(reactor, event_loop, fd, writer).map(Some),
         Flushed::Waits => wait_for_room(event_loop, fd, writer).map(|()| Some(false)),
-        Flushed::Lost(why) => readiness::lose(reactor, writer, why).map(|()| Some(true)),
+        Flushed::Lost(why) => lose(reactor, writer, why).map(|()| Some(true)),
         Flushed::ByMethod => Ok(None),
     }
 }
@@ -75,7 +74,8 @@ fn send_where_is_room(
 ) -> PyResult<bool> {
     let (py, mut has_run) = (reactor.py(), false);
     let fds: Vec<_> = writers.iter().map(|(fd, _)| *fd).collect();
-    let are_writable = are_writable(&fds).map_err(|error| io_error(py, &error))?;
+    // If the system does not say, the poller waits for all.
+    let are_writable = are_writable(&fds).unwrap_or_else(|_| vec![false; fds.len()]);
     for ((fd, writer), is_writable) in writers.iter().zip(are_writable) {
         let parts = event_loop.get();
         let mut handled = Ok(());

@@ -164,7 +164,7 @@ pub fn still_true(object: &Bound<'_, PyAny>, own: Snapshot<6>) {
 #[cold]
 fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bound<'py, PyDict>)> {
     let plan = Plan::of(object, stock);
-    if plan.parts == Part::NOTHING {
+    if !plan.parts.is_of_stream() {
         return None;
     }
     let versioned = plan
@@ -196,7 +196,7 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Bo
         size: looking.number(size).unwrap_or(0),
         limit: looking.number(limit).unwrap_or(0),
     };
-    if versioned.is_some() {
+    if versioned.is_some() && facts.parts.is_of_stream() {
         let known = Known {
             facts,
             class: object.get_type_ptr().addr(),

@@ -59,6 +59,11 @@ impl Part {
         Part(self.0 & other.0)
     }
 
+    /// Whether there is anything to be done for a stream.
+    pub const fn is_of_stream(self) -> bool {
+        self.0 & (Part::READ.0 | Part::WRITE.0 | Part::FLUSH.0 | Part::DATAGRAMS.0) != 0
+    }
+
     /// Whether all of `part` may be done.
     #[inline(always)]
     pub const fn has(self, part: Part) -> bool {
@@ -134,13 +139,11 @@ fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock)
         })
     };
     let parts = Part(examine(object, stock));
-    let is_watched = match parts {
-        Part::NOTHING => false,
-        _ => known().is_ok_and(|known| {
+    let is_watched = parts.is_of_stream()
+        && known().is_ok_and(|known| {
             let is_watched = known.plan.is_watched();
             place.set(object.py(), known).is_ok() && is_watched
-        }),
-    };
+        });
     Plan { parts, is_watched }
 }
 

@@ -48,11 +48,16 @@ pub fn family(fd: RawFd) -> io::Result<AddressFamily> {
     with_descriptor(fd, |socket| Ok(getsockname(socket)?.address_family()))
 }
 
+/// Python ignores the signal of a broken pipe, and programs may not.
+#[cfg(not(target_vendor = "apple"))]
+const SENDING: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+const SENDING: SendFlags = SendFlags::DONTWAIT;
+
 /// Sends as much as the system takes.
 pub fn transmit(fd: RawFd, data: &[u8]) -> io::Result<usize> {
     with_descriptor(fd, |socket| {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        Ok(rustix::io::retry_on_intr(|| send(socket, data, flags))?)
+        Ok(rustix::io::retry_on_intr(|| send(socket, data, SENDING))?)
     })
 }
 
