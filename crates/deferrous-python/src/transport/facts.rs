@@ -90,23 +90,21 @@ impl Facts {
         object: &Bound<'py, PyAny>,
         stock: &Stock,
     ) -> Option<(Facts, Bound<'py, PyDict>)> {
+        // The attributes of what is no stream stay as they are: 3.13 makes a dict where one is asked for.
+        let Some(known) = find(object) else {
+            return find_out(object, stock);
+        };
         let attributes = attributes(object).ok()?;
-        let known = find(object);
-        match known {
-            Some(known)
-                if known.facts.own.is_some_and(|own| own.is_true(&attributes))
-                    && known.changes == changes()
-                    && known.class == object.get_type_ptr().addr()
-                    && known.mro == mro_address(object) =>
-            {
-                Some((known.facts, attributes))
-            }
-            _ => {
-                // Another reference would keep the object from getting other attributes.
-                drop(attributes);
-                find_out(object, stock)
-            }
+        if known.facts.own.is_some_and(|own| own.is_true(&attributes))
+            && known.changes == changes()
+            && known.class == object.get_type_ptr().addr()
+            && known.mro == mro_address(object)
+        {
+            return Some((known.facts, attributes));
         }
+        // Another reference would keep the object from getting other attributes.
+        drop(attributes);
+        find_out(object, stock)
     }
 
     /// Whether this may be done.
