@@ -24,7 +24,7 @@ mod counted {
         },
     };
 
-    use pyo3::{Python, ffi};
+    use pyo3::{ffi, prelude::*, types::PyDict};
 
     use crate::interp::dict_watch::add_watcher;
 
@@ -53,13 +53,16 @@ mod counted {
 
     /// Has the changes of a dict counted. Returns whether that works: an interpreter has a small number of watchers,
     /// which may be used up.
-    pub fn watch(py: Python<'_>, dict: Raw) -> bool {
+    pub fn watch(dict: &Bound<'_, PyDict>) -> bool {
         static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
-        let Some(watcher) = *WATCHER.get_or_init(|| add_watcher(py, on_event)) else {
+        let Some(watcher) = *WATCHER.get_or_init(|| {
+            // SAFETY: the function counts changes, and does nothing else.
+            unsafe { add_watcher(dict.py(), on_event) }
+        }) else {
             return false;
         };
-        // SAFETY: the watcher is there, and the callers' dict is alive.
-        let watched = unsafe { ffi::PyDict_Watch(watcher, dict) } >= 0;
+        // SAFETY: the watcher is there, and a `Bound` keeps the dict alive.
+        let watched = unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } >= 0;
         if !watched {
             // SAFETY: the thread is attached.
             unsafe { ffi::PyErr_Clear() };
@@ -82,7 +85,7 @@ fn version(dict: &Bound<'_, PyDict>) -> u64 {
     }
 }
 
-/// What a dict had by some names, to be had again without looking for it, for as long as the dict has not been changed.
+/// The values of some keys of a dict. They are valid, and need no look-up, for as long as the dict is unchanged.
 #[derive(Clone, Copy)]
 pub struct Snapshot<const N: usize> {
     dict: usize,
@@ -92,7 +95,7 @@ pub struct Snapshot<const N: usize> {
 }
 
 impl<const N: usize> Snapshot<N> {
-    /// What the attributes are now that have these names.
+    /// Takes the values that these attributes have now.
     pub fn of<'py>(Versioned(dict): &Versioned<'py>, names: [&Bound<'py, PyString>; N]) -> Self {
         let value = |name| item(dict, name).map_or(0, |value| value.as_ptr().expose_provenance());
         Snapshot {
@@ -108,7 +111,7 @@ impl<const N: usize> Snapshot<N> {
         self.dict == dict.as_ptr().addr() && self.version == version(dict)
     }
 
-    /// What the dict has by one of the names; `None` if it has nothing, or has been changed.
+    /// The value of one of the keys. `None` if it has none, or the dict has been changed.
     #[inline(always)]
     pub fn value<'py>(&self, dict: &Bound<'py, PyDict>, at: usize) -> Option<Bound<'py, PyAny>> {
         let value = *self.values.get(at)?;
@@ -133,7 +136,7 @@ impl<const N: usize> Snapshot<N> {
     ) -> PyResult<()> {
         let before = self.is_true(dict).then_some(self.version);
         dict.set_item(name, value)?;
-        // What was there may have had a finalizer, which has changed the dict as well.
+        // The finalizer of the old value may have changed the dict as well.
         if let (Some(before), Some(place)) = (before, self.values.get_mut(at))
             && version(dict) == before + 1
         {
@@ -167,7 +170,7 @@ pub fn versioned_attributes<'py>(object: &Bound<'py, PyAny>) -> Option<Versioned
         dict
     };
     #[cfg(Py_3_12)]
-    if !counted::watch(dict.py(), dict.as_ptr()) {
+    if !counted::watch(&dict) {
         return None;
     }
     Some(Versioned(dict))

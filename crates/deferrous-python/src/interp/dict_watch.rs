@@ -71,18 +71,23 @@ fn watcher(py: Python<'_>) -> Option<std::ffi::c_int> {
     }
 
     static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
-    *WATCHER.get_or_init(|| add_watcher(py, on_event))
+    // SAFETY: the function counts changes, and does nothing else.
+    *WATCHER.get_or_init(|| unsafe { add_watcher(py, on_event) })
 }
 
 #[cfg(Py_3_12)]
 type Raw = *mut ffi::PyObject;
 
 /// Has the interpreter call a function before watched dicts change, with the kind of change, the dict, a key and a
-/// value. The function neither runs code of Python nor changes a dict.
+/// value.
 ///
 /// Returns the number by which dicts are watched; `None` if the interpreter has no more.
+///
+/// # Safety
+///
+/// The function neither runs code of Python nor changes a dict.
 #[cfg(Py_3_12)]
-pub(super) fn add_watcher(
+pub(super) unsafe fn add_watcher(
     py: Python<'_>,
     on_event: unsafe extern "C" fn(std::ffi::c_int, Raw, Raw, Raw) -> std::ffi::c_int,
 ) -> Option<std::ffi::c_int> {
@@ -94,7 +99,7 @@ pub(super) fn add_watcher(
         ) -> c_int;
     }
 
-    // SAFETY: the function lives for ever, and the callers have it do what it may.
+    // SAFETY: the function lives for ever, and does only what the interpreter allows it, as this function asks for.
     let watcher = unsafe { PyDict_AddWatcher(on_event) };
     if watcher < 0 {
         drop(PyErr::take(py));

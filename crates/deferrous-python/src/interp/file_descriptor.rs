@@ -8,6 +8,8 @@ use std::{
 use pyo3::{ffi, prelude::*};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::ClassFacts;
+
 /// The number of a descriptor, which is an `int` or has a method `fileno`, as the modules of Python take it.
 pub fn file_descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
     // SAFETY: a `Bound` keeps the object alive. The call takes any object, and raises if it names no descriptor.
@@ -51,10 +53,13 @@ struct SocketObject {
     fd: RawFd,
 }
 
-/// The number of the descriptor of a socket of Python's own; -1 if it is closed. The callers have looked at its class, and
-/// have compared what this gives with what the method `fileno` gives.
+/// The number of the descriptor of a socket of Python's own; -1 if it is closed, or the object is too small for a socket. The
+/// callers have looked at its class, and have compared this number with the one that the method `fileno` gives.
 #[inline(always)]
 pub fn socket_descriptor(socket: &Bound<'_, PyAny>) -> RawFd {
-    // SAFETY: the object is alive, and larger than this.
+    if ClassFacts::of(socket).size < size_of::<SocketObject>().cast_signed() {
+        return -1;
+    }
+    // SAFETY: the object is alive, and its class says that it is at least as large as this.
     unsafe { (*socket.as_ptr().cast::<SocketObject>()).fd }
 }

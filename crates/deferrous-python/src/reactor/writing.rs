@@ -1,4 +1,4 @@
-//! The methods by which programs write to streams, in the place of Twisted's: what is written is sent in the next turn.
+//! The methods by which programs write to streams, in the place of Twisted's: what is written is sent before the reactor next waits.
 
 use std::ffi::CStr;
 

@@ -162,7 +162,7 @@ pub fn write_datagram(
         return None;
     }
     let to = SocketAddr::new(host, number);
-    // The method meets the same error, and does with it what is to be done.
+    // On an error Twisted's method sends again, and does with a second error what is to be done.
     system::transmit_datagram(stream.descriptor()?, datagram.as_bytes(), &to).ok()
 }
 
