@@ -85,10 +85,8 @@ pub struct Socket {
     recvmsg: Py<PyAny>,
     send: Py<PyAny>,
     sendto: Py<PyAny>,
-    /// The C function of `fileno`.
-    fileno: usize,
-    /// Whether the descriptor of a socket can be read without calling that.
-    is_readable: bool,
+    /// The C function of `fileno`, if the descriptor of a socket can be read without calling that.
+    fileno: Option<usize>,
 }
 
 static STOCK: OnceLock<Stock> = OnceLock::new();
@@ -201,36 +199,51 @@ impl Stock {
 
 impl Socket {
     fn load(py: Python<'_>) -> PyResult<Self> {
-        let class = fallible::import(py, "socket", "socket")?;
+        let class = match fallible::import(py, "socket", "socket")?.cast_into() {
+            Ok(class) => class,
+            // A program has put something else there.
+            Err(_) => fallible::import(py, "_socket", "socket")?.cast_into()?,
+        };
+        let of = |name: &Py<PyString>| {
+            let found = class_attribute(&class, name.bind(py));
+            found.map_or_else(|| py.None(), Bound::unbind)
+        };
+        let names = names(py);
+        Ok(Socket {
+            recv: of(&names.recv),
+            recvfrom: of(&names.recvfrom),
+            recvmsg: of(&names.recvmsg),
+            sendto: of(&names.sendto),
+            send: of(&names.send),
+            // There may be no descriptor left to try it with.
+            fileno: Self::function_of_fileno(&class).unwrap_or(None),
+            class: class.unbind(),
+        })
+    }
+
+    /// The C function of `fileno`, if what it gives can be read without calling it.
+    fn function_of_fileno(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
+        let py = class.py();
         let unconnected = class.call0()?;
         let fileno = unconnected.getattr(name!(py, "fileno")?)?;
         let number: RawFd = fileno.call0()?.extract()?;
         let is_readable = socket_descriptor(&unconnected) == number;
         unconnected.call_method0(name!(py, "close")?)?;
-        Ok(Socket {
-            recv: class.getattr(name!(py, "recv")?)?.unbind(),
-            recvfrom: class.getattr(name!(py, "recvfrom")?)?.unbind(),
-            recvmsg: class.getattr(name!(py, "recvmsg")?)?.unbind(),
-            sendto: class.getattr(name!(py, "sendto")?)?.unbind(),
-            send: class.getattr(name!(py, "send")?)?.unbind(),
-            class: class.cast_into::<PyType>()?.unbind(),
-            fileno: bound_function(&fileno).map_or(0, |(function, _)| function),
-            is_readable,
-        })
+        let function = bound_function(&fileno).filter(|_| is_readable);
+        Ok(function.map(|(function, _)| function))
     }
 
     /// Whether `socket` is a socket of Python's own, with its own methods, and `fileno` is its method.
     pub fn is_own(&self, socket: &Bound<'_, PyAny>, fileno: &Bound<'_, PyAny>) -> bool {
         let names = names(socket.py());
-        self.is_readable
-            && is_exactly(socket, &self.class)
+        is_exactly(socket, &self.class)
             && finds(socket, &names.recv, &self.recv)
             && finds(socket, &names.recvfrom, &self.recvfrom)
             && finds(socket, &names.recvmsg, &self.recvmsg)
             && finds(socket, &names.sendto, &self.sendto)
             && finds(socket, &names.send, &self.send)
             && bound_function(fileno)
-                .is_some_and(|(function, owner)| function == self.fileno && owner.is(socket))
+                .is_some_and(|(function, owner)| Some(function) == self.fileno && owner.is(socket))
     }
 
     /// The descriptor of a socket, which is of Python's own class, unless it is closed.
