@@ -189,9 +189,7 @@ impl Descriptors {
         match told {
             // Somebody closed the descriptor that had this number, and the system forgot it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let before = self.polled.remove(fd);
-                self.add_first(poller, fd, selectable, direction, unsent)?;
-                return Ok(before.map(|watched| watched.selectable));
+                return self.replace_closed(poller, fd, selectable, direction, unsent);
             }
             Err(error) => {
                 *watched.side(direction) = had;
@@ -209,6 +207,27 @@ impl Descriptors {
         }
         let before = mem::replace(&mut watched.selectable, selectable.clone().unbind());
         Ok(Some(before))
+    }
+
+    /// Adds a selectable in place of the one whose descriptor somebody closed. Returns that one. On an error it stays.
+    fn replace_closed(
+        &mut self,
+        poller: &Poller,
+        fd: RawFd,
+        selectable: &Bound<'_, PyAny>,
+        direction: Direction,
+        unsent: bool,
+    ) -> io::Result<Option<Py<PyAny>>> {
+        let closed = self.polled.remove(fd);
+        let added = self.add_first(poller, fd, selectable, direction, unsent);
+        match (added, closed) {
+            (Err(error), Some(mut closed)) => {
+                closed.told = None;
+                self.polled.insert(fd, closed);
+                Err(error)
+            }
+            (added, closed) => added.map(|()| closed.map(|closed| closed.selectable)),
+        }
     }
 
     fn add_first(

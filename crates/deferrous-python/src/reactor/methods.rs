@@ -154,12 +154,15 @@ fn add_descriptor(
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
         let added = descriptors.add(waiter.poller(), fd, selectable, direction, unsent);
-        if at_once && direction == Direction::Write {
-            descriptors.wait_for_room(waiter.poller(), fd, selectable)?;
-        }
-        added
+        let told = match at_once && direction == Direction::Write {
+            true => descriptors.wait_for_room(waiter.poller(), fd, selectable),
+            false => Ok(()),
+        };
+        // What is taken out may end by code of the program, and so not in here.
+        Ok((added, told))
     })?;
-    added.map(drop).map_err(|error| io_error(py, &error))
+    let result = added.and_then(|(added, told)| added.map(drop).and(told));
+    result.map_err(|error| io_error(py, &error))
 }
 
 /// `reactor.addWriter(stream)`, if nobody has replaced that and what the stream writes can be sent at once.
