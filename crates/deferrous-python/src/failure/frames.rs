@@ -127,8 +127,7 @@ impl Entry {
         ];
         let class = py.get_type::<PyTraceback>();
         let entry = new_object(&class, &fallible::tuple(py, arguments)?)?;
-        set_traceback(exception, Some(entry.cast()?));
-        Ok(())
+        set_traceback(exception, &entry)
     }
 
     /// A frame of the entry's function whose variable `self` is `owner`.

@@ -9,13 +9,13 @@ mod frames;
 use pyo3::{
     exceptions::{PyBaseException, PyKeyError},
     prelude::*,
-    types::{PyBool, PyDict, PyString, PyTraceback, PyTuple},
+    types::{PyBool, PyDict, PyString, PyTuple},
 };
 
 use crate::{
     interp::{
-        as_called_by_pyo3, attributes, fallible, is_subtype, item, name, new_object,
-        set_attributes, set_traceback, traceback,
+        as_called_by_pyo3, attributes, fallible, is_subtype, item, name, new_object, set_traceback,
+        traceback,
     },
     replaced,
     twisted::objects,
@@ -130,7 +130,7 @@ fn build<'py>(
     all.set_item(name!(py, "value")?, exception)?;
     all.set_item(name!(py, "captureVars")?, PyBool::new(py, capture))?;
     all.set_item(name!(py, "tb")?, traceback(exception))?;
-    set_attributes(&failure, &all)?;
+    failure.setattr(name!(py, "__dict__")?, all)?;
     Ok(failure)
 }
 
@@ -172,9 +172,6 @@ pub fn exception_in<'py>(
     let value = attributes.get_item(name!(py, "value").ok()?).ok()??;
     let value = value.cast_into::<PyBaseException>().ok()?;
     let tb = attributes.get_item(name!(py, "tb").ok()?).ok()??;
-    match tb.is_none() {
-        true => set_traceback(&value, None),
-        false => set_traceback(&value, Some(tb.cast::<PyTraceback>().ok()?)),
-    }
+    set_traceback(&value, &tb).ok()?;
     Some(value)
 }

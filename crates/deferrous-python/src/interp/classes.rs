@@ -9,6 +9,8 @@ use pyo3::{
     types::{PyDict, PyString, PyTuple, PyType},
 };
 
+use super::object::is_subtype;
+
 unsafe extern "C" {
     /// Finds an attribute of a class by the interpreter's cache, and runs no code.
     fn _PyType_Lookup(
@@ -34,9 +36,7 @@ pub(super) fn read_class_of<T, R>(
     object: &Bound<'_, T>,
     read: impl FnOnce(&ffi::PyTypeObject) -> R,
 ) -> R {
-    // SAFETY: the object is alive and keeps its class alive, as no code runs that could give it another. The functions
-    // that are passed only copy fields.
-    read(unsafe { &*ffi::Py_TYPE(object.as_ptr()) })
+    read_class(&object.as_any().get_type(), read)
 }
 
 /// What a class says of its objects.
@@ -109,8 +109,7 @@ pub fn is_abstract(class: &Bound<'_, PyType>) -> bool {
 /// Whether the object's class is this one or a subclass. `__class__` and `__instancecheck__` are not asked.
 #[inline(always)]
 pub fn is_kind_of(object: &Bound<'_, PyAny>, class: &Py<PyType>) -> bool {
-    // SAFETY: both classes are alive.
-    unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), class.as_ptr().cast()) != 0 }
+    is_subtype(&object.get_type(), class.bind(object.py()))
 }
 
 /// What a class or a base of it has by this name, as instances find it: no descriptor is asked.
@@ -129,13 +128,8 @@ pub fn attribute<'py>(
 /// Whether instances of the object's class find `expected` by this name.
 #[inline(always)]
 pub fn finds(object: &Bound<'_, PyAny>, name: &Py<PyString>, expected: &Py<PyAny>) -> bool {
-    // SAFETY: the class and the name are alive; what is found is only compared.
-    unsafe {
-        ptr::eq(
-            _PyType_Lookup(object.get_type_ptr(), name.as_ptr()),
-            expected.as_ptr(),
-        )
-    }
+    let found = attribute(&object.get_type(), name.bind(object.py()));
+    found.is_some_and(|found| found.is(expected))
 }
 
 /// Whether the object is a descriptor, which attributes of instances go through.

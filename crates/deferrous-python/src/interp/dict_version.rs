@@ -16,19 +16,14 @@ use super::{attributes, class_attribute, fallible, item, name, references};
 
 #[cfg(Py_3_12)]
 mod counted {
-    use std::{
-        ffi::c_int,
-        sync::{
-            OnceLock,
-            atomic::{AtomicU64, Ordering::Relaxed},
-        },
+    use std::sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
     };
 
-    use pyo3::{ffi, prelude::*, types::PyDict};
+    use pyo3::{prelude::*, types::PyDict};
 
-    use crate::interp::dict_watch::add_watcher;
-
-    type Raw = *mut ffi::PyObject;
+    use crate::interp::dict_watcher::{OnChange, Watcher};
 
     /// How many counters there are. Two dicts that have the same one count each other's changes.
     const COUNTERS: usize = 1 << 16;
@@ -36,38 +31,28 @@ mod counted {
     /// Threads that have the interpreter read and write them.
     static CHANGES: [AtomicU64; COUNTERS] = [const { AtomicU64::new(0) }; COUNTERS];
 
-    /// The counter of a dict.
+    /// The counter of the dict at an address.
     #[inline(always)]
-    pub fn counter(dict: Raw) -> &'static AtomicU64 {
+    pub fn counter(dict: usize) -> &'static AtomicU64 {
         // Objects start at a multiple of 16.
-        &CHANGES[(dict.addr() >> 4) % COUNTERS]
+        &CHANGES[(dict >> 4) % COUNTERS]
     }
 
-    /// # Safety
-    /// The thread is attached.
-    unsafe extern "C" fn on_event(_: c_int, dict: Raw, _: Raw, _: Raw) -> c_int {
-        let counter = counter(dict);
-        counter.store(counter.load(Relaxed) + 1, Relaxed);
-        0
+    struct Count;
+
+    impl OnChange for Count {
+        fn before_change(dict: usize) {
+            let counter = counter(dict);
+            counter.store(counter.load(Relaxed) + 1, Relaxed);
+        }
     }
 
     /// Has the changes of a dict counted. Returns whether that works: an interpreter has a small number of watchers,
     /// which may be used up.
     pub fn watch(dict: &Bound<'_, PyDict>) -> bool {
-        static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
-        let Some(watcher) = *WATCHER.get_or_init(|| {
-            // SAFETY: the function counts changes, and does nothing else.
-            unsafe { add_watcher(dict.py(), on_event) }
-        }) else {
-            return false;
-        };
-        // SAFETY: the watcher is there, and a `Bound` keeps the dict alive.
-        let watched = unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } >= 0;
-        if !watched {
-            // SAFETY: the thread is attached.
-            unsafe { ffi::PyErr_Clear() };
-        }
-        watched
+        static WATCHER: OnceLock<Option<Watcher>> = OnceLock::new();
+        let watcher = WATCHER.get_or_init(|| Watcher::new::<Count>(dict.py()));
+        watcher.is_some_and(|watcher| watcher.watch(dict).is_ok())
     }
 }
 
@@ -76,7 +61,7 @@ mod counted {
 fn version(dict: &Bound<'_, PyDict>) -> u64 {
     #[cfg(Py_3_12)]
     {
-        counted::counter(dict.as_ptr()).load(std::sync::atomic::Ordering::Relaxed)
+        counted::counter(dict.as_ptr().addr()).load(std::sync::atomic::Ordering::Relaxed)
     }
     #[cfg(not(Py_3_12))]
     {

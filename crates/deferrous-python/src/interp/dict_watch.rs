@@ -7,7 +7,12 @@
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::{ffi, prelude::*, types::PyDict};
+#[cfg(not(Py_3_12))]
+use pyo3::ffi;
+use pyo3::{prelude::*, types::PyDict};
+
+#[cfg(Py_3_12)]
+use super::dict_watcher::{OnChange, Watcher};
 
 /// How many dicts there may be.
 #[cfg(not(Py_3_12))]
@@ -48,10 +53,7 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
         return Ok(false);
     };
     for dict in dicts {
-        // SAFETY: the watcher is there, and the dict is alive.
-        if unsafe { ffi::PyDict_Watch(watcher, dict.as_ptr()) } < 0 {
-            return Err(PyErr::fetch(dict.py()));
-        }
+        watcher.watch(dict)?;
         std::mem::forget(dict.clone());
     }
     add(on_change);
@@ -60,51 +62,18 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
 
 /// The watcher of the interpreter, made the first time; `None` if it has no more.
 #[cfg(Py_3_12)]
-fn watcher(py: Python<'_>) -> Option<std::ffi::c_int> {
-    use std::{ffi::c_int, sync::OnceLock};
+fn watcher(py: Python<'_>) -> Option<Watcher> {
+    static WATCHER: std::sync::OnceLock<Option<Watcher>> = std::sync::OnceLock::new();
 
-    /// # Safety
-    /// The thread is attached.
-    unsafe extern "C" fn on_event(_: c_int, _: Raw, _: Raw, _: Raw) -> c_int {
-        changed();
-        0
+    struct CallListeners;
+
+    impl OnChange for CallListeners {
+        fn before_change(_dict: usize) {
+            changed();
+        }
     }
 
-    static WATCHER: OnceLock<Option<c_int>> = OnceLock::new();
-    // SAFETY: the function counts changes, and does nothing else.
-    *WATCHER.get_or_init(|| unsafe { add_watcher(py, on_event) })
-}
-
-#[cfg(Py_3_12)]
-type Raw = *mut ffi::PyObject;
-
-/// Has the interpreter call a function before watched dicts change, with the kind of change, the dict, a key and a
-/// value.
-///
-/// Returns the number by which dicts are watched; `None` if the interpreter has no more.
-///
-/// # Safety
-///
-/// The function neither runs code of Python nor changes a dict.
-#[cfg(Py_3_12)]
-pub(super) unsafe fn add_watcher(
-    py: Python<'_>,
-    on_event: unsafe extern "C" fn(std::ffi::c_int, Raw, Raw, Raw) -> std::ffi::c_int,
-) -> Option<std::ffi::c_int> {
-    use std::ffi::c_int;
-
-    unsafe extern "C" {
-        fn PyDict_AddWatcher(
-            callback: unsafe extern "C" fn(c_int, Raw, Raw, Raw) -> c_int,
-        ) -> c_int;
-    }
-
-    // SAFETY: the function lives for ever, and does only what the interpreter allows it, as this function asks for.
-    let watcher = unsafe { PyDict_AddWatcher(on_event) };
-    if watcher < 0 {
-        drop(PyErr::take(py));
-    }
-    (watcher >= 0).then_some(watcher)
+    *WATCHER.get_or_init(|| Watcher::new::<CallListeners>(py))
 }
 
 /// A dict that is kept alive for ever, and the number of the last change of it that was noticed.

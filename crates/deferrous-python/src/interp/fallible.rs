@@ -4,13 +4,14 @@
 //! as one argument. `new_err` makes the text of an exception when that is raised, where a panic ends the process. A name
 //! that is looked up is to be a [`name!`](super::name) or a [`text`], since a `&str` is made an object, too.
 
-use std::{io, iter, mem::MaybeUninit, ptr, slice};
+use std::{convert::Infallible, io, iter, mem::MaybeUninit, ptr, slice};
 
 use pyo3::{
     PyTypeInfo,
     exceptions::{PyOSError, PySystemError},
     ffi,
     prelude::*,
+    sync::PyOnceLock,
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
@@ -76,10 +77,7 @@ pub fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
 
 /// An empty dict.
 pub fn dict(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    // SAFETY: the call hands out a reference to a new dict, or raises.
-    unsafe {
-        Bound::from_owned_ptr_or_err(py, ffi::PyDict_New()).map(|dict| dict.cast_into_unchecked())
-    }
+    Ok(py.get_type::<PyDict>().call0()?.cast_into()?)
 }
 
 /// A `str`.
@@ -99,20 +97,18 @@ pub fn text_around<'py>(
 
 /// A `bytes`.
 pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    // SAFETY: the call copies so many bytes from there, and hands out a reference to a new object, or raises.
-    unsafe {
-        let length = data.len().cast_signed();
-        let bytes = ffi::PyBytes_FromStringAndSize(data.as_ptr().cast(), length);
-        Bound::from_owned_ptr_or_err(py, bytes).map(|bytes| bytes.cast_into_unchecked())
-    }
+    let copied = bytes_filled(py, data.len(), |room| {
+        Ok::<_, Infallible>(room.write_copy_of_slice(data))
+    });
+    copied.map(|Ok(bytes)| bytes)
 }
 
-/// A `bytes` of at most `most` bytes, which `fill` writes into memory that nobody has written to yet. It returns how many
-/// it has written, from the first on.
+/// A `bytes` of at most `most` bytes, which `fill` writes into memory that nobody has written to yet. It returns the part
+/// that it has written, which begins with the first byte: otherwise nothing is taken.
 pub fn bytes_filled<'py, E>(
     py: Python<'py>,
     most: usize,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize, E>,
+    fill: impl for<'a> FnOnce(&'a mut [MaybeUninit<u8>]) -> Result<&'a mut [u8], E>,
 ) -> PyResult<Result<Bound<'py, PyBytes>, E>> {
     unsafe extern "C" {
         fn _PyBytes_Resize(
@@ -129,7 +125,8 @@ pub fn bytes_filled<'py, E>(
         let bytes = Bound::from_owned_ptr_or_err(py, raw)?;
         let first: *mut MaybeUninit<u8> = ffi::PyBytes_AS_STRING(raw).cast_mut().cast();
         let length = match fill(slice::from_raw_parts_mut(first, most)) {
-            Ok(length) => length.min(most),
+            Ok(filled) if ptr::eq(filled.as_ptr(), first.cast()) => filled.len().min(most),
+            Ok(_) => 0,
             Err(error) => return Ok(Err(error)),
         };
         let mut raw = bytes.into_ptr();
@@ -195,12 +192,10 @@ pub fn import<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<
 
 /// An interned `str`.
 pub fn interned<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyString>> {
-    let mut raw = self::text(py, text)?.into_ptr();
-    // SAFETY: the call takes over the reference to the `str` and hands out one to an equal `str`.
-    unsafe {
-        ffi::PyUnicode_InternInPlace(&raw mut raw);
-        Ok(Bound::from_owned_ptr(py, raw).cast_into_unchecked())
-    }
+    static INTERN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let intern = INTERN.get_or_try_init(py, || import(py, "sys", "intern").map(Bound::unbind))?;
+    let interned = intern.bind(py).call1((self::text(py, text)?,))?;
+    Ok(interned.cast_into()?)
 }
 
 /// An `int`; the largest for a number that no object can be as long as.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{BorrowedFd, RawFd},
+    os::fd::{AsFd, BorrowedFd, RawFd},
 };
 
 use pyo3::{ffi, prelude::*};
@@ -28,19 +28,25 @@ pub fn with_descriptor<R>(
     if fd < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: it is not -1. The program has opened it, and nothing closes it here during the call.
-    call(unsafe { BorrowedFd::borrow_raw(fd) })
+    call(Number(fd).as_fd())
+}
+
+/// The number of a descriptor that the program has opened.
+struct Number(RawFd);
+
+impl AsFd for Number {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: it is not -1. Nothing closes it here during the call that is made with it.
+        unsafe { BorrowedFd::borrow_raw(self.0.max(0)) }
+    }
 }
 
 /// Whether there is room to write to each of these descriptors at this moment, nothing to read, and nothing wrong. The
 /// program may have closed some: there is none then.
 pub fn are_writable(fds: &[RawFd]) -> io::Result<Vec<bool>> {
-    let ask = |&fd: &RawFd| {
-        // SAFETY: it is not negative. The program has opened it, and nothing closes it here during the call.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd.max(0)) };
-        PollFd::from_borrowed_fd(fd, PollFlags::IN | PollFlags::OUT)
-    };
-    let mut asked: Vec<_> = fds.iter().map(ask).collect();
+    let numbers: Vec<_> = fds.iter().copied().map(Number).collect();
+    let ask = |number| PollFd::new(number, PollFlags::IN | PollFlags::OUT);
+    let mut asked: Vec<_> = numbers.iter().map(ask).collect();
     rustix::io::retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))?;
     let is_writable = |fd: &PollFd<'_>| fd.revents() == PollFlags::OUT;
     Ok(asked.iter().map(is_writable).collect())

@@ -1,9 +1,10 @@
 //! Messages of sockets: bytes, and the ancillary data that come with them, such as descriptors of files.
 
 use std::{
+    borrow::Cow,
     io, mem,
     mem::MaybeUninit,
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
     slice,
 };
 
@@ -19,7 +20,14 @@ const WORDS: usize = 4096 / size_of::<usize>() + 2;
 struct Item {
     level: i32,
     kind: i32,
-    data: Vec<u8>,
+    data: Data,
+}
+
+/// What is in an item.
+enum Data {
+    /// Descriptors, which the system has opened for the message.
+    Descriptors(Vec<OwnedFd>),
+    Bytes(Vec<u8>),
 }
 
 /// Ancillary data that came with a message. Descriptors in them are closed when it is dropped.
@@ -29,68 +37,50 @@ pub struct Ancillary {
     flags: i32,
 }
 
-/// A byte that the system may write.
-///
-/// # Safety
-///
-/// It has the size of a byte and is valid with any value.
-pub unsafe trait Byte {}
-
-// SAFETY: it is a byte.
-unsafe impl Byte for u8 {}
-// SAFETY: it has the size of a byte, and need not even have a value.
-unsafe impl Byte for MaybeUninit<u8> {}
-
-/// Receives a message without waiting for one. Returns how many bytes were put into `room`; ancillary data are put into
-/// `ancillary`, if there are any.
+/// Receives a message without waiting for one. Returns the part of `room` that its bytes were put into; ancillary data are
+/// put into `ancillary`, if there are any.
 ///
 /// As with Python's `recvmsg`, descriptors are inherited by programs that are executed.
 ///
 /// # Errors
 ///
-/// What the system says. `WouldBlock` if there is no message.
+/// What the system says. `WouldBlock` if there is no message, `Interrupted` if a signal came first.
 #[inline]
-pub fn receive_message<T: Byte>(
+pub fn receive_message<'a>(
     fd: RawFd,
-    room: &mut [T],
+    room: &'a mut [MaybeUninit<u8>],
     ancillary: &mut Option<Ancillary>,
-) -> io::Result<usize> {
-    with_descriptor(fd, |socket| {
-        loop {
-            match receive(socket, room, ancillary) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                received => return received,
-            }
-        }
-    })
+) -> io::Result<&'a mut [u8]> {
+    with_descriptor(fd, |socket| receive(socket, room, ancillary))
 }
 
 #[inline]
-fn receive<T: Byte>(
+fn receive<'a>(
     socket: BorrowedFd<'_>,
-    room: &mut [T],
+    room: &'a mut [MaybeUninit<u8>],
     ancillary: &mut Option<Ancillary>,
-) -> io::Result<usize> {
+) -> io::Result<&'a mut [u8]> {
     let mut control = [const { MaybeUninit::<usize>::uninit() }; WORDS];
     let mut bytes = libc::iovec {
         iov_base: room.as_mut_ptr().cast(),
         iov_len: room.len(),
     };
-    // SAFETY: it consists of numbers and of pointers that may be null, which zeros are.
-    let mut message: libc::msghdr = unsafe { mem::zeroed() };
-    message.msg_iov = &raw mut bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control) as _;
-    // SAFETY: both buffers are alive and exclusively borrowed, and as long as the message says.
-    let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
-    let Ok(length) = usize::try_from(length) else {
-        return Err(io::Error::last_os_error());
+    // SAFETY: a message consists of numbers and of pointers that may be null, which zeros are. Both buffers are alive and
+    // exclusively borrowed, and as long as the message says. Of the first one, so many bytes have been written.
+    let (message, received) = unsafe {
+        let mut message: libc::msghdr = mem::zeroed();
+        message.msg_iov = &raw mut bytes;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control) as _;
+        let length = libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT);
+        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        (message, room[..length].assume_init_mut())
     };
     if message.msg_controllen != 0 {
         *ancillary = Some(Ancillary::of(&message));
     }
-    Ok(length)
+    Ok(received)
 }
 
 impl Ancillary {
@@ -100,18 +90,23 @@ impl Ancillary {
         let end = message.msg_control.addr() + size(message.msg_controllen);
         let mut items = Vec::new();
         // SAFETY: the system has filled in the message. What these functions return is inside its buffer, which is aligned
-        // for the heads of items, and no item is read past its end.
+        // for the heads of items, and no item is read past its end. Nobody else has been told of the descriptors.
         unsafe {
             let mut at = libc::CMSG_FIRSTHDR(message);
             while let Some(head) = at.as_ref() {
                 let data = libc::CMSG_DATA(at);
                 let length = size(head.cmsg_len).saturating_sub(data.addr() - at.addr());
                 let length = length.min(end.saturating_sub(data.addr()));
-                items.push(Item {
-                    level: head.cmsg_level,
-                    kind: head.cmsg_type,
-                    data: slice::from_raw_parts(data, length).to_vec(),
-                });
+                let data = slice::from_raw_parts(data, length);
+                let (level, kind) = (head.cmsg_level, head.cmsg_type);
+                let data = if (level, kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                    let numbers = data.as_chunks().0.iter().copied();
+                    let opened = |number| OwnedFd::from_raw_fd(RawFd::from_ne_bytes(number));
+                    Data::Descriptors(numbers.map(opened).collect())
+                } else {
+                    Data::Bytes(data.to_vec())
+                };
+                items.push(Item { level, kind, data });
                 at = libc::CMSG_NXTHDR(message, at);
             }
         }
@@ -122,18 +117,22 @@ impl Ancillary {
     /// A `list` of triples of level, type and data, and the flags, as Python's `recvmsg` gives them. The descriptors now
     /// belong to whoever has the list.
     #[cold]
-    pub fn into_python(
-        mut self,
-        py: Python<'_>,
-    ) -> PyResult<(Bound<'_, PyList>, Bound<'_, PyAny>)> {
+    pub fn into_python(self, py: Python<'_>) -> PyResult<(Bound<'_, PyList>, Bound<'_, PyAny>)> {
         let flags = number(py, self.flags)?;
         let list = fallible::list(py)?;
         for Item { level, kind, data } in &self.items {
-            let data = fallible::bytes(py, data)?.into_any();
+            let data = fallible::bytes(py, &data.bytes())?.into_any();
             let item = [number(py, *level)?, number(py, *kind)?, data];
             list.append(fallible::tuple(py, item)?)?;
         }
-        self.items.clear();
+        for item in self.items {
+            if let Data::Descriptors(descriptors) = item.data {
+                for descriptor in descriptors {
+                    // From now on the list has it.
+                    let _ = descriptor.into_raw_fd();
+                }
+            }
+        }
         Ok((list, flags))
     }
 }
@@ -153,15 +152,15 @@ fn number(py: Python<'_>, number: i32) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-impl Drop for Ancillary {
-    fn drop(&mut self) {
-        let rights = self
-            .items
-            .iter()
-            .filter(|item| (item.level, item.kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS));
-        for descriptor in rights.flat_map(|item| item.data.as_chunks().0) {
-            // SAFETY: the system has opened this descriptor for this message, and nobody else has been told of it.
-            drop(unsafe { OwnedFd::from_raw_fd(RawFd::from_ne_bytes(*descriptor)) });
+impl Data {
+    /// As they came.
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Data::Descriptors(descriptors) => {
+                let numbers = descriptors.iter().map(|fd| fd.as_raw_fd().to_ne_bytes());
+                Cow::Owned(numbers.flatten().collect())
+            }
+            Data::Bytes(bytes) => Cow::Borrowed(bytes),
         }
     }
 }

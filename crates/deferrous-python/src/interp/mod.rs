@@ -9,6 +9,8 @@ mod detached;
 mod dict_changes;
 mod dict_version;
 mod dict_watch;
+#[cfg(Py_3_12)]
+mod dict_watcher;
 mod event_room;
 mod exception;
 pub mod fallible;
@@ -65,10 +67,7 @@ pub use life::{
 pub use message::{Ancillary, receive_message};
 pub use name::{Name, unloaded};
 pub(crate) use name::{name, names};
-pub use object::{
-    attributes, class_attributes, clear_list, is_subtype, item, new_object, references,
-    set_attributes,
-};
+pub use object::{attributes, class_attributes, is_subtype, item, new_object, references};
 pub use panics::without_panic;
 pub use queue::Queue;
 pub use sending::{

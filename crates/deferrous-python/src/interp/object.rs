@@ -6,7 +6,7 @@ use pyo3::{
     exceptions::PyTypeError,
     ffi,
     prelude::*,
-    types::{PyDict, PyList, PyString, PyTuple, PyType},
+    types::{PyDict, PyString, PyTuple, PyType},
 };
 
 use super::fallible;
@@ -61,18 +61,6 @@ pub fn item<'py>(
     }
 }
 
-/// Gives an object these attributes, and no others.
-pub fn set_attributes(object: &Bound<'_, PyAny>, attributes: &Bound<'_, PyDict>) -> PyResult<()> {
-    // SAFETY: both are alive, and the call raises if the object has no place for a dict.
-    let status = unsafe {
-        ffi::PyObject_GenericSetDict(object.as_ptr(), attributes.as_ptr(), ptr::null_mut())
-    };
-    match status {
-        0 => Ok(()),
-        _ => Err(PyErr::fetch(object.py())),
-    }
-}
-
 /// The attributes of a class itself, without those of its bases. The dict is to be read and watched only.
 pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the class is alive, and keeps its dict for as long as it is.
@@ -104,13 +92,4 @@ pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
 pub fn references<T>(object: &Bound<'_, T>) -> isize {
     // SAFETY: the object is alive.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
-}
-
-/// Takes everything out of a list.
-pub fn clear_list(list: &Bound<'_, PyList>) -> PyResult<()> {
-    // SAFETY: the list is alive. Without a list in its place, the call deletes what is there.
-    match unsafe { ffi::PyList_SetSlice(list.as_ptr(), 0, isize::MAX, ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(PyErr::fetch(list.py())),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
@@ -11,7 +12,13 @@ use pyo3::{
 };
 
 use super::{
-    facts::Own, names::names, plan::Part, read::Reading, stock::Datagrams, stream::Stream, system,
+    facts::Own,
+    names::names,
+    plan::Part,
+    read::{Reading, unless_interrupted},
+    stock::Datagrams,
+    stream::Stream,
+    system,
 };
 use crate::interp::{call, fallible, handling};
 
@@ -59,13 +66,11 @@ impl<'py> Reading<'_, 'py> {
 
     fn read_datagram(&self) -> PyResult<Came> {
         let py = self.stream.object.py();
-        let received = self.in_room(|room| {
-            let (length, from) = match system::receive_datagram(self.fd, room) {
-                Ok(received) => received,
-                Err(error) => return Ok(Err(error)),
-            };
-            fallible::bytes(py, &room[..length]).map(|data| Ok((data, from)))
-        })?;
+        let receive = |room: &mut [MaybeUninit<u8>]| match system::receive_datagram(self.fd, room) {
+            Ok((received, from)) => fallible::bytes(py, received).map(|data| Ok((data, from))),
+            Err(error) => Ok(Err(error)),
+        };
+        let received = unless_interrupted(|| self.in_room(receive))?;
         match received {
             Ok((data, from)) => {
                 if let Err(error) = self.hand_over_datagram(&data, &self.address(from)?) {

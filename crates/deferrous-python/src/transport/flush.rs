@@ -8,7 +8,7 @@ use pyo3::{
 };
 
 use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
-use crate::interp::{clear_list, fallible, references};
+use crate::interp::{fallible, references};
 
 /// What came of sending what was written.
 pub enum Flushed {
@@ -87,15 +87,14 @@ impl<'a, 'py> Sending<'a, 'py> {
         let data = joined.as_bytes();
         match system::transmit(self.fd, data) {
             Ok(sent) => {
-                let names = names(py);
-                clear_list(&self.chunks)?;
-                self.stream.set_waiting(&fallible::int(py, 0)?)?;
-                if sent == data.len() {
-                    return Ok(Flushed::Done);
+                let rest = sent < data.len();
+                if rest {
+                    let (names, sent) = (names(py), fallible::int(py, sent)?);
+                    self.stream.set(&names.data_buffer, joined.as_any())?;
+                    self.stream.set(&names.offset, &sent)?;
                 }
-                self.stream.set(&names.data_buffer, joined.as_any())?;
-                self.stream.set(&names.offset, &fallible::int(py, sent)?)?;
-                Ok(Flushed::Waits)
+                self.forget_chunks()?;
+                Ok(if rest { Flushed::Waits } else { Flushed::Done })
             }
             // What has come is read first, as by Twisted, and the poller tells of both.
             Err(error)
@@ -104,13 +103,19 @@ impl<'a, 'py> Sending<'a, 'py> {
                 Ok(Flushed::Waits)
             }
             Err(_) => {
-                clear_list(&self.chunks)?;
-                self.stream.set_waiting(&fallible::int(py, 0)?)?;
                 self.stream.set(&names(py).data_buffer, joined.as_any())?;
+                self.forget_chunks()?;
                 let lost = self.stream.stock.connection_lost.clone_ref(py);
                 Ok(Flushed::Lost(lost))
             }
         }
+    }
+
+    /// Notes that nothing is waiting any more.
+    fn forget_chunks(&self) -> PyResult<()> {
+        self.chunks.del_slice(0, self.chunks.len())?;
+        let none = fallible::int(self.stream.object.py(), 0)?;
+        self.stream.set_waiting(&none)
     }
 
     /// All chunks in one.

@@ -1,6 +1,6 @@
 //! `doRead` of a stream: one `recv` or `recvmsg`, and what has come goes to the protocol.
 
-use std::{cell::Cell, io, os::fd::RawFd};
+use std::{cell::Cell, io, mem::MaybeUninit, os::fd::RawFd};
 
 use pyo3::{prelude::*, types::PyBytes};
 
@@ -17,10 +17,23 @@ const MOST: usize = 1 << 20;
 const LARGE: usize = 16 * 1024;
 
 thread_local! {
-    /// The room for what is read. Absent while something is read into it.
+    /// The room for what is read: the capacity of an empty list. Absent while something is read into it.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// How many bytes came last.
     static LAST: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Receives, again if a signal interrupts that.
+#[inline(always)]
+pub(super) fn unless_interrupted<T>(
+    mut receive: impl FnMut() -> PyResult<io::Result<T>>,
+) -> PyResult<io::Result<T>> {
+    loop {
+        match receive()? {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            received => return Ok(received),
+        }
+    }
 }
 
 /// A stream that is about to be read.
@@ -58,7 +71,7 @@ impl<'a, 'py> Reading<'a, 'py> {
             return self.read_datagrams();
         }
         let mut ancillary = None;
-        let received = self.receive(&mut ancillary)?;
+        let received = unless_interrupted(|| self.receive(&mut ancillary))?;
         if let (Ok(data), Some(ancillary)) = (&received, ancillary) {
             return self.read_message(data, ancillary).map(Some);
         }
@@ -78,43 +91,39 @@ impl<'a, 'py> Reading<'a, 'py> {
         ancillary: &mut Option<Ancillary>,
     ) -> PyResult<io::Result<Bound<'py, PyBytes>>> {
         let py = self.stream.object.py();
-        if LAST.get() >= LARGE {
-            let received = fallible::bytes_filled(py, self.size, |room| {
-                if self.takes_descriptors() {
-                    receive_message(self.fd, room, ancillary)
-                } else {
-                    system::receive_into(self.fd, room)
-                }
-            })?;
-            if let Ok(data) = &received {
-                LAST.set(data.as_bytes().len());
-            }
-            return Ok(received);
-        }
-        self.in_room(|room| {
-            let received = if self.takes_descriptors() {
-                receive_message(self.fd, room, ancillary)
-            } else {
-                system::receive(self.fd, room)
-            };
-            match received {
-                Ok(length) => {
-                    LAST.set(length);
-                    fallible::bytes(py, &room[..length]).map(Ok)
-                }
+        let received = if LAST.get() >= LARGE {
+            fallible::bytes_filled(py, self.size, |room| self.fill(room, ancillary))?
+        } else {
+            self.in_room(|room| match self.fill(room, ancillary) {
+                Ok(received) => fallible::bytes(py, received).map(Ok),
                 Err(error) => Ok(Err(error)),
-            }
-        })
+            })?
+        };
+        if let Ok(data) = &received {
+            LAST.set(data.as_bytes().len());
+        }
+        Ok(received)
+    }
+
+    #[inline(always)]
+    fn fill<'room>(
+        &self,
+        room: &'room mut [MaybeUninit<u8>],
+        ancillary: &mut Option<Ancillary>,
+    ) -> io::Result<&'room mut [u8]> {
+        if self.takes_descriptors() {
+            receive_message(self.fd, room, ancillary)
+        } else {
+            system::receive(self.fd, room)
+        }
     }
 
     /// Runs `fill` with as much room as is to be read at most. It must run no code of the program.
     #[inline(always)]
-    pub(super) fn in_room<R>(&self, fill: impl FnOnce(&mut [u8]) -> R) -> R {
+    pub(super) fn in_room<R>(&self, fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> R) -> R {
         let mut room = ROOM.take();
-        if room.len() < self.size {
-            room.resize(self.size, 0);
-        }
-        let filled = fill(&mut room[..self.size]);
+        room.reserve(self.size);
+        let filled = fill(&mut room.spare_capacity_mut()[..self.size]);
         ROOM.set(room);
         filled
     }

@@ -1,4 +1,4 @@
-//! Calls of the system for a socket that is named by its number.
+//! Calls of the system for a socket that is named by its number. Those that receive say so if a signal interrupted them.
 
 use std::{io, mem::MaybeUninit, net::SocketAddr, os::fd::RawFd};
 
@@ -6,31 +6,24 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, recvfr
 
 use crate::interp::with_descriptor;
 
-/// Reads what is there, at most as much as there is room for. 0 is the end.
-pub fn receive(fd: RawFd, room: &mut [u8]) -> io::Result<usize> {
+/// Reads what is there, at most as much as there is room for, and returns the part of the room that it fills. Nothing is
+/// the end.
+pub fn receive(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]> {
     with_descriptor(fd, |socket| {
-        Ok(rustix::io::retry_on_intr(|| recv(socket, &mut *room, RecvFlags::DONTWAIT))?.0)
-    })
-}
-
-/// The same, into memory that nobody has written to yet.
-pub fn receive_into(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    with_descriptor(fd, |socket| {
-        let receive = || {
-            let ((received, _), _) = recv(socket, &mut *room, RecvFlags::DONTWAIT)?;
-            Ok(received.len())
-        };
-        Ok(rustix::io::retry_on_intr(receive)?)
+        let ((received, _), _) = recv(socket, room, RecvFlags::DONTWAIT)?;
+        Ok(received)
     })
 }
 
 /// Reads a datagram, as much of it as there is room for, and tells where it comes from.
-pub fn receive_datagram(fd: RawFd, room: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+pub fn receive_datagram(
+    fd: RawFd,
+    room: &mut [MaybeUninit<u8>],
+) -> io::Result<(&mut [u8], SocketAddr)> {
     with_descriptor(fd, |socket| {
-        let receive = || recvfrom(socket, &mut *room, RecvFlags::DONTWAIT);
-        let (length, _, from) = rustix::io::retry_on_intr(receive)?;
+        let ((received, _), _, from) = recvfrom(socket, room, RecvFlags::DONTWAIT)?;
         let from = from.and_then(|from| from.try_into().ok());
-        from.map(|from| (length, from))
+        from.map(|from| (received, from))
             .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     })
 }
