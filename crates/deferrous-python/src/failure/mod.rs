@@ -124,13 +124,12 @@ fn build<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = exception.py();
     let failure = new_object(objects(py).failure.bind(py), arguments)?;
-    let all = fallible::dict(py)?;
+    let all = attributes(&failure)?;
     all.set_item(name!(py, "count")?, next_count(py)?)?;
     all.set_item(name!(py, "type")?, exception.get_type())?;
     all.set_item(name!(py, "value")?, exception)?;
     all.set_item(name!(py, "captureVars")?, PyBool::new(py, capture))?;
     all.set_item(name!(py, "tb")?, traceback(exception))?;
-    failure.setattr(name!(py, "__dict__")?, all)?;
     Ok(failure)
 }
 

@@ -1,8 +1,47 @@
 //! The code of functions of the interpreter.
 
-use std::{ffi::c_void, mem::MaybeUninit, ptr};
+use std::{
+    ffi::{c_int, c_void},
+    mem::MaybeUninit,
+    ptr,
+};
 
 use pyo3::{ffi, prelude::*};
+
+/// A function or method that is not written in Python.
+struct Builtin<'py> {
+    /// Where its code is. How that is called is told by the flags.
+    code: usize,
+    flags: c_int,
+    /// What it is bound to.
+    owner: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Builtin<'py> {
+    /// The object, if it is one.
+    #[inline(always)]
+    fn of(callable: &Bound<'py, PyAny>) -> Option<Self> {
+        if !ptr::eq(callable.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
+            return None;
+        }
+        let (py, raw) = (callable.py(), callable.as_ptr());
+        // SAFETY: the object is alive and a builtin. What it is bound to is counted at once.
+        unsafe {
+            Some(Builtin {
+                code: ffi::PyCFunction_GetFunction(raw)? as usize,
+                flags: ffi::PyCFunction_GetFlags(raw),
+                owner: Bound::from_borrowed_ptr_or_opt(py, ffi::PyCFunction_GetSelf(raw)),
+            })
+        }
+    }
+}
+
+/// The C function of a method that is not written in Python, and the object that it is bound to.
+#[inline(always)]
+pub fn bound_function<'py>(callable: &Bound<'py, PyAny>) -> Option<(usize, Bound<'py, PyAny>)> {
+    let method = Builtin::of(callable)?;
+    Some((method.code, method.owner?))
+}
 
 /// Where the code of a builtin function without arguments is. Nothing is called there: it is only compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,17 +51,8 @@ impl BuiltinCode {
     /// That of a function, if it is such a one.
     #[inline]
     pub fn of(function: &Bound<'_, PyAny>) -> Option<Self> {
-        if !ptr::eq(function.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
-            return None;
-        }
-        // SAFETY: it is a builtin function, which keeps its definition alive; the flag says that its code takes no
-        // arguments, and so which pointer is there.
-        unsafe {
-            let function = function.as_ptr().cast::<ffi::PyCFunctionObject>();
-            let definition = &*(*function).m_ml;
-            (definition.ml_flags == ffi::METH_NOARGS)
-                .then_some(BuiltinCode(definition.ml_meth.PyCFunction as usize))
-        }
+        let function = Builtin::of(function)?;
+        (function.flags == ffi::METH_NOARGS).then_some(BuiltinCode(function.code))
     }
 
     /// Whether it is in the same file as the interpreter's.

@@ -4,28 +4,30 @@ use std::{mem, ptr};
 
 use pyo3::{exceptions::PyBaseException, ffi, prelude::*, types::PyTraceback};
 
-use super::{class_attribute, descriptor_get, name};
-
 /// The traceback of an exception.
 pub fn traceback<'py>(exception: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyTraceback>> {
-    let py = exception.py();
-    let class = py.get_type::<PyBaseException>();
-    let descriptor = class_attribute(&class, name!(py, "__traceback__").ok()?)?;
-    descriptor_get(&descriptor, exception)
-        .ok()?
-        .cast_into()
-        .ok()
+    // SAFETY: the exception is alive; the interpreter hands out a reference to a traceback, or none.
+    unsafe {
+        let traceback = ffi::PyException_GetTraceback(exception.as_ptr());
+        Bound::from_owned_ptr_or_opt(exception.py(), traceback)
+            .map(|traceback| traceback.cast_into_unchecked())
+    }
 }
 
 /// Gives an exception this traceback, or `None`, whatever its class has in place of `with_traceback`.
+///
+/// # Errors
+///
+/// A `TypeError` for what is neither.
 pub fn set_traceback(
     exception: &Bound<'_, PyBaseException>,
     traceback: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let py = exception.py();
-    let class = py.get_type::<PyBaseException>();
-    let method = class.getattr(name!(py, "with_traceback")?)?;
-    method.call1((exception, traceback)).map(drop)
+    // SAFETY: both objects are alive, and the call takes any.
+    match unsafe { ffi::PyException_SetTraceback(exception.as_ptr(), traceback.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(exception.py())),
+    }
 }
 
 /// What is being handled: class, exception and traceback, as the interpreter hands them out.

@@ -371,18 +371,3 @@ pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()>
 pub fn make_in_one_step<C: FastClass>(py: Python<'_>) {
     change_slots::<C>(py, |class, _| class.tp_vectorcall = Some(call_class::<C>));
 }
-
-/// The C function of a method that is not written in Python, and the object that it is bound to.
-#[inline(always)]
-pub fn bound_function<'py>(callable: &Bound<'py, PyAny>) -> Option<(usize, Bound<'py, PyAny>)> {
-    // SAFETY: the object is alive, and is looked at as a builtin only where it is one.
-    unsafe {
-        if !ptr::eq(callable.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
-            return None;
-        }
-        let function = ffi::PyCFunction_GetFunction(callable.as_ptr())?;
-        let owner =
-            Borrowed::from_ptr_or_opt(callable.py(), ffi::PyCFunction_GetSelf(callable.as_ptr()))?;
-        Some((function as usize, owner.to_owned()))
-    }
-}

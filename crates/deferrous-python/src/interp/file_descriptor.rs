@@ -5,18 +5,44 @@ use std::{
     os::fd::{AsFd, BorrowedFd, RawFd},
 };
 
-use pyo3::{ffi, prelude::*};
+use pyo3::{
+    exceptions::{PyOverflowError, PyTypeError, PyValueError},
+    ffi,
+    prelude::*,
+    types::PyInt,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::ClassFacts;
+use super::{ClassFacts, fallible, name};
 
 /// The number of a descriptor, which is an `int` or has a method `fileno`, as the modules of Python take it.
+///
+/// # Errors
+///
+/// Those of these modules: a `TypeError` for another object, an `OverflowError` or a `ValueError` for a number that no
+/// descriptor has, and what `fileno` raises.
 pub fn file_descriptor(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
-    // SAFETY: a `Bound` keeps the object alive. The call takes any object, and raises if it names no descriptor.
-    match unsafe { ffi::PyObject_AsFileDescriptor(object.as_ptr()) } {
-        fd if fd < 0 => Err(PyErr::fetch(object.py())),
-        fd => Ok(fd),
+    let py = object.py();
+    let refuse = |message| Err(fallible::error::<PyTypeError>(py, message));
+    let number = if object.is_instance_of::<PyInt>() {
+        object.clone()
+    } else if let Some(fileno) = object.getattr_opt(name!(py, "fileno")?)? {
+        fileno.call0()?
+    } else {
+        return refuse("argument must be an int, or have a fileno() method.");
+    };
+    let Ok(number) = number.cast::<PyInt>() else {
+        return refuse("fileno() returned a non-integer");
+    };
+    let Ok(fd) = number.extract() else {
+        let message = "Python int too large to convert to C int";
+        return Err(fallible::error::<PyOverflowError>(py, message));
+    };
+    if fd < 0 {
+        let message = format!("file descriptor cannot be a negative integer ({fd})");
+        return Err(fallible::error::<PyValueError>(py, &message));
     }
+    Ok(fd)
 }
 
 /// Makes a call of the system with the descriptor that has this number. The program may have closed it: the system

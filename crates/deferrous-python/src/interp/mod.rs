@@ -31,7 +31,7 @@ mod stack;
 mod task;
 mod token;
 
-pub use builtin_code::BuiltinCode;
+pub use builtin_code::{BuiltinCode, bound_function};
 pub use calls::{
     Outcome, call, call_metaclass, call_method, call_with_tuple, descriptor_get, limited, outcome,
     raised,
@@ -51,8 +51,8 @@ pub use dict_watch::watch as watch_dicts;
 pub use event_room::EventRoom;
 pub use exception::{handling, set_traceback, traceback};
 pub use fastcall::{
-    Arguments, FastClass, FastFunction, FastMethod, add_method, bound_function, fast_function,
-    make_in_one_step, method_descriptor,
+    Arguments, FastClass, FastFunction, FastMethod, add_method, fast_function, make_in_one_step,
+    method_descriptor,
 };
 pub use field::Field;
 pub use file_descriptor::{are_writable, file_descriptor, socket_descriptor, with_descriptor};

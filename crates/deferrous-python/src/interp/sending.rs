@@ -6,7 +6,9 @@ use pyo3::{
     Borrowed, PyClass, exceptions::PyStopIteration, ffi, prelude::*, pyclass::boolean_struct::True,
 };
 
-use super::{classes::change_slots, fallible, fastcall::enter, token::called_by_pyo3};
+use super::{
+    classes::change_slots, fallible, fastcall::enter, object::new_object, token::called_by_pyo3,
+};
 
 type Raw = *mut ffi::PyObject;
 
@@ -33,15 +35,31 @@ pub fn send<'py>(generator: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Py
     }
 }
 
-/// The exception by which an iterator says that it ends with this value.
-pub fn stop_iteration(value: Bound<'_, PyAny>) -> PyErr {
-    let class = value.py().get_type::<PyStopIteration>();
+/// Sets the exception by which an iterator says that it ends with this value.
+fn stop_with(value: Bound<'_, PyAny>) -> PyResult<()> {
     // The instance is made here, since a tuple or an exception would be taken for its arguments or itself.
-    let exception = match value.is_none() {
-        true => class.call0(),
-        false => class.call1((value,)),
+    let (py, class) = (value.py(), value.py().get_type::<PyStopIteration>());
+    let arguments = match value.is_none() {
+        true => fallible::tuple(py, [])?,
+        false => fallible::tuple(py, [value.clone()])?,
     };
-    exception.map_or_else(|error| error, PyErr::from_value)
+    let exception = new_object(&class, &arguments)?;
+    // SAFETY: it is of that class and alive, and has no value yet; the first call takes over a reference.
+    unsafe {
+        let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
+        (*fields).value = value.into_ptr();
+        #[cfg(Py_3_12)]
+        ffi::PyErr_SetRaisedException(exception.into_ptr());
+        #[cfg(not(Py_3_12))]
+        ffi::PyErr_SetObject(class.as_ptr(), exception.as_ptr());
+    }
+    Ok(())
+}
+
+/// That exception.
+pub fn stop_iteration(value: Bound<'_, PyAny>) -> PyErr {
+    let py = value.py();
+    stop_with(value).map_or_else(|error| error, |()| PyErr::fetch(py))
 }
 
 /// Whether the object is a coroutine of an `async def`.
@@ -125,7 +143,7 @@ impl<T: Awaited> Unary for Next<T> {
             Sent::Yielded(value) => Ok(Some(value)),
             // For `None`, nothing has to be set.
             Sent::Returned(value) if value.is_none() => Ok(None),
-            Sent::Returned(value) => Err(stop_iteration(value)),
+            Sent::Returned(value) => stop_with(value).map(|()| None),
         }
     }
 }

@@ -113,7 +113,9 @@ impl<'a, 'py> Sending<'a, 'py> {
 
     /// Notes that nothing is waiting any more.
     fn forget_chunks(&self) -> PyResult<()> {
-        self.chunks.del_slice(0, self.chunks.len())?;
+        for at in (0..self.chunks.len()).rev() {
+            self.chunks.del_item(at)?;
+        }
         let none = fallible::int(self.stream.object.py(), 0)?;
         self.stream.set_waiting(&none)
     }
