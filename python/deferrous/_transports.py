@@ -41,6 +41,18 @@ _LOOKED_UP = (
 )
 
 
+def _reserve_places() -> None:
+    """Have CPython keep `dataBuffer` and `offset` in the connections that get them, as it does with their other attributes.
+
+    CPython 3.13 and later have places in an object for the names that the first few objects of its class have. One that
+    gets another name has a slower dict from then on. Twisted sets these two when it sends, and we only when some is left.
+    """
+    if sys.version_info >= (3, 13):
+        for transport in (tcp.Server, tcp.Client, vars(unix)["Server"], vars(unix)["Client"]):
+            first: Any = object.__new__(transport)
+            first.dataBuffer, first.offset = b"", 0
+
+
 def looked_up() -> list[tuple[dict[str, Any], str, Any]]:
     """Return what Twisted's methods look up: for each name the module, the name, and what is there now."""
     found = [(module, name, module[name]) for module, names in _LOOKED_UP for name in names if name in module]
@@ -55,6 +67,7 @@ def find() -> dict[str, Any]:
 
     A method that a program has replaced is left out.
     """
+    _reserve_places()
     found: dict[str, Any] = {"message_reader": message_reader}
     for owner, names in _METHODS:
         for name in names:

@@ -7,6 +7,7 @@ mod context;
 mod depth;
 mod detached;
 mod dict_changes;
+#[cfg(not(Py_3_13))]
 mod dict_version;
 mod dict_watch;
 #[cfg(Py_3_12)]
@@ -19,6 +20,8 @@ mod field;
 mod file_descriptor;
 mod fork;
 mod frame;
+#[cfg(Py_3_13)]
+mod inline_values;
 mod kept;
 mod life;
 mod message;
@@ -44,7 +47,8 @@ pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dict_changes::{UntilChanged, changes};
-pub use dict_version::{Snapshot, Versioned, has_plain_keys, versioned_attributes};
+#[cfg(not(Py_3_13))]
+pub use dict_version::{Snapshot, has_plain_keys};
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::watch as watch_dicts;
@@ -58,6 +62,10 @@ pub use field::Field;
 pub use file_descriptor::{are_writable, file_descriptor, socket_descriptor, with_descriptor};
 pub use fork::{count_fork, forks};
 pub use frame::frame;
+#[cfg(Py_3_13)]
+pub use inline_values::{
+    Expected, Place, count_places, has_values, place, replace_value, value as inline_value,
+};
 pub(crate) use kept::kept;
 pub use kept::{Counted, Kept, Slot, Traverse};
 pub use life::{

@@ -12,7 +12,7 @@ use pyo3::{
 };
 
 use super::{
-    facts::Own,
+    attribute::Attribute,
     names::names,
     plan::Part,
     read::{Reading, unless_interrupted},
@@ -100,7 +100,7 @@ impl<'py> Reading<'_, 'py> {
     fn protocol(&self) -> PyResult<Bound<'py, PyAny>> {
         let object = self.stream.object;
         let name = &names(object.py()).protocol;
-        let found = self.stream.get(Own::Protocol);
+        let found = self.stream.get(Attribute::Protocol);
         found.map_or_else(|| object.getattr(name.bind(object.py())), Ok)
     }
 
@@ -163,7 +163,7 @@ pub fn write_datagram(
         IpAddr::V4(host.parse().ok()?)
     };
     let number = number.cast_exact::<PyInt>().ok()?.extract().ok()?;
-    if !stream.is_none(&names(port.py()).connected_address) {
+    if !stream.get(Attribute::ConnectedAddress)?.is_none() {
         return None;
     }
     let to = SocketAddr::new(host, number);

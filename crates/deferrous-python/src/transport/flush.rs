@@ -7,7 +7,7 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 
-use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
+use super::{attribute::Attribute, plan::Part, stream::Stream, system};
 use crate::interp::{fallible, references};
 
 /// What came of sending what was written.
@@ -55,13 +55,13 @@ impl<'a, 'py> Sending<'a, 'py> {
     #[inline]
     fn of(object: &'a Bound<'py, PyAny>, reactor: &Bound<'_, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::SEND.with(Part::PREFIX, true))?;
-        if !stream.get(Own::Reactor)?.is(reactor) {
+        if !stream.get(Attribute::Reactor)?.is(reactor) {
             return None;
         }
         if stream.has_descriptors() || stream.waiting()? > stream.facts.limit {
             return None;
         }
-        let chunks = stream.get(Own::TempDataBuffer)?;
+        let chunks = stream.get(Attribute::TempDataBuffer)?;
         let chunks = chunks.cast_into_exact::<PyList>().ok()?;
         // Twisted makes another list and leaves this one as it is, which somebody may have.
         if references(&chunks) > 2 {
@@ -89,9 +89,9 @@ impl<'a, 'py> Sending<'a, 'py> {
             Ok(sent) => {
                 let rest = sent < data.len();
                 if rest {
-                    let (names, sent) = (names(py), fallible::int(py, sent)?);
-                    self.stream.set(&names.data_buffer, joined.as_any())?;
-                    self.stream.set(&names.offset, &sent)?;
+                    let sent = fallible::int(py, sent)?;
+                    self.stream.set(Attribute::DataBuffer, joined.as_any())?;
+                    self.stream.set(Attribute::Offset, &sent)?;
                 }
                 self.forget_chunks()?;
                 Ok(if rest { Flushed::Waits } else { Flushed::Done })
@@ -103,7 +103,7 @@ impl<'a, 'py> Sending<'a, 'py> {
                 Ok(Flushed::Waits)
             }
             Err(_) => {
-                self.stream.set(&names(py).data_buffer, joined.as_any())?;
+                self.stream.set(Attribute::DataBuffer, joined.as_any())?;
                 self.forget_chunks()?;
                 let lost = self.stream.stock.connection_lost.clone_ref(py);
                 Ok(Flushed::Lost(lost))
@@ -117,7 +117,7 @@ impl<'a, 'py> Sending<'a, 'py> {
             self.chunks.del_item(at)?;
         }
         let none = fallible::int(self.stream.object.py(), 0)?;
-        self.stream.set_waiting(&none)
+        self.stream.set(Attribute::TempDataLen, &none)
     }
 
     /// All chunks in one.

@@ -9,8 +9,8 @@ use pyo3::{
     types::{PyDict, PyList, PyString},
 };
 
-use super::{facts::Own, names::names, plan::Part, stream::Stream};
-use crate::interp::{UntilChanged, fallible, has_plain_keys, item, name, references};
+use super::{attribute::Attribute, names::names, plan::Part, stream::Stream};
+use crate::interp::{UntilChanged, fallible, item, name, references};
 
 /// Twisted's own functions for contexts.
 struct Functions {
@@ -126,7 +126,10 @@ impl Logging {
         if !stream.facts.has(Part::PREFIX) {
             return None;
         }
-        let (prefix, key) = (stream.get(Own::Logstr)?, FUNCTIONS.get(py)?.key.bind(py));
+        let (prefix, key) = (
+            stream.get(Attribute::Logstr)?,
+            FUNCTIONS.get(py)?.key.bind(py),
+        );
         let contexts = self.contexts.bind(py);
         let last = contexts.get_item(contexts.len().checked_sub(1)?).ok()?;
         let base = last.cast_exact::<PyDict>().ok()?.get_item(key).ok()??;
@@ -190,26 +193,18 @@ impl LogContext {
             || references(outer) != 1
             || references(inner) != 2
             || outer.len() != 1
-            || !has_plain_keys(base)
-            || !has_plain_keys(inner)
-            || item(inner, system.bind(py)).is_none()
         {
             return false;
         }
-        let mut others = 0;
-        for (name, value) in base {
-            if name.is(system) {
-                continue;
-            }
-            others += 1;
-            if !inner
-                .get_item(name)
-                .is_ok_and(|found| found.is_some_and(|found| found.is(&value)))
-            {
-                return false;
-            }
-        }
-        inner.len() == others + 1
+        // The copy has the same names in the same order, and the prefix behind them if there was none.
+        let mut copied = inner.iter();
+        let is_copied = base.iter().all(|(name, value)| {
+            name.is_exact_instance_of::<PyString>()
+                && copied.next().is_some_and(|(copy, found)| {
+                    copy.is(&name) && (name.is(system) || found.is(&value))
+                })
+        });
+        is_copied && copied.all(|(name, _)| name.is(system))
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -6,9 +6,11 @@
 //! Twisted has them ([`Stream`](stream::Stream)). Whatever else a stream is or has goes through Twisted's own methods, which find the
 //! same state.
 
+mod attribute;
 mod datagrams;
 mod facts;
 mod flush;
+mod known;
 mod log_context;
 mod names;
 mod plan;
@@ -21,8 +23,8 @@ mod write;
 use pyo3::{prelude::*, types::PyDict};
 
 pub use datagrams::write_datagram;
-pub use facts::forget;
 pub use flush::{Flushed, flush, flushed_descriptor};
+pub use known::forget;
 pub use log_context::{Logging, log_lines_are_twisteds};
 pub use read::Reading;
 pub use stock::{Stock, stock};

@@ -4,7 +4,7 @@ use std::{cell::Cell, io, mem::MaybeUninit, os::fd::RawFd};
 
 use pyo3::{prelude::*, types::PyBytes};
 
-use super::{facts::Own, names::names, plan::Part, stream::Stream, system};
+use super::{attribute::Attribute, names::names, plan::Part, stream::Stream, system};
 use crate::{
     failure::Trail,
     interp::{Ancillary, call_method, fallible, receive_message},
@@ -151,7 +151,7 @@ impl<'a, 'py> Reading<'a, 'py> {
     /// `self.protocol.dataReceived(data)`.
     fn hand_over(&self, data: &Bound<'py, PyBytes>) -> PyResult<()> {
         let (stream, py) = (&self.stream, self.stream.object.py());
-        let protocol = match stream.get(Own::Protocol) {
+        let protocol = match stream.get(Attribute::Protocol) {
             Some(protocol) => protocol,
             None => stream.object.getattr(names(py).protocol.bind(py))?,
         };

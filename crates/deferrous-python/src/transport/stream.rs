@@ -4,23 +4,23 @@ use std::os::fd::RawFd;
 
 use pyo3::{
     prelude::*,
-    types::{PyDict, PyInt, PyList, PyString},
+    types::{PyInt, PyList},
 };
 
 use super::{
-    facts::{Facts, Own, still_true},
-    names::names,
+    attribute::Attribute,
+    facts::Facts,
+    known::Held,
     plan::Part,
     stock::{Stock, stock},
 };
-use crate::interp::item;
 
 /// An object some of whose methods are Twisted's own for streams.
 pub struct Stream<'a, 'py> {
     pub object: &'a Bound<'py, PyAny>,
     pub(super) stock: &'static Stock,
     pub(super) facts: Facts,
-    attributes: Bound<'py, PyDict>,
+    held: Held<'py>,
 }
 
 impl<'a, 'py> Stream<'a, 'py> {
@@ -28,31 +28,25 @@ impl<'a, 'py> Stream<'a, 'py> {
     #[inline]
     pub(super) fn of(object: &'a Bound<'py, PyAny>, part: Part) -> Option<Self> {
         let stock = stock()?;
-        let (facts, attributes) = Facts::of(object, stock)?;
+        let (facts, held) = Facts::of(object, stock)?;
         facts.has(part).then_some(Stream {
             object,
             stock,
             facts,
-            attributes,
+            held,
         })
     }
 
     /// What the object itself has.
     #[inline(always)]
-    pub(super) fn get(&self, own: Own) -> Option<Bound<'py, PyAny>> {
-        match &self.facts.own {
-            Some(snapshot) => snapshot.value(&self.attributes, own as usize),
-            None => item(
-                &self.attributes,
-                own.name(names(self.object.py())).bind(self.object.py()),
-            ),
-        }
+    pub(super) fn get(&self, attribute: Attribute) -> Option<Bound<'py, PyAny>> {
+        self.held.get(self.object, attribute)
     }
 
     /// `self._tempDataLen`, in bytes, if it is an `int` and not negative.
     #[inline]
     pub(super) fn waiting(&self) -> Option<usize> {
-        let waiting = self.get(Own::TempDataLen)?;
+        let waiting = self.get(Attribute::TempDataLen)?;
         waiting.cast_exact::<PyInt>().ok()?.extract().ok()
     }
 
@@ -62,8 +56,7 @@ impl<'a, 'py> Stream<'a, 'py> {
         if !self.facts.has(Part::DESCRIPTORS) {
             return false;
         }
-        let py = self.object.py();
-        let queue = item(&self.attributes, names(py).descriptor_queue.bind(py));
+        let queue = self.get(Attribute::DescriptorQueue);
         !queue.is_some_and(|queue| {
             queue
                 .cast_exact::<PyList>()
@@ -71,33 +64,15 @@ impl<'a, 'py> Stream<'a, 'py> {
         })
     }
 
-    /// Whether the object itself has `None` by this name.
-    pub(super) fn is_none(&self, name: &Py<PyString>) -> bool {
-        let found = item(&self.attributes, name.bind(self.object.py()));
-        found.is_some_and(|found| found.is_none())
-    }
-
-    /// Sets `self._tempDataLen`.
+    /// Sets an attribute of the object itself, on which no facts depend or which ends them.
     #[inline]
-    pub(super) fn set_waiting(&self, length: &Bound<'py, PyAny>) -> PyResult<()> {
-        let (py, own) = (self.object.py(), Own::TempDataLen);
-        let name = own.name(names(py));
-        let Some(mut snapshot) = self.facts.own else {
-            return self.set(name, length);
-        };
-        snapshot.set_value(&self.attributes, own as usize, name.bind(py), length)?;
-        still_true(self.object, snapshot);
-        Ok(())
-    }
-
-    /// Sets an attribute of the object itself.
-    pub(super) fn set(&self, name: &Py<PyString>, value: &Bound<'py, PyAny>) -> PyResult<()> {
-        self.attributes.set_item(name.bind(self.object.py()), value)
+    pub(super) fn set(&self, attribute: Attribute, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.held.set(self.object, attribute, value)
     }
 
     /// The descriptor of its socket, unless that is closed.
     #[inline]
     pub(super) fn descriptor(&self) -> Option<RawFd> {
-        self.stock.socket.descriptor(&self.get(Own::Socket)?)
+        self.stock.socket.descriptor(&self.get(Attribute::Socket)?)
     }
 }

@@ -7,7 +7,7 @@ use pyo3::{
     types::{PyBytes, PyList},
 };
 
-use super::{facts::Own, plan::Part, stream::Stream};
+use super::{attribute::Attribute, plan::Part, stream::Stream};
 use crate::interp::fallible;
 
 /// How many bytes are much, so that they are sent while they are in the processor's cache.
@@ -54,11 +54,11 @@ impl<'a, 'py> Writing<'a, 'py> {
         if stream.has_descriptors() {
             return None;
         }
-        let chunks = stream.get(Own::TempDataBuffer)?;
+        let chunks = stream.get(Attribute::TempDataBuffer)?;
         Some(Writing {
             chunks: chunks.cast_into_exact().ok()?,
             waiting: stream.waiting()?,
-            reactor: stream.get(Own::Reactor)?,
+            reactor: stream.get(Attribute::Reactor)?,
             stream,
         })
     }
@@ -123,7 +123,7 @@ impl<'a, 'py> Writing<'a, 'py> {
             MUCH_WRITTEN.set(true);
         }
         let waiting = fallible::int(self.reactor.py(), waiting)?;
-        self.stream.set_waiting(&waiting)?;
+        self.stream.set(Attribute::TempDataLen, &waiting)?;
         Ok(Wrote::Something)
     }
 }
