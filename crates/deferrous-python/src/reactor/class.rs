@@ -104,7 +104,7 @@ impl<'a, 'py> Reactor<'a, 'py> {
     #[inline]
     fn has_own(&self, name: &Py<PyString>, own: &Py<PyAny>) -> bool {
         (class_is_ours(self.object) || finds(self.object, name, own))
-            && !self.attributes.contains(name).unwrap_or(false)
+            && self.find(name.bind(self.object.py())).is_none()
     }
 
     /// What the dict has by this name.

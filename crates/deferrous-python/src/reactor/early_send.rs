@@ -57,11 +57,21 @@ pub fn stop_writing(
     fd: RawFd,
     writer: &Bound<'_, PyAny>,
 ) -> PyResult<bool> {
-    let py = reactor.py();
-    if !Reactor::of(reactor)?.removes_writers_by_itself() {
-        reactor.call_method1(names(py).remove_writer.bind(py), (writer,))?;
-        return Ok(true);
+    if Reactor::of(reactor)?.removes_writers_by_itself() {
+        return remove_writer(event_loop, fd, writer);
     }
+    let name = names(reactor.py()).remove_writer.bind(reactor.py());
+    reactor.call_method1(name, (writer,))?;
+    Ok(true)
+}
+
+/// `reactor.removeWriter(writer)`, which nobody has replaced. Returns whether code of the program may have run.
+pub fn remove_writer(
+    event_loop: &Bound<'_, EventLoop>,
+    fd: RawFd,
+    writer: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let py = event_loop.py();
     let removed = event_loop.get().with(py, |parts| {
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;

@@ -165,14 +165,19 @@ fn add_descriptor(
     result.map_err(|error| io_error(py, &error))
 }
 
-/// `reactor.addWriter(stream)`, if nobody has replaced that and what the stream writes can be sent at once.
+/// `reactor.addWriter(stream)`, if nobody has replaced that. What the stream writes to its descriptor `fd` can be sent at
+/// once.
 #[inline]
-pub fn add_writer(reactor: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> Option<PyResult<()>> {
+pub fn add_writer(
+    reactor: &Bound<'_, PyAny>,
+    stream: &Bound<'_, PyAny>,
+    fd: RawFd,
+) -> Option<PyResult<()>> {
     let reactor = Reactor::of(reactor).ok()?;
     if !reactor.adds_writers_by_itself() {
         return None;
     }
-    let (event_loop, fd) = (reactor.event_loop().ok()?, flushed_descriptor(stream)?);
+    let event_loop = reactor.event_loop().ok()?;
     Some(add_descriptor(
         &event_loop,
         fd,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::{
     class::Reactor,
-    early_send::{lose, stop_writing, wait_for_room},
+    early_send::{lose, remove_writer, stop_writing, wait_for_room},
     readiness,
     ready::OUT,
     state::EventLoop,
@@ -28,12 +28,18 @@ pub fn send_all(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -
     // Somebody may want to see all events.
     let by_itself = Reactor::of(reactor)?.handles_events_by_itself() && log_lines_are_twisteds(py);
     let (mut has_run, mut others, mut failed) = (false, Vec::new(), None);
+    // Whether nobody has replaced `reactor.removeWriter`: asked again after code of the program may have run.
+    let mut removes = None;
     for _ in 0..count {
         let next = parts.with(py, |parts| parts.descriptors.pop_unsent(py))?;
         let Some((fd, Some(writer))) = next else {
             continue;
         };
-        match by_itself.then(|| send(reactor, event_loop, fd, &writer)) {
+        let sent = by_itself.then(|| send(reactor, event_loop, (fd, &writer), &mut removes));
+        if !matches!(sent, Some(Ok(Some(false)))) {
+            removes = None;
+        }
+        match sent {
             Some(Ok(Some(ran))) => has_run |= ran,
             Some(Err(error)) => {
                 failed.get_or_insert(error);
@@ -49,15 +55,19 @@ pub fn send_all(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -
 }
 
 /// Sends what one stream has. Returns whether code of the program may have run; `None` if nothing was done, as its methods
-/// are to do it.
+/// are to do it. `removes` is whether nobody has replaced `reactor.removeWriter`, if that is known.
 fn send(
     reactor: &Bound<'_, PyAny>,
     event_loop: &Bound<'_, EventLoop>,
-    fd: RawFd,
-    writer: &Bound<'_, PyAny>,
+    (fd, writer): (RawFd, &Bound<'_, PyAny>),
+    removes: &mut Option<bool>,
 ) -> PyResult<Option<bool>> {
     match flush(writer, reactor)? {
-        Flushed::Done => stop_writing(reactor, event_loop, fd, writer).map(Some),
+        Flushed::Done if *removes == Some(true) => remove_writer(event_loop, fd, writer).map(Some),
+        Flushed::Done => {
+            *removes = Some(Reactor::of(reactor)?.removes_writers_by_itself());
+            stop_writing(reactor, event_loop, fd, writer).map(Some)
+        }
         Flushed::Waits => wait_for_room(event_loop, fd, writer).map(|()| Some(false)),
         Flushed::Lost(why) => lose(reactor, writer, why).map(|()| Some(true)),
         Flushed::ByMethod => Ok(None),

@@ -31,7 +31,7 @@ macro_rules! in_place_of {
                 {
                     let wrote = writing.$fast(data)?;
                     if wrote == Wrote::Something {
-                        start_writing(&writing.reactor, this)?;
+                        start_writing(&writing, this)?;
                     }
                     if wrote != Wrote::ByMethod {
                         return Ok(this.py().None().into_bound(this.py()));
@@ -135,8 +135,9 @@ fn original(of: impl FnOnce(&'static Stock) -> &'static Py<PyAny>) -> &'static P
 
 /// `stream.startWriting()`, which is Twisted's: `reactor.addWriter(stream)`.
 #[inline]
-fn start_writing(reactor: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Some(added) = add_writer(reactor, stream) {
+fn start_writing(writing: &Writing<'_, '_>, stream: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (reactor, fd) = (&writing.reactor, writing.flushed_descriptor());
+    if let Some(added) = fd.and_then(|fd| add_writer(reactor, stream, fd)) {
         return added;
     }
     call_method(

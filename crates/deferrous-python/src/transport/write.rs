@@ -1,6 +1,6 @@
 //! `write` and `writeSequence` of a stream: what is written is kept until the reactor sends it.
 
-use std::cell::Cell;
+use std::{cell::Cell, os::fd::RawFd};
 
 use pyo3::{
     prelude::*,
@@ -61,6 +61,14 @@ impl<'a, 'py> Writing<'a, 'py> {
             reactor: stream.get(Attribute::Reactor)?,
             stream,
         })
+    }
+
+    /// The stream's descriptor, if what was written may be sent without waiting until the system has room. Writing has
+    /// changed nothing that decides it.
+    #[inline]
+    pub fn flushed_descriptor(&self) -> Option<RawFd> {
+        let is_flushed = self.stream.facts.has(Part::FLUSH);
+        is_flushed.then(|| self.stream.descriptor()).flatten()
     }
 
     /// Writes `bytes`.
