@@ -52,19 +52,18 @@ pub fn limited<'py, T>(
     })
 }
 
-/// `object.name(argument)`, without a bound method being made where that can be done.
+/// `object.name(*arguments)`, without a bound method being made where that can be done. The first of `all` is the object.
 #[inline(always)]
-pub fn call_method<'py>(
-    object: &Bound<'py, PyAny>,
+pub fn call_method<'py, const N: usize>(
     name: &Bound<'py, PyString>,
-    argument: &Bound<'py, PyAny>,
+    all: [&Bound<'py, PyAny>; N],
 ) -> Outcome<'py> {
-    let (py, arguments) = (object.py(), [object.as_ptr(), argument.as_ptr()]);
-    // SAFETY: all are alive during the call, and there are as many arguments as it says.
+    const { assert!(N > 0, "there is an object") };
+    let (py, all) = (name.py(), all.map(Bound::as_ptr));
+    // SAFETY: all are alive during the call, and there are as many as it says, of which the first is the object.
     unsafe {
-        let (count, names) = (arguments.len(), ptr::null_mut());
-        let first = arguments.as_ptr();
-        let result = ffi::PyObject_VectorcallMethod(name.as_ptr(), first, count, names);
+        let result =
+            ffi::PyObject_VectorcallMethod(name.as_ptr(), all.as_ptr(), N, ptr::null_mut());
         match Bound::from_owned_ptr_or_opt(py, result) {
             Some(result) => Ok(result),
             None => Err(take_raised(py)),

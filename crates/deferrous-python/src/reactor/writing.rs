@@ -141,9 +141,8 @@ fn start_writing(writing: &Writing<'_, '_>, stream: &Bound<'_, PyAny>) -> PyResu
         return added;
     }
     call_method(
-        reactor,
         names(reactor.py()).add_writer.bind(reactor.py()),
-        stream,
+        [reactor, stream],
     )
     .map(drop)
     .map_err(|exception| PyErr::from_value(exception.into_any()))

@@ -20,7 +20,7 @@ use super::{
     stream::Stream,
     system,
 };
-use crate::interp::{call, fallible, handling};
+use crate::interp::{Field, call_method, fallible, handling};
 
 /// What came of a call for a datagram.
 enum Came {
@@ -89,9 +89,8 @@ impl<'py> Reading<'_, 'py> {
         data: &Bound<'py, PyBytes>,
         address: &Bound<'py, PyTuple>,
     ) -> PyResult<()> {
-        let protocol = self.protocol()?;
-        let method = protocol.getattr(names(data.py()).datagram_received.bind(data.py()))?;
-        match call(&method, [None, Some(data.as_any()), Some(address.as_any())]) {
+        let (protocol, name) = (self.protocol()?, &names(data.py()).datagram_received);
+        match call_method(name.bind(data.py()), [&protocol, data, address]) {
             Ok(_) => Ok(()),
             Err(exception) => Err(PyErr::from_value(exception.into_any())),
         }
@@ -139,9 +138,36 @@ impl<'py> Reading<'_, 'py> {
     /// The address of a peer, as the program sees it: its host and its port.
     fn address(&self, from: SocketAddr) -> PyResult<Bound<'py, PyTuple>> {
         let py = self.stream.object.py();
-        let host = fallible::text(py, &host(from.ip()))?.into_any();
-        fallible::tuple(py, [host, fallible::int(py, from.port())?])
+        let known = LAST_HOST.take(py).filter(|(known, _)| *known == from.ip());
+        let (ip, host) = match known {
+            Some((ip, host)) => (ip, host),
+            None => (from.ip(), fallible::text(py, &host(from.ip()))?.unbind()),
+        };
+        let own = host.bind(py).clone().into_any();
+        LAST_HOST.set(py, Some((ip, host)));
+        fallible::tuple(py, [own, fallible::int(py, from.port())?])
     }
+}
+
+/// The host that a datagram came from last, and its text. The next one is often from there, and an answer goes there.
+static LAST_HOST: Field<Option<(IpAddr, Py<PyString>)>> = Field::new(None);
+
+/// The numbers of a host.
+fn numbers(host: &Bound<'_, PyString>, is_ipv6: bool) -> Option<IpAddr> {
+    let py = host.py();
+    let known = LAST_HOST.take(py);
+    let last = known.as_ref().filter(|(_, text)| text.is(host));
+    let last = last.map(|(ip, _)| *ip).filter(|ip| ip.is_ipv6() == is_ipv6);
+    LAST_HOST.set(py, known);
+    if last.is_some() {
+        return last;
+    }
+    let text = host.to_str().ok()?;
+    Some(if is_ipv6 {
+        IpAddr::V6(text.parse().ok()?)
+    } else {
+        IpAddr::V4(text.parse().ok()?)
+    })
 }
 
 /// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent; `None` if Twisted's
@@ -156,12 +182,10 @@ pub fn write_datagram(
     let [host, number] = address.cast_exact::<PyTuple>().ok()?.as_slice() else {
         return None;
     };
-    let host = host.cast_exact::<PyString>().ok()?.to_str().ok()?;
-    let host = if stream.facts.has(Part::IPV6) {
-        IpAddr::V6(host.parse().ok()?)
-    } else {
-        IpAddr::V4(host.parse().ok()?)
-    };
+    let host = numbers(
+        host.cast_exact::<PyString>().ok()?,
+        stream.facts.has(Part::IPV6),
+    )?;
     let number = number.cast_exact::<PyInt>().ok()?.extract().ok()?;
     if !stream.get(Attribute::ConnectedAddress)?.is_none() {
         return None;

@@ -155,7 +155,7 @@ impl<'a, 'py> Reading<'a, 'py> {
             Some(protocol) => protocol,
             None => stream.object.getattr(names(py).protocol.bind(py))?,
         };
-        match call_method(&protocol, names(py).data_received.bind(py), data) {
+        match call_method(names(py).data_received.bind(py), [&protocol, data]) {
             Ok(_) => Ok(()),
             Err(exception) => {
                 let error = PyErr::from_value(exception.into_any());
