@@ -18,7 +18,7 @@ use pyo3::{
 
 #[cfg(not(Py_3_12))]
 use crate::interp::notice_changes;
-use crate::interp::{as_called_by_pyo3, class_attributes, fallible, watch_dicts};
+use crate::interp::{Group, as_called_by_pyo3, class_attributes, fallible, watch_dicts};
 
 /// What is known of the names: one of the three below. Threads that have the interpreter read and write it.
 static NAMES: AtomicU8 = AtomicU8::new(ORIGINAL);
@@ -68,7 +68,7 @@ pub fn any(py: Python<'_>) -> bool {
 #[inline(always)]
 pub fn notice() {
     #[cfg(not(Py_3_12))]
-    notice_changes();
+    notice_changes(Group::Deferreds);
 }
 
 /// Whether changes are noticed, and so what was found out stays right until [`on_change`] says otherwise.
@@ -198,7 +198,7 @@ pub fn watch(
         globals: globals.clone().unbind(),
         names: known,
         finalizers,
-        is_watched: watch_dicts(&dicts, changed)?,
+        is_watched: watch_dicts(Group::Deferreds, &dicts, changed)?,
     };
     let _ = TABLE.set(functions.py(), table);
     changed();

@@ -6,7 +6,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 #[cfg(not(Py_3_12))]
 use super::notice_changes;
-use super::watch_dicts;
+use super::{Group, watch_dicts};
 
 /// How often a watched dict has changed, and one more. Threads that have the interpreter read and write it.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
@@ -19,7 +19,7 @@ fn count() {
 #[inline(always)]
 pub fn changes() -> u64 {
     #[cfg(not(Py_3_12))]
-    notice_changes();
+    notice_changes(Group::Others);
     CHANGES.load(Relaxed)
 }
 
@@ -36,7 +36,7 @@ impl UntilChanged {
     /// Watches dicts, which are kept alive for ever.
     pub fn watching(dicts: &[Bound<'_, PyDict>]) -> PyResult<Self> {
         Ok(UntilChanged {
-            is_watched: watch_dicts(dicts, count)?,
+            is_watched: watch_dicts(Group::Others, dicts, count)?,
             known_at: AtomicU64::new(0),
             known: AtomicU16::new(0),
         })

@@ -14,9 +14,16 @@ use pyo3::{prelude::*, types::PyDict};
 #[cfg(Py_3_12)]
 use super::dict_watcher::{OnChange, Watcher};
 
-/// How many dicts there may be.
+/// How many dicts of a group there may be. Reactors and streams of a usual program have about 40.
 #[cfg(not(Py_3_12))]
-const MOST_DICTS: usize = 8;
+const MOST_DICTS: usize = 96;
+
+/// Whose dicts these are. Before 3.12 they are looked at one by one, and Deferreds ask most often: they have a few.
+#[derive(Clone, Copy)]
+pub enum Group {
+    Deferreds,
+    Others,
+}
 
 /// Is called after a change, or before it. Nothing of Python may run in there.
 type Listener = fn();
@@ -45,7 +52,7 @@ fn changed() {
 ///
 /// Returns whether that works: an interpreter has a small number of watchers, which may be used up.
 #[cfg(Py_3_12)]
-pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
+pub fn watch(_group: Group, dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     let Some(first) = dicts.first() else {
         return Ok(true);
     };
@@ -80,10 +87,11 @@ fn watcher(py: Python<'_>) -> Option<Watcher> {
 #[cfg(not(Py_3_12))]
 struct Place(AtomicPtr<ffi::PyDictObject>, AtomicU64);
 
-/// The dicts, from the first place on. Threads that have the interpreter read and write it.
+/// The dicts of each group, from the first place on. Threads that have the interpreter read and write it.
 #[cfg(not(Py_3_12))]
-static PLACES: [Place; MOST_DICTS] =
-    [const { Place(AtomicPtr::new(std::ptr::null_mut()), AtomicU64::new(0)) }; MOST_DICTS];
+static PLACES: [[Place; MOST_DICTS]; Group::Others as usize + 1] = [const {
+    [const { Place(AtomicPtr::new(std::ptr::null_mut()), AtomicU64::new(0)) }; MOST_DICTS]
+}; Group::Others as usize + 1];
 
 #[cfg(not(Py_3_12))]
 impl Place {
@@ -96,20 +104,17 @@ impl Place {
     }
 }
 
-/// Has `on_change` called by [`notice_changes`] when one of `dicts` has changed, and perhaps when another watched
-/// dict has. The dicts are kept alive for ever.
+/// Has `on_change` called by [`notice_changes`] of the group when one of `dicts` has changed, and perhaps when another
+/// watched dict has. The dicts are kept alive for ever.
 ///
 /// Returns whether that works, which it does not if there are too many.
 #[cfg(not(Py_3_12))]
-pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
-    let is_free = |place: &&Place| place.version().is_none();
-    if PLACES.iter().filter(is_free).count() < dicts.len() {
-        return Ok(false);
-    }
+pub fn watch(group: Group, dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     for dict in dicts {
         let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
+        // One that is watched already keeps its place.
         let fits = |place: &&Place| [raw, std::ptr::null_mut()].contains(&place.0.load(Relaxed));
-        let Some(place) = PLACES.iter().find(fits) else {
+        let Some(place) = PLACES[group as usize].iter().find(fits) else {
             return Ok(false);
         };
         if place.version().is_none() {
@@ -122,23 +127,23 @@ pub fn watch(dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool>
     Ok(true)
 }
 
-/// Looks whether a dict has changed since this was last called.
+/// Looks whether a dict of a group has changed since this was last called.
 #[cfg(not(Py_3_12))]
 #[inline(always)]
-pub fn notice_changes() {
-    for place in &PLACES {
+pub fn notice_changes(group: Group) {
+    for place in &PLACES[group as usize] {
         match place.version() {
             None => break,
             Some(version) if version == place.1.load(Relaxed) => {}
-            Some(_) => note_versions(),
+            Some(_) => note_versions(group),
         }
     }
 }
 
 #[cfg(not(Py_3_12))]
 #[cold]
-fn note_versions() {
-    for place in &PLACES {
+fn note_versions(group: Group) {
+    for place in &PLACES[group as usize] {
         if let Some(version) = place.version() {
             place.1.store(version, Relaxed);
         }

@@ -51,7 +51,7 @@ pub use dict_changes::{UntilChanged, changes};
 pub use dict_version::{Snapshot, has_plain_keys};
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
-pub use dict_watch::watch as watch_dicts;
+pub use dict_watch::{Group, watch as watch_dicts};
 pub use event_room::EventRoom;
 pub use exception::{handling, set_traceback, traceback};
 pub use fastcall::{
