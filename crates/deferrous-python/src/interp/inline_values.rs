@@ -151,6 +151,22 @@ pub fn value<'py>(object: &Bound<'py, PyAny>, place: Place) -> Option<Bound<'py,
     })
 }
 
+/// What an object has in two places, if it has something in both.
+#[inline(always)]
+pub fn two_values<'py>(
+    object: &Bound<'py, PyAny>,
+    places: [Place; 2],
+) -> Option<[Bound<'py, PyAny>; 2]> {
+    let (py, inline) = (object.py(), inline(object)?);
+    let copied = places.map(|place| {
+        look(inline.value(place)?, |value| {
+            value.map(|value| value.bind(py).clone())
+        })
+    });
+    let [first, second] = copied;
+    Some([first?, second?])
+}
+
 /// Whether an object has this in its places, and its class as many names with places as `count`.
 #[inline]
 pub fn has_values(object: &Bound<'_, PyAny>, count: usize, expected: &[(Place, Expected)]) -> bool {

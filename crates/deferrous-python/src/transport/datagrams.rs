@@ -192,7 +192,7 @@ pub fn write_datagram(
     }
     let to = SocketAddr::new(host, number);
     // On an error Twisted's method sends again, and does with a second error what is to be done.
-    system::transmit_datagram(stream.descriptor()?, datagram.as_bytes(), &to).ok()
+    system::transmit_datagram(stream.fd?, datagram.as_bytes(), &to).ok()
 }
 
 /// The text of an address, as the C library writes it.

@@ -1,6 +1,8 @@
 //! What is Twisted's own in one stream, in its class and in the object itself. It is found out again only after one of
 //! them has changed.
 
+use std::os::fd::RawFd;
+
 use pyo3::{
     prelude::*,
     types::{PyBool, PyBytes, PyInt},
@@ -30,9 +32,13 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Those of an object, and where it has its attributes. `None` if nothing may be done for it.
+    /// Those of an object, where it has its attributes, and its descriptor if it has a socket of Python's that is open.
+    /// `None` if nothing may be done for it.
     #[inline]
-    pub fn of<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Held<'py>)> {
+    pub fn of<'py>(
+        object: &Bound<'py, PyAny>,
+        stock: &Stock,
+    ) -> Option<(Facts, Held<'py>, Option<RawFd>)> {
         known::find(object, stock).or_else(|| find_out(object, stock))
     }
 
@@ -44,7 +50,10 @@ impl Facts {
 }
 
 #[cold]
-fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Held<'py>)> {
+fn find_out<'py>(
+    object: &Bound<'py, PyAny>,
+    stock: &Stock,
+) -> Option<(Facts, Held<'py>, Option<RawFd>)> {
     let plan = Plan::of(object, stock);
     // The attributes of what is no stream stay as they are: 3.13 makes a dict where one is asked for.
     if !plan.parts.is_of_stream() {
@@ -70,7 +79,9 @@ fn find_out<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, He
     if plan.is_watched && facts.parts.is_of_stream() {
         known::keep(object, &held, facts, stock);
     }
-    Some((facts, held))
+    let socket = held.get(object, Attribute::Socket);
+    let descriptor = socket.and_then(|socket| stock.socket.descriptor(&socket));
+    Some((facts, held, descriptor))
 }
 
 /// An object whose class has nothing but plain data by the names that are looked up.

@@ -49,7 +49,7 @@ impl<'a, 'py> Reading<'a, 'py> {
     pub fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
         let stream = Stream::of(object, Part::READ)?;
         let size = stream.facts.size;
-        let fd = stream.descriptor()?;
+        let fd = stream.fd?;
         (1..=MOST)
             .contains(&size)
             .then_some(Reading { stream, fd, size })

@@ -21,6 +21,8 @@ pub struct Stream<'a, 'py> {
     pub(super) stock: &'static Stock,
     pub(super) facts: Facts,
     held: Held<'py>,
+    /// The descriptor of its socket, if that was open.
+    pub(super) fd: Option<RawFd>,
 }
 
 impl<'a, 'py> Stream<'a, 'py> {
@@ -28,12 +30,13 @@ impl<'a, 'py> Stream<'a, 'py> {
     #[inline]
     pub(super) fn of(object: &'a Bound<'py, PyAny>, part: Part) -> Option<Self> {
         let stock = stock()?;
-        let (facts, held) = Facts::of(object, stock)?;
+        let (facts, held, fd) = Facts::of(object, stock)?;
         facts.has(part).then_some(Stream {
             object,
             stock,
             facts,
             held,
+            fd,
         })
     }
 
@@ -70,7 +73,7 @@ impl<'a, 'py> Stream<'a, 'py> {
         self.held.set(self.object, attribute, value)
     }
 
-    /// The descriptor of its socket, unless that is closed.
+    /// The descriptor of its socket now, unless that is closed.
     #[inline]
     pub(super) fn descriptor(&self) -> Option<RawFd> {
         self.stock.socket.descriptor(&self.get(Attribute::Socket)?)

@@ -68,7 +68,7 @@ impl<'a, 'py> Writing<'a, 'py> {
     #[inline]
     pub fn flushed_descriptor(&self) -> Option<RawFd> {
         let is_flushed = self.stream.facts.has(Part::FLUSH);
-        is_flushed.then(|| self.stream.descriptor()).flatten()
+        is_flushed.then_some(self.stream.fd).flatten()
     }
 
     /// Writes `bytes`.

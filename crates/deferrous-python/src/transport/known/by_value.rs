@@ -1,6 +1,8 @@
 //! Facts of streams that have their attributes in themselves, by the values of these attributes. So all streams of a class
 //! that are in the same state share them.
 
+use std::os::fd::RawFd;
+
 use pyo3::{
     prelude::*,
     types::{PyBool, PyBytes, PyDict, PyInt},
@@ -9,7 +11,7 @@ use pyo3::{
 use crate::{
     interp::{
         Expected, Field, Place, attributes, bound_function, changes, count_places, has_values,
-        inline_value, is_exactly, item, mro_address, place, replace_value,
+        inline_value, item, mro_address, place, replace_value, two_values,
     },
     transport::{attribute::Attribute, facts::Facts, names::names, stock::Stock},
 };
@@ -25,7 +27,7 @@ struct Class {
     address: usize,
     /// How many names have a place.
     count: usize,
-    places: Places,
+    places: &'static Places,
     states: Vec<State>,
 }
 
@@ -45,34 +47,38 @@ struct State {
 static CLASSES: Field<Vec<Class>> = Field::new(Vec::new());
 
 impl State {
-    /// Whether the facts are true of an object that has the values.
-    fn is_of(&self, object: &Bound<'_, PyAny>, places: &Places, stock: &Stock) -> bool {
-        let get = |attribute: Attribute| inline_value(object, places[attribute as usize]);
-        self.changes == changes()
-            && self.mro == mro_address(object)
-            && get(Attribute::Socket).is_some_and(|socket| {
-                is_exactly(&socket, &stock.socket.class)
-                    && get(Attribute::Fileno).is_some_and(|fileno| {
-                        bound_function(&fileno).is_some_and(|(function, owner)| {
-                            function == self.fileno && owner.is(&socket)
-                        })
-                    })
-            })
+    /// The descriptor of an object that has the values; `None` if the facts are not true of it.
+    #[inline]
+    fn descriptor(
+        &self,
+        object: &Bound<'_, PyAny>,
+        places: &Places,
+        stock: &Stock,
+    ) -> Option<RawFd> {
+        if self.changes != changes() || self.mro != mro_address(object) {
+            return None;
+        }
+        let places = [Attribute::Socket, Attribute::Fileno].map(|own| places[own as usize]);
+        let [socket, fileno] = two_values(object, places)?;
+        let (function, owner) = bound_function(&fileno)?;
+        let is_own = function == self.fileno && owner.is(&socket);
+        is_own.then(|| stock.socket.descriptor(&socket)).flatten()
     }
 }
 
-/// The facts of an object, if they are known.
+/// The facts of an object with its descriptor, if they are known.
 #[inline]
-pub fn find<'py>(object: &Bound<'py, PyAny>, stock: &Stock) -> Option<(Facts, Held<'py>)> {
+pub fn find<'py>(
+    object: &Bound<'py, PyAny>,
+    stock: &Stock,
+) -> Option<(Facts, Held<'py>, Option<RawFd>)> {
     with_class(object, |class| {
         let has_state = |state: &&State| has_values(object, class.count, &state.expected);
         let state = class.states.iter().find(has_state)?;
-        let held = Held {
-            places: class.places,
-            dict: None,
-        };
-        let is_true = state.is_of(object, &class.places, stock);
-        is_true.then_some((state.facts, held))
+        let places = class.places;
+        let descriptor = state.descriptor(object, places, stock)?;
+        let held = Held { places, dict: None };
+        Some((state.facts, held, Some(descriptor)))
     })
 }
 
@@ -136,20 +142,21 @@ pub fn keep(object: &Bound<'_, PyAny>, held: &Held<'_>, facts: Facts, stock: &St
 pub const fn forget(_object: &Bound<'_, PyAny>) {}
 
 /// The places of all attributes in objects of a class that lives for ever and has `count` names with places.
-fn places(object: &Bound<'_, PyAny>, count: usize) -> Places {
+fn places(object: &Bound<'_, PyAny>, count: usize) -> &'static Places {
     let known = |class: &mut Class| (class.count == count).then_some(class.places);
     with_class(object, known).unwrap_or_else(|| {
         let (py, address) = (object.py(), object.get_type_ptr().addr());
-        let class = Class {
+        let found = Attribute::ALL.map(|own| place(object, own.name(names(py)).bind(py)));
+        // A class has thirty names with places at most, so they change seldom.
+        let places = Box::leak(Box::new(found));
+        let mut classes = CLASSES.take(py);
+        classes.retain(|class| class.address != address);
+        classes.push(Class {
             address,
             count,
-            places: Attribute::ALL
-                .map(|attribute| place(object, attribute.name(names(py)).bind(py))),
+            places,
             states: Vec::new(),
-        };
-        let (mut classes, places) = (CLASSES.take(py), class.places);
-        classes.retain(|class| class.address != address);
-        classes.push(class);
+        });
         CLASSES.set(py, classes);
         places
     })
@@ -170,9 +177,12 @@ fn expect(attribute: Attribute, found: &Bound<'_, PyAny>, stock: &Stock) -> Opti
     (attribute == Attribute::Producer).then_some(Expected::Something)
 }
 
+/// The places where there are none.
+static NOWHERE: Places = [Place::NONE; Attribute::ALL.len()];
+
 /// Where a stream has its attributes: in itself, or in a dict.
 pub struct Held<'py> {
-    places: Places,
+    places: &'static Places,
     dict: Option<Bound<'py, PyDict>>,
 }
 
@@ -185,7 +195,7 @@ impl<'py> Held<'py> {
                 dict: None,
             }),
             None => Some(Held {
-                places: [Place::NONE; Attribute::ALL.len()],
+                places: &NOWHERE,
                 dict: Some(attributes(object).ok()?),
             }),
         }

@@ -1,5 +1,7 @@
 //! Facts of streams by the versions of their dicts.
 
+use std::os::fd::RawFd;
+
 use pyo3::{prelude::*, types::PyDict};
 use rustc_hash::FxHashMap;
 
@@ -37,9 +39,12 @@ fn with_known<R>(py: Python<'_>, look: impl FnOnce(&mut FxHashMap<usize, Known>)
     seen
 }
 
-/// The facts of an object, if they are known.
+/// The facts of an object with its descriptor, if they are known.
 #[inline]
-pub fn find<'py>(object: &Bound<'py, PyAny>, _stock: &Stock) -> Option<(Facts, Held<'py>)> {
+pub fn find<'py>(
+    object: &Bound<'py, PyAny>,
+    stock: &Stock,
+) -> Option<(Facts, Held<'py>, Option<RawFd>)> {
     let address = object.as_ptr().addr();
     let known = with_known(object.py(), |all| all.get(&address).copied())?;
     let dict = attributes(object).ok()?;
@@ -48,8 +53,10 @@ pub fn find<'py>(object: &Bound<'py, PyAny>, _stock: &Stock) -> Option<(Facts, H
         && known.class == object.get_type_ptr().addr()
         && known.mro == mro_address(object);
     is_true.then(|| {
+        let socket = known.used.value(&dict, Attribute::Socket as usize);
+        let descriptor = socket.and_then(|socket| stock.socket.descriptor(&socket));
         let used = Some(known.used);
-        (known.facts, Held { dict, used })
+        (known.facts, Held { dict, used }, descriptor)
     })
 }
 
