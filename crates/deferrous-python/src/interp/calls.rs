@@ -6,7 +6,7 @@ use pyo3::{
     exceptions::PyBaseException,
     ffi,
     prelude::*,
-    types::{PyFunction, PyString, PyTuple, PyType},
+    types::{PyFunction, PyTuple, PyType},
 };
 
 use super::{
@@ -50,25 +50,6 @@ pub fn limited<'py, T>(
         let py = callable.py();
         outcome(py, Err(too_deep(py, "while calling a Python object")))
     })
-}
-
-/// `object.name(*arguments)`, without a bound method being made where that can be done. The first of `all` is the object.
-#[inline(always)]
-pub fn call_method<'py, const N: usize>(
-    name: &Bound<'py, PyString>,
-    all: [&Bound<'py, PyAny>; N],
-) -> Outcome<'py> {
-    const { assert!(N > 0, "there is an object") };
-    let (py, all) = (name.py(), all.map(Bound::as_ptr));
-    // SAFETY: all are alive during the call, and there are as many as it says, of which the first is the object.
-    unsafe {
-        let result =
-            ffi::PyObject_VectorcallMethod(name.as_ptr(), all.as_ptr(), N, ptr::null_mut());
-        match Bound::from_owned_ptr_or_opt(py, result) {
-            Some(result) => Ok(result),
-            None => Err(take_raised(py)),
-        }
-    }
 }
 
 #[inline(always)]

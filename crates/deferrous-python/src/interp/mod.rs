@@ -36,8 +36,7 @@ mod token;
 
 pub use builtin_code::{BuiltinCode, bound_function};
 pub use calls::{
-    Outcome, call, call_metaclass, call_method, call_with_tuple, descriptor_get, limited, outcome,
-    raised,
+    Outcome, call, call_metaclass, call_with_tuple, descriptor_get, limited, outcome, raised,
 };
 pub use classes::{
     ClassFacts, Making, attribute as class_attribute, finds, has_attributes, has_mro, is_abstract,

@@ -6,7 +6,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 use super::{methods::add_writer, names::names};
 use crate::{
-    interp::{Arguments, FastMethod, call_method, fallible, method_descriptor, unloaded},
+    interp::{Arguments, FastMethod, fallible, method_descriptor, unloaded},
     transport::{Stock, Writing, Wrote, stock, write_datagram},
 };
 
@@ -140,12 +140,8 @@ fn start_writing(writing: &Writing<'_, '_>, stream: &Bound<'_, PyAny>) -> PyResu
     if let Some(added) = fd.and_then(|fd| add_writer(reactor, stream, fd)) {
         return added;
     }
-    call_method(
-        names(reactor.py()).add_writer.bind(reactor.py()),
-        [reactor, stream],
-    )
-    .map(drop)
-    .map_err(|exception| PyErr::from_value(exception.into_any()))
+    let add_writer = names(reactor.py()).add_writer.bind(reactor.py());
+    reactor.call_method1(add_writer, (stream,)).map(drop)
 }
 
 /// Puts these methods into Twisted's classes.

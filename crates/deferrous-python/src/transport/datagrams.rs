@@ -20,7 +20,7 @@ use super::{
     stream::Stream,
     system,
 };
-use crate::interp::{Field, call_method, fallible, handling};
+use crate::interp::{Field, fallible, handling};
 
 /// What came of a call for a datagram.
 enum Came {
@@ -90,10 +90,9 @@ impl<'py> Reading<'_, 'py> {
         address: &Bound<'py, PyTuple>,
     ) -> PyResult<()> {
         let (protocol, name) = (self.protocol()?, &names(data.py()).datagram_received);
-        match call_method(name.bind(data.py()), [&protocol, data, address]) {
-            Ok(_) => Ok(()),
-            Err(exception) => Err(PyErr::from_value(exception.into_any())),
-        }
+        protocol
+            .call_method1(name.bind(data.py()), (data, address))
+            .map(drop)
     }
 
     fn protocol(&self) -> PyResult<Bound<'py, PyAny>> {

@@ -7,7 +7,7 @@ use pyo3::{prelude::*, types::PyBytes};
 use super::{attribute::Attribute, names::names, plan::Part, stream::Stream, system};
 use crate::{
     failure::Trail,
-    interp::{Ancillary, call_method, fallible, receive_message},
+    interp::{Ancillary, fallible, receive_message},
 };
 
 /// The largest `bufferSize`, in bytes, that is read here.
@@ -155,12 +155,9 @@ impl<'a, 'py> Reading<'a, 'py> {
             Some(protocol) => protocol,
             None => stream.object.getattr(names(py).protocol.bind(py))?,
         };
-        match call_method(names(py).data_received.bind(py), [&protocol, data]) {
+        match protocol.call_method1(names(py).data_received.bind(py), (data,)) {
             Ok(_) => Ok(()),
-            Err(exception) => {
-                let error = PyErr::from_value(exception.into_any());
-                Err(self.frames().through(py, error))
-            }
+            Err(error) => Err(self.frames().through(py, error)),
         }
     }
 
