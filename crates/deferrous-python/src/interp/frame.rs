@@ -15,27 +15,19 @@ pub fn frame<'py>(
     variables: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyFrame>> {
     let variables = variables.map_or(ptr::null_mut(), Bound::as_ptr);
-    // SAFETY: the thread is attached, and the objects are alive and of the types that the call asks for.
-    let frame: Bound<'py, PyFrame> = unsafe {
+    // SAFETY: the thread is attached, and the objects are alive and of the types that the call asks for. In CPython 3.10, a
+    // frame has the one that made it in the first field after the head of objects of variable size; that may be null.
+    unsafe {
         let thread = ffi::PyThreadState_Get();
         let frame = ffi::PyFrame_New(thread, code.as_ptr().cast(), globals.as_ptr(), variables);
-        Bound::from_owned_ptr_or_err(code.py(), frame.cast())?.cast_into_unchecked()
-    };
-    #[cfg(not(Py_3_11))]
-    forget_caller(&frame);
-    Ok(frame)
-}
-
-/// Lets go of the frame that made this one. It would otherwise be kept, with its variables, as long as this one is.
-/// CPython 3.11 and later do not note it for a frame that does not run.
-#[cfg(not(Py_3_11))]
-fn forget_caller(frame: &Bound<'_, PyFrame>) {
-    // SAFETY: in CPython 3.10, `f_back` is the first field of a frame after the head that all objects of variable
-    // size have. It may be null, and is null before what was there is let go of.
-    unsafe {
-        let back = frame.as_ptr().cast::<ffi::PyVarObject>().add(1);
-        let back = back.cast::<*mut ffi::PyObject>();
-        let caller = std::mem::replace(&mut *back, ptr::null_mut());
-        ffi::Py_XDECREF(caller);
+        let frame = Bound::from_owned_ptr_or_err(code.py(), frame.cast())?;
+        #[cfg(not(Py_3_11))]
+        {
+            // It would keep that frame, with its variables, for as long as it is there itself. Later versions do not note it.
+            let caller: *mut *mut ffi::PyObject =
+                frame.as_ptr().cast::<ffi::PyVarObject>().add(1).cast();
+            ffi::Py_XDECREF(ptr::replace(caller, ptr::null_mut()));
+        }
+        Ok(frame.cast_into_unchecked())
     }
 }
