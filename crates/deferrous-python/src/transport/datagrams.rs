@@ -171,11 +171,15 @@ fn numbers(host: &Bound<'_, PyString>, is_ipv6: bool) -> Option<IpAddr> {
 
 /// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent; `None` if Twisted's
 /// method is to do it, and nothing has been done.
+///
+/// # Errors
+///
+/// What the program's audit hooks raise.
 pub fn write_datagram(
     port: &Bound<'_, PyAny>,
     datagram: &Bound<'_, PyAny>,
     address: &Bound<'_, PyAny>,
-) -> Option<usize> {
+) -> Option<PyResult<usize>> {
     let stream = Stream::of(port, Part::DATAGRAMS)?;
     let datagram = datagram.cast_exact::<PyBytes>().ok()?;
     let [host, number] = address.cast_exact::<PyTuple>().ok()?.as_slice() else {
@@ -189,9 +193,21 @@ pub fn write_datagram(
     if !stream.get(Attribute::ConnectedAddress)?.is_none() {
         return None;
     }
-    let to = SocketAddr::new(host, number);
+    let (socket, to) = (
+        stream.get(Attribute::Socket)?,
+        SocketAddr::new(host, number),
+    );
+    // `sendto` of Python tells of itself.
+    let event = names(port.py()).sendto_event.bind(port.py());
+    let audit = stream.stock.datagrams.audit.bind(port.py());
+    if let Err(error) = audit.call1((event, &socket, address)) {
+        return Some(Err(error));
+    }
     // On an error Twisted's method sends again, and does with a second error what is to be done.
-    system::transmit_datagram(stream.fd?, datagram.as_bytes(), &to).ok()
+    let fd = stream.stock.socket.descriptor(&socket)?;
+    system::transmit_datagram(fd, datagram.as_bytes(), &to)
+        .ok()
+        .map(Ok)
 }
 
 /// The text of an address, as the C library writes it.

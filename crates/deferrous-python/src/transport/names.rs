@@ -36,6 +36,7 @@ names! {
     recvmsg = "recvmsg",
     send = "send",
     sendto = "sendto",
+    sendto_event = "socket.sendto",
     send_limit = "SEND_LIMIT",
     socket = "socket",
     start_writing = "startWriting",

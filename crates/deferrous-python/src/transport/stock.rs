@@ -66,6 +66,8 @@ pub struct Datagrams {
     pub failed: Trail,
     /// The module `twisted.python.log`.
     pub log: Py<PyAny>,
+    /// `sys.audit`
+    pub audit: Py<PyAny>,
 }
 
 /// The methods in which connections of TCP and of UNIX differ.
@@ -141,6 +143,7 @@ impl Stock {
                 refused: Trail::new(frames, "connectionRefused")?,
                 failed: Trail::new(frames, "recvfrom")?,
                 log: fallible::import(py, "twisted.python", "log")?.unbind(),
+                audit: fallible::import(py, "sys", "audit")?.unbind(),
             },
             message_reader: of("message_reader")?,
             hand_over: of("Connection._dataReceived")?,
