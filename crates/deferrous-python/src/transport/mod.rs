@@ -8,6 +8,7 @@
 
 mod attribute;
 mod datagrams;
+mod examine;
 mod facts;
 mod flush;
 mod known;

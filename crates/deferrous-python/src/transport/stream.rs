@@ -9,6 +9,7 @@ use pyo3::{
 
 use super::{
     attribute::Attribute,
+    examine::facts,
     facts::Facts,
     known::Held,
     plan::Part,
@@ -30,7 +31,7 @@ impl<'a, 'py> Stream<'a, 'py> {
     #[inline]
     pub(super) fn of(object: &'a Bound<'py, PyAny>, part: Part) -> Option<Self> {
         let stock = stock()?;
-        let (facts, held, fd) = Facts::of(object, stock)?;
+        let (facts, held, fd) = facts(object, stock)?;
         facts.has(part).then_some(Stream {
             object,
             stock,
