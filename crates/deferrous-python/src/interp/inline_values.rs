@@ -12,8 +12,6 @@ use pyo3::{
     types::{PyNone, PyString},
 };
 
-use super::classes::read_class_of;
-
 /// The place of an attribute in the objects of a class.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place(u8);
@@ -82,19 +80,23 @@ struct Inline<'a> {
 /// them away.
 #[inline(always)]
 fn inline<'a>(object: &'a Bound<'_, PyAny>) -> Option<Inline<'a>> {
-    let (flags, size) = read_class_of(object, |class| (class.tp_flags, class.tp_basicsize));
-    if !IS_KNOWN || flags & INLINE_VALUES == 0 {
+    if !IS_KNOWN {
         return None;
     }
-    // SAFETY: the flag says that the values follow the fields of the object, that three pointers before it is that of its
-    // dict, and that its class was made at run time and has the names of the places, which are only ever added to. The
-    // versions of CPython for which `IS_KNOWN` is true have all of that in this form.
+    // SAFETY: the object is alive, and so is its class. The flag says that the values follow the fields of the object, that
+    // three pointers before it is that of its dict, and that its class was made at run time and has the names of the
+    // places, which are only ever added to. The versions of CPython for which `IS_KNOWN` is true have all of that in this
+    // form.
     unsafe {
+        let class: *const ffi::PyHeapTypeObject = object.get_type_ptr().cast();
+        if (*class).ht_type.tp_flags & INLINE_VALUES == 0 {
+            return None;
+        }
+        let size = (*class).ht_type.tp_basicsize;
         let header: *const Header = object.as_ptr().byte_offset(size).cast();
         if (*header).valid == 0 {
             return None;
         }
-        let class: *const ffi::PyHeapTypeObject = object.get_type_ptr().cast();
         let names: *const Names = (*class).ht_cached_keys.cast();
         let entries = (&raw const (*names).indices).byte_add(1 << (*names).log2_index_bytes);
         let values = (&raw const (*header).values).cast();
