@@ -60,15 +60,15 @@ static TABLE: PyOnceLock<Table> = PyOnceLock::new();
 /// Whether names are replaced.
 #[inline(always)]
 pub fn any(py: Python<'_>) -> bool {
-    notice();
+    notice(py);
     NAMES.load(Relaxed) != ORIGINAL && find_out(py)
 }
 
 /// Has the interpreter tell of changes, where it has to be asked.
 #[inline(always)]
-pub fn notice() {
+pub fn notice(_py: Python<'_>) {
     #[cfg(not(Py_3_12))]
-    notice_changes(Group::Deferreds);
+    notice_changes(_py, Group::Deferreds);
 }
 
 /// Whether changes are noticed, and so what was found out stays right until [`on_change`] says otherwise.

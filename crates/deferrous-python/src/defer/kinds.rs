@@ -210,15 +210,16 @@ fn known(deferred: &Bound<'_, PyAny>) -> Option<&'static Known> {
     } else {
         return None;
     };
-    Some(up_to_date(known, || deferred.get_type()))
+    Some(up_to_date(deferred.py(), known, || deferred.get_type()))
 }
 
 #[inline(always)]
 fn up_to_date<'py>(
+    py: Python<'py>,
     known: &'static Known,
     class: impl FnOnce() -> Bound<'py, PyType>,
 ) -> &'static Known {
-    replaced::notice();
+    replaced::notice(py);
     if !known.is_known.load(Relaxed) {
         find_out(&class(), known);
     }
@@ -253,7 +254,7 @@ pub fn class_debug(deferred: &Bound<'_, PyAny>) -> bool {
 /// Whether `Deferred.debug` is true.
 pub fn debug(py: Python<'_>) -> bool {
     let class = || classes(py).deferred.bind(py).clone();
-    up_to_date(&DEFERRED, class).debug.load(Relaxed)
+    up_to_date(py, &DEFERRED, class).debug.load(Relaxed)
 }
 
 /// `owner.debug`. An error there is reported, and counts as false.

@@ -17,9 +17,9 @@ fn count() {
 
 /// A number that is another one after a watched dict has changed.
 #[inline(always)]
-pub fn changes() -> u64 {
+pub fn changes(_py: Python<'_>) -> u64 {
     #[cfg(not(Py_3_12))]
-    notice_changes(Group::Others);
+    notice_changes(_py, Group::Others);
     CHANGES.load(Relaxed)
 }
 
@@ -49,14 +49,14 @@ impl UntilChanged {
 
     /// The answer of `find_out`, which is called again after a change. It must not change the dicts.
     #[inline(always)]
-    pub fn get(&self, find_out: impl FnOnce() -> bool) -> bool {
-        self.get_flags(|| u16::from(find_out())) != 0
+    pub fn get(&self, py: Python<'_>, find_out: impl FnOnce() -> bool) -> bool {
+        self.get_flags(py, || u16::from(find_out())) != 0
     }
 
     /// The same, for sixteen answers at once.
     #[inline(always)]
-    pub fn get_flags(&self, find_out: impl FnOnce() -> u16) -> u16 {
-        let now = changes();
+    pub fn get_flags(&self, py: Python<'_>, find_out: impl FnOnce() -> u16) -> u16 {
+        let now = changes(py);
         if self.known_at.load(Relaxed) == now {
             return self.known.load(Relaxed);
         }

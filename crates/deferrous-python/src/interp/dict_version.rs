@@ -17,7 +17,7 @@ use super::item;
     deprecated,
     reason = "the versions of CPython for which this is compiled have it"
 )]
-fn version(dict: &Bound<'_, PyDict>) -> u64 {
+pub(super) fn version(dict: &Bound<'_, PyDict>) -> u64 {
     // SAFETY: the dict is alive.
     unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
 }

@@ -3,14 +3,17 @@
 //! CPython 3.12 and later call a function when a watched dict is about to change. The versions before give each
 //! change of any dict a number of its own, which is looked at here.
 
-#[cfg(not(Py_3_12))]
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-
 #[cfg(not(Py_3_12))]
-use pyo3::ffi;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use pyo3::{prelude::*, types::PyDict};
 
+#[cfg(not(Py_3_12))]
+use super::dict_version::version;
 #[cfg(Py_3_12)]
 use super::dict_watcher::{OnChange, Watcher};
 
@@ -85,22 +88,20 @@ fn watcher(py: Python<'_>) -> Option<Watcher> {
 
 /// A dict that is kept alive for ever, and the number of the last change of it that was noticed.
 #[cfg(not(Py_3_12))]
-struct Place(AtomicPtr<ffi::PyDictObject>, AtomicU64);
+struct Place(OnceLock<Py<PyDict>>, AtomicU64);
 
 /// The dicts of each group, from the first place on. Threads that have the interpreter read and write it.
 #[cfg(not(Py_3_12))]
-static PLACES: [[Place; MOST_DICTS]; Group::Others as usize + 1] = [const {
-    [const { Place(AtomicPtr::new(std::ptr::null_mut()), AtomicU64::new(0)) }; MOST_DICTS]
-}; Group::Others as usize + 1];
+static PLACES: [[Place; MOST_DICTS]; Group::Others as usize + 1] =
+    [const { [const { Place(OnceLock::new(), AtomicU64::new(0)) }; MOST_DICTS] };
+        Group::Others as usize + 1];
 
 #[cfg(not(Py_3_12))]
 impl Place {
     /// The number of the dict's last change, where there is a dict.
     #[inline(always)]
-    fn version(&self) -> Option<u64> {
-        let dict = self.0.load(Relaxed);
-        // SAFETY: what is there is a dict that is kept alive for ever.
-        (!dict.is_null()).then(|| unsafe { (*dict).ma_version_tag })
+    fn version(&self, py: Python<'_>) -> Option<u64> {
+        self.0.get().map(|dict| version(dict.bind(py)))
     }
 }
 
@@ -111,16 +112,13 @@ impl Place {
 #[cfg(not(Py_3_12))]
 pub fn watch(group: Group, dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     for dict in dicts {
-        let raw: *mut ffi::PyDictObject = dict.as_ptr().cast();
         // One that is watched already keeps its place.
-        let fits = |place: &&Place| [raw, std::ptr::null_mut()].contains(&place.0.load(Relaxed));
+        let fits = |place: &&Place| place.0.get().is_none_or(|watched| watched.is(dict));
         let Some(place) = PLACES[group as usize].iter().find(fits) else {
             return Ok(false);
         };
-        if place.version().is_none() {
-            std::mem::forget(dict.clone());
-            place.0.store(raw, Relaxed);
-            place.1.store(place.version().unwrap_or(0), Relaxed);
+        if place.0.set(dict.clone().unbind()).is_ok() {
+            place.1.store(version(dict), Relaxed);
         }
     }
     add(on_change);
@@ -130,21 +128,21 @@ pub fn watch(group: Group, dicts: &[Bound<'_, PyDict>], on_change: Listener) -> 
 /// Looks whether a dict of a group has changed since this was last called.
 #[cfg(not(Py_3_12))]
 #[inline(always)]
-pub fn notice_changes(group: Group) {
+pub fn notice_changes(py: Python<'_>, group: Group) {
     for place in &PLACES[group as usize] {
-        match place.version() {
+        match place.version(py) {
             None => break,
             Some(version) if version == place.1.load(Relaxed) => {}
-            Some(_) => note_versions(group),
+            Some(_) => note_versions(py, group),
         }
     }
 }
 
 #[cfg(not(Py_3_12))]
 #[cold]
-fn note_versions(group: Group) {
+fn note_versions(py: Python<'_>, group: Group) {
     for place in &PLACES[group as usize] {
-        if let Some(version) = place.version() {
+        if let Some(version) = place.version(py) {
             place.1.store(version, Relaxed);
         }
     }

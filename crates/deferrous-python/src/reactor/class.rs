@@ -34,7 +34,7 @@ fn class_is_ours(reactor: &Bound<'_, PyAny>) -> bool {
             own.unchanged.is_watched()
                 && is_exactly(reactor, &own.class)
                 && has_mro(reactor, &own.mro)
-                && own.unchanged.get(|| has_own_methods(reactor))
+                && own.unchanged.get(reactor.py(), || has_own_methods(reactor))
         }
         None => remember_class(reactor),
     }

@@ -441,7 +441,7 @@ pub fn stock_class(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
 /// Twisted's class, which programs set.
 #[inline]
 pub fn debugging(py: Python<'_>) -> PyResult<bool> {
-    let off = support().debug_is_off.get(|| debug_is_off(py));
+    let off = support().debug_is_off.get(py, || debug_is_off(py));
     if off { Ok(false) } else { look_up_debug(py) }
 }
 

@@ -82,7 +82,7 @@ impl Modules {
     fn usual_tracker<'a, 'py>(&'a self, py: Python<'py>) -> Option<&'a Bound<'py, PyAny>> {
         let [_, tracker] = self.call.as_ref()?;
         self.unchanged
-            .get(|| self.has_usual_names(py, tracker).unwrap_or(false))
+            .get(py, || self.has_usual_names(py, tracker).unwrap_or(false))
             .then(|| tracker.bind(py))
     }
 

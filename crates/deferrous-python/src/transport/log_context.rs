@@ -62,7 +62,7 @@ impl Functions {
 
     #[inline(always)]
     fn are_in_use(&self, py: Python<'_>) -> bool {
-        self.unchanged.get(|| {
+        self.unchanged.get(py, || {
             self.own.iter().all(|(module, name, own)| {
                 item(module.bind(py), name.bind(py)).is_some_and(|found| found.is(own))
             })

@@ -110,7 +110,7 @@ impl Known {
     fn plan(&self, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
         let is_watched = self.plan.is_watched() && has_mro(object, &self.mro);
         let parts = if is_watched {
-            self.plan.get_flags(|| examine(object, stock))
+            self.plan.get_flags(object.py(), || examine(object, stock))
         } else {
             examine(object, stock)
         };

@@ -55,7 +55,7 @@ impl State {
         places: &Places,
         stock: &Stock,
     ) -> Option<RawFd> {
-        if self.changes != changes() || self.mro != mro_address(object) {
+        if self.changes != changes(object.py()) || self.mro != mro_address(object) {
             return None;
         }
         let places = [Attribute::Socket, Attribute::Fileno].map(|own| places[own as usize]);
@@ -125,7 +125,7 @@ pub fn keep(object: &Bound<'_, PyAny>, held: &Held<'_>, facts: Facts, stock: &St
         _kept: kept,
         facts,
         mro: mro_address(object),
-        changes: changes(),
+        changes: changes(object.py()),
         fileno: bound_function(&fileno).map_or(0, |(function, _)| function),
     };
     with_class(object, |class| {

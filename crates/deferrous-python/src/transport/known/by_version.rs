@@ -49,7 +49,7 @@ pub fn find<'py>(
     let known = with_known(object.py(), |all| all.get(&address).copied())?;
     let dict = attributes(object).ok()?;
     let is_true = known.used.is_true(&dict)
-        && known.changes == changes()
+        && known.changes == changes(object.py())
         && known.class == object.get_type_ptr().addr()
         && known.mro == mro_address(object);
     is_true.then(|| {
@@ -70,7 +70,7 @@ pub fn keep(object: &Bound<'_, PyAny>, held: &Held<'_>, facts: Facts, _stock: &S
         used,
         class: object.get_type_ptr().addr(),
         mro: mro_address(object),
-        changes: changes(),
+        changes: changes(object.py()),
     };
     with_known(object.py(), |all| {
         if all.len() >= MOST {
