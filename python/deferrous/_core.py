@@ -18,12 +18,12 @@ def _find_for_reactor() -> tuple[Any, ...]:
     """Import what the reactor needs.
 
     Returns:
-        functions, the class of wakers, the frames of Twisted's functions, and a pair: Twisted's methods of
-        streams, and what these look up.
+        functions, the class of wakers, the frames of Twisted's functions, and in a tuple: Twisted's methods
+        of streams, what these look up, and what is needed for TLS.
     """
-    from deferrous import _reactor_frames, _reporting, _transports, _waker
+    from deferrous import _reactor_frames, _reporting, _tls, _transports, _waker
 
-    streams = _transports.find(), _transports.looked_up()
+    streams = _transports.find(), _transports.looked_up(), _tls.find()
     return _reporting, _waker.Waker, _reactor_frames.find(), streams
 
 

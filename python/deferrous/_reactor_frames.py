@@ -150,6 +150,41 @@ def _of_ports() -> Iterator[tuple[str, Trail]]:
     yield "connectionRefused", handler.trail[1:]
 
 
+def _of_tls() -> Iterator[tuple[str, Trail]]:
+    if "twisted.protocols.tls" not in sys.modules:
+        return
+    tls: Any = sys.modules["twisted.protocols.tls"]
+    stock, handler = tls.TLSMemoryBIOProtocol, _Handler()
+    connection = SimpleNamespace(bio_write=_nothing, bio_read=_nothing, recv=bytes, send=len)
+    protocol = SimpleNamespace(
+        _tlsConnection=connection, _handshakeDone=True, _appSendBuffer=[], _aborted=False
+    )
+    protocol.disconnecting = protocol._lostTLSConnection = False
+    protocol.wrappedProtocol, protocol.transport = SimpleNamespace(), SimpleNamespace(write=_boom)
+
+    def trail(act: Callable[..., object], *arguments: object) -> Trail:
+        with handler:
+            act(*arguments)
+        # Without the functions of this module.
+        return [place for place in handler.trail if place[1] is not globals()]
+
+    protocol._flushReceiveBIO = _boom
+    yield "TLS, _flushReceiveBIO", trail(stock.dataReceived, protocol, b"data")
+    protocol._flushReceiveBIO = lambda: stock._flushReceiveBIO(protocol)
+    protocol.wrappedProtocol.dataReceived = _boom
+    yield "TLS, dataReceived", trail(stock.dataReceived, protocol, b"data")
+    protocol.wrappedProtocol.dataReceived = lambda _: setattr(protocol, "_lostTLSConnection", True)
+    protocol._flushSendBIO = lambda: stock._flushSendBIO(protocol)
+    yield "TLS, write after dataReceived", trail(stock.dataReceived, protocol, b"data")
+    protocol._lostTLSConnection = False
+    protocol._write = lambda data: stock._write(protocol, data)
+    yield "TLS, write", trail(stock.write, protocol, b"data")
+    small = SimpleNamespace(_buffer=[b"data"], _bufferLeft=0, MAX_BUFFER_SIZE=0, _write=_boom, flush=_boom)
+    yield "TLS, small write", trail(tls._AggregateSmallWrites.write, small, b"data")
+    yield "TLS, _scheduledFlush", trail(tls._AggregateSmallWrites._scheduledFlush, small)
+    yield "TLS, flush", trail(tls._AggregateSmallWrites.flush, small)
+
+
 def _of_jobs() -> Iterator[tuple[str, Trail]]:
     pool: Any = SimpleNamespace(joined=False, _team=SimpleNamespace(do=lambda job: job()))
     failures: list[Any] = []
@@ -182,7 +217,7 @@ def _found(*finders: Callable[[], Iterator[tuple[str, Trail]]]) -> dict[str, Tra
 
 def find() -> dict[str, Trail]:
     """Return the trails to the functions that the reactor calls."""
-    return _found(_of_calls, _of_turns, _of_descriptors, _of_streams, _of_ports)
+    return _found(_of_calls, _of_turns, _of_descriptors, _of_streams, _of_ports, _of_tls)
 
 
 def find_in_pool() -> dict[str, Trail]:

@@ -27,6 +27,7 @@ mod life;
 mod message;
 mod name;
 mod object;
+mod openssl;
 mod panics;
 mod queue;
 mod sending;
@@ -76,6 +77,7 @@ pub use message::{Ancillary, receive_message};
 pub use name::{Name, unloaded};
 pub(crate) use name::{name, names};
 pub use object::{attributes, class_attributes, is_subtype, item, new_object, references};
+pub use openssl::OpenSsl;
 pub use panics::without_panic;
 pub use queue::Queue;
 pub use sending::{

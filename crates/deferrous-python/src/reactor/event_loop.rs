@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     interp::{count_fork, fallible, file_descriptor},
-    transport::Logging,
+    transport::{Logging, tls},
 };
 
 #[pymethods]
@@ -25,6 +25,7 @@ impl EventLoop {
     fn new(py: Python<'_>) -> PyResult<Self> {
         if support::load(py)? {
             writing::replace_all(support().streams.bind(py))?;
+            tls::replace_all(support().for_tls.bind(py))?;
         }
         EventLoop::empty().map_err(|error| io_error(py, &error))
     }

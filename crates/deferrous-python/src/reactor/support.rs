@@ -53,8 +53,9 @@ pub struct Support {
     pub do_read_or_write: Py<PyAny>,
     pub add_writer: Py<PyAny>,
     pub remove_writer: Py<PyAny>,
-    /// Twisted's methods of streams.
+    /// Twisted's methods of streams, and of TLS.
     pub streams: Py<PyDict>,
+    pub for_tls: Py<PyDict>,
     report: [Py<PyAny>; 5],
 }
 
@@ -105,7 +106,7 @@ struct Given {
     /// The class of a reactor's methods.
     methods: Py<PyType>,
     /// Imports what the reactor needs of the package: a module of functions, the class of wakers, the trails,
-    /// Twisted's methods of streams, and what these look up.
+    /// Twisted's methods of streams, what these look up, and what is needed for TLS.
     find: Py<PyAny>,
 }
 
@@ -155,8 +156,9 @@ impl Support {
             Bound<'_, PyDict>,
             Bound<'_, PyAny>,
         ) = given.find.bind(py).call0()?.extract()?;
-        let (streams, globals): (Bound<'_, PyDict>, Bound<'_, PyAny>) = streams.extract()?;
-        transport::load(&streams, &globals, &trails)?;
+        let (streams, globals, for_tls): (Bound<'_, PyDict>, Bound<'_, PyAny>, Bound<'_, PyDict>) =
+            streams.extract()?;
+        transport::load(&streams, &globals, &for_tls, &trails)?;
         let of = |module, name| fallible::import(py, module, name).map(Bound::unbind);
         let error = "twisted.internet.error";
         let own = |name| given.methods.getattr(py, fallible::text(py, name)?);
@@ -197,6 +199,7 @@ impl Support {
             add_writer: own("addWriter")?,
             remove_writer: own("removeWriter")?,
             streams: streams.unbind(),
+            for_tls: for_tls.unbind(),
             report: [
                 function("main_loop")?,
                 function("thread_call")?,

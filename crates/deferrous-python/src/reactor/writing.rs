@@ -6,8 +6,8 @@ use pyo3::{prelude::*, types::PyDict};
 
 use super::{methods::add_writer, names::names};
 use crate::{
-    interp::{Arguments, FastMethod, fallible, method_descriptor, unloaded},
-    transport::{Stock, Writing, Wrote, stock, write_datagram},
+    interp::{Arguments, FastMethod, fallible, unloaded},
+    transport::{Stock, Writing, Wrote, replace, stock, write_datagram},
 };
 
 /// Defines a method that does what Twisted's method does: by `$fast` if that knows how, or else by calling it.
@@ -163,20 +163,4 @@ pub fn replace_all(found: &Bound<'_, PyDict>) -> PyResult<()> {
     replace::<WriteOrEncrypt>(found, "ConnectionMixin.write", &connection)?;
     replace::<WriteSequenceOrEncrypt>(found, "ConnectionMixin.writeSequence", &connection)?;
     Ok(())
-}
-
-/// Puts a method of ours into a class, if that has Twisted's, and returns it.
-fn replace<'py, M: FastMethod<Class = PyAny>>(
-    found: &Bound<'py, PyDict>,
-    method: &str,
-    class: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = found.py();
-    if !found.contains(fallible::text(py, method)?)? {
-        return Ok(None);
-    }
-    let name = fallible::text(py, &M::NAME.to_string_lossy())?;
-    let ours = method_descriptor::<M>(class.cast()?)?;
-    class.setattr(name, &ours)?;
-    Ok(Some(ours))
 }

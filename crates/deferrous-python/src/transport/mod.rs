@@ -7,6 +7,7 @@
 //! same state.
 
 mod attribute;
+mod classes;
 mod datagrams;
 mod examine;
 mod facts;
@@ -16,9 +17,11 @@ mod log_context;
 mod names;
 mod plan;
 mod read;
+mod replacing;
 mod stock;
 mod stream;
 mod system;
+pub mod tls;
 mod write;
 
 use pyo3::{prelude::*, types::PyDict};
@@ -28,6 +31,7 @@ pub use flush::{Flushed, flush, flushed_descriptor};
 pub use known::forget;
 pub use log_context::{Logging, log_lines_are_twisteds};
 pub use read::Reading;
+pub use replacing::replace;
 pub use stock::{Stock, stock};
 pub use write::{Writing, Wrote, take_much_written};
 
@@ -36,13 +40,16 @@ pub use write::{Writing, Wrote, take_much_written};
 /// Args:
 ///     found: what `deferrous._transports.find` returns.
 ///     globals: what `deferrous._transports.looked_up` returns.
+///     for_tls: what `deferrous._tls.find` returns.
 ///     frames: the trails of Twisted's functions.
 pub fn load(
     found: &Bound<'_, PyDict>,
     globals: &Bound<'_, PyAny>,
+    for_tls: &Bound<'_, PyDict>,
     frames: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
     names::load(found.py())?;
     log_context::load(found.py())?;
+    tls::load(for_tls, frames)?;
     Stock::keep(found, globals, frames)
 }

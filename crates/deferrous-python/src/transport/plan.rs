@@ -2,21 +2,17 @@
 
 use pyo3::{
     prelude::*,
-    sync::PyOnceLock,
-    types::{PyString, PyTuple, PyType},
+    types::{PyString, PyType},
 };
 
 use super::{
+    classes::KnownClasses,
     names::{Names, names},
     stock::{Moving, Stock},
 };
 use crate::interp::{
-    ClassFacts, UntilChanged, class_attribute, class_attributes, finds, has_mro, is_descriptor,
-    is_exactly, is_subtype,
+    ClassFacts, class_attribute, class_attributes, finds, is_descriptor, is_subtype,
 };
-
-/// How many classes are known. A program has two or three; of others it is found out anew each time.
-const MOST_CLASSES: usize = 16;
 
 /// What may be done for a stream in the place of its methods.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,81 +77,35 @@ pub struct Plan {
 impl Plan {
     /// That of the object's class.
     pub fn of(object: &Bound<'_, PyAny>, stock: &Stock) -> Self {
-        for known in &KNOWN {
-            match known.get(object.py()) {
-                Some(known) if is_exactly(object, &known.class) => {
-                    return known.plan(object, stock);
-                }
-                Some(_) => {}
-                None => return remember(known, object, stock),
-            }
-        }
-        Plan {
-            parts: Part(examine(object, stock)),
-            is_watched: false,
-        }
-    }
-}
-
-/// A class of streams.
-struct Known {
-    class: Py<PyType>,
-    mro: Py<PyTuple>,
-    plan: UntilChanged,
-}
-
-static KNOWN: [PyOnceLock<Known>; MOST_CLASSES] = [const { PyOnceLock::new() }; MOST_CLASSES];
-
-impl Known {
-    fn plan(&self, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
-        let is_watched = self.plan.is_watched() && has_mro(object, &self.mro);
-        let parts = if is_watched {
-            self.plan.get_flags(object.py(), || examine(object, stock))
-        } else {
-            examine(object, stock)
+        let examine = || {
+            let parts = examine(object, stock);
+            if parts.is_of_stream() { parts.0 } else { 0 }
         };
+        let found = KNOWN.flags(object, examine, || {
+            let sockets = stock.socket.class.bind(object.py());
+            let mut dicts = vec![class_attributes(sockets)?];
+            dicts.extend(stock.modules(object.py()));
+            Ok(dicts)
+        });
         Plan {
-            parts: Part(parts),
-            is_watched,
+            parts: Part(found.flags),
+            is_watched: found.are_watched,
         }
     }
 }
 
-/// Has the interpreter tell of changes of the class, if it is one of streams.
-#[cold]
-fn remember(place: &PyOnceLock<Known>, object: &Bound<'_, PyAny>, stock: &Stock) -> Plan {
-    let known = || {
-        let (class, sockets) = (object.get_type(), stock.socket.class.bind(object.py()));
-        let mut dicts = vec![class_attributes(sockets)?];
-        dicts.extend(stock.modules(object.py()));
-        let mro = class.mro();
-        for base in &mro {
-            dicts.push(class_attributes(base.cast()?)?);
-        }
-        PyResult::Ok(Known {
-            class: class.unbind(),
-            mro: mro.unbind(),
-            plan: UntilChanged::watching(&dicts)?,
-        })
-    };
-    let parts = Part(examine(object, stock));
-    let is_watched = parts.is_of_stream()
-        && known().is_ok_and(|known| {
-            let is_watched = known.plan.is_watched();
-            place.set(object.py(), known).is_ok() && is_watched
-        });
-    Plan { parts, is_watched }
-}
+/// The classes of streams.
+static KNOWN: KnownClasses = KnownClasses::new();
 
 /// Looks at the object's class.
 #[cold]
-fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
+fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> Part {
     let facts = ClassFacts::of(object);
     if !facts.has_plain_attributes || !facts.sets_plain_attributes {
-        return 0;
+        return Part::NOTHING;
     }
     if !stock.globals_are_in_use(object.py()) {
-        return 0;
+        return Part::NOTHING;
     }
     let names = names(object.py());
     let has = |methods: &[(&Py<PyString>, &Py<PyAny>)]| {
@@ -213,7 +163,6 @@ fn examine(object: &Bound<'_, PyAny>, stock: &Stock) -> u16 {
         )
         .with(Part::DESCRIPTORS, passes_descriptors)
         .with(Part::DATAGRAMS.with(Part::IPV6, true), receives_datagrams)
-        .0
 }
 
 /// Whether all methods that pass descriptors are those of Twisted's UNIX connections, and data go by those of TCP.

@@ -1,0 +1,36 @@
+//! The attributes of Twisted's TLS and of pyOpenSSL's connections.
+
+use crate::interp::names;
+
+names! {
+    aborted = "_aborted",
+    alpn_select_helper = "_alpn_select_helper",
+    buffer = "_buffer",
+    buffer_left = "_bufferLeft",
+    call_later = "callLater",
+    clock = "_clock",
+    connection = "_tlsConnection",
+    context = "_context",
+    data_received = "dataReceived",
+    disconnecting = "disconnecting",
+    flush = "flush",
+    flush_receive_bio = "_flushReceiveBIO",
+    flush_send_bio = "_flushSendBIO",
+    from_ssl = "_from_ssl",
+    getattribute = "__getattribute__",
+    handshake_done = "_handshakeDone",
+    into_ssl = "_into_ssl",
+    lost = "_lostTLSConnection",
+    most = "MAX_BUFFER_SIZE",
+    ocsp_helper = "_ocsp_helper",
+    problems = "_problems",
+    scheduled = "_scheduled",
+    scheduled_flush = "_scheduledFlush",
+    ssl = "_ssl",
+    transport = "transport",
+    unsent = "_appSendBuffer",
+    verify_helper = "_verify_helper",
+    wrapped = "wrappedProtocol",
+    write = "write",
+    write_encrypted = "_write",
+}
