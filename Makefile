@@ -7,11 +7,15 @@ SOAK_CASES ?= 200000
 SOAK_RUNS ?= 20
 # How many random programs over pairs of connections are compared with stock Twisted.
 SOAK_CONNECTION_PROGRAMS ?= 100000
-# For how many seconds each reactor does everything in turn, to see whether anything grows.
+# For how many seconds each reactor does everything in turn, and then everything at once, to see whether anything grows.
 SOAK_SECONDS ?= 600
+# For how many seconds wrk asks `twistd -n web`, how many requests h2load makes, and the bytes of large bodies and files.
+PEER_SECONDS ?= 60
+PEER_REQUESTS ?= 20000
+PEER_BYTES ?= 33554432
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance programs matrix pythons bench lint docs soak safety collector venv venv-release wheel lock
+.PHONY: help demo test conformance programs peers matrix pythons bench lint docs soak safety collector venv venv-release wheel lock
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -25,6 +29,9 @@ COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.wh
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
 TWISTED ?= 26.10.0
 RECORD ?=
+# Real peers, in an environment that has those which are Python packages.
+PEERS = DEFERROUS_PATIENCE=600 DEFERROUS_WRK_SECONDS=$(PEER_SECONDS) DEFERROUS_H2LOAD_REQUESTS=$(PEER_REQUESTS) DEFERROUS_PEER_BYTES=$(PEER_BYTES) \
+    $(VENV)/python -m tests.peers --deferrous target/venv/wheel/*.whl
 # Which of the programs in tests/programs/programs.py `make programs` tests; without a name, all.
 PROGRAMS ?=
 
@@ -58,7 +65,7 @@ test: export RUST_BACKTRACE = 0
 test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
 	$(CARGO) test -p deferrous --features tls --quiet --test encrypted
-	$(VENV)/python -m pytest $(PARALLEL)
+	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
 
@@ -68,6 +75,9 @@ conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWI
 
 programs: venv-release ## compare the tests of programs made of Twisted, stock and on deferrous; PROGRAMS="klein treq" for some
 	$(VENV)/python -m tests.programs --deferrous target/venv/wheel/*.whl --record docs/programs.md $(PROGRAMS)
+
+peers: venv ## let curl, wrk, openssl, ssh and others talk to Twisted, on stock and on deferrous; PEER_SECONDS=5 for a short load
+	$(PEERS)
 
 bench: venv-release ## measure the crate and then the Python API, print the ratios, and check the bounds of the latter
 	$(CARGO) bench --quiet -p deferrous --bench ratios
@@ -118,7 +128,9 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	DEFERROUS_OPERATIONS=1000000 DEFERROUS_ROUNDS=3000 $(VENV)/python -m pytest tests/collection tests/threads
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \
+	    DEFERROUS_QUEUED_BYTES=1073741824 DEFERROUS_RESETS=3000 DEFERROUS_FAILING_CONNECTIONS=600 \
 	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
+	$(PEERS)
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
 
 safety: venv ## re-enter all operations wherever user code runs, and let each allocation fail
@@ -143,7 +155,7 @@ matrix: ## pass the Python tests with every Python of this machine
 pythons: ## make a Debian in target/debian-sid, whose newer Pythons make matrix tests, too
 	@scripts/debian-sid --make > /dev/null
 
-# Pins anew what pyproject.toml and the programs of tests/programs ask for, for all supported Pythons at once.
+# Pins anew what pyproject.toml, the programs of tests/programs and the peers of tests/peers ask for, for all Pythons at once.
 lock: venv
 	$(VENV)/python -m venv target/venv-lock
 	target/venv-lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
@@ -154,3 +166,6 @@ lock: venv
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --no-annotate \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file tests/programs/requirements.txt \
 	    target/programs.in
+	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --no-annotate \
+	    --no-emit-index-url --custom-compile-command "make lock" --output-file tests/peers/requirements.txt \
+	    tests/peers/requirements.in

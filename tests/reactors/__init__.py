@@ -75,22 +75,28 @@ class Loop:
         assert (outcome.status, outcome.err) == (0, ""), f"ended with {outcome.status}\n{outcome.err}"
         return json.loads(outcome.out.splitlines()[-1])
 
-    def twisted(self, command: str, *arguments: str, cwd: Path, **changes: str | None) -> Running:
+    def twisted(
+        self, command: str, *arguments: str, cwd: Path, patience: float = PATIENCE, **changes: str | None
+    ) -> Running:
         """Start twistd or trial on this reactor.
 
         Args:
             command: the name of the command.
             arguments: what follows the option that chooses the reactor.
             cwd: the folder to start it in.
+            patience: for how many seconds the process may run.
             changes: to the environment.
         """
-        return twisted_command(command, f"--reactor={self.option}", *arguments, cwd=cwd, **changes)
+        chosen = f"--reactor={self.option}"
+        return twisted_command(command, chosen, *arguments, cwd=cwd, patience=patience, **changes)
 
 
-def twisted_command(command: str, *arguments: str, cwd: Path, **changes: str | None) -> Running:
+def twisted_command(
+    command: str, *arguments: str, cwd: Path, patience: float = PATIENCE, **changes: str | None
+) -> Running:
     """Start a command of Twisted's, on the reactor that it chooses itself."""
     module = {"twistd": "twisted", "trial": "twisted.trial"}[command]
     words: Sequence[str] = [sys.executable, "-m", module, *arguments]
     if command == "twistd":
         words = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", *arguments]
-    return Running(words, cwd, environment(**changes))
+    return Running(words, cwd, environment(**changes), patience)
