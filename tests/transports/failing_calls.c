@@ -1,7 +1,10 @@
 /* Stands before the calls of the system that move bytes, and lets them fail or be short by a plan.
  *
  * plan(fd, kind, count, actions): the next calls of a kind (0 receives, 1 sends) on a descriptor: an action
- * above 0 is the number of an error, below 0 how many bytes at most are moved, and 0 lets the call be. */
+ * above 0 is the number of an error, below 0 how many bytes at most are moved, and 0 lets the call be.
+ *
+ * trouble(one_in, seed): of all other calls on sockets for streams, one in so many fails in a way that may be
+ * tried again, or is short. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,10 +27,36 @@ void plan(int fd, int kind, int count, const int *actions) {
 
 int left(int fd, int kind) { return plans[fd][kind].count - plans[fd][kind].next; }
 
+static unsigned one_in, state;
+
+void trouble(unsigned number, unsigned seed) {
+    one_in = number;
+    state = seed;
+}
+
+static int is_stream(int fd) {
+    int kind;
+    socklen_t length = sizeof kind;
+    return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length) && kind == SOCK_STREAM;
+}
+
+static size_t troubled(int fd, int kind, size_t size) {
+    static const int errors[2][3] = {{EAGAIN, EINTR, EAGAIN}, {EAGAIN, EINTR, ENOBUFS}};
+    state = state * 1103515245u + 12345u;
+    unsigned number = state >> 8;
+    if (number % one_in || !is_stream(fd))
+        return size;
+    unsigned way = number / one_in % 4;
+    if (way == 3)
+        return 1 + number % size;
+    errno = errors[kind][way];
+    return 0;
+}
+
 /* Gives 0 if the call is to fail, and else the bytes that it may move. */
 static size_t allowed(int fd, int kind, size_t size) {
     if (fd < 0 || fd >= DESCRIPTORS || left(fd, kind) <= 0)
-        return size;
+        return one_in ? troubled(fd, kind, size) : size;
     int action = plans[fd][kind].actions[plans[fd][kind].next++];
     if (action > 0) {
         errno = action;

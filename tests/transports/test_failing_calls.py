@@ -9,15 +9,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.reactors import Loop
 from tests.transports.cases import Cases, outcomes, run_cases
+from tests.transports.failing_calls import compiled
 from tests.transports.kit import FLOOD, Kit
 
 CASES = Cases()
@@ -177,14 +175,8 @@ _known: dict[str, dict[str, Any]] = {}
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Compile the library, and give its file."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    made = str(tmp_path_factory.mktemp("library") / "failing_calls.so")
-    source = str(Path(__file__).with_name("failing_calls.c"))
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-Wall", source, "-o", made, "-ldl"], check=True)
-    return made
+    """Give the file of the library."""
+    return compiled(tmp_path_factory.mktemp("library"))
 
 
 @pytest.mark.parametrize("case", CASES.names)
