@@ -220,3 +220,36 @@ def test_a_server_recovers_from_running_out_of_descriptors(loop: Loop) -> None:
         outcome = server.wait()
     assert (outcome.status, outcome.err) == (0, "")
     assert int(outcome.out.splitlines()[-1]) < 64
+
+
+def without_descriptors(reactor: Any, port: int, limit: int) -> list[Any]:
+    """Connect more often than there are descriptors, and again when some are free."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+    async def main() -> list[Any]:
+        found: list[Any] = []
+        for _ in range(3):
+            before, clients = len(descriptors()), Clients()
+            for _ in range(limit * 2):
+                reactor.connectTCP(LOCAL, port, clients, timeout=100)
+            await becomes(reactor, partial(clients.came_to, limit * 2))
+            await becomes(reactor, lambda: all(each.answered.called for each in clients.made))  # noqa: B023
+            found.append([len(clients.made) > limit / 2, sorted(set(clients.failures))])
+            for client in clients.made:
+                transport: Any = client.transport
+                transport.loseConnection()
+            await becomes(reactor, lambda: all(client.lost.called for client in clients.made))  # noqa: B023
+            await becomes(reactor, lambda: len(descriptors()) == before)  # noqa: B023
+        return found
+
+    return until(reactor, main())
+
+
+def test_clients_recover_from_running_out_of_descriptors(loop: Loop) -> None:
+    """Connections that cannot be made fail, those that there are go on, and later others are made."""
+    with loop.start(serving, 1000) as server:
+        found = loop.run(without_descriptors, server.line(), 100)
+        server.send(signal.SIGTERM)
+        assert server.wait().status == 0
+    assert found == [[True, ["Couldn't bind: 24: Too many open files."]]] * 3
