@@ -15,6 +15,8 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
+use super::name;
+
 /// A tuple.
 pub fn tuple<'py, const N: usize>(
     py: Python<'py>,
@@ -101,6 +103,13 @@ pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>>
         Ok::<_, Infallible>(room.write_copy_of_slice(data))
     });
     copied.map(|Ok(bytes)| bytes)
+}
+
+/// `b"".join(chunks)`
+pub fn joined<'py>(chunks: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyBytes>> {
+    let py = chunks.py();
+    let joined = bytes(py, b"")?.call_method1(name!(py, "join")?, (chunks,))?;
+    Ok(joined.cast_into()?)
 }
 
 /// A `bytes` of at most `most` bytes, which `fill` writes into memory that nobody has written to yet. It returns the part

@@ -19,7 +19,7 @@ const RESERVE: usize = 32 * 1024;
 #[inline(always)]
 pub fn check_stack(py: Python<'_>) -> PyResult<()> {
     match stacker::remaining_stack() {
-        Some(left) if left < RESERVE => Err(too_deep(py, "in a chain of Deferreds")),
+        Some(left) if left < RESERVE => Err(too_deep(py, "in nested calls")),
         _ => Ok(()),
     }
 }

@@ -118,7 +118,7 @@ Raises:
             && !arguments.has_keywords()
             && let Some(sent) = write_datagram(this, datagram, address)
         {
-            return fallible::int(this.py(), sent?);
+            return fallible::int(this.py(), sent);
         }
         let original = original(|stock| &stock.datagrams.write);
         arguments.call_after(original.bind(this.py()), this)

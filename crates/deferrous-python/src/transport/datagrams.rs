@@ -20,7 +20,7 @@ use super::{
     stream::Stream,
     system,
 };
-use crate::interp::{Field, fallible, handling};
+use crate::interp::{Field, fallible, forget, handling};
 
 /// What came of a call for a datagram.
 enum Came {
@@ -171,15 +171,11 @@ fn numbers(host: &Bound<'_, PyString>, is_ipv6: bool) -> Option<IpAddr> {
 
 /// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent; `None` if Twisted's
 /// method is to do it, and nothing has been done.
-///
-/// # Errors
-///
-/// What the program's audit hooks raise.
 pub fn write_datagram(
     port: &Bound<'_, PyAny>,
     datagram: &Bound<'_, PyAny>,
     address: &Bound<'_, PyAny>,
-) -> Option<PyResult<usize>> {
+) -> Option<usize> {
     let stream = Stream::of(port, Part::DATAGRAMS)?;
     let datagram = datagram.cast_exact::<PyBytes>().ok()?;
     let [host, number] = address.cast_exact::<PyTuple>().ok()?.as_slice() else {
@@ -197,17 +193,16 @@ pub fn write_datagram(
         stream.get(Attribute::Socket)?,
         SocketAddr::new(host, number),
     );
-    // `sendto` of Python tells of itself.
+    // `sendto` of Python tells of itself. If that is refused, Twisted's method is refused, too, and does what is to be done.
     let event = names(port.py()).sendto_event.bind(port.py());
     let audit = stream.stock.datagrams.audit.bind(port.py());
     if let Err(error) = audit.call1((event, &socket, address)) {
-        return Some(Err(error));
+        forget(port.py(), error);
+        return None;
     }
     // On an error Twisted's method sends again, and does with a second error what is to be done.
     let fd = stream.stock.socket.descriptor(&socket)?;
-    system::transmit_datagram(fd, datagram.as_bytes(), &to)
-        .ok()
-        .map(Ok)
+    system::transmit_datagram(fd, datagram.as_bytes(), &to).ok()
 }
 
 /// The text of an address, as the C library writes it.

@@ -82,7 +82,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         let joined = match self.chunks.len() {
             0 => return Ok(Flushed::ByMethod),
             1 => self.chunks.get_item(0)?.cast_into::<PyBytes>()?,
-            _ => self.join()?,
+            _ => fallible::joined(&self.chunks)?,
         };
         let data = joined.as_bytes();
         match system::transmit(self.fd, data) {
@@ -120,14 +120,5 @@ impl<'a, 'py> Sending<'a, 'py> {
         }
         let none = fallible::int(self.stream.object.py(), 0)?;
         self.stream.set(Attribute::TempDataLen, &none)
-    }
-
-    /// All chunks in one.
-    fn join(&self) -> PyResult<Bound<'py, PyBytes>> {
-        let mut all = Vec::new();
-        for chunk in &self.chunks {
-            all.extend_from_slice(chunk.cast::<PyBytes>()?.as_bytes());
-        }
-        Ok(fallible::bytes(self.stream.object.py(), &all)?.cast_into()?)
     }
 }

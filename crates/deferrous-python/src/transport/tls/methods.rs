@@ -11,7 +11,7 @@ use super::{
     small_writes,
     stock::{Stock, stock},
 };
-use crate::interp::{Arguments, FastMethod, fallible, unloaded};
+use crate::interp::{Arguments, FastMethod, as_called_by_pyo3, check_stack, fallible, unloaded};
 
 /// Twisted's functions, which are there if one of these methods is.
 fn known() -> &'static Stock {
@@ -22,6 +22,10 @@ fn known() -> &'static Stock {
 }
 
 /// Does what a method of Twisted does, by `fast` if that knows how, or else by Twisted's function.
+///
+/// # Errors
+///
+/// What either raises; a `RecursionError` if little of the stack is left, as transports may write to each other.
 fn in_place_of<'py>(
     this: &Bound<'py, PyAny>,
     arguments: Arguments<'_, 'py>,
@@ -29,7 +33,8 @@ fn in_place_of<'py>(
     fast: impl FnOnce() -> PyResult<bool>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = this.py();
-    if !arguments.has_keywords() && fast()? {
+    check_stack(py)?;
+    if !arguments.has_keywords() && as_called_by_pyo3(py, fast)? {
         return Ok(py.None().into_bound(py));
     }
     arguments.call_after(original.bind(py), this)

@@ -104,14 +104,13 @@ fn join<'py>(chunks: &Bound<'py, PyList>) -> PyResult<Option<Bound<'py, PyBytes>
     if chunks.len() == 1 {
         return Ok(chunks.get_item(0)?.cast_into_exact().ok());
     }
-    let mut all = Vec::new();
-    for chunk in chunks {
-        match chunk.cast_exact::<PyBytes>() {
-            Ok(chunk) => all.extend_from_slice(chunk.as_bytes()),
-            Err(_) => return Ok(None),
-        }
+    if !chunks
+        .iter()
+        .all(|chunk| chunk.is_exact_instance_of::<PyBytes>())
+    {
+        return Ok(None);
     }
-    fallible::bytes(chunks.py(), &all).map(Some)
+    fallible::joined(chunks).map(Some)
 }
 
 /// An `int`.
