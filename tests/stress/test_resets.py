@@ -149,7 +149,7 @@ def attack(port: int, number: int) -> None:
     """Be a client by TCP that is there for some time, and resets the connection."""
     randomly = random.Random(number)
     peer = socket.create_connection((LOCAL, port), timeout=100)
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):
         kind = randomly.choice([b"", b"e", b"w", b"s", b"p", b"l"])
         peer.sendall(kind + b"x" * randomly.choice([0, 0, 10, 100_000]))
         if kind and randomly.random() < 0.7:
@@ -165,7 +165,7 @@ def attack_by_tls(port: int, number: int, certificate: str) -> None:
     randomly = random.Random(number)
     peer = socket.create_connection((LOCAL, port), timeout=100)
     if randomly.random() < 0.5:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             first = hello()
             peer.sendall(first[: randomly.randrange(len(first) + 1)])
             if randomly.random() < 0.5:
