@@ -1,4 +1,4 @@
-"""TLS whose ends write to each other, and more than there is memory for: an error of Python's, and no crash."""
+"""TLS whose ends write to each other, and more than there is memory for: an error, and no crash."""
 
 from __future__ import annotations
 
@@ -49,15 +49,20 @@ def answer():
 
 IN_THE_MAIN_THREAD = ENDS + "answer()"
 
-IN_A_SMALL_THREAD = ENDS + """
+IN_A_SMALL_THREAD = (
+    ENDS
+    + """
 threading.stack_size(512 * 1024)
 thread = threading.Thread(target=answer)
 thread.start()
 thread.join()
 """
+)
 
 #: Small writes that flush themselves.
-SMALL_WRITES = ENDS + """
+SMALL_WRITES = (
+    ENDS
+    + """
 def nest():
     small = tls._AggregateSmallWrites(None, None)
     small.MAX_BUFFER_SIZE = small._bufferLeft = -1
@@ -72,9 +77,12 @@ thread = threading.Thread(target=nest)
 thread.start()
 thread.join()
 """
+)
 
 #: What was written is put together where there is no memory for it.
-MEMORY = ENDS + """
+MEMORY = (
+    ENDS
+    + """
 small = tls._AggregateSmallWrites(print, None)
 small.MAX_BUFFER_SIZE = small._bufferLeft = 1 << 40
 small._scheduled = True
@@ -88,6 +96,7 @@ try:
 except MemoryError:
     print("MemoryError", len(small._buffer))
 """
+)
 
 PROGRAMS = {
     IN_THE_MAIN_THREAD: "RecursionError\n",

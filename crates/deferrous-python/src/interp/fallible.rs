@@ -15,8 +15,6 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-use super::name;
-
 /// A tuple.
 pub fn tuple<'py, const N: usize>(
     py: Python<'py>,
@@ -108,7 +106,7 @@ pub fn bytes<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>>
 /// `b"".join(chunks)`
 pub fn joined<'py>(chunks: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyBytes>> {
     let py = chunks.py();
-    let joined = bytes(py, b"")?.call_method1(name!(py, "join")?, (chunks,))?;
+    let joined = bytes(py, b"")?.call_method1(text(py, "join")?, (chunks,))?;
     Ok(joined.cast_into()?)
 }
 
