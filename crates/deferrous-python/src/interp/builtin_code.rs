@@ -13,7 +13,7 @@ struct Builtin<'py> {
     /// Where its code is. How that is called is told by the flags.
     code: usize,
     flags: c_int,
-    /// What it is bound to.
+    /// The object that it is bound to.
     owner: Option<Bound<'py, PyAny>>,
 }
 
@@ -25,7 +25,7 @@ impl<'py> Builtin<'py> {
             return None;
         }
         let (py, raw) = (callable.py(), callable.as_ptr());
-        // SAFETY: the object is alive and a builtin. What it is bound to is counted at once.
+        // SAFETY: the object is alive and a builtin. The reference to its owner is counted at once.
         unsafe {
             Some(Builtin {
                 code: ffi::PyCFunction_GetFunction(raw)? as usize,

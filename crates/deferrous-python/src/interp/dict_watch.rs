@@ -112,7 +112,7 @@ impl Place {
 #[cfg(not(Py_3_12))]
 pub fn watch(group: Group, dicts: &[Bound<'_, PyDict>], on_change: Listener) -> PyResult<bool> {
     for dict in dicts {
-        // One that is watched already keeps its place.
+        // A dict that is watched already keeps its place.
         let fits = |place: &&Place| place.0.get().is_none_or(|watched| watched.is(dict));
         let Some(place) = PLACES[group as usize].iter().find(fits) else {
             return Ok(false);

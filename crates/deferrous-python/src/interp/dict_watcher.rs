@@ -10,7 +10,7 @@ unsafe extern "C" {
     fn PyDict_AddWatcher(callback: unsafe extern "C" fn(c_int, Raw, Raw, Raw) -> c_int) -> c_int;
 }
 
-/// What is to be done when a watched dict is about to change.
+/// A reaction to a watched dict that is about to change.
 pub(super) trait OnChange {
     /// The dict at this address is about to change. There is no token here: nothing of Python may run, and no dict may
     /// be changed.
@@ -32,7 +32,8 @@ impl Watcher {
             0
         }
 
-        // SAFETY: the thread is attached, and the function lives for ever.
+        // SAFETY: the token says that the thread is attached. The function lives for ever, runs no code of Python and changes
+        // no dict, as `OnChange` asks for.
         let watcher = unsafe { PyDict_AddWatcher(on_event::<C>) };
         if watcher < 0 {
             drop(PyErr::take(py));

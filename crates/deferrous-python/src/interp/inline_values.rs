@@ -17,11 +17,11 @@ use pyo3::{
 pub struct Place(u8);
 
 impl Place {
-    /// That of a name without a place, which no object has a value for.
+    /// The place of a name that no object has a value for.
     pub const NONE: Place = Place(u8::MAX);
 }
 
-/// What an object is to have in a place.
+/// The value that an object is expected to have in a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// This object, by its address; nothing if that is 0.
@@ -144,7 +144,7 @@ pub fn place(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> Place {
         .map_or(Place::NONE, Place)
 }
 
-/// What an object has in a place, if it has its attributes there.
+/// The value of an object in a place, if it has its attributes there.
 #[inline]
 pub fn value<'py>(object: &Bound<'py, PyAny>, place: Place) -> Option<Bound<'py, PyAny>> {
     let py = object.py();
@@ -153,7 +153,7 @@ pub fn value<'py>(object: &Bound<'py, PyAny>, place: Place) -> Option<Bound<'py,
     })
 }
 
-/// What an object has in two places, if it has something in both.
+/// The values of an object in two places, if it has both.
 #[inline(always)]
 pub fn two_values<'py>(
     object: &Bound<'py, PyAny>,

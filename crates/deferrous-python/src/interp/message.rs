@@ -23,7 +23,7 @@ struct Item {
     data: Data,
 }
 
-/// What is in an item.
+/// The contents of an item.
 enum Data {
     /// Descriptors, which the system has opened for the message.
     Descriptors(Vec<OwnedFd>),
@@ -44,7 +44,7 @@ pub struct Ancillary {
 ///
 /// # Errors
 ///
-/// What the system says. `WouldBlock` if there is no message, `Interrupted` if a signal came first.
+/// The error of the system. `WouldBlock` if there is no message, `Interrupted` if a signal came first.
 #[inline]
 pub fn receive_message<'a>(
     fd: RawFd,
