@@ -16,10 +16,10 @@ TOOLS = ["awk", "bash", "dirname", "env", "grep", "mktemp", "rm"]
 
 
 def run(folder: Path, *arguments: str, tools: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run the script where only these tools are installed, with as few requests as there can be."""
+    """Run the script where only these tools are installed, with few requests."""
     for tool in (*TOOLS, *tools):
         (folder / tool).symlink_to(shutil.which(tool) or pytest.skip(f"{tool} is missing"))
-    rounds = {"DEFERROUS_FEW_ROUNDS": "1", "DEFERROUS_MANY_ROUNDS": "3"}
+    rounds = {"DEFERROUS_FEW_ROUNDS": "1", "DEFERROUS_MANY_ROUNDS": "11"}
     environment = {**os.environ, **rounds, "PATH": str(folder), "PYTHON": sys.executable}
     return subprocess.run([SCRIPT, *arguments], env=environment, capture_output=True, text=True, check=False)
 
@@ -30,7 +30,8 @@ def test_system_calls_of_a_request_are_counted(tmp_path: Path) -> None:
     assert (row, side) == ("unix-echo", "stock")
     # It wants to write, and then no more: twice for each response.
     assert epoll_ctl == "2.000"
-    assert float(calls) >= 4
+    # It receives and sends, too. Starting twice takes some calls more or fewer: they are not the request's.
+    assert float(calls) > 3.5
     # And the server ends without an error.
     assert len(done.stderr.splitlines()) == 1
 
