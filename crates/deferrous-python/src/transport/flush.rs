@@ -8,7 +8,7 @@ use pyo3::{
 };
 
 use super::{attribute::Attribute, plan::Part, stream::Stream, system};
-use crate::interp::{fallible, references};
+use crate::interp::{fallible, forget, references};
 
 /// What came of sending what was written.
 pub enum Flushed {
@@ -35,7 +35,8 @@ pub fn flushed_descriptor(object: &Bound<'_, PyAny>) -> Option<RawFd> {
 ///
 /// # Errors
 ///
-/// A `MemoryError`.
+/// A `MemoryError`, if there is no memory even for a number. Where there is none to put together what was written, the
+/// method does it, and raises it.
 pub fn flush(object: &Bound<'_, PyAny>, reactor: &Bound<'_, PyAny>) -> PyResult<Flushed> {
     match Sending::of(object, reactor) {
         Some(sending) => sending.send(),
@@ -79,10 +80,8 @@ impl<'a, 'py> Sending<'a, 'py> {
 
     fn send(&self) -> PyResult<Flushed> {
         let py = self.stream.object.py();
-        let joined = match self.chunks.len() {
-            0 => return Ok(Flushed::ByMethod),
-            1 => self.chunks.get_item(0)?.cast_into::<PyBytes>()?,
-            _ => fallible::joined(&self.chunks)?,
+        let Some(joined) = self.joined()? else {
+            return Ok(Flushed::ByMethod);
         };
         let data = joined.as_bytes();
         match system::transmit(self.fd, data) {
@@ -108,6 +107,17 @@ impl<'a, 'py> Sending<'a, 'py> {
                 let lost = self.stream.stock.connection_lost.clone_ref(py);
                 Ok(Flushed::Lost(lost))
             }
+        }
+    }
+
+    /// All that was written. `None` if that is nothing, or if there is no memory for it.
+    fn joined(&self) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        match self.chunks.len() {
+            0 => Ok(None),
+            1 => Ok(Some(self.chunks.get_item(0)?.cast_into()?)),
+            _ => Ok(fallible::joined(&self.chunks)
+                .map_err(|error| forget(self.chunks.py(), error))
+                .ok()),
         }
     }
 
