@@ -45,8 +45,8 @@ def _reserve_places() -> None:
     """Have CPython keep `dataBuffer` and `offset` in connections, as it does with their other attributes.
 
     CPython 3.13 and later have places in an object for the names that the first few objects of its class
-    have. One that gets another name has a slower dict from then on. Twisted sets these two when it sends, and
-    we only when some is left.
+    have. One that gets another name has a slower dict from then on. These two are set by the first send,
+    before which many connections may have been made.
     """
     if sys.version_info >= (3, 13):
         for transport in (tcp.Server, tcp.Client, vars(unix)["Server"], vars(unix)["Client"]):

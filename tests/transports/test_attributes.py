@@ -245,6 +245,41 @@ async def protocol_put_into_dict(kit: Kit) -> Any:
     return [[server.text], [other.text]]
 
 
+class Derived(tcp.Server):
+    """A class that has no connection yet."""
+
+
+@CASES([["AttributeError", "AttributeError"], [0, 0], [0, 0], ["one", "two", "three"]])
+async def deleting_what_a_write_has_set(kit: Kit) -> Any:
+    """One that has sent has `dataBuffer` and `offset` of its own, and without them those of its class."""
+    steps: list[Any] = []
+    for transport in (None, Derived):
+        server, peer = await kit.served(transport=transport)
+        wire, got = server.wire, []
+        try:
+            del wire.offset
+        except AttributeError as error:
+            steps.append(type(error).__name__)
+        for data in (b"one", b"two", b"three"):
+            wire.write(data)
+            got.append((await kit.received(peer, len(data))).decode())
+            del wire.dataBuffer, wire.offset
+        steps.append([len(wire.dataBuffer), wire.offset])
+    return [steps[::2], steps[1], steps[3], got]
+
+
+@CASES([[], ["dataBuffer", "offset"], ["dataBuffer", "offset"]])
+async def what_a_write_sets(kit: Kit) -> Any:
+    """They are in its dict once it has sent, whether or not the system took it."""
+    found = []
+    for data in (b"", b"little", FLOOD):
+        server, _ = await kit.served()
+        server.wire.write(data)
+        await kit.turns()
+        found.append([name for name in ("dataBuffer", "offset") if name in vars(server.wire)])
+    return found
+
+
 @CASES([True, 0, "<Noting #0 on PORT>", "Noting,0,127.0.0.1", "127.0.0.1", True])
 async def what_a_server_says_of_itself(kit: Kit) -> Any:
     """`client`, `sessionno`, `repstr`, `logstr`, `hostname`, `server`."""

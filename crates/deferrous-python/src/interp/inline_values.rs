@@ -72,6 +72,8 @@ struct Entry {
 struct Inline<'a> {
     values: &'a [Value],
     names: &'a [Entry],
+    /// How many names can still get a place in objects of the class.
+    free_names: usize,
     /// Whether there is a dict as well, which shows the values.
     has_dict: bool,
 }
@@ -104,6 +106,7 @@ fn inline<'a>(object: &'a Bound<'_, PyAny>) -> Option<Inline<'a>> {
         Some(Inline {
             values: slice::from_raw_parts(values, usize::from((*header).capacity)),
             names: slice::from_raw_parts(entries.cast(), (*names).count.unsigned_abs()),
+            free_names: usize::try_from((*names).usable).unwrap_or(0),
             has_dict: *dict.sub(3) != 0,
         })
     }
@@ -130,6 +133,14 @@ fn look<R>(value: &Value, look: impl FnOnce(Option<&Py<PyAny>>) -> R) -> R {
 #[inline]
 pub fn count_places(object: &Bound<'_, PyAny>) -> Option<usize> {
     inline(object).map(|inline| inline.names.len())
+}
+
+/// Whether the object can have values for `count` names that have no place in its class yet.
+#[cold]
+pub fn has_free_places(object: &Bound<'_, PyAny>, count: usize) -> bool {
+    inline(object).is_some_and(|inline| {
+        inline.names.len() + count <= inline.values.len() && count <= inline.free_names
+    })
 }
 
 /// The place of a name in objects of the object's class.

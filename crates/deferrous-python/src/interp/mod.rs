@@ -64,7 +64,7 @@ pub use fork::{count_fork, forks};
 pub use frame::frame;
 #[cfg(Py_3_13)]
 pub use inline_values::{
-    Expected, Place, count_places, has_values, place, replace_value, two_values,
+    Expected, Place, count_places, has_free_places, has_values, place, replace_value, two_values,
     value as inline_value,
 };
 pub(crate) use kept::kept;

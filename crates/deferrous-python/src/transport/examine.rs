@@ -56,6 +56,7 @@ fn find_out<'py>(
         room: looking.room(),
         size: looking.number(size).unwrap_or(0),
         limit: looking.number(limit).unwrap_or(0),
+        has_buffer: looking.has_buffer(),
     };
     if plan.is_watched && facts.parts.is_of_stream() {
         known::keep(object, &held, facts, stock);
@@ -202,6 +203,15 @@ impl<'py> Looking<'_, 'py> {
             (Some(socket), Some(fileno)) => self.stock.socket.is_own(&socket, &fileno),
             _ => false,
         }
+    }
+
+    /// Whether the object itself has what Twisted sets when it sends, or cannot get that without becoming slower.
+    fn has_buffer(&self) -> bool {
+        let buffer = [Attribute::DataBuffer, Attribute::Offset];
+        !self.held.may_add(self.object, &buffer)
+            || buffer
+                .iter()
+                .all(|attribute| self.own(*attribute).is_some())
     }
 
     /// Whether an earlier send has left nothing.

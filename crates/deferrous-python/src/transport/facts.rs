@@ -12,6 +12,8 @@ pub struct Facts {
     pub limit: usize,
     /// How many bytes may wait until its producer is to be paused.
     pub room: usize,
+    /// Whether the object itself has a `dataBuffer` and an `offset`, or cannot get them without becoming slower.
+    pub has_buffer: bool,
 }
 
 impl Facts {

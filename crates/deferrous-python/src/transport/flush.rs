@@ -83,6 +83,9 @@ impl<'a, 'py> Sending<'a, 'py> {
         let Some(joined) = self.joined()? else {
             return Ok(Flushed::ByMethod);
         };
+        if !self.stream.facts.has_buffer {
+            self.make_buffer()?;
+        }
         let data = joined.as_bytes();
         match system::transmit(self.fd, data) {
             Ok(sent) => {
@@ -119,6 +122,15 @@ impl<'a, 'py> Sending<'a, 'py> {
                 .map_err(|error| forget(self.chunks.py(), error))
                 .ok()),
         }
+    }
+
+    /// Gives the object the attributes that Twisted sets when it sends, which are empty.
+    #[cold]
+    fn make_buffer(&self) -> PyResult<()> {
+        let py = self.stream.object.py();
+        let (empty, none) = (fallible::bytes(py, b"")?, fallible::int(py, 0)?);
+        self.stream.set(Attribute::DataBuffer, &empty)?;
+        self.stream.set(Attribute::Offset, &none)
     }
 
     /// Notes that nothing is waiting any more.

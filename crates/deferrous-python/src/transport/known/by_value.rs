@@ -10,8 +10,8 @@ use pyo3::{
 
 use crate::{
     interp::{
-        Expected, Field, Place, attributes, bound_function, changes, count_places, has_values,
-        inline_value, item, mro_address, place, replace_value, two_values,
+        Expected, Field, Place, attributes, bound_function, changes, count_places, has_free_places,
+        has_values, inline_value, item, mro_address, place, replace_value, two_values,
     },
     transport::{attribute::Attribute, facts::Facts, names::names, stock::Stock},
 };
@@ -212,6 +212,13 @@ impl<'py> Held<'py> {
             None => inline_value(object, self.places[attribute as usize]),
             Some(dict) => item(dict, attribute.name(names(object.py())).bind(object.py())),
         }
+    }
+
+    /// Whether an object that gets these attributes keeps the others where they are.
+    pub fn may_add(&self, object: &Bound<'py, PyAny>, attributes: &[Attribute]) -> bool {
+        let places = attributes.iter().map(|own| self.places[*own as usize]);
+        let missing = places.filter(|place| *place == Place::NONE).count();
+        self.dict.is_some() || missing == 0 || has_free_places(object, missing)
     }
 
     /// Sets an attribute on which no facts depend.

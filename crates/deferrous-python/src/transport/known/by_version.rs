@@ -122,6 +122,11 @@ impl<'py> Held<'py> {
         }
     }
 
+    /// Whether an object that gets these attributes keeps the others where they are.
+    pub const fn may_add(&self, _object: &Bound<'py, PyAny>, _attributes: &[Attribute]) -> bool {
+        true
+    }
+
     /// Sets an attribute on which no facts depend.
     #[inline]
     pub fn set(
