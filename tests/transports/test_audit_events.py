@@ -46,3 +46,51 @@ def test_audit_hooks_see_and_refuse_each_datagram_that_is_sent(deferrous: str | 
     ended = python("-c", PROGRAM, env=environment(DEFERROUS=deferrous))
     expected = "['127.0.0.1', '127.0.0.1'] True 2\nno datagrams\n"
     assert (ended.status, ended.out) == (0, expected), ended.err
+
+
+#: Sends datagrams that the system or a hook refuses, and says what each attempt tells of and raises.
+FAILING = """
+import errno, sys, traceback
+from twisted.internet import protocol, reactor
+
+events, refusal = [], []
+
+def hook(event, arguments):
+    if event == "socket.sendto":
+        events.append(arguments)
+        if refusal:
+            raise refusal.pop()
+
+def send(*arguments):
+    events.clear()
+    try:
+        outcome = port.write(*arguments)
+    except Exception as error:
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        outcome = [type(error).__name__, type(error.__context__).__name__, *frames]
+    print(len(events), {arguments[0] is port.socket for arguments in events}, outcome)
+
+port = reactor.listenUDP(0, protocol.DatagramProtocol(), "127.0.0.1")
+here = ("127.0.0.1", port.getHost().port)
+sys.addaudithook(hook)
+send(b"sent", here)
+send(b"too long" * 10_000, here)
+send(b"to all", ("255.255.255.255", 9))
+for arguments in ("no datagrams",), (errno.EMSGSIZE, ""), (errno.ECONNREFUSED, ""):
+    refusal.append(OSError(*arguments))
+    send(b"refused", here)
+"""
+SAID = """\
+1 {True} 4
+1 {True} ['MessageLengthError', 'OSError', 'send', 'write']
+1 {True} ['PermissionError', 'NoneType', 'send', 'write']
+1 {True} ['OSError', 'NoneType', 'send', 'write', 'hook']
+1 {True} ['MessageLengthError', 'OSError', 'send', 'write']
+1 {True} None
+"""
+
+
+@pytest.mark.parametrize("deferrous", [None, "1"])
+def test_a_datagram_that_is_not_sent_is_told_of_once(deferrous: str | None) -> None:
+    ended = python("-c", FAILING, env=environment(DEFERROUS=deferrous))
+    assert (ended.status, ended.out) == (0, SAID), ended.err

@@ -116,9 +116,9 @@ Raises:
     ) -> PyResult<Bound<'py, PyAny>> {
         if let [datagram, address] = arguments.positional()
             && !arguments.has_keywords()
-            && let Some(sent) = write_datagram(this, datagram, address)
+            && let Some(sent) = write_datagram(this, datagram, address)?
         {
-            return fallible::int(this.py(), sent);
+            return Ok(sent);
         }
         let original = original(|stock| &stock.datagrams.write);
         arguments.call_after(original.bind(this.py()), this)

@@ -13,6 +13,7 @@ use pyo3::{
 
 use super::{
     attribute::Attribute,
+    failed_datagram::write_failed,
     names::names,
     plan::Part,
     read::{Reading, unless_interrupted},
@@ -20,7 +21,7 @@ use super::{
     stream::Stream,
     system,
 };
-use crate::interp::{Field, fallible, forget, handling};
+use crate::interp::{Field, fallible, handling};
 
 /// What came of a call for a datagram.
 enum Came {
@@ -169,13 +170,34 @@ fn numbers(host: &Bound<'_, PyString>, is_ipv6: bool) -> Option<IpAddr> {
     })
 }
 
-/// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent; `None` if Twisted's
-/// method is to do it, and nothing has been done.
-pub fn write_datagram(
-    port: &Bound<'_, PyAny>,
-    datagram: &Bound<'_, PyAny>,
-    address: &Bound<'_, PyAny>,
-) -> Option<usize> {
+/// `Port.write(datagram, address)`, for an address of numbers. Returns how many bytes were sent, or what Twisted's method
+/// makes of an error; `None` if that method is to do it all, and nothing has been done.
+///
+/// # Errors
+///
+/// Those of Twisted's method.
+pub fn write_datagram<'py>(
+    port: &Bound<'py, PyAny>,
+    datagram: &Bound<'py, PyAny>,
+    address: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = port.py();
+    let Some((stream, data, to)) = sending(port, datagram, address) else {
+        return Ok(None);
+    };
+    let failed = match send(&stream, data, address, &to) {
+        Ok(sent) => return fallible::int(py, sent).map(Some),
+        Err(error) => error,
+    };
+    write_failed(&stream, datagram, address, failed).map(Some)
+}
+
+/// The port, its datagram and the address, if the datagram can be sent here.
+fn sending<'a, 'py>(
+    port: &'a Bound<'py, PyAny>,
+    datagram: &'a Bound<'py, PyAny>,
+    address: &Bound<'py, PyAny>,
+) -> Option<(Stream<'a, 'py>, &'a [u8], SocketAddr)> {
     let stream = Stream::of(port, Part::DATAGRAMS)?;
     let datagram = datagram.cast_exact::<PyBytes>().ok()?;
     let [host, number] = address.cast_exact::<PyTuple>().ok()?.as_slice() else {
@@ -186,23 +208,30 @@ pub fn write_datagram(
         stream.facts.has(Part::IPV6),
     )?;
     let number = number.cast_exact::<PyInt>().ok()?.extract().ok()?;
-    if !stream.get(Attribute::ConnectedAddress)?.is_none() {
-        return None;
-    }
-    let (socket, to) = (
-        stream.get(Attribute::Socket)?,
-        SocketAddr::new(host, number),
+    let is_unconnected = stream.get(Attribute::ConnectedAddress)?.is_none();
+    let to = SocketAddr::new(host, number);
+    is_unconnected.then_some((stream, datagram.as_bytes(), to))
+}
+
+/// `socket.sendto(datagram, address)`, which tells of itself first. Returns how many bytes were sent.
+fn send(
+    stream: &Stream<'_, '_>,
+    datagram: &[u8],
+    address: &Bound<'_, PyAny>,
+    to: &SocketAddr,
+) -> PyResult<usize> {
+    let py = address.py();
+    let event = names(py).sendto_event.bind(py);
+    let socket = stream.get(Attribute::Socket);
+    let audit = stream.stock.datagrams.audit.bind(py);
+    audit.call1((event, &socket, address))?;
+    // A hook may have closed it.
+    let fd = socket.and_then(|socket| stream.stock.socket.descriptor(&socket));
+    let sent = fd.map_or_else(
+        || Err(io::Error::from_raw_os_error(libc::EBADF)),
+        |fd| system::transmit_datagram(fd, datagram, to),
     );
-    // `sendto` of Python tells of itself. If that is refused, Twisted's method is refused, too, and does what is to be done.
-    let event = names(port.py()).sendto_event.bind(port.py());
-    let audit = stream.stock.datagrams.audit.bind(port.py());
-    if let Err(error) = audit.call1((event, &socket, address)) {
-        forget(port.py(), error);
-        return None;
-    }
-    // On an error Twisted's method sends again, and does with a second error what is to be done.
-    let fd = stream.stock.socket.descriptor(&socket)?;
-    system::transmit_datagram(fd, datagram.as_bytes(), &to).ok()
+    sent.map_err(|error| fallible::io_error(py, &error))
 }
 
 /// The text of an address, as the C library writes it.

@@ -11,6 +11,7 @@ mod classes;
 mod datagrams;
 mod examine;
 mod facts;
+mod failed_datagram;
 mod flush;
 mod known;
 mod log_context;
