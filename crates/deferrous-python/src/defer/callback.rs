@@ -104,7 +104,7 @@ impl<'py> Callback<'py> {
         let (function, owner) = bound_function(callable)?;
         let [callback, errback] = classes(callable.py()).firing;
         match function == callback || (failed && function == errback) {
-            true => owner.cast_into().ok(),
+            true => owner.cast().ok().map(|owner| owner.to_owned()),
             false => None,
         }
     }

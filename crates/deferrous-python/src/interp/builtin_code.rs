@@ -6,31 +6,40 @@ use std::{
     ptr,
 };
 
-use pyo3::{ffi, prelude::*};
+use pyo3::{Borrowed, ffi, prelude::*};
+
+/// The beginning of a builtin, `PyCFunctionObject`, which has been the same in all versions of the interpreter.
+#[repr(C)]
+struct Function {
+    head: ffi::PyObject,
+    definition: *const ffi::PyMethodDef,
+    owner: *mut ffi::PyObject,
+}
 
 /// A function or method that is not written in Python.
-struct Builtin<'py> {
+struct Builtin<'a, 'py> {
     /// Where its code is. How that is called is told by the flags.
     code: usize,
     flags: c_int,
     /// The object that it is bound to.
-    owner: Option<Bound<'py, PyAny>>,
+    owner: Option<Borrowed<'a, 'py, PyAny>>,
 }
 
-impl<'py> Builtin<'py> {
+impl<'a, 'py> Builtin<'a, 'py> {
     /// The object, if it is one.
     #[inline(always)]
-    fn of(callable: &Bound<'py, PyAny>) -> Option<Self> {
+    fn of(callable: &'a Bound<'py, PyAny>) -> Option<Self> {
         if !ptr::eq(callable.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
             return None;
         }
-        let (py, raw) = (callable.py(), callable.as_ptr());
-        // SAFETY: the object is alive and a builtin. The reference to its owner is counted at once.
+        // SAFETY: the object is alive and a builtin, which keeps its definition and its owner for as long as it is.
         unsafe {
+            let function: *const Function = callable.as_ptr().cast();
+            let definition = (*function).definition;
             Some(Builtin {
-                code: ffi::PyCFunction_GetFunction(raw)? as usize,
-                flags: ffi::PyCFunction_GetFlags(raw),
-                owner: Bound::from_borrowed_ptr_or_opt(py, ffi::PyCFunction_GetSelf(raw)),
+                code: (*definition).ml_meth.as_ptr().addr(),
+                flags: (*definition).ml_flags,
+                owner: Borrowed::from_ptr_or_opt(callable.py(), (*function).owner),
             })
         }
     }
@@ -38,7 +47,9 @@ impl<'py> Builtin<'py> {
 
 /// The C function of a method that is not written in Python, and the object that it is bound to.
 #[inline(always)]
-pub fn bound_function<'py>(callable: &Bound<'py, PyAny>) -> Option<(usize, Bound<'py, PyAny>)> {
+pub fn bound_function<'a, 'py>(
+    callable: &'a Bound<'py, PyAny>,
+) -> Option<(usize, Borrowed<'a, 'py, PyAny>)> {
     let method = Builtin::of(callable)?;
     Some((method.code, method.owner?))
 }

@@ -4,7 +4,7 @@
 //! A change of such an attribute is told to nobody, so what depends on it compares the values themselves. That takes less
 //! than to look one of them up.
 
-use std::{cell::Cell, slice};
+use std::{cell::Cell, mem::ManuallyDrop, slice};
 
 use pyo3::{
     ffi,
@@ -46,8 +46,8 @@ struct Header {
     values: [Value; 0],
 }
 
-/// One value.
-type Value = Cell<Option<Py<PyAny>>>;
+/// One value. Copying and replacing it drops nothing, which PyO3 would look for.
+type Value = Cell<Option<ManuallyDrop<Py<PyAny>>>>;
 
 /// The names of a class: `struct _dictkeysobject`, and an entry of it.
 #[repr(C)]
@@ -123,7 +123,7 @@ impl Inline<'_> {
 #[inline(always)]
 fn look<R>(value: &Value, look: impl FnOnce(Option<&Py<PyAny>>) -> R) -> R {
     let taken = value.take();
-    let seen = look(taken.as_ref());
+    let seen = look(taken.as_deref());
     value.set(taken);
     seen
 }
@@ -156,7 +156,7 @@ pub fn place(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> Place {
 }
 
 /// The value of an object in a place, if it has its attributes there.
-#[inline]
+#[inline(always)]
 pub fn value<'py>(object: &Bound<'py, PyAny>, place: Place) -> Option<Bound<'py, PyAny>> {
     let py = object.py();
     look(inline(object)?.value(place)?, |value| {
@@ -208,12 +208,11 @@ pub fn replace_value(object: &Bound<'_, PyAny>, place: Place, value: &Bound<'_, 
     let Some(at) = inline.value(place) else {
         return false;
     };
-    let before = at.take();
-    if before.is_none() {
+    let Some(before) = at.take() else {
         return false;
-    }
-    at.set(Some(value.clone().unbind()));
+    };
+    at.set(Some(ManuallyDrop::new(value.clone().unbind())));
     // Last, as it may run a finalizer.
-    drop(before);
+    drop(ManuallyDrop::into_inner(before).into_bound(value.py()));
     true
 }
