@@ -59,7 +59,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         if !stream.get(Attribute::Reactor)?.is(reactor) {
             return None;
         }
-        if stream.has_descriptors() || stream.waiting()? > stream.facts.limit {
+        if stream.has_descriptors() {
             return None;
         }
         let chunks = stream.get(Attribute::TempDataBuffer)?;
@@ -68,10 +68,7 @@ impl<'a, 'py> Sending<'a, 'py> {
         if references(&chunks) > 2 {
             return None;
         }
-        let all_bytes = chunks
-            .iter()
-            .all(|chunk| chunk.is_exact_instance_of::<PyBytes>());
-        if !all_bytes {
+        if total(&chunks)? > stream.facts.limit {
             return None;
         }
         let fd = stream.fd?;
@@ -143,4 +140,13 @@ impl<'a, 'py> Sending<'a, 'py> {
         let none = fallible::int(self.stream.object.py(), 0)?;
         self.stream.set(Attribute::TempDataLen, &none)
     }
+}
+
+/// How many bytes these are together, if all are `bytes`.
+fn total(chunks: &Bound<'_, PyList>) -> Option<usize> {
+    let length = |chunk: Bound<'_, PyAny>| {
+        let bytes = chunk.cast_exact::<PyBytes>().ok()?;
+        Some(bytes.as_bytes().len())
+    };
+    chunks.iter().map(length).sum()
 }
