@@ -350,6 +350,38 @@ impl Descriptors {
         }
     }
 
+    /// Notes that a reader has something to send as well, of which the poller is not told. Returns whether it is one.
+    pub fn begin_unsent(&mut self, fd: RawFd, reader: &Bound<'_, PyAny>) -> bool {
+        match self.polled.get_mut(fd) {
+            Some(watched) if watched.reads && watched.selectable.is(reader) => {
+                if !mem::replace(&mut watched.writes, true) {
+                    watched.unsent = true;
+                    self.unsent.push_back(fd);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that a reader has nothing to send any more, if the poller was never told. Returns whether it is one.
+    pub fn end_unsent(&mut self, fd: RawFd, reader: &Bound<'_, PyAny>) -> bool {
+        match self.polled.get_mut(fd) {
+            Some(watched)
+                if watched.reads
+                    && watched
+                        .told
+                        .is_some_and(|told| told.readable && !told.writable)
+                    && watched.selectable.is(reader) =>
+            {
+                watched.writes = false;
+                watched.unsent = false;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a writer waits for room, or is to.
     pub fn is_writing(&self, fd: RawFd, writer: &Bound<'_, PyAny>) -> bool {
         let watched = self.polled.get(fd);

@@ -73,6 +73,9 @@ pub fn remove_writer(
 ) -> PyResult<bool> {
     let py = event_loop.py();
     let removed = event_loop.get().with(py, |parts| {
+        if parts.descriptors.end_unsent(fd, writer) {
+            return Ok(None);
+        }
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
         Ok(descriptors.remove(waiter.poller(), fd, writer, Direction::Write))

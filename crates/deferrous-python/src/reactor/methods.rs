@@ -151,6 +151,9 @@ fn add_descriptor(
     // Another thread adds it while the reactor waits. Twisted's reactors learn of it at once.
     let at_once = event_loop.get().waits.get(py);
     let added = event_loop.get().with(py, |parts| {
+        if unsent && !at_once && parts.descriptors.begin_unsent(fd, selectable) {
+            return Ok((Ok(None), Ok(())));
+        }
         let waiter = parts.waiter(&event_loop.get().queue)?;
         let descriptors = &mut parts.descriptors;
         let added = descriptors.add(waiter.poller(), fd, selectable, direction, unsent);
