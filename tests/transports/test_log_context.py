@@ -248,6 +248,42 @@ async def a_context_that_is_changed(kit: Kit) -> Any:
     return seen
 
 
+@CASES([None, 1, 2, None])
+async def the_context_around_is_changed(kit: Kit) -> Any:
+    """What a program writes into the dict of the context around is in that of the next event."""
+    server, peer = await kit.served()
+    seen: list[Any] = []
+    around: dict[str, Any] = context.get(log.ILogContext)
+    server.on_data = lambda _: seen.append(context.get(log.ILogContext).get("mine"))
+    for count, value in enumerate((None, 1, 2, None), 1):
+        around["mine"] = value
+        if value is None:
+            del around["mine"]
+        peer.send(b"x")
+        await kit.becomes(partial(_holds, seen, count))
+    return seen
+
+
+@CASES([[None, None], [1, 2], [None, None]])
+async def the_context_around_is_replaced(kit: Kit) -> Any:
+    """Another dict for log lines, and more beside it, count from the next event on."""
+    server, peer = await kit.served()
+    seen: list[Any] = []
+    before: dict[str, Any] = context.get(log.ILogContext)
+    server.on_data = lambda _: seen.append([context.get(log.ILogContext).get("mine"), context.get("beside")])
+    peer.send(b"x")
+    await kit.becomes(partial(_holds, seen, 1))
+    context.setDefault(log.ILogContext, {"mine": 1})
+    context.setDefault("beside", 2)
+    peer.send(b"x")
+    await kit.becomes(partial(_holds, seen, 2))
+    context.setDefault(log.ILogContext, before)
+    context.setDefault("beside", None)
+    peer.send(b"x")
+    await kit.becomes(partial(_holds, seen, 3))
+    return seen
+
+
 @CASES([["Noting,0,127.0.0.1: None", "Unhandled Error"]])
 async def errors(kit: Kit) -> Any:
     """An error in dataReceived is logged with the system."""

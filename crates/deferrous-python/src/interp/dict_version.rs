@@ -82,9 +82,3 @@ impl<const N: usize> Snapshot<N> {
         Ok(())
     }
 }
-
-/// Whether all keys are of `str` itself, so that no code runs where one is looked for.
-pub fn has_plain_keys(dict: &Bound<'_, PyDict>) -> bool {
-    dict.iter()
-        .all(|(key, _)| key.is_exact_instance_of::<PyString>())
-}

@@ -123,17 +123,6 @@ impl<T> Field<Option<Py<T>>> {
     }
 }
 
-impl<T> Field<Option<T>> {
-    /// Shows the collector the objects, for `__traverse__`: `show` shows each.
-    pub fn show(
-        &self,
-        visit: &PyVisit<'_>,
-        show: impl FnOnce(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
-    ) -> Result<(), PyTraverseError> {
-        self.access(|kept| kept.as_ref().map_or(Ok(()), |value| show(value, visit)))
-    }
-}
-
 impl<T> Field<Py<T>> {
     /// Shows the collector the object, for `__traverse__`.
     pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

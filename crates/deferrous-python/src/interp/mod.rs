@@ -26,6 +26,7 @@ mod kept;
 mod life;
 mod message;
 mod name;
+mod noted_dicts;
 mod object;
 mod openssl;
 mod panics;
@@ -48,7 +49,7 @@ pub use depth::{deeper, deeper_as_python, too_deep};
 pub use detached::{detached, give_way, is_alone, is_free, is_time_to_give_way};
 pub use dict_changes::{UntilChanged, changes};
 #[cfg(not(Py_3_13))]
-pub use dict_version::{Snapshot, has_plain_keys};
+pub use dict_version::Snapshot;
 #[cfg(not(Py_3_12))]
 pub use dict_watch::notice_changes;
 pub use dict_watch::{Group, watch as watch_dicts};
@@ -76,7 +77,10 @@ pub use life::{
 pub use message::{Ancillary, receive_message};
 pub use name::{Name, unloaded};
 pub(crate) use name::{name, names};
-pub use object::{attributes, class_attributes, is_subtype, item, new_object, references};
+pub use noted_dicts::NotedDicts;
+pub use object::{
+    attributes, class_attributes, has_plain_keys, is_subtype, item, new_object, references,
+};
 pub use openssl::OpenSsl;
 pub use panics::without_panic;
 pub use queue::Queue;

@@ -61,6 +61,12 @@ pub fn item<'py>(
     }
 }
 
+/// Whether all keys are of `str` itself, so that no code runs where one is looked for.
+pub fn has_plain_keys(dict: &Bound<'_, PyDict>) -> bool {
+    dict.iter()
+        .all(|(key, _)| key.is_exact_instance_of::<PyString>())
+}
+
 /// The attributes of a class itself, without those of its bases. The dict is to be read and watched only.
 pub fn class_attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the class is alive, and keeps its dict for as long as it is.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     interp::{count_fork, fallible, file_descriptor},
-    transport::{Logging, tls},
+    transport::tls,
 };
 
 #[pymethods]
@@ -136,7 +136,8 @@ impl EventLoop {
             .peek(|messages| messages.iter().try_for_each(|m| m.traverse(&visit)))?;
         self.parts
             .traverse_with(&visit, |parts, visit| parts.traverse(visit))?;
-        self.logging.show(&visit, Logging::traverse)?;
+        self.logging
+            .traverse_with(&visit, |logging, visit| logging.traverse(visit))?;
         self.replaced.traverse(&visit)
     }
 

@@ -35,7 +35,7 @@ pub struct EventLoop {
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     pub(super) replaced: Field<Option<Py<PyAny>>>,
     /// The contexts of log lines of the thread that runs the reactor. Absent while a stream is in one.
-    pub(super) logging: Field<Option<Logging>>,
+    pub(super) logging: Field<Option<Box<Logging>>>,
 }
 
 /// The parts of an event loop.

@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use super::{attribute::Attribute, names::names, plan::Part, stream::Stream};
-use crate::interp::{UntilChanged, fallible, item, name, references};
+use crate::interp::{NotedDicts, UntilChanged, fallible, has_plain_keys, item, name, references};
 
 /// Twisted's own functions for contexts.
 struct Functions {
@@ -96,13 +96,13 @@ impl Logging {
     /// The contexts of this thread, unless a program has replaced one of Twisted's functions. `known` is what this has
     /// returned before.
     #[inline]
-    pub fn of_thread(py: Python<'_>, known: Option<Self>) -> Option<Self> {
+    pub fn of_thread(py: Python<'_>, known: Option<Box<Self>>) -> Option<Box<Self>> {
         if !log_lines_are_twisteds(py) {
             return None;
         }
         match known {
             Some(known) if known.thread == thread::current().id() => Some(known),
-            _ => Self::find(py).ok(),
+            _ => Self::find(py).ok().map(Box::new),
         }
     }
 
@@ -131,16 +131,12 @@ impl Logging {
             FUNCTIONS.get(py)?.key.bind(py),
         );
         let contexts = self.contexts.bind(py);
-        let last = contexts.get_item(contexts.len().checked_sub(1)?).ok()?;
-        let base = last.cast_exact::<PyDict>().ok()?.get_item(key).ok()??;
-        let base = base.cast_into_exact::<PyDict>().ok()?;
-        let context = match self.last.take().filter(|last| last.serves(&base)) {
+        let around = contexts.get_item(contexts.len().checked_sub(1)?).ok()?;
+        let mut context = match self.last.take().filter(|last| last.serves(&around)) {
             Some(last) => last,
-            None => LogContext::new(base, key).ok()?,
+            None => LogContext::new(around, key)?,
         };
-        let inner = context.inner.bind(py);
-        inner.set_item(names(py).system.bind(py), &prefix).ok()?;
-        contexts.append(context.outer.bind(py)).ok()?;
+        contexts.append(context.with_prefix(&prefix).ok()?).ok()?;
         self.last = Some(context);
         Some(prefix)
     }
@@ -166,50 +162,63 @@ impl Logging {
 
 /// A context in which a stream's methods run.
 struct LogContext {
-    /// The context around it.
-    base: Py<PyDict>,
-    inner: Py<PyDict>,
-    outer: Py<PyDict>,
+    /// The context around it, what that has for log lines, the copy of this with a prefix, and the context with the copy.
+    dicts: NotedDicts<4>,
+    prefix: Option<Py<PyAny>>,
 }
 
 impl LogContext {
     #[cold]
-    fn new(base: Bound<'_, PyDict>, key: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (inner, outer) = (base.copy()?, fallible::dict(base.py())?);
-        outer.set_item(key, &inner)?;
-        Ok(LogContext {
-            base: base.unbind(),
-            inner: inner.unbind(),
-            outer: outer.unbind(),
+    fn new(around: Bound<'_, PyAny>, key: &Bound<'_, PyAny>) -> Option<Self> {
+        let around = around.cast_into_exact::<PyDict>().ok()?;
+        let base = around
+            .get_item(key)
+            .ok()??
+            .cast_into_exact::<PyDict>()
+            .ok()?;
+        // Code of the program runs where another key is compared.
+        if !has_plain_keys(&base) {
+            return None;
+        }
+        let (inner, outer) = (base.copy().ok()?, fallible::dict(base.py()).ok()?);
+        outer.set_item(key, &inner).ok()?;
+        Some(LogContext {
+            dicts: NotedDicts::new([around, base, inner, outer])?,
+            prefix: None,
         })
     }
 
-    /// Whether this is what Twisted would make now, but for the prefix: nobody else has it or has changed it.
+    /// Whether this is what Twisted would make now, but for the prefix: nobody else has it, and nothing has changed.
     #[inline]
-    fn serves(&self, base: &Bound<'_, PyDict>) -> bool {
-        let py = base.py();
-        let (inner, outer, system) = (self.inner.bind(py), self.outer.bind(py), &names(py).system);
-        if !self.base.is(base)
-            || references(outer) != 1
-            || references(inner) != 2
-            || outer.len() != 1
-        {
-            return false;
-        }
-        // The copy has the same names in the same order, and the prefix behind them if there was none.
-        let mut copied = inner.iter();
-        let is_copied = base.iter().all(|(name, value)| {
-            name.is_exact_instance_of::<PyString>()
-                && copied.next().is_some_and(|(copy, found)| {
-                    copy.is(&name) && (name.is(system) || found.is(&value))
-                })
-        });
-        is_copied && copied.all(|(name, _)| name.is(system))
+    fn serves(&self, around: &Bound<'_, PyAny>) -> bool {
+        let [own, _, inner, outer] = self.dicts.dicts(around.py());
+        own.is(around)
+            && references(outer) == 1
+            && references(inner) == 2
+            && self.dicts.are_unchanged(around.py())
+    }
+
+    /// The context, with what log lines begin with.
+    #[inline]
+    fn with_prefix<'py>(&mut self, prefix: &Bound<'py, PyAny>) -> PyResult<&Bound<'py, PyDict>> {
+        let py = prefix.py();
+        let before = match &self.prefix {
+            Some(own) if own.is(prefix) => None,
+            _ => {
+                let [_, _, inner, _] = self.dicts.dicts(py);
+                inner.set_item(names(py).system.bind(py), prefix)?;
+                self.dicts.note(py);
+                self.prefix.replace(prefix.clone().unbind())
+            }
+        };
+        // Last, as it may run a finalizer, whose changes are then seen.
+        drop(before.map(|before| before.into_bound(py)));
+        let [_, _, _, outer] = self.dicts.dicts(py);
+        Ok(outer)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.base)?;
-        visit.call(&self.inner)?;
-        visit.call(&self.outer)
+        visit.call(&self.prefix)?;
+        self.dicts.traverse(visit)
     }
 }
