@@ -229,6 +229,39 @@ async def methods_replaced_on_the_reactor(kit: Kit) -> Any:
     return [calls, (await kit.received(peer, 5)).decode()]
 
 
+@CASES([[0, 1, 1, 2, 2, 3, 3], "abcdefg"])
+async def add_writer_replaced_between_writes(kit: Kit) -> Any:
+    """`addWriter` that a program sets on the reactor is called by the next write, however it is set."""
+    server, peer = await kit.served()
+    reactor = kit.reactor
+    calls: list[Any] = []
+    seen: list[int] = []
+
+    def noting(selectable: Any) -> None:
+        calls.append(selectable)
+        type(reactor).addWriter(reactor, selectable)
+
+    def write(data: bytes) -> None:
+        server.wire.write(data)
+        seen.append(len(calls))
+
+    write(b"a")
+    reactor.addWriter = noting
+    write(b"b")
+    del reactor.addWriter
+    write(b"c")
+    own = vars(reactor)
+    own["addWriter"] = noting
+    write(b"d")
+    del own["addWriter"]
+    write(b"e")
+    reactor.__dict__ = {**own, "addWriter": noting}
+    write(b"f")
+    reactor.__dict__ = own
+    write(b"g")
+    return [seen, (await kit.received(peer, 7)).decode()]
+
+
 @pytest.mark.parametrize("case", CASES.names)
 def test_reactor_and_transport_tell_each_other(returned: dict[str, Any], case: str) -> None:
     """By hand, by another object, and by methods that have been replaced."""
