@@ -126,6 +126,8 @@ def _find(tls: Any, ssl: Any) -> dict[str, Any]:
         "connection": ssl.Connection,
         "connection methods": list(_CONNECTION),
         "context": ssl.Context,
+        "helper": ssl._CallbackExceptionHelper,
+        "raise_if_problem": ssl._CallbackExceptionHelper.raise_if_problem,
         "fixed": fixed,
         "globals": globals_,
         "library": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -168,6 +169,93 @@ async def another_connection(kit: Kit) -> Any:
         first = await _exchanged(kit, server, client)
     during = sorted(set(asked))
     return [first, during, await _exchanged(kit, server, client)]
+
+
+@CASES([["bio_read"], "pingpong"])
+async def another_connection_while_data_come(kit: Kit) -> Any:
+    """A callback of OpenSSL may replace `_tlsConnection` during a read: the new one is asked what to send."""
+    asked: list[str] = []
+    server, client = await kit.pair()
+
+    class Between:
+        def __init__(self, connection: Any) -> None:
+            self._own = connection
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            client.wire.protocol._tlsConnection = self._own
+            return getattr(self._own, name)
+
+    def on_info(connection: Any, *_: object) -> None:
+        protocol = client.wire.protocol
+        # The server sends tickets once the handshake is done.
+        if protocol._handshakeDone and not asked and protocol._tlsConnection is connection:
+            protocol._tlsConnection = Between(connection)
+
+    serving, calling = contexts()
+    calling.getContext().set_info_callback(on_info)
+    server.wire.startTLS(serving)
+    client.wire.startTLS(calling)
+    await kit.becomes(lambda: asked)
+    return [asked, await _exchanged(kit, server, client)]
+
+
+@CASES([["onetwothree", ["_flushSendBIO"]]] * 2)
+async def methods_set_while_data_come(kit: Kit) -> Any:
+    """What a protocol sets inside `dataReceived` counts from when Twisted's functions next look it up."""
+    results = []
+    server, client = await _secured(kit)
+    for owner in (server.wire.protocol, _PROTOCOL):
+        server.got.clear()
+        calls: list[str] = []
+        with ExitStack() as stack:
+
+            def replace(data: bytes, owner: Any = owner, calls: Any = calls, stack: Any = stack) -> None:
+                if data == b"one":
+                    for name in ("dataReceived", "_flushReceiveBIO", "_flushSendBIO"):
+                        stack.enter_context(replaced(owner, name, _noting(calls, name)))
+
+            server.on_data = replace
+            for piece in (b"one", b"two", b"three"):
+                _PROTOCOL.write(client.wire.protocol, piece)
+            await kit.becomes(lambda: len(server.text) == 11)
+            results.append([server.text, list(calls)])
+    return results
+
+
+@CASES([[], 40_000])
+async def a_method_set_while_data_go(kit: Kit) -> Any:
+    """A method that is replaced in the middle of a large write is used for the next one."""
+    server, client = await _secured(kit)
+    protocol, calls = server.wire.protocol, list[str]()
+    client.got.clear()
+    own = protocol.transport
+    with ExitStack() as stack:
+
+        def write(data: bytes) -> None:
+            if "_write" not in vars(protocol):
+                stack.enter_context(replaced(protocol, "_write", _noting(calls, "_write")))
+            own.write(data)
+
+        with replaced(protocol, "transport", lambda _: SimpleNamespace(write=write)):
+            _PROTOCOL.write(protocol, bytes(40_000))
+        during = list(calls)
+    await kit.becomes(lambda: len(client.text) == 40_000)
+    return [during, len(client.text)]
+
+
+@CASES(["pingpong", ["raise_if_problem"], "pingpong"])
+async def a_helper_of_another_kind(kit: Kit) -> Any:
+    """What pyOpenSSL asks for errors of callbacks may be something else."""
+    settings = contexts()
+    server, client = await kit.pair()
+    for end, each in zip((server, client), settings, strict=True):
+        end.wire.startTLS(each)
+    first, calls = await _exchanged(kit, server, client), list[str]()
+    helper = SimpleNamespace(_problems=[], raise_if_problem=lambda: calls.append("raise_if_problem"))
+    with replaced(settings[0].getContext(), "_verify_helper", lambda _: helper):
+        second = await _exchanged(kit, server, client)
+    return [first, sorted(set(calls)), second]
 
 
 @CASES(["pingpong", ["recv", "send"], "pingpong", True])

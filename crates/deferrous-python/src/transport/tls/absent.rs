@@ -3,14 +3,11 @@
 #[cfg(Py_3_13)]
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use pyo3::{
-    prelude::*,
-    types::{PyDict, PyString},
-};
+use pyo3::{prelude::*, types::PyString};
 
-use crate::interp::item;
 #[cfg(Py_3_13)]
 use crate::interp::{Place, count_places, place};
+use crate::interp::{attributes, item};
 
 /// Some names, of which objects of a class usually have none as an attribute of their own.
 ///
@@ -34,13 +31,11 @@ impl Absent {
         }
     }
 
-    /// Whether an object has none of the names. `attributes` are those of its own. `lives` says that its class lives for
-    /// ever.
+    /// Whether an object has none of the names. `lives` says that its class lives for ever.
     #[inline]
     pub fn are_absent<'a>(
         &self,
         object: &Bound<'_, PyAny>,
-        attributes: &Bound<'_, PyDict>,
         lives: bool,
         mut names: impl Iterator<Item = &'a Py<PyString>> + Clone,
     ) -> bool {
@@ -60,6 +55,7 @@ impl Absent {
         }
         #[cfg(not(Py_3_13))]
         let _ = (object, lives);
-        names.all(|name| item(attributes, name.bind(attributes.py())).is_none())
+        attributes(object)
+            .is_ok_and(|own| names.all(|name| item(&own, name.bind(own.py())).is_none()))
     }
 }

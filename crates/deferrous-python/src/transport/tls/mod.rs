@@ -9,6 +9,7 @@ mod absent;
 mod library;
 mod methods;
 mod names;
+mod own;
 mod receive;
 mod send;
 mod session;

@@ -2,7 +2,11 @@
 
 use pyo3::{prelude::*, types::PyBytes};
 
-use super::{library::Read, names::names, session::Session};
+use super::{
+    library::Read,
+    names::names,
+    session::{Session, TRANSPORT, WRAPPED},
+};
 use crate::{failure::Trail, interp::fallible};
 
 /// What came of asking OpenSSL for data.
@@ -76,7 +80,7 @@ impl<'py> Session<'_, 'py> {
     /// `self.wrappedProtocol.dataReceived(data)`.
     fn deliver(&self, data: &Bound<'py, PyBytes>) -> PyResult<()> {
         let (py, names) = (data.py(), names(data.py()));
-        let wrapped = match self.get(&names.wrapped) {
+        let wrapped = match WRAPPED.get(self.object) {
             Some(wrapped) => wrapped,
             None => self.object.getattr(names.wrapped.bind(py))?,
         };
@@ -103,13 +107,13 @@ impl<'py> Session<'_, 'py> {
         received
     }
 
-    /// `self._flushReceiveBIO()`.
+    /// `self._flushReceiveBIO()`, which Twisted's method has looked up before any data were read.
     #[cold]
     fn receive_rest(&self) -> PyResult<()> {
         let py = self.object.py();
-        let received = self
-            .object
-            .call_method0(names(py).flush_receive_bio.bind(py));
+        let flush_receive_bio = self.stock.flush_receive_bio.bind(py);
+        let received =
+            fallible::tuple(py, [self.object.clone()]).and_then(|own| flush_receive_bio.call1(own));
         received
             .map(drop)
             .map_err(|error| self.stock.frames.receiving.through(py, error))
@@ -119,7 +123,8 @@ impl<'py> Session<'_, 'py> {
     /// through.
     pub(super) fn flush(&self, frames: &Trail) -> PyResult<()> {
         let (py, names) = (self.object.py(), names(self.object.py()));
-        let Some(transport) = self.get(&names.transport) else {
+        let transport = TRANSPORT.get(self.object);
+        let Some(transport) = transport.filter(|_| self.keeps_connection()) else {
             return self.flush_by_method();
         };
         match self.stock.library.read_bio(&self.from_ssl)? {

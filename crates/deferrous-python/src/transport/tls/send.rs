@@ -2,7 +2,7 @@
 
 use pyo3::{prelude::*, types::PyBytes};
 
-use super::{names::names, session::Session};
+use super::session::Session;
 use crate::interp::fallible;
 
 /// How many bytes are encrypted at once: as many as fit into one record.
@@ -72,12 +72,12 @@ impl<'py> Session<'_, 'py> {
         written
     }
 
-    /// `self._write(data)`.
+    /// `self._write(data)`, which Twisted's method has looked up before anything was encrypted.
     #[cold]
     fn write_rest(&self, data: &Bound<'py, PyBytes>) -> PyResult<()> {
         let py = self.object.py();
-        let data = fallible::tuple(py, [data.clone().into_any()])?;
-        let write = self.object.getattr(names(py).write_encrypted.bind(py))?;
-        write.call1(data).map(drop)
+        let arguments = fallible::tuple(py, [self.object.clone(), data.clone().into_any()])?;
+        let write = self.stock.write_encrypted.bind(py);
+        write.call1(arguments).map(drop)
     }
 }

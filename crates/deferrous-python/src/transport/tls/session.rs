@@ -4,22 +4,46 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use pyo3::{
     prelude::*,
-    types::{PyBool, PyDict, PyInt, PyList, PyString, PyType},
+    types::{PyBool, PyInt, PyList, PyString, PyType},
 };
 
 use super::{
     super::classes::KnownClasses,
     absent::Absent,
     names::{Names, names},
+    own::Own,
     stock::{Stock, stock},
 };
-use crate::interp::{ClassFacts, attributes, class_attribute, is_descriptor, is_exactly, item};
+use crate::interp::{ClassFacts, class_attribute, finds, is_descriptor, is_exactly, is_kind_of};
 
 static CLASSES: KnownClasses = KnownClasses::new();
+static HELPERS: KnownClasses = KnownClasses::new();
 
 /// The methods that a protocol, and that pyOpenSSL's connection, finds in its class.
 static METHODS: Absent = Absent::new();
 static HANDLE_METHODS: Absent = Absent::new();
+
+/// What a protocol has itself.
+static CONNECTION: Own = Own::new(|names| &names.connection);
+static HANDSHAKE_DONE: Own = Own::new(|names| &names.handshake_done);
+static LOST: Own = Own::new(|names| &names.lost);
+static ABORTED: Own = Own::new(|names| &names.aborted);
+static DISCONNECTING: Own = Own::new(|names| &names.disconnecting);
+static UNSENT: Own = Own::new(|names| &names.unsent);
+pub static WRAPPED: Own = Own::new(|names| &names.wrapped);
+pub static TRANSPORT: Own = Own::new(|names| &names.transport);
+
+/// What a connection of pyOpenSSL has.
+static SSL: Own = Own::new(|names| &names.ssl);
+static INTO_SSL: Own = Own::new(|names| &names.into_ssl);
+static FROM_SSL: Own = Own::new(|names| &names.from_ssl);
+static CONTEXT: Own = Own::new(|names| &names.context);
+
+/// What has errors of callbacks, and the errors.
+static VERIFY_HELPER: Own = Own::new(|names| &names.verify_helper);
+static ALPN_SELECT_HELPER: Own = Own::new(|names| &names.alpn_select_helper);
+static OCSP_HELPER: Own = Own::new(|names| &names.ocsp_helper);
+static PROBLEMS: Own = Own::new(|names| &names.problems);
 
 /// Whether memory of pyOpenSSL's has been seen to wait for more when it was empty, as all of it does.
 static WAITS: AtomicBool = AtomicBool::new(false);
@@ -28,9 +52,6 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 pub struct Session<'a, 'py> {
     pub object: &'a Bound<'py, PyAny>,
     pub stock: &'static Stock,
-    attributes: Bound<'py, PyDict>,
-    /// What may hold errors of callbacks.
-    context: Bound<'py, PyDict>,
     /// pyOpenSSL's connection.
     pub connection: Bound<'py, PyAny>,
     /// OpenSSL's, what has come for it, and what it has to send.
@@ -44,83 +65,72 @@ impl<'a, 'py> Session<'a, 'py> {
     #[inline]
     pub fn of(object: &'a Bound<'py, PyAny>) -> Option<Self> {
         let (py, stock) = (object.py(), stock()?);
-        let names = names(py);
         let examine = || u16::from(is_stock(object, stock));
-        // The attributes of what is no such protocol stay as they are: 3.13 makes a dict where one is asked for.
+        // The attributes of what is no such protocol stay as they are: 3.13 may make a dict where one is asked for.
         let class = CLASSES.flags(object, examine, || stock.dicts(py));
         let (may_be, lives) = (class.flags != 0, class.are_watched);
         may_be.then_some(())?;
-        let own = attributes(object).ok()?;
-        let connection = item(&own, names.connection.bind(py))?;
+        let connection = CONNECTION.get(object)?;
         is_exactly(&connection, &stock.connection).then_some(())?;
-        let handles = attributes(&connection).ok()?;
-        let handle = |name: &Py<PyString>| item(&handles, name.bind(py));
-        let context = handle(&names.context)?;
-        is_exactly(&context, &stock.context).then_some(())?;
-        let is_left = METHODS.are_absent(object, &own, lives, stock.names_of_methods())
-            && HANDLE_METHODS.are_absent(
-                &connection,
-                &handles,
-                true,
-                stock.connection_methods.iter(),
-            );
-        let session = Session {
-            ssl: handle(&names.ssl)?,
-            into_ssl: handle(&names.into_ssl)?,
-            from_ssl: handle(&names.from_ssl)?,
-            context: attributes(&context).ok()?,
-            attributes: own,
+        let is_open = METHODS.are_absent(object, lives, stock.names_of_methods())
+            && HANDLE_METHODS.are_absent(&connection, true, stock.connection_methods.iter())
+            && flag(object, &HANDSHAKE_DONE) == Some(true);
+        is_open.then_some(())?;
+        Some(Session {
+            ssl: SSL.get(&connection)?,
+            into_ssl: INTO_SSL.get(&connection)?,
+            from_ssl: FROM_SSL.get(&connection)?,
             object,
             stock,
             connection,
-        };
-        let is_open = is_left && session.flag(&names.handshake_done)?;
-        is_open.then_some(session)
+        })
     }
 
     /// Whether it is open, and what comes is for what it wraps.
     #[inline]
     pub fn reads(&self) -> bool {
-        self.is_off(|names| &names.lost) && self.is_off(|names| &names.aborted)
+        self.is_off(&LOST) && self.is_off(&ABORTED)
     }
 
     /// Whether it is open, and takes what is written.
     #[inline]
     pub fn writes(&self) -> bool {
-        self.is_off(|names| &names.lost) && self.is_off(|names| &names.disconnecting)
+        self.is_off(&LOST) && self.is_off(&DISCONNECTING)
     }
 
     /// Whether what was received is to be delivered: it was not aborted, and no callback of OpenSSL has left an error.
     #[inline]
     pub fn delivers(&self) -> bool {
-        self.is_off(|names| &names.aborted) && !self.has_problem()
+        self.is_off(&ABORTED) && !self.has_problem()
     }
 
     /// Whether a callback of OpenSSL may have left an error, which pyOpenSSL raises.
     #[inline]
     pub fn has_problem(&self) -> bool {
-        let py = self.object.py();
-        names_of_helpers(names(py)).iter().any(|name| {
-            item(&self.context, name.bind(py))
-                .is_none_or(|helper| !helper.is_none() && has_problem(&helper))
-        })
+        let is_own = |context: &Bound<'py, PyAny>| is_exactly(context, &self.stock.context);
+        let Some(context) = CONTEXT.get(&self.connection).filter(is_own) else {
+            return true;
+        };
+        [&VERIFY_HELPER, &ALPN_SELECT_HELPER, &OCSP_HELPER]
+            .iter()
+            .any(|own| {
+                own.get(&context)
+                    .is_none_or(|helper| !helper.is_none() && has_problem(&helper, self.stock))
+            })
     }
 
-    /// What the protocol itself has.
+    /// Whether it has the same connection still, as callbacks of OpenSSL may have changed it.
     #[inline]
-    pub fn get(&self, name: &Py<PyString>) -> Option<Bound<'py, PyAny>> {
-        item(&self.attributes, name.bind(self.object.py()))
+    pub fn keeps_connection(&self) -> bool {
+        CONNECTION.is(self.object, &self.connection)
     }
 
     /// Whether nothing that was written waits to be encrypted.
     #[inline]
     pub fn has_encrypted_all(&self) -> bool {
-        let unsent = self.get(&names(self.object.py()).unsent);
-        unsent.is_some_and(|unsent| {
-            unsent
-                .cast_exact::<PyList>()
-                .is_ok_and(PyListMethods::is_empty)
-        })
+        UNSENT
+            .get(self.object)
+            .is_some_and(|unsent| is_empty(&unsent))
     }
 
     /// Whether OpenSSL has nothing to be sent, after `BIO_read` has returned this.
@@ -135,30 +145,52 @@ impl<'a, 'py> Session<'a, 'py> {
         Ok(is_empty)
     }
 
-    /// A flag, if it is a `bool` or an `int`.
+    /// Whether a flag is off, as it is in the class ([`is_stock`]).
     #[inline]
-    fn flag(&self, name: &Py<PyString>) -> Option<bool> {
-        let class = || class_attribute(&self.object.get_type(), name.bind(self.object.py()));
-        let value = self.get(name).or_else(class)?;
-        let is_plain =
-            value.is_exact_instance_of::<PyBool>() || value.is_exact_instance_of::<PyInt>();
-        is_plain.then(|| value.is_truthy().ok()).flatten()
-    }
-
-    #[inline]
-    fn is_off(&self, name: impl FnOnce(&'static Names) -> &'static Py<PyString>) -> bool {
-        self.flag(name(names(self.object.py()))) == Some(false)
+    fn is_off(&self, own: &Own) -> bool {
+        flag(self.object, own) != Some(true)
     }
 }
 
-/// Whether a helper of pyOpenSSL has an error of a callback.
-fn has_problem(helper: &Bound<'_, PyAny>) -> bool {
-    let problems = helper.getattr(names(helper.py()).problems.bind(helper.py()));
-    !problems.is_ok_and(|problems| {
-        problems
-            .cast_exact::<PyList>()
-            .is_ok_and(PyListMethods::is_empty)
-    })
+/// A flag that the object itself has.
+#[inline]
+fn flag(object: &Bound<'_, PyAny>, own: &Own) -> Option<bool> {
+    own.get(object).map(|value| is_truthy(&value))
+}
+
+/// Whether a flag is on, or is neither a `bool` nor an `int`.
+#[inline]
+fn is_truthy(value: &Bound<'_, PyAny>) -> bool {
+    let is_plain = value.is_exact_instance_of::<PyBool>() || value.is_exact_instance_of::<PyInt>();
+    !is_plain || value.is_truthy().unwrap_or(true)
+}
+
+/// Whether it is an empty `list`.
+#[inline]
+fn is_empty(list: &Bound<'_, PyAny>) -> bool {
+    list.cast_exact::<PyList>()
+        .is_ok_and(PyListMethods::is_empty)
+}
+
+/// Whether a helper of pyOpenSSL has an error of a callback, or is none of pyOpenSSL's.
+#[inline]
+fn has_problem(helper: &Bound<'_, PyAny>, stock: &Stock) -> bool {
+    let examine = || u16::from(is_stock_helper(helper, stock));
+    let class = HELPERS.flags(helper, examine, || stock.dicts(helper.py()));
+    class.flags == 0
+        || PROBLEMS
+            .get(helper)
+            .is_none_or(|problems| !is_empty(&problems))
+}
+
+/// Whether the helper's class is as pyOpenSSL has it.
+#[cold]
+fn is_stock_helper(helper: &Bound<'_, PyAny>, stock: &Stock) -> bool {
+    let name = &names(helper.py()).raise_if_problem;
+    let facts = ClassFacts::of(helper);
+    facts.has_plain_attributes
+        && is_kind_of(helper, &stock.helper)
+        && finds(helper, name, &stock.raise_if_problem)
 }
 
 const fn names_of_own(names: &Names) -> [&Py<PyString>; 8] {
@@ -172,6 +204,10 @@ const fn names_of_own(names: &Names) -> [&Py<PyString>; 8] {
         &names.aborted,
         &names.disconnecting,
     ]
+}
+
+const fn names_of_flags(names: &Names) -> [&Py<PyString>; 3] {
+    [&names.lost, &names.aborted, &names.disconnecting]
 }
 
 const fn names_of_handles(names: &Names) -> [&Py<PyString>; 4] {
@@ -195,10 +231,15 @@ fn is_stock(object: &Bound<'_, PyAny>, stock: &Stock) -> bool {
             class_attribute(class, name.bind(py)).is_none_or(|found| !is_descriptor(&found))
         })
     };
+    let class = object.get_type();
+    let is_off = |name: &&Py<PyString>| {
+        class_attribute(&class, name.bind(py)).is_some_and(|value| !is_truthy(&value))
+    };
     ClassFacts::of(object).sets_plain_attributes
         && stock.has_methods(object)
         && stock.is_in_use(py)
-        && has_plain(&object.get_type(), &names_of_own(names))
+        && has_plain(&class, &names_of_own(names))
+        && names_of_flags(names).iter().all(is_off)
         && has_plain(stock.connection.bind(py), &names_of_handles(names))
         && has_plain(stock.context.bind(py), &names_of_helpers(names))
 }

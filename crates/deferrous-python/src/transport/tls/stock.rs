@@ -28,6 +28,12 @@ pub struct Stock {
     pub connection_methods: Vec<Py<PyString>>,
     /// The class of what connections share.
     pub context: Py<PyType>,
+    /// The class of what keeps errors of callbacks, and its method that raises them.
+    pub helper: Py<PyType>,
+    pub raise_if_problem: Py<PyAny>,
+    /// The function that a read has found when it looked for the rest, and that a write has found.
+    pub flush_receive_bio: Py<PyAny>,
+    pub write_encrypted: Py<PyAny>,
     /// Methods that have to be where they were: of which class, their names, and the methods.
     fixed: Vec<(Py<PyType>, Py<PyString>, Py<PyAny>)>,
     /// Names that these methods look up: of which module, and what they find.
@@ -88,6 +94,10 @@ impl Stock {
             connection: class("connection")?,
             connection_methods: of("connection methods")?.extract()?,
             context: class("context")?,
+            helper: class("helper")?,
+            raise_if_problem: own("raise_if_problem")?,
+            flush_receive_bio: own("TLSMemoryBIOProtocol._flushReceiveBIO")?,
+            write_encrypted: own("TLSMemoryBIOProtocol._write")?,
             fixed: of("fixed")?.extract()?,
             globals: of("globals")?.extract()?,
             getattribute: getattribute.map_or_else(|| py.None(), Bound::unbind),
