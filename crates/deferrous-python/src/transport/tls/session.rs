@@ -74,7 +74,7 @@ impl<'a, 'py> Session<'a, 'py> {
         is_exactly(&connection, &stock.connection).then_some(())?;
         let is_open = METHODS.are_absent(object, lives, stock.names_of_methods())
             && HANDLE_METHODS.are_absent(&connection, true, stock.connection_methods.iter())
-            && flag(object, &HANDSHAKE_DONE) == Some(true);
+            && HANDSHAKE_DONE.is(object, PyBool::new(py, true).as_any());
         is_open.then_some(())?;
         Some(Session {
             ssl: SSL.get(&connection)?,
@@ -148,19 +148,13 @@ impl<'a, 'py> Session<'a, 'py> {
     /// Whether a flag is off, as it is in the class ([`is_stock`]).
     #[inline]
     fn is_off(&self, own: &Own) -> bool {
-        flag(self.object, own) != Some(true)
+        own.get(self.object).is_none_or(|value| !is_on(&value))
     }
-}
-
-/// A flag that the object itself has.
-#[inline]
-fn flag(object: &Bound<'_, PyAny>, own: &Own) -> Option<bool> {
-    own.get(object).map(|value| is_truthy(&value))
 }
 
 /// Whether a flag is on, or is neither a `bool` nor an `int`.
 #[inline]
-fn is_truthy(value: &Bound<'_, PyAny>) -> bool {
+fn is_on(value: &Bound<'_, PyAny>) -> bool {
     let is_plain = value.is_exact_instance_of::<PyBool>() || value.is_exact_instance_of::<PyInt>();
     !is_plain || value.is_truthy().unwrap_or(true)
 }
@@ -233,7 +227,7 @@ fn is_stock(object: &Bound<'_, PyAny>, stock: &Stock) -> bool {
     };
     let class = object.get_type();
     let is_off = |name: &&Py<PyString>| {
-        class_attribute(&class, name.bind(py)).is_some_and(|value| !is_truthy(&value))
+        class_attribute(&class, name.bind(py)).is_some_and(|value| !is_on(&value))
     };
     ClassFacts::of(object).sets_plain_attributes
         && stock.has_methods(object)
