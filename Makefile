@@ -65,6 +65,8 @@ test: export RUST_BACKTRACE = 0
 test: venv ## pass the tests
 	$(PYO3) $(CARGO) test --workspace --quiet
 	$(CARGO) test -p deferrous --features tls --quiet --test encrypted
+	$(CARGO) test -p deferrous --features inspect --quiet --lib --test inspect --test inspect_reactor
+	$(CARGO) test -p deferrous --features inspect --quiet --doc inspect
 	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
@@ -87,6 +89,7 @@ bench: venv-release ## measure the crate and then the Python API, print the rati
 lint: venv ## check the format, the lints, the types and the documentation
 	$(CARGO) fmt --all --check
 	$(PYO3) $(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) clippy -p deferrous --all-targets --all-features --quiet -- -D warnings
 	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(VENV)/ruff check --quiet
 	$(VENV)/ruff format --quiet --check

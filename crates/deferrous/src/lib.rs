@@ -123,6 +123,15 @@ pub mod event_loop;
 mod failure;
 #[allow(unsafe_code)]
 mod inline;
+#[cfg_attr(
+    not(all(feature = "inspect", feature = "reactor", unix)),
+    allow(dead_code, unused_imports)
+)]
+#[cfg(feature = "inspect")]
+pub mod inspect;
+#[cfg(not(feature = "inspect"))]
+#[allow(dead_code, unused_imports)]
+mod inspect;
 #[cfg(all(test, deferrous_loom, feature = "reactor", unix))]
 mod models;
 mod nesting;

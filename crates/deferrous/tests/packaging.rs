@@ -42,7 +42,7 @@ fn deferreds_alone_need_no_operating_system() {
 
 #[test]
 fn each_set_of_features_builds_without_warnings() {
-    let features = ["reactor", "tracing", "futures", "tls"];
+    let features = ["reactor", "tracing", "futures", "tls", "inspect"];
     for set in 0..1 << features.len() {
         let chosen = (0..features.len()).filter(|at| set & 1 << at != 0);
         let chosen = chosen.map(|at| features[at]).collect::<Vec<_>>().join(",");

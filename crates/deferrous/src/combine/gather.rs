@@ -26,6 +26,7 @@ use crate::{
 /// assert_eq!(all.into_result().unwrap().unwrap(), [1, 2]);
 /// ```
 #[must_use = "the values of the Deferreds are gathered in the one returned"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn gather_results<T: 'static>(
     deferreds: impl IntoIterator<Item = Deferred<T>>,
 ) -> Deferred<Vec<T>> {
@@ -43,6 +44,7 @@ pub fn gather_results<T: 'static>(
 /// assert!(all.into_result().unwrap().is_err());
 /// ```
 #[must_use = "the values of the Deferreds are gathered in the one returned"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn gather_results_or_cancel<T: 'static>(
     deferreds: impl IntoIterator<Item = Deferred<T>>,
 ) -> Deferred<Vec<T>> {
@@ -58,6 +60,7 @@ struct Gathering<T> {
     cancel_rest: bool,
 }
 
+#[cfg_attr(feature = "inspect", track_caller)]
 fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferred<Vec<T>> {
     if deferreds.is_empty() {
         return succeed(Vec::new());
@@ -65,6 +68,7 @@ fn gather<T: 'static>(deferreds: Vec<Deferred<T>>, cancel_rest: bool) -> Deferre
     let inputs = Inputs::new(&deferreds);
     let to_cancel = inputs.clone();
     let (trigger, result) = deferred_with_canceller(move |_| to_cancel.cancel());
+    Inputs::combined("gather_results", &deferreds, &result);
     let gathering = Rc::new(Gathering {
         values: RefCell::new(deferreds.iter().map(|_| None).collect()),
         missing: deferreds.len().into(),

@@ -26,6 +26,18 @@ impl Inputs {
         })
     }
 
+    /// Has `result` known to wait for the Deferreds, by the function that has made it.
+    pub(super) fn combined<T: 'static, U: 'static>(
+        name: &'static str,
+        deferreds: &[Deferred<T>],
+        result: &Deferred<U>,
+    ) {
+        result.inspected().named(name);
+        for deferred in deferreds {
+            result.inspected().waits_for(deferred.inspected());
+        }
+    }
+
     pub(super) fn cancel(&self) {
         self.cancelled.set(true);
         for handle in &self.handles {

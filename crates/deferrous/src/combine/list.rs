@@ -106,6 +106,7 @@ impl<T> Listed<T> {
 /// assert!(matches!(list.into_result().unwrap().unwrap(), Listed::First { index: 1, value: 7 }));
 /// ```
 #[must_use = "what the Deferreds come to is in the one returned"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn deferred_list<T: 'static>(
     deferreds: impl IntoIterator<Item = Deferred<T>>,
     options: ListOptions,
@@ -117,6 +118,7 @@ pub fn deferred_list<T: 'static>(
     let inputs = Inputs::new(&deferreds);
     let to_cancel = inputs.clone();
     let (trigger, result) = deferred_with_canceller(move |_| to_cancel.cancel());
+    Inputs::combined("deferred_list", &deferreds, &result);
     let listing = Rc::new(Listing {
         results: RefCell::new(deferreds.iter().map(|_| None).collect()),
         missing: Cell::new(deferreds.len()),

@@ -25,6 +25,7 @@ use crate::{
 /// assert!(trigger.is_called()); // cancelled
 /// ```
 #[must_use = "the winner's value is in the Deferred returned"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn race<T: 'static>(deferreds: impl IntoIterator<Item = Deferred<T>>) -> Deferred<(usize, T)> {
     let deferreds: Vec<_> = deferreds.into_iter().collect();
     if deferreds.is_empty() {
@@ -35,6 +36,7 @@ pub fn race<T: 'static>(deferreds: impl IntoIterator<Item = Deferred<T>>) -> Def
     let inputs = Inputs::new(&deferreds);
     let to_cancel = inputs.clone();
     let (trigger, result) = deferred_with_canceller(move |_| to_cancel.cancel());
+    Inputs::combined("race", &deferreds, &result);
     let running = Rc::new(Race {
         failures: RefCell::new(Failures {
             missing: deferreds.len(),

@@ -19,6 +19,7 @@ use crate::{
         cell::{Closures, DeferredCell, Firing, Outcome, Waiter},
     },
     failure::Failure,
+    inspect,
 };
 
 /// A [`Deferred`] being awaited, in any executor on its thread.
@@ -60,7 +61,9 @@ impl<T: 'static> IntoFuture for Deferred<T> {
     type Output = Result<T, Failure>;
     type IntoFuture = DeferredFuture<T>;
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn into_future(self) -> DeferredFuture<T> {
+        self.inspected().awaited_here();
         DeferredFuture {
             cell: Some(self.into_cell()),
             _value: PhantomData,
@@ -84,7 +87,8 @@ impl<T: 'static> Future for DeferredFuture<T> {
             match Task::of_waker(context.waker()) {
                 // A coroutine of this crate goes on by itself, and its end is passed on by the engine.
                 Some(task) if !task.is_result(cell) => {
-                    cell.set_waiter(Some(task));
+                    let coroutine = task.inspected();
+                    cell.set_waiter(Some(task), coroutine);
                     return Poll::Pending;
                 }
                 Some(_) => {
@@ -114,17 +118,18 @@ fn wait_as_foreign(cell: &DeferredCell, waker: &Waker) -> Option<Outcome> {
             return Some(outcome);
         }
     }
-    cell.set_waiter(Some(Rc::new(Foreign {
+    let foreign = Foreign {
         waker: waker.clone(),
         _host: (!is_polling()).then(|| Host::new(waker)),
-    })));
+    };
+    cell.set_waiter(Some(Rc::new(foreign)), inspect::polled());
     None
 }
 
 impl<T> Drop for DeferredFuture<T> {
     fn drop(&mut self) {
         let Some(cell) = self.cell.take() else { return };
-        cell.set_waiter(None);
+        cell.set_waiter(None, inspect::Id::NONE);
         if cell.read(State::is_called) && !cell.read(State::is_waiting) {
             return cell.detach();
         }

@@ -22,10 +22,10 @@ pub(crate) use ready::{Drains, has_work};
 #[cfg(all(feature = "reactor", unix))]
 pub(crate) use registry::{WakeRequest, WakeTarget, drop_request, with_target};
 #[cfg(all(feature = "reactor", unix))]
-pub(crate) use task::{run_ready_if_outermost, run_ready_once, run_request};
+pub(crate) use task::{run_ready_if_outermost, run_ready_once, run_request, spawn_at};
 pub use waker::CannotResume;
 
-use crate::{deferred::Deferred, failure::Failure};
+use crate::{deferred::Deferred, failure::Failure, inspect};
 
 /// Runs an async block, at once until it first waits, and makes a Deferred of its result; Twisted's
 /// `ensureDeferred` and `Deferred.fromCoroutine`.
@@ -58,10 +58,11 @@ use crate::{deferred::Deferred, failure::Failure};
 /// assert_eq!(sum.into_result().unwrap()?, 42);
 /// # Ok::<(), deferrous::Failure>(())
 /// ```
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn spawn<T: 'static>(
     future: impl Future<Output = Result<T, Failure>> + 'static,
 ) -> Deferred<T> {
-    task::spawn(future)
+    task::spawn_at(inspect::Place::caller(), future)
 }
 
 /// Resumes the coroutines of this thread that futures of other crates have woken, until none is

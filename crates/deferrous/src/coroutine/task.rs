@@ -21,6 +21,7 @@ use crate::{
         cell::{Canceller, CellData, DeferredCell, Firing, Outcome, Waiter, wake_and_finish},
     },
     failure::Failure,
+    inspect,
     primitives::{ThreadId, fence, upgrade},
     unhandled::{Origin, report},
 };
@@ -53,9 +54,11 @@ thread_local! {
     static CURRENT: RefCell<Option<(Rc<Task>, *const ())>> = const { RefCell::new(None) };
 }
 
-pub(super) fn spawn<T: 'static>(
-    future: impl Future<Output = Result<T, Failure>> + 'static,
-) -> Deferred<T> {
+/// Runs a future for what was called at a place.
+pub(crate) fn spawn_at<T: 'static, F>(place: inspect::Place, future: F) -> Deferred<T>
+where
+    F: Future<Output = Result<T, Failure>> + 'static,
+{
     let task = Rc::new(Task {
         future: RefCell::new(Some(Box::pin(async { Outcome::from(future.await) }))),
         again: Cell::new(false),
@@ -73,7 +76,8 @@ pub(super) fn spawn<T: 'static>(
             task.cancel();
         }
     });
-    let cell = CellData::new(|| State::new(Some(canceller)));
+    let cell = place.of(|| CellData::new::<T>("spawn", || State::new(Some(canceller))));
+    cell.inspected().coroutine::<F>();
     *task.result.borrow_mut() = Some(Firing::new(cell.clone()));
     wake_and_finish(task);
     Deferred::from_cell(cell)
@@ -133,6 +137,7 @@ impl Task {
             return Poll::Pending;
         };
         let _restore = Restore(before);
+        let _polling = self.inspected().polling();
         let mut context = Context::from_waker(&waker.waker);
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
             .unwrap_or_else(|panic| Poll::Ready(Outcome::Failure(Failure::from_panic(panic))))
@@ -174,6 +179,15 @@ impl Task {
         self.cancelled.set(true);
         let future = self.future.borrow_mut().take();
         drop(future);
+    }
+
+    /// The number under which it is inspected.
+    #[inline(always)]
+    pub(super) fn inspected(&self) -> inspect::Id {
+        inspect::Id::of(|| match &*self.result.borrow() {
+            Some(firing) => firing.cell().inspected(),
+            None => inspect::Id::NONE,
+        })
     }
 
     /// Whether it is this coroutine that would fire `cell`.

@@ -120,6 +120,7 @@ impl<T: 'static> Deferred<T> {
     /// assert!(rest.into_result().unwrap().is_ok());
     /// ```
     pub fn chain_deferred(self, other: Trigger<T>) -> Deferred<()> {
+        other.inspected().waits_for(self.inspected());
         self.link(move |_: &mut Outcome| Step::Forward(other.into_firing().into_cell()))
     }
 
@@ -129,6 +130,7 @@ impl<T: 'static> Deferred<T> {
         self,
         last: impl FnOnce(Result<T, Failure>) -> Option<(Trigger<U>, Result<U, Failure>)> + 'static,
     ) {
+        let id = self.inspected();
         self.link::<()>(
             move |outcome: &mut Outcome| match last(outcome.take_result()) {
                 // If it was cancelled meanwhile, it has an outcome already.
@@ -142,6 +144,8 @@ impl<T: 'static> Deferred<T> {
                 }
             },
         );
+        // Nobody sees the value that is left.
+        id.typed::<T>();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     control_flow::{Abandoned, AlreadyCalled, Cancelled, CircularWait},
     failure::Failure,
     inline::{Thunk, Value, rc_in_place},
-    nesting,
+    inspect, nesting,
     unhandled::{Origin, drop_reporting, report},
 };
 
@@ -69,6 +69,7 @@ pub(crate) struct CellData {
     waiter: Flag<Option<Rc<dyn Waiter>>>,
     /// No handle can add a link any more, so a failure that is here to stay is unhandled.
     detached: Flag<bool>,
+    entry: inspect::Entry,
 }
 
 /// A counted reference to one Deferred's state.
@@ -299,14 +300,38 @@ fn report_panic(panic: Box<dyn Any + Send>) {
 }
 
 impl CellData {
+    /// The state of a Deferred that will have a `T`, made by the function of that name.
     #[inline(always)]
-    pub(crate) fn new(state: impl FnOnce() -> State<Closures>) -> DeferredCell {
-        rc_in_place(|| CellData {
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub(crate) fn new<T>(
+        made_by: &'static str,
+        state: impl FnOnce() -> State<Closures>,
+    ) -> DeferredCell {
+        let cell = rc_in_place(|| CellData {
             state: RefCell::new(state()),
             waiter: Flag::new(None),
             triggers: Flag::new(0),
             detached: Flag::new(false),
-        })
+            entry: inspect::Entry::unmade(),
+        });
+        inspect::made::<T, _>(&cell, made_by);
+        cell
+    }
+
+    /// The number under which it is inspected.
+    #[inline(always)]
+    pub(crate) fn inspected(&self) -> inspect::Id {
+        self.entry.id()
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(super) const fn entry(&self) -> &inspect::Entry {
+        &self.entry
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(super) const fn triggers(&self) -> u32 {
+        self.triggers.get()
     }
 
     /// Reads the state.
@@ -326,8 +351,9 @@ impl CellData {
         }
     }
 
-    /// Has `waiter` go on when no link is left, instead of the waiter before it.
-    pub(crate) fn set_waiter(&self, waiter: Option<Rc<dyn Waiter>>) {
+    /// Has `waiter` go on when no link is left, instead of the waiter before it. It is, or is part of, the coroutine.
+    pub(crate) fn set_waiter(&self, waiter: Option<Rc<dyn Waiter>>, coroutine: inspect::Id) {
+        self.inspected().awaited_by(coroutine);
         drop(self.waiter.replace(waiter));
     }
 

@@ -20,8 +20,9 @@ use crate::{chain::State, failure::Failure};
 /// # Ok::<(), deferrous::Failure>(())
 /// ```
 #[inline]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn deferred<T: 'static>() -> (Trigger<T>, Deferred<T>) {
-    let cell = CellData::new(|| State::new(None));
+    let cell = CellData::new::<T>("deferred", || State::new(None));
     (Trigger::new(cell.clone()), Deferred::from_cell(cell))
 }
 
@@ -40,11 +41,12 @@ pub fn deferred<T: 'static>() -> (Trigger<T>, Deferred<T>) {
 /// d.cancel();
 /// assert_eq!(d.into_result().unwrap().unwrap(), "half of it");
 /// ```
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn deferred_with_canceller<T: 'static>(
     canceller: impl FnOnce(&Trigger<T>) + 'static,
 ) -> (Trigger<T>, Deferred<T>) {
     let canceller = Canceller::new(move |cell| canceller(&Trigger::new(cell.clone())));
-    let cell = CellData::new(|| State::new(Some(canceller)));
+    let cell = CellData::new::<T>("deferred_with_canceller", || State::new(Some(canceller)));
     (Trigger::new(cell.clone()), Deferred::from_cell(cell))
 }
 
@@ -61,8 +63,11 @@ pub fn deferred_with_canceller<T: 'static>(
 /// ```
 #[inline]
 #[must_use = "a Deferred that has fired does nothing by itself"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn succeed<T: 'static>(value: T) -> Deferred<T> {
-    Deferred::from_cell(CellData::new(|| State::fired(Outcome::value(value))))
+    Deferred::from_cell(CellData::new::<T>("succeed", || {
+        State::fired(Outcome::value(value))
+    }))
 }
 
 /// Makes a Deferred that has fired with a failure; Twisted's `fail`.
@@ -73,8 +78,9 @@ pub fn succeed<T: 'static>(value: T) -> Deferred<T> {
 /// ```
 #[inline]
 #[must_use = "dropping it reports the failure as unhandled"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn fail<T: 'static>(failure: impl Into<Failure>) -> Deferred<T> {
-    Deferred::from_cell(CellData::new(|| {
+    Deferred::from_cell(CellData::new::<T>("fail", || {
         State::fired(Outcome::Failure(failure.into()))
     }))
 }

@@ -8,6 +8,8 @@ use std::{
 
 use super::cell::{CellData, DeferredCell, Outcome};
 use crate::failure::Failure;
+#[cfg(feature = "inspect")]
+use crate::inspect::{Entry, Look as Inspected, State as Progress, Subject};
 
 /// Read before it is written, because errors and writers may run any code, which may use the
 /// Deferred.
@@ -66,4 +68,33 @@ pub(super) fn describe<T>(
         None => &mut out,
     };
     out.finish()
+}
+
+#[cfg(feature = "inspect")]
+impl Subject for CellData {
+    fn entry(&self) -> &Entry {
+        CellData::entry(self)
+    }
+
+    fn look(&self) -> Inspected {
+        let upstream = self.read(|state| state.waiting_on().and_then(Weak::upgrade));
+        let state = self.read(|state| match state.outcome() {
+            _ if state.is_running() => Progress::Running,
+            _ if !state.is_called() => Progress::Unfired {
+                triggers: self.triggers(),
+            },
+            _ if state.is_waiting() => Progress::Chained,
+            _ if state.pauses() > 0 => Progress::Paused {
+                pauses: state.pauses(),
+            },
+            outcome => Progress::Fired {
+                failed: matches!(outcome, Some(Outcome::Failure(_))),
+            },
+        });
+        Inspected {
+            state,
+            chained_to: upstream.map_or(0, |upstream| upstream.inspected().number()),
+            wanted: !self.is_unwanted(),
+        }
+    }
 }

@@ -48,6 +48,7 @@ use crate::control_flow::Cancelled;
 /// # Ok::<(), deferrous::Failure>(())
 /// ```
 #[must_use = "the result of the loop, and its failure, are in the Deferred returned"]
+#[cfg_attr(feature = "inspect", track_caller)]
 pub fn repeat<S, B, R>(state: S, step: impl FnMut(S) -> R + 'static) -> Deferred<B>
 where
     S: 'static,
@@ -65,6 +66,7 @@ where
             handle.cancel();
         }
     });
+    result.inspected().named("repeat");
     let running = Loop {
         step,
         trigger,
@@ -128,6 +130,7 @@ impl<B: 'static, F: 'static> Loop<B, F> {
             return;
         }
         self.shared.waiting.set(Some(step.cancel_handle()));
+        self.trigger.inspected().waits_for(step.inspected());
         step.end_with(move |result| {
             self.shared.waiting.set(None);
             match result {

@@ -6,7 +6,7 @@ use super::{
     cell::{DeferredCell, Firing, Outcome},
     describe::describe,
 };
-use crate::{control_flow::AlreadyCalled, failure::Failure};
+use crate::{control_flow::AlreadyCalled, failure::Failure, inspect};
 
 /// The end of a Deferred that fires it: `callback` and `errback` of Twisted's `Deferred`.
 ///
@@ -90,6 +90,12 @@ impl<T: 'static> Trigger<T> {
     /// Whether nobody would notice if the Deferred were fired: it was dropped, and has no links.
     pub(crate) fn is_unwanted(&self) -> bool {
         self.firing.cell().is_unwanted()
+    }
+
+    /// The number under which its Deferred is inspected.
+    #[inline(always)]
+    pub(crate) fn inspected(&self) -> inspect::Id {
+        inspect::Id::of(|| self.firing.cell().inspected())
     }
 
     pub(crate) fn into_firing(self) -> Firing {

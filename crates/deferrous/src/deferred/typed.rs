@@ -11,6 +11,7 @@ use crate::{
     chain::{self, State, Step},
     control_flow::NotPaused,
     failure::Failure,
+    inspect,
 };
 
 /// A value that is not there yet, with a chain of callbacks that wait for it; Twisted's `Deferred`.
@@ -78,6 +79,12 @@ impl<T: 'static> Deferred<T> {
         self.handle.cell()
     }
 
+    /// The number under which it is inspected.
+    #[inline(always)]
+    pub(crate) fn inspected(&self) -> inspect::Id {
+        inspect::Id::of(|| self.cell().inspected())
+    }
+
     /// Gives up the handle without leaving what the chain ends with to nobody.
     #[inline]
     pub(crate) fn into_cell(mut self) -> DeferredCell {
@@ -93,6 +100,7 @@ impl<T: 'static> Deferred<T> {
         self,
         link: impl FnOnce(&mut Outcome) -> Step<Closures> + 'static,
     ) -> Deferred<U> {
+        self.inspected().typed::<U>();
         chain::add(&Closures, self.cell(), link);
         Deferred {
             handle: self.handle,
@@ -214,7 +222,8 @@ impl<T> fmt::Debug for Deferred<T> {
 
 impl<T: 'static> From<Result<T, Failure>> for Deferred<T> {
     /// A Deferred that has fired with the result.
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn from(result: Result<T, Failure>) -> Self {
-        Deferred::from_cell(CellData::new(|| State::fired(result.into())))
+        Deferred::from_cell(CellData::new::<T>("from", || State::fired(result.into())))
     }
 }

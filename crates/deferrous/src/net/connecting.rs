@@ -23,6 +23,7 @@ use crate::{
         Abandoned, CancelHandle, Deferred, Trigger, deferred_with_canceller, fail, succeed,
     },
     failure::Failure,
+    inspect,
     reactor::{DelayedCall, Reactor, WeakReactor},
     unhandled::{Origin, drop_reporting},
 };
@@ -92,9 +93,11 @@ struct Connecting {
     running: Cell<usize>,
     next: Cell<Option<DelayedCall>>,
     limit: Cell<Option<DelayedCall>>,
+    place: inspect::Place,
 }
 
 impl Connecting {
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn start(
         reactor: &Reactor,
         target: String,
@@ -112,6 +115,7 @@ impl Connecting {
             running: Cell::new(0),
             next: Cell::new(None),
             limit: Cell::new(None),
+            place: inspect::Place::caller(),
         });
         let to_cancel = Rc::downgrade(&connecting);
         let (trigger, d) = deferred_with_canceller(move |_| {
@@ -119,9 +123,13 @@ impl Connecting {
                 connecting.abandon();
             }
         });
+        d.inspected().named("connect");
+        d.inspected().detail(|| format!("to {}", connecting.target));
         connecting.waiting.set(Some((trigger, protocol)));
         let own = connecting.clone();
         let limit = reactor.call_later(connecting.options.limit, move || own.time_out());
+        limit.inspected().named("connect");
+        d.inspected().limited_by(limit.inspected());
         connecting.limit.set(Some(limit));
         (connecting, d)
     }
@@ -158,15 +166,30 @@ impl Connecting {
         });
     }
 
+    /// Has the result known to wait for a part of the work.
+    fn waits_for<T: 'static>(&self, part: &Deferred<T>) {
+        inspect::Id::of(|| {
+            let waiting = self.waiting.take();
+            if let Some((trigger, _)) = &waiting {
+                trigger.inspected().waits_for(part.inspected());
+            }
+            self.waiting.set(waiting);
+            part.inspected()
+        });
+    }
+
     /// Looks a host up, and tries its addresses.
     fn look_up(self: &Rc<Self>, host: String, port: u16) {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
-        let found = reactor.defer_to_thread(move || {
-            let found = (host.as_str(), port).to_socket_addrs()?;
-            Ok(found.collect::<Vec<_>>())
+        let found = self.place.of(|| {
+            reactor.defer_to_thread(move || {
+                let found = (host.as_str(), port).to_socket_addrs()?;
+                Ok(found.collect::<Vec<_>>())
+            })
         });
+        self.waits_for(&found);
         self.begun.borrow_mut().push(found.cancel_handle());
         let own = self.clone();
         found.add_both(move |found| match found {
@@ -207,10 +230,14 @@ impl Connecting {
         self.running.set(self.running.get() + 1);
         if !self.addresses.borrow().is_empty() {
             let own = self.clone();
-            let next = reactor.call_later(STAGGER, move || own.try_next());
+            let next = self
+                .place
+                .of(|| reactor.call_later(STAGGER, move || own.try_next()));
             self.next.set(Some(next));
         }
-        let attempt = attempt(&reactor, address.clone(), self.options.from);
+        let from = self.options.from;
+        let attempt = self.place.of(|| attempt(&reactor, address.clone(), from));
+        self.waits_for(&attempt);
         self.begun.borrow_mut().push(attempt.cancel_handle());
         let own = self.clone();
         attempt.add_both(move |result| own.on_attempted(address, result));
@@ -243,7 +270,8 @@ impl Connecting {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
-        match Connection::start(reactor.sources(), socket, address.clone(), protocol) {
+        let (sources, peer) = (reactor.sources(), address.clone());
+        match Connection::start(sources, socket, peer, protocol, self.place) {
             Ok(transport) => drop(trigger.callback(transport)),
             Err(error) => drop(trigger.errback(ConnectError::Failed {
                 target: self.target.clone(),
@@ -310,6 +338,7 @@ impl Reactor {
     /// # Ok::<(), Failure>(())
     /// ```
     #[must_use = "dropping the Deferred leaves an error unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn connect_tcp(
         &self,
         target: impl Into<TcpTarget>,
@@ -336,6 +365,7 @@ impl Reactor {
     /// # Ok::<(), Failure>(())
     /// ```
     #[must_use = "dropping the Deferred leaves an error unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn connect_tcp_with(
         &self,
         target: impl Into<TcpTarget>,
@@ -358,6 +388,7 @@ impl Reactor {
 
     /// Connects to the UNIX socket at a path, as [`connect_tcp`](Self::connect_tcp); Twisted's `connectUNIX`.
     #[must_use = "dropping the Deferred leaves an error unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn connect_unix(
         &self,
         path: impl AsRef<Path>,
@@ -368,6 +399,7 @@ impl Reactor {
 
     /// As [`connect_unix`](Self::connect_unix), with [`ConnectOptions`].
     #[must_use = "dropping the Deferred leaves an error unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn connect_unix_with(
         &self,
         path: impl AsRef<Path>,

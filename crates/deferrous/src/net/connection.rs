@@ -19,6 +19,7 @@ use crate::{
     deferred::{Deferred, Trigger, deferred, fail, succeed},
     event_loop::{Event, Poller, Stream, StreamHandler},
     failure::Failure,
+    inspect,
     reactor::{Source, Sources},
     unhandled::{Origin, drop_reporting, report},
 };
@@ -71,17 +72,21 @@ pub(super) struct Connection {
     reason: RefCell<Option<Failure>>,
     producing: RefCell<Option<Rc<Producing>>>,
     waiting: RefCell<Vec<Trigger<()>>>,
+    entry: inspect::Entry,
 }
 
 impl Connection {
-    /// Makes a connection of a socket, and tells the protocol of it.
+    /// Makes a connection of a socket for what was called at a place, and tells the protocol of it.
     pub(super) fn start(
         sources: &Rc<Sources>,
         socket: Socket,
         peer: Address,
         protocol: Box<dyn Protocol>,
+        place: inspect::Place,
     ) -> io::Result<Transport> {
         let host = socket.host()?;
+        let entry = place.of(|| inspect::Entry::socket("connection"));
+        entry.detail(|| format!("of {host} with {peer}"));
         let connection = sources.insert(|key| {
             Rc::new_cyclic(|this| Connection {
                 this: this.clone(),
@@ -95,6 +100,7 @@ impl Connection {
                 reason: RefCell::new(None),
                 producing: RefCell::new(None),
                 waiting: RefCell::new(Vec::new()),
+                entry,
             })
         });
         connection.stream.set_reading(true);
@@ -171,6 +177,7 @@ impl Connection {
             return;
         }
         self.update(|progress| progress.ended = true);
+        self.entry.forget();
         self.reason.replace(Some(reason.clone()));
         self.close(!reason.check::<ConnectionAborted>());
         let waiting = self.waiting.take();
@@ -377,6 +384,7 @@ impl Channel for Connection {
     }
 
     fn set_paused(&self, paused: bool) {
+        self.entry.paused(paused);
         self.update(|progress| {
             progress.resumed |= progress.paused && !paused;
             progress.paused = paused;
@@ -434,6 +442,8 @@ impl Channel for Connection {
             return succeed(());
         }
         let (trigger, d) = deferred();
+        d.inspected().named("Transport::writable");
+        d.inspected().waits_for(self.entry.id());
         self.waiting.borrow_mut().push(trigger);
         d
     }

@@ -24,6 +24,7 @@ use crate::{
     deferred::{Deferred, succeed},
     event_loop::{Accept, Event, Listener, ListenerHandler, Poller},
     failure::Failure,
+    inspect,
     reactor::{Reactor, Source, Sources, WeakReactor},
     unhandled::{Origin, drop_reporting, report},
 };
@@ -51,6 +52,9 @@ struct Port<L> {
     on_error: RefCell<Option<OnError>>,
     /// Nobody could be accepted, which was told.
     exhausted: Cell<bool>,
+    /// Until the end.
+    entry: inspect::Entry,
+    place: inspect::Place,
 }
 
 impl<L> Port<L>
@@ -59,7 +63,10 @@ where
     L::Stream: Into<Socket>,
     L::Peer: Into<Address>,
 {
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn start(reactor: &Reactor, socket: L, host: Address, factory: Factory) -> Rc<Self> {
+        let (entry, place) = (inspect::Entry::socket("port"), inspect::Place::caller());
+        entry.detail(|| format!("at {host}"));
         let sources = reactor.sources();
         let port = sources.insert(|key| {
             Rc::new_cyclic(|this| Port {
@@ -72,6 +79,8 @@ where
                 factory: RefCell::new(Some(factory)),
                 on_error: RefCell::new(None),
                 exhausted: Cell::new(false),
+                entry,
+                place,
             })
         });
         port.set_accepting(true);
@@ -79,6 +88,7 @@ where
     }
 
     fn set_accepting(&self, accepting: bool) {
+        self.entry.paused(!accepting);
         self.listener.set_accepting(accepting);
         if self.listener.list()
             && let (Some(sources), Some(this)) = (self.sources.upgrade(), self.this.upgrade())
@@ -147,7 +157,7 @@ where
             && let Some(protocol) = self.make_protocol(&peer)
         {
             // It fails if the connection was lost already.
-            let _ = Connection::start(&sources, socket, peer, protocol);
+            let _ = Connection::start(&sources, socket, peer, protocol, self.place);
         }
     }
 
@@ -203,6 +213,7 @@ where
         if socket.is_none() {
             return;
         }
+        self.entry.forget();
         if let Some(path) = self.host.path() {
             // Somebody may have removed it already.
             let _ = fs::remove_file(path);
@@ -325,6 +336,7 @@ impl Reactor {
     /// # Errors
     ///
     /// [`CannotListen`], for example because the address is in use, the reactor has ended, or is a memory reactor.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn listen_tcp<P: Protocol>(
         &self,
         address: impl ToSocketAddrs + fmt::Debug,
@@ -350,6 +362,7 @@ impl Reactor {
     /// # Errors
     ///
     /// As for [`listen_tcp`](Self::listen_tcp).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn listen_unix<P: Protocol>(
         &self,
         path: impl AsRef<Path>,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::state::Reactor;
-use crate::{coroutine, deferred::Deferred, failure::Failure};
+use crate::{coroutine, deferred::Deferred, failure::Failure, inspect};
 
 thread_local! {
     static CURRENT: RefCell<Option<Reactor>> = const { RefCell::new(None) };
@@ -43,10 +43,12 @@ impl Reactor {
     /// assert_eq!(reactor.run_until(d)?, 42);
     /// # Ok::<(), Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn<T: 'static>(
         &self,
         future: impl Future<Output = Result<T, Failure>> + 'static,
     ) -> Deferred<T> {
-        self.enter(|| coroutine::spawn(future))
+        let place = inspect::Place::caller();
+        self.enter(|| coroutine::spawn_at(place, future))
     }
 }

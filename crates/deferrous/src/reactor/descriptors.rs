@@ -19,6 +19,7 @@ use crate::{
     diagnostics,
     event_loop::{Event, Interest},
     failure::Failure,
+    inspect,
     unhandled::{Origin, drop_reporting, report},
 };
 
@@ -27,6 +28,15 @@ use crate::{
 pub(super) enum Direction {
     Read,
     Write,
+}
+
+impl Direction {
+    const fn name(self) -> &'static str {
+        match self {
+            Direction::Read => "reader",
+            Direction::Write => "writer",
+        }
+    }
 }
 
 /// What is called when a descriptor is ready.
@@ -44,6 +54,7 @@ struct Registered {
     /// Absent while it is being called.
     callback: Option<Callback>,
     paused: bool,
+    entry: inspect::Entry,
 }
 
 /// All that is watched of one descriptor.
@@ -136,6 +147,7 @@ impl Descriptors {
     }
 
     /// Has `callback` called each time that `source` is ready.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub(super) fn add<S: AsFd + 'static>(
         self: &Rc<Self>,
         direction: Direction,
@@ -149,6 +161,7 @@ impl Descriptors {
     }
 
     /// Has `callback` called with `source` as soon as it is ready.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub(super) fn add_once<S: AsFd + 'static>(
         self: &Rc<Self>,
         direction: Direction,
@@ -166,6 +179,7 @@ impl Descriptors {
         self.register(direction, source, callback)
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn register(
         self: &Rc<Self>,
         direction: Direction,
@@ -181,6 +195,9 @@ impl Descriptors {
         if descriptor.side(direction).is_some() {
             return Err(already_watched(fd, direction));
         }
+        let entry = inspect::Entry::watch(direction.name());
+        let inspected = entry.id();
+        inspected.detail(|| format!("of descriptor {fd}"));
         let id = table.next_id;
         table.next_id += 1;
         let before = descriptor.polled(key);
@@ -189,6 +206,7 @@ impl Descriptors {
             source: source.clone(),
             callback: Some(callback),
             paused: false,
+            entry,
         });
         let after = descriptor.polled(key);
         if let Err(error) = self.tell(borrowed_fd, Change { before, after }) {
@@ -206,6 +224,7 @@ impl Descriptors {
             key,
             direction,
             id,
+            inspected,
         })
     }
 
@@ -277,6 +296,7 @@ impl Descriptors {
             return None;
         }
         registered.paused = paused;
+        registered.entry.paused(paused);
         let source = registered.source.clone();
         let after = descriptor.polled(key);
         Some((source, Change { before, after }))
@@ -373,10 +393,7 @@ impl Descriptors {
 }
 
 fn already_watched(fd: RawFd, direction: Direction) -> io::Error {
-    let what = match direction {
-        Direction::Read => "reader",
-        Direction::Write => "writer",
-    };
+    let what = direction.name();
     io::Error::new(
         io::ErrorKind::AlreadyExists,
         format!("descriptor {fd} has a {what} already: remove that one first"),
@@ -404,9 +421,15 @@ pub struct Watch {
     key: usize,
     direction: Direction,
     id: u64,
+    inspected: inspect::Id,
 }
 
 impl Watch {
+    /// The number under which it is inspected.
+    pub(super) const fn inspected(&self) -> inspect::Id {
+        self.inspected
+    }
+
     /// Removes it; Twisted's `removeReader` and `removeWriter`. Nothing happens if it is gone
     /// already.
     ///

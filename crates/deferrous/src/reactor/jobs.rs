@@ -9,6 +9,7 @@ use super::{
 use crate::{
     deferred::{Abandoned, Deferred, fail},
     failure::Failure,
+    inspect,
 };
 
 impl Reactor {
@@ -32,11 +33,14 @@ impl Reactor {
     /// assert!(!reactor.run_until(d)?.is_empty());
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn defer_to_thread<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Deferred<T> {
-        self.defer_to(&self.thread_pool(), job)
+        let d = self.hand_out(&self.thread_pool(), job);
+        d.inspected().named("defer_to_thread");
+        d
     }
 
     /// As [`defer_to_thread`](Self::defer_to_thread), in an executor of the program's choice;
@@ -44,17 +48,35 @@ impl Reactor {
     ///
     /// If the executor drops the job, or the reactor has ended, the Deferred fails with
     /// [`Abandoned`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn defer_to<T: Send + 'static>(
         &self,
         executor: &(impl Executor + ?Sized),
         job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Deferred<T> {
+        let d = self.hand_out(executor, job);
+        d.inspected().named("defer_to");
+        d
+    }
+
+    #[cfg_attr(feature = "inspect", track_caller)]
+    fn hand_out<T: Send + 'static, J>(
+        &self,
+        executor: &(impl Executor + ?Sized),
+        job: J,
+    ) -> Deferred<T>
+    where
+        J: FnOnce() -> Result<T, Failure> + Send + 'static,
+    {
         if self.has_ended() {
             return fail(Abandoned);
         }
+        let entry = inspect::JobEntry::new::<J>();
         let (trigger, d) = self.remote_trigger();
         self.0.handed_out.set(self.0.handed_out.get() + 1);
+        d.inspected().waits_for(entry.id());
         executor.execute(Box::new(move || {
+            entry.begin();
             let result = catch_unwind(AssertUnwindSafe(job))
                 .unwrap_or_else(|panic| Err(Failure::from_panic(panic)));
             // A reactor that has ended has let go of all who waited.
@@ -68,6 +90,7 @@ impl Reactor {
     /// # Errors
     ///
     /// [`PoolStopped`] if the reactor has ended; the job is dropped then.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn call_in_thread(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolStopped> {
         self.thread_pool().call_in_thread(job)
     }

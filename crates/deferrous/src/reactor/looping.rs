@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     deferred::{CallbackResult, Deferred, Trigger, deferred_with_canceller, maybe_deferred},
+    inspect,
     unhandled::{Origin, report},
 };
 
@@ -83,6 +84,7 @@ struct Run {
     number: u64,
     next: Option<DelayedCall>,
     ended: Trigger<()>,
+    place: inspect::Place,
 }
 
 impl<C: ReactorTime> LoopingCall<C> {
@@ -134,6 +136,7 @@ impl<C: ReactorTime> LoopingCall<C> {
     /// # Errors
     ///
     /// If it is running.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn start(&self, interval: Duration, now: bool) -> Result<Deferred<()>, LoopingCallError> {
         if self.is_running() {
             return Err(LoopingCallError::AlreadyRunning);
@@ -144,6 +147,7 @@ impl<C: ReactorTime> LoopingCall<C> {
                 shared.end();
             }
         });
+        d.inspected().named("LoopingCall::start");
         let started = self.clock.now();
         let number = self.shared.runs.get() + 1;
         self.shared.runs.set(number);
@@ -155,6 +159,7 @@ impl<C: ReactorTime> LoopingCall<C> {
             number,
             next: None,
             ended,
+            place: inspect::Place::caller(),
         });
         if now {
             self.shared.call();
@@ -230,23 +235,29 @@ impl Shared {
             return self.end();
         };
         let now = timers.now();
-        let delay = match &*self.run.borrow() {
-            Some(run) => until_next(now.saturating_sub(run.started), run.interval),
+        let (delay, place) = match &*self.run.borrow() {
+            Some(run) => (
+                until_next(now.saturating_sub(run.started), run.interval),
+                run.place,
+            ),
             None => return,
         };
         let next = NextCall {
             shared: self.clone(),
             _background: timers.background_call(),
         };
-        let call = timers.call_later(delay, move || {
+        let call = move || {
             let shared = next.shared.clone();
             drop(next);
             if let Some(run) = &mut *shared.run.borrow_mut() {
                 run.next = None;
             }
             shared.call();
-        });
+        };
+        let call = place.of(|| timers.call_later(delay, call));
         if let Some(run) = &mut *self.run.borrow_mut() {
+            call.inspected().named("LoopingCall");
+            run.ended.inspected().waits_for(call.inspected());
             run.next = Some(call);
         }
     }
@@ -266,6 +277,7 @@ impl Shared {
         };
         let d = function(count);
         *self.function.borrow_mut() = Some(function);
+        ended.inspected().waits_for(d.inspected());
         let shared = self.clone();
         d.add_both(move |result| {
             let runs_on = shared

@@ -8,7 +8,10 @@ use super::{
     errors::ReactorGone,
     state::Reactor,
 };
-use crate::deferred::{Deferred, deferred_with_canceller};
+use crate::{
+    deferred::{Deferred, deferred_with_canceller},
+    inspect,
+};
 
 impl Reactor {
     /// Calls `callback` whenever `source` can be read from, or has failed; Twisted's `addReader`.
@@ -42,6 +45,7 @@ impl Reactor {
     /// # watch.remove();
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn add_reader<S: AsFd + 'static>(
         &self,
         source: S,
@@ -58,6 +62,7 @@ impl Reactor {
     /// # Errors
     ///
     /// As for [`add_reader`](Self::add_reader).
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn add_writer<S: AsFd + 'static>(
         &self,
         source: S,
@@ -102,6 +107,7 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not end the watching"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn readable<S: AsFd + 'static>(&self, source: S) -> Deferred<S> {
         self.watch_once(Direction::Read, source)
     }
@@ -121,10 +127,12 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not end the watching"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn writable<S: AsFd + 'static>(&self, source: S) -> Deferred<S> {
         self.watch_once(Direction::Write, source)
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn watch_once<S: AsFd + 'static>(&self, direction: Direction, source: S) -> Deferred<S> {
         let watching = Rc::new(Cell::new(None::<Watch>));
         let to_remove = watching.clone();
@@ -133,16 +141,24 @@ impl Reactor {
                 watch.remove();
             }
         });
+        d.inspected().named(match direction {
+            Direction::Read => "readable",
+            Direction::Write => "writable",
+        });
         let refused = trigger.clone();
         let fire = move |source| {
             // Cancelling it removes this callback, so it cannot have fired.
             let _ = trigger.callback(source);
         };
+        let place = inspect::Place::caller();
         let added = self
             .check_watchable()
-            .and_then(|()| self.0.descriptors.add_once(direction, source, fire));
+            .and_then(|()| place.of(|| self.0.descriptors.add_once(direction, source, fire)));
         match added {
-            Ok(watch) => watching.set(Some(watch)),
+            Ok(watch) => {
+                d.inspected().waits_for(watch.inspected());
+                watching.set(Some(watch));
+            }
             Err(error) => {
                 let _ = refused.errback(error);
             }
@@ -150,6 +166,7 @@ impl Reactor {
         d
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn watch<S: AsFd + 'static>(
         &self,
         direction: Direction,

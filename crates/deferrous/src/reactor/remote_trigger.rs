@@ -145,12 +145,14 @@ impl Reactor {
     /// assert_eq!(reactor.run_until(gather_results(squares))?, [0, 1, 4, 9]);
     /// # Ok::<(), Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn remote_trigger<T: Send + 'static>(&self) -> (RemoteTrigger<T>, Deferred<T>) {
         let (key, d) = if self.has_ended() {
             // Its queue is closed, so nobody asks for this key.
             (usize::MAX, fail(Abandoned))
         } else {
             let (trigger, d) = deferred();
+            d.inspected().named("remote_trigger");
             let mut replies = self.0.replies.borrow_mut();
             (replies.insert(trigger.into_firing()), d)
         };

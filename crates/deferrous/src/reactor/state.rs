@@ -173,6 +173,7 @@ impl Reactor {
     }
 
     /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.0.timers.call_later(delay, call)
     }
@@ -186,6 +187,7 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn sleep(&self, delay: Duration) -> Deferred<()> {
         ReactorTime::sleep(self, delay)
     }
@@ -200,6 +202,7 @@ impl Reactor {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn defer_later<R: CallbackResult>(
         &self,
         delay: Duration,

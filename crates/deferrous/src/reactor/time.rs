@@ -23,6 +23,7 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
     ///
     /// Calls with the same deadline are made in the order in which they were set. One that panics
     /// is reported, and the others go on.
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.timers().call_later(delay, call)
     }
@@ -49,6 +50,7 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn sleep(&self, delay: Duration) -> Deferred<()> {
         sleep(self.timers(), delay)
     }
@@ -69,6 +71,7 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
     #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     fn defer_later<R: CallbackResult>(
         &self,
         delay: Duration,
@@ -83,6 +86,7 @@ pub trait ReactorTime: Clone + sealed::HasTimers + 'static {
     }
 }
 
+#[cfg_attr(feature = "inspect", track_caller)]
 fn sleep(timers: &Timers, delay: Duration) -> Deferred<()> {
     let pending = Rc::new(Cell::new(None::<DelayedCall>));
     let to_cancel = pending.clone();
@@ -96,6 +100,9 @@ fn sleep(timers: &Timers, delay: Duration) -> Deferred<()> {
         // Whoever cancels the Deferred cancels this call, so it cannot have fired.
         let _ = trigger.callback(());
     });
+    call.inspected().named("sleep");
+    d.inspected().named("sleep");
+    d.inspected().waits_for(call.inspected());
     pending.set(Some(call));
     d
 }
@@ -161,18 +168,21 @@ impl Clock {
     }
 
     /// Calls `call` once `delay` has passed: [`ReactorTime::call_later`].
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         self.0.call_later(delay, call)
     }
 
     /// A Deferred that fires once `delay` has passed: [`ReactorTime::sleep`].
     #[must_use = "dropping the Deferred does not cancel its delayed call"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn sleep(&self, delay: Duration) -> Deferred<()> {
         ReactorTime::sleep(self, delay)
     }
 
     /// Calls `call` once `delay` has passed, for a Deferred: [`ReactorTime::defer_later`].
     #[must_use = "dropping the Deferred does not cancel the call, and leaves its failure unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn defer_later<R: CallbackResult>(
         &self,
         delay: Duration,
@@ -221,6 +231,7 @@ impl<T: 'static> Deferred<T> {
     /// assert_eq!(failure.to_string(), "timed out after 2s");
     /// ```
     #[must_use = "the timeout is a failure of the Deferred returned"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn add_timeout(self, timeout: Duration, clock: &impl ReactorTime) -> Deferred<T> {
         self.add_timeout_with(timeout, clock, move |result| match result {
             Err(failure) if failure.check::<Cancelled>() => Err(TimedOut::new(timeout).into()),
@@ -240,6 +251,7 @@ impl<T: 'static> Deferred<T> {
     /// assert_eq!(d.into_result().unwrap().unwrap(), "the default");
     /// ```
     #[must_use = "the timeout is an outcome of the Deferred returned"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn add_timeout_with<R: CallbackResult<Value = T>>(
         self,
         timeout: Duration,
@@ -252,6 +264,8 @@ impl<T: 'static> Deferred<T> {
             mark.set(true);
             handle.cancel();
         });
+        call.inspected().named("add_timeout");
+        self.inspected().limited_by(call.inspected());
         self.add_both(move |result| {
             if timed_out.get() {
                 return on_timeout(result).into_deferred();

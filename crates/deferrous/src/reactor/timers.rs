@@ -13,6 +13,7 @@ use crate::{
     event_loop::{Deadlines, Key},
     failure::Failure,
     inline::Thunk,
+    inspect,
     unhandled::{Origin, drop_reporting, report},
 };
 
@@ -44,9 +45,16 @@ enum Time {
 }
 
 struct Calls {
-    waiting: Deadlines<Thunk<(), ()>>,
+    waiting: Deadlines<Pending>,
     /// The reactor has ended, and takes no calls.
     closed: bool,
+}
+
+/// A call that waits.
+struct Pending {
+    call: Thunk<(), ()>,
+    /// Its record goes with it.
+    _entry: inspect::Entry,
 }
 
 /// The deadline of calls that are never made, because they are set for a time that is out of reach.
@@ -99,9 +107,12 @@ impl Timers {
         }
     }
 
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub(super) fn call_later(&self, delay: Duration, call: impl FnOnce() + 'static) -> DelayedCall {
         let deadline = nanos(self.now().saturating_add(delay));
         let mut calls = self.0.calls.borrow_mut();
+        let entry = inspect::Entry::delayed_call();
+        let inspected = entry.id();
         let key = if calls.closed {
             // What the call owns may have calls of its own to make when it is dropped.
             drop(calls);
@@ -109,13 +120,22 @@ impl Timers {
             Key::NOWHERE
         } else {
             let call = Thunk::new(move |(): &mut ()| call());
-            calls.waiting.insert(deadline, call)
+            calls.waiting.insert(
+                deadline,
+                Pending {
+                    call,
+                    _entry: entry,
+                },
+            )
         };
-        DelayedCall {
+        let call = DelayedCall {
             timers: self.downgrade(),
             key,
             cancelled: CancelledFlag::default(),
-        }
+            inspected,
+        };
+        inspected.due(|| due(&call));
+        call
     }
 
     /// How many calls are pending.
@@ -150,9 +170,9 @@ impl Timers {
     pub(super) fn run_due(&self) {
         let now = nanos(self.now());
         loop {
-            let call = self.0.calls.borrow_mut().waiting.pop(now);
-            let Some(call) = call else { return };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call.call(&mut ()))) {
+            let pending = self.0.calls.borrow_mut().waiting.pop(now);
+            let Some(pending) = pending else { return };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| pending.call.call(&mut ()))) {
                 report(Origin::ReactorCall, Failure::from_panic(panic));
             }
         }
@@ -240,6 +260,7 @@ pub struct DelayedCall {
     timers: WeakTimers,
     key: Key,
     cancelled: CancelledFlag,
+    inspected: inspect::Id,
 }
 
 /// Whether a call was cancelled. Clones share a flag in memory of its own, which calls without clones
@@ -272,7 +293,7 @@ impl DelayedCall {
     /// What `f` makes of the calls, unless it is nothing, as when this one is not pending.
     fn with_pending<R>(
         &self,
-        f: impl FnOnce(&mut Deadlines<Thunk<(), ()>>) -> Option<R>,
+        f: impl FnOnce(&mut Deadlines<Pending>) -> Option<R>,
     ) -> Result<R, DelayedCallError> {
         let timers = self.timers.upgrade();
         let done = timers.and_then(|timers| f(&mut timers.0.calls.borrow_mut().waiting));
@@ -283,6 +304,11 @@ impl DelayedCall {
                 DelayedCallError::AlreadyCalled
             }
         })
+    }
+
+    /// The number under which it is inspected.
+    pub(crate) const fn inspected(&self) -> inspect::Id {
+        self.inspected
     }
 
     /// Keeps the call from being made; Twisted's `cancel`.
@@ -337,6 +363,24 @@ impl DelayedCall {
         self.with_pending(|calls| calls.deadline(self.key).map(Duration::from_nanos))
     }
 }
+
+/// Says for a snapshot when a call is due.
+#[cfg(feature = "inspect")]
+fn due(call: &DelayedCall) -> impl Fn() -> Option<inspect::State> + use<> {
+    let (timers, key) = (call.timers.clone(), call.key);
+    move || {
+        let timers = timers.upgrade()?;
+        let deadline = timers.0.calls.borrow().waiting.deadline(key)?;
+        let (deadline, now) = (Duration::from_nanos(deadline), timers.now());
+        Some(match deadline.checked_sub(now) {
+            Some(after) => inspect::State::Due { after },
+            None => inspect::State::Overdue { by: now - deadline },
+        })
+    }
+}
+
+#[cfg(not(feature = "inspect"))]
+const fn due(_: &DelayedCall) {}
 
 impl fmt::Debug for DelayedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

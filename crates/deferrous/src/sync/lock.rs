@@ -29,8 +29,11 @@ pub struct LockPermit(SemaphorePermit);
 
 impl DeferredLock {
     /// A lock that nobody holds.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn new() -> Self {
-        DeferredLock(DeferredSemaphore::new(1))
+        let semaphore = DeferredSemaphore::new(1);
+        semaphore.inspected().named("DeferredLock");
+        DeferredLock(semaphore)
     }
 
     /// A Deferred that fires with a permit when the lock is free; Twisted's `acquire`.
@@ -38,12 +41,16 @@ impl DeferredLock {
     /// Dropping the permit releases the lock (Twisted's `release`). Cancelling the Deferred while
     /// it waits gives up its place.
     #[must_use = "dropping the Deferred releases the lock"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn acquire(&self) -> Deferred<LockPermit> {
-        self.0.acquire().map(LockPermit)
+        let d = self.0.acquire();
+        d.inspected().named("DeferredLock::acquire");
+        d.map(LockPermit)
     }
 
     /// Waits for the lock, calls `function`, and releases the lock when what it returned is there,
     /// whether it succeeds, fails, panics or is cancelled; Twisted's `run`.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn run<R: CallbackResult>(
         &self,
         function: impl FnOnce() -> R + 'static,

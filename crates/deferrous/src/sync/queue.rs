@@ -69,6 +69,7 @@ struct Shared<T> {
 
 impl<T: 'static> DeferredQueue<T> {
     /// A queue without bounds.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn new() -> Self {
         DeferredQueue::with_limits(QueueLimits::default())
     }
@@ -84,11 +85,12 @@ impl<T: 'static> DeferredQueue<T> {
     /// assert!(queue.get().is_err());
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn with_limits(limits: QueueLimits) -> Self {
         DeferredQueue(Rc::new(Shared {
             limits,
             items: RefCell::new(VecDeque::new()),
-            waiters: Waiters::new(),
+            waiters: Waiters::new("DeferredQueue"),
         }))
     }
 
@@ -120,6 +122,7 @@ impl<T: 'static> DeferredQueue<T> {
     /// # Errors
     ///
     /// [`QueueUnderflow`] if the queue is empty and too many wait already.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn get(&self) -> Result<Deferred<T>, QueueUnderflow> {
         let item = self.0.items.borrow_mut().pop_front();
         if let Some(item) = item {
@@ -129,7 +132,9 @@ impl<T: 'static> DeferredQueue<T> {
         if self.0.limits.backlog.is_some_and(full) {
             return Err(QueueUnderflow);
         }
-        Ok(self.0.waiters.wait())
+        let d = self.0.waiters.wait();
+        d.inspected().named("DeferredQueue::get");
+        Ok(d)
     }
 
     /// How many items lie in the queue; the length of Twisted's `pending`.

@@ -3,7 +3,10 @@
 use std::{cell::Cell, fmt, rc::Rc};
 
 use super::waiters::Waiters;
-use crate::deferred::{CallbackResult, Deferred, succeed};
+use crate::{
+    deferred::{CallbackResult, Deferred, succeed},
+    inspect,
+};
 
 /// Lets a bounded number of things go on at once; Twisted's `DeferredSemaphore`.
 ///
@@ -46,7 +49,9 @@ impl Shared {
         {
             self.tokens.set(self.tokens.get() - 1);
             // A Deferred that refuses the permit drops it, which frees the token again.
-            let _ = trigger.callback(SemaphorePermit(self.clone()));
+            let permit = SemaphorePermit::new(self);
+            permit.entry.held_by(trigger.inspected());
+            let _ = trigger.callback(permit);
         }
     }
 }
@@ -62,7 +67,10 @@ impl Drop for HandingOut<'_> {
 
 /// One token of a [`DeferredSemaphore`]. Dropping it gives the token back.
 #[must_use = "the token is given back when the permit is dropped"]
-pub struct SemaphorePermit(Rc<Shared>);
+pub struct SemaphorePermit {
+    shared: Rc<Shared>,
+    entry: inspect::Entry,
+}
 
 impl DeferredSemaphore {
     /// A semaphore with `tokens` tokens.
@@ -70,12 +78,13 @@ impl DeferredSemaphore {
     /// # Panics
     ///
     /// If `tokens` is 0: nothing could ever go on. Twisted raises `ValueError`.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn new(tokens: usize) -> Self {
         assert!(tokens > 0, "a DeferredSemaphore needs at least one token");
         DeferredSemaphore(Rc::new(Shared {
             limit: tokens,
             tokens: Cell::new(tokens),
-            waiters: Waiters::new(),
+            waiters: Waiters::new("DeferredSemaphore"),
             handing_out: Cell::new(false),
         }))
     }
@@ -85,24 +94,37 @@ impl DeferredSemaphore {
     /// Dropping the permit gives the token back (Twisted's `release`). Cancelling the Deferred
     /// while it waits gives up its place.
     #[must_use = "dropping the Deferred gives the token back"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn acquire(&self) -> Deferred<SemaphorePermit> {
         // A token may be free while it is on its way to somebody who waits.
-        match self.0.tokens.get() {
+        let d = match self.0.tokens.get() {
             tokens if tokens > 0 && self.0.waiters.len() == 0 => {
                 self.0.tokens.set(tokens - 1);
-                succeed(SemaphorePermit(self.0.clone()))
+                let permit = SemaphorePermit::new(&self.0);
+                let permit_id = permit.entry.id();
+                let d = succeed(permit);
+                permit_id.held_by(d.inspected());
+                d
             }
             _ => self.0.waiters.wait(),
-        }
+        };
+        d.inspected().named("DeferredSemaphore::acquire");
+        d
     }
 
     /// Waits for a token, calls `function`, and gives the token back when what it returned is
     /// there, whether it succeeds, fails, panics or is cancelled; Twisted's `run`.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn run<R: CallbackResult>(
         &self,
         function: impl FnOnce() -> R + 'static,
     ) -> Deferred<R::Value> {
         run_with(self.acquire(), function)
+    }
+
+    /// The number under which it is inspected.
+    pub(super) fn inspected(&self) -> inspect::Id {
+        self.0.waiters.inspected()
     }
 
     /// How many tokens are free; Twisted's `tokens`.
@@ -135,14 +157,25 @@ pub(super) fn run_with<P: 'static, R: CallbackResult>(
 }
 
 impl SemaphorePermit {
+    /// A permit for a token that was taken.
+    #[cfg_attr(feature = "inspect", track_caller)]
+    fn new(shared: &Rc<Shared>) -> Self {
+        SemaphorePermit {
+            shared: shared.clone(),
+            entry: inspect::Entry::permit(shared.waiters.inspected()),
+        }
+    }
+
     /// Gives the token back now; the same as dropping the permit. Twisted's `release`.
     pub fn release(self) {}
 }
 
 impl Drop for SemaphorePermit {
     fn drop(&mut self) {
-        self.0.tokens.set(self.0.tokens.get() + 1);
-        self.0.hand_out();
+        // The next in line has it from now on.
+        self.entry.forget();
+        self.shared.tokens.set(self.shared.tokens.get() + 1);
+        self.shared.hand_out();
     }
 }
 

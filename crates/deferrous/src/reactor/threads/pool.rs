@@ -16,6 +16,7 @@ use super::executor::{Executor, Job};
 use crate::{
     event_loop::{Next, Statistics, Team},
     failure::Failure,
+    inspect,
     unhandled::{Origin, report},
 };
 
@@ -179,8 +180,16 @@ impl ThreadPool {
     /// # Errors
     ///
     /// [`PoolStopped`]; the job is dropped then.
-    pub fn call_in_thread(&self, job: impl FnOnce() + Send + 'static) -> Result<(), PoolStopped> {
-        self.queue(Box::new(job))
+    #[cfg_attr(feature = "inspect", track_caller)]
+    pub fn call_in_thread<J>(&self, job: J) -> Result<(), PoolStopped>
+    where
+        J: FnOnce() + Send + 'static,
+    {
+        let entry = inspect::JobEntry::new::<J>();
+        self.queue(Box::new(move || {
+            entry.begin();
+            job();
+        }))
     }
 
     fn queue(&self, job: Job) -> Result<(), PoolStopped> {
