@@ -112,6 +112,12 @@ pub struct Item {
 impl Item {
     /// Whether something is still to come: it is no Deferred that has its last outcome, and no lock, queue or permit,
     /// which wait for nothing by themselves.
+    ///
+    /// ```
+    /// use deferrous::{inspect::snapshot, succeed};
+    /// let _d = succeed(1);
+    /// assert!(!snapshot().items[0].is_outstanding());
+    /// ```
     pub fn is_outstanding(&self) -> bool {
         match self.kind {
             Kind::Deferred | Kind::Coroutine => !matches!(self.state, State::Fired { .. }),
@@ -132,6 +138,16 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The item with a number.
+    ///
+    /// ```
+    /// use deferrous::{DeferredQueue, inspect::snapshot};
+    /// let queue = DeferredQueue::<u8>::new();
+    /// let _d = queue.get()?;
+    /// let made = snapshot();
+    /// let waiting = made.items.iter().find(|item| item.is_outstanding()).unwrap();
+    /// assert_eq!(made.get(waiting.waits_for[0]).unwrap().name, "DeferredQueue<u8>");
+    /// # Ok::<(), deferrous::Failure>(())
+    /// ```
     pub fn get(&self, id: u64) -> Option<&Item> {
         let at = self.items.binary_search_by_key(&id, |item| item.id);
         at.ok().map(|at| &self.items[at])

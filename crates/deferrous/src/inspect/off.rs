@@ -158,3 +158,21 @@ impl JobEntry {
     #[inline(always)]
     pub(crate) const fn begin(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Guard, Id, JobEntry, Place};
+
+    #[test]
+    fn what_is_not_remembered_takes_no_room() {
+        let sizes = [
+            size_of::<Entry>(),
+            size_of::<Guard>(),
+            size_of::<Id>(),
+            size_of::<JobEntry>(),
+            size_of::<Place>(),
+        ];
+        assert_eq!(sizes, [0; 5]);
+        assert!(!std::mem::needs_drop::<(Entry, Guard, JobEntry)>());
+    }
+}

@@ -12,6 +12,7 @@ use std::{
 use slab::Slab;
 
 use super::{
+    errors::{already_watched, cannot_poll},
     keys::{descriptor_key, generation, next_generation, place},
     lazy_waiter::LazyWaiter,
 };
@@ -193,7 +194,7 @@ impl Descriptors {
         let (key, known) = table.find_or_insert(fd);
         let descriptor = &mut table.descriptors[key];
         if descriptor.side(direction).is_some() {
-            return Err(already_watched(fd, direction));
+            return Err(already_watched(fd, direction.name()));
         }
         let entry = inspect::Entry::watch(direction.name());
         let inspected = entry.id();
@@ -390,25 +391,6 @@ impl Descriptors {
             self.remove(key, direction, id);
         }
     }
-}
-
-fn already_watched(fd: RawFd, direction: Direction) -> io::Error {
-    let what = direction.name();
-    io::Error::new(
-        io::ErrorKind::AlreadyExists,
-        format!("descriptor {fd} has a {what} already: remove that one first"),
-    )
-}
-
-/// Says what the system does not: it calls a descriptor that it never polls a lack of permission.
-fn cannot_poll(fd: RawFd, error: io::Error) -> io::Error {
-    if error.kind() != io::ErrorKind::PermissionDenied {
-        return error;
-    }
-    io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!("descriptor {fd} cannot be polled: a regular file or directory is always ready"),
-    )
 }
 
 /// A reader or writer of a reactor, by which it is removed.

@@ -1,6 +1,6 @@
-//! What can go wrong with a reactor as a whole.
+//! What can go wrong with a reactor.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, os::fd::RawFd};
 
 /// A reactor was asked for something its state does not allow, or the system refused.
 #[derive(Debug)]
@@ -75,3 +75,22 @@ impl fmt::Display for WouldDeadlock {
 }
 
 impl Error for WouldDeadlock {}
+
+/// A descriptor has a reader or writer, which is `what`, already.
+pub(super) fn already_watched(fd: RawFd, what: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("descriptor {fd} has a {what} already: remove that one first"),
+    )
+}
+
+/// Says what the system does not: it calls a descriptor that it never polls a lack of permission.
+pub(super) fn cannot_poll(fd: RawFd, error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("descriptor {fd} cannot be polled: a regular file or directory is always ready"),
+    )
+}
