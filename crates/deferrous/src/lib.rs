@@ -49,6 +49,7 @@
 //! | the event loop | [`Reactor`]: timers, descriptors ([`readable`](Reactor::readable), [`add_reader`](Reactor::add_reader)), signals, [threads](Reactor::defer_to_thread), and for other threads a [`Remote`] and a [`RemoteTrigger`] |
 //! | connections | [`net`]: [`listen_tcp`](Reactor::listen_tcp), [`connect_tcp`](Reactor::connect_tcp), UNIX sockets, UDP and TLS, with a [`Protocol`](net::Protocol) and a [`Transport`](net::Transport) |
 //! | other programs | [`process::Command`] |
+//! | programs that hang | with the feature `inspect`: `inspect::snapshot`, which prints what waits for what |
 //! | tests | [`Clock`], [`MemoryReactor`], [`Deferred::into_result`], [`capture_unhandled`], [`deny_unhandled`] |
 //!
 //! # What it guarantees
@@ -123,14 +124,11 @@ pub mod event_loop;
 mod failure;
 #[allow(unsafe_code)]
 mod inline;
-#[cfg_attr(
-    not(all(feature = "inspect", feature = "reactor", unix)),
-    allow(dead_code, unused_imports)
-)]
 #[cfg(feature = "inspect")]
+#[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code, unused_imports))]
 pub mod inspect;
 #[cfg(not(feature = "inspect"))]
-#[allow(dead_code, unused_imports)]
+#[cfg_attr(not(all(feature = "reactor", unix)), allow(dead_code, unused_imports))]
 mod inspect;
 #[cfg(all(test, deferrous_loom, feature = "reactor", unix))]
 mod models;

@@ -13,6 +13,7 @@ use deferrous::{
     Clock, Failure, LoopingCall, Reactor, ThreadPool, deferred,
     inspect::{Kind, State, snapshot},
     net::{Protocol, Transport},
+    process::Command,
     spawn,
 };
 
@@ -245,4 +246,20 @@ fn a_coroutine_of_a_reactor_is_shown_as_one_of_the_thread() {
         "{text}"
     );
     drop(spawn(async { Ok(()) }));
+}
+
+#[test]
+fn a_child_process_has_its_number() {
+    let _alone = alone();
+    let reactor = Reactor::new().unwrap();
+    let sleep = Command::new("sleep").args(["9"]);
+    let (process, d) = sleep.spawn(&reactor).unwrap(); // [child]
+    let text = tree();
+    let expected = format!(
+        "Deferred<ExitStatus> of Command for process {}, made at [child] T ago, has not fired",
+        process.id()
+    );
+    assert!(text.contains(&expected), "{text}");
+    d.cancel();
+    assert!(reactor.run_until(d).is_err());
 }

@@ -72,7 +72,7 @@ struct Tree<'a> {
     /// The items that have been written.
     shown: HashSet<u64>,
     /// The rows above the one that is written, each with its items.
-    path: Vec<Vec<u64>>,
+    path: Vec<HashSet<u64>>,
 }
 
 /// A row to be written, and how it begins.
@@ -139,8 +139,8 @@ impl<'a> Tree<'a> {
         f: &mut fmt::Formatter<'_>,
         branch: &Branch<'a>,
     ) -> Result<Option<Vec<&'a Item>>, fmt::Error> {
-        let ids: Vec<u64> = branch.items.iter().map(|item| item.id).collect();
-        let is_above = |row: &Vec<u64>| ids.iter().all(|id| row.contains(id));
+        let ids: HashSet<u64> = branch.items.iter().map(|item| item.id).collect();
+        let is_above = |row: &HashSet<u64>| ids.is_subset(row);
         if self.path.iter().any(is_above) {
             f.write_str(" (a circle: see above)")?;
             return Ok(None);
@@ -179,7 +179,7 @@ impl<'a> Tree<'a> {
         f: &mut fmt::Formatter<'_>,
         items: &[&Item],
         mut targets: Vec<&'a Item>,
-        row: &mut Vec<u64>,
+        row: &mut HashSet<u64>,
     ) -> Result<Vec<&'a Item>, fmt::Error> {
         let mut steps = 0;
         while let ([item], [next]) = (items, &*targets) {
@@ -187,7 +187,7 @@ impl<'a> Tree<'a> {
                 break;
             }
             steps += 1;
-            row.push(next.id);
+            row.insert(next.id);
             targets = self.targets(&[next]);
         }
         if steps > 0 {

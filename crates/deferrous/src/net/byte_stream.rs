@@ -58,6 +58,7 @@ impl Incoming {
             return Err(ConnectionBusy);
         }
         let (trigger, d) = deferred();
+        d.inspected().named("ByteStream");
         self.waiting = Some(trigger);
         Ok(d)
     }
@@ -194,6 +195,7 @@ impl ByteStream {
     /// The bytes are queued by the call, and the Deferred fails if the connection has ended. Who does not wait writes by the
     /// [transport](Self::transport).
     #[must_use = "dropping the Deferred leaves the end of the connection unhandled"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn write(&self, data: impl AsRef<[u8]>) -> Deferred<()> {
         self.transport.write(data);
         if !self.transport.is_connected() {

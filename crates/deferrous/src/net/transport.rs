@@ -3,7 +3,7 @@
 use std::{fmt, io, rc::Rc};
 
 use super::{address::Address, errors::HasProducer, socket::Socket};
-use crate::{deferred::Deferred, failure::Failure};
+use crate::{deferred::Deferred, failure::Failure, inspect};
 
 /// What a transport does it with.
 pub(super) trait Channel {
@@ -185,8 +185,9 @@ impl Transport {
     /// }
     /// ```
     #[must_use = "who does not wait need not ask"]
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn writable(&self) -> Deferred<()> {
-        self.0.writable()
+        inspect::Place::caller().of(|| self.0.writable())
     }
 
     /// Has a push producer follow the speed of the connection; Twisted's `registerProducer(producer, True)`.

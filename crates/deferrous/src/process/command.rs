@@ -189,6 +189,7 @@ impl Command {
     /// A status that is not 0 is a value, too. The Deferred fails with an [`io::Error`] if it cannot
     /// be started, and with [`Abandoned`](crate::Abandoned) if the reactor ends first.
     /// [Cancelling](super#cancelling) it ends the process.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn status(self, reactor: &Reactor) -> Deferred<ExitStatus> {
         match self.spawn(reactor) {
             Ok((_, ended)) => ended,
@@ -207,6 +208,7 @@ impl Command {
     /// assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn output(mut self, reactor: &Reactor) -> Deferred<Output> {
         let stdout = collect(&mut self.on_stdout);
         let stderr = collect(&mut self.on_stderr);
@@ -236,6 +238,7 @@ impl Command {
     /// assert!(!process.is_running());
     /// # Ok::<(), deferrous::Failure>(())
     /// ```
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub fn spawn(mut self, reactor: &Reactor) -> io::Result<(Process, Deferred<ExitStatus>)> {
         let ending = Ending {
             signal: named(self.terminate)?,

@@ -53,6 +53,7 @@ pub(super) struct Running {
 impl Running {
     /// A child that has just been started, and the Deferred that fires when it and its streams have
     /// ended.
+    #[cfg_attr(feature = "inspect", track_caller)]
     pub(super) fn new(
         reactor: &Reactor,
         child: Child,
@@ -79,6 +80,9 @@ impl Running {
                 running.terminate();
             }
         });
+        d.inspected().named("Command");
+        d.inspected()
+            .detail(|| format!("for process {}", running.id()));
         running.trigger.set(Some(trigger));
         let dying = Rc::downgrade(&running);
         let d = d.add_errback(move |failure| match dying.upgrade() {
