@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.children import environment, python
@@ -109,5 +111,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("deferrous", [None, "1"], ids=["stock", "ours"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=["main", "thread", "small-writes", "memory"])
 def test_what_is_too_deep_or_too_large_raises(program: str, deferrous: str | None) -> None:
+    if program == IN_A_SMALL_THREAD and deferrous is None and sys.version_info < (3, 11):
+        pytest.skip("calls of Python take the stack of C, which is too small for 1,000 of Twisted's")
     ended = python("-c", program, env=environment(DEFERROUS=deferrous))
     assert (ended.status, ended.out) == (0, PROGRAMS[program]), ended.err
