@@ -901,8 +901,40 @@ class Team:
     def statistics(self, /) -> Any:
         """How many workers are idle and busy, and how many tasks wait for one."""
 
+    def jobs(self, /) -> list[tuple[Any, int, int | None, float | None]]:
+        """The jobs that have not been done, as a list of tuples: the function; the address of the Deferred or
+        the function that is told of the result, or 0; the ident of the thread that has begun it; and for
+        how many seconds that has been so. The last two are None if none has.
+        """
+
     def _work(self, /) -> None:
         """What the thread of a worker does."""
+
+def look_at(
+    deferred: Deferred[Any], /
+) -> tuple[
+    bool,
+    int,
+    bool,
+    tuple[tuple[_Call, _Call], ...],
+    Deferred[Any] | None,
+    Callable[[Deferred[Any]], object] | None,
+    tuple[()] | tuple[Any],
+]:
+    """What a Deferred is made of, as it is now. Nothing is changed, and no code of the program runs.
+
+    Reading `_callbacks` would put the callbacks into a list for good.
+
+    Args:
+        deferred: the Deferred.
+
+    Returns:
+        a tuple: whether it was fired; how often it is paused; whether it runs a callback; the callbacks
+        that wait, as a tuple of ((callback, args, kwargs), (errback, args, kwargs)); the Deferred that it
+        waits for, or None; its canceller, or None; and in a tuple, the result as it stands, if there is one.
+
+    Any thread may call it.
+    """
 
 def team(currentLimit: Callable[[], int], threadFactory: Callable[..., Any]) -> Team:
     """A team of workers, as `ThreadPool._pool` makes one.

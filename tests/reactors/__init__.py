@@ -34,6 +34,13 @@ CLASSES = {
     "alone": "deferrous.reactor.DeferrousReactor",
 }
 
+#: The functions that install each reactor.
+INSTALLERS = {
+    "epoll": ("twisted.internet.epollreactor", "install"),
+    "deferrous": ("deferrous", "install"),
+    "alone": ("deferrous.reactor", "install"),
+}
+
 
 class Loop:
     """One of the reactors, in processes of its own."""

@@ -11,14 +11,7 @@ import json
 import signal
 import sys
 
-from tests.reactors import CLASSES
-
-#: The functions that install each reactor.
-INSTALLERS = {
-    "epoll": ("twisted.internet.epollreactor", "install"),
-    "deferrous": ("deferrous", "install"),
-    "alone": ("deferrous.reactor", "install"),
-}
+from tests.reactors import CLASSES, INSTALLERS
 
 
 def main(name: str, patience: str, module: str, program: str, arguments: str) -> None:

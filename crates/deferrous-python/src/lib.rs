@@ -5,6 +5,7 @@
 
 mod defer;
 mod failure;
+mod inspect;
 mod interp;
 mod race;
 mod reactor;
@@ -29,6 +30,8 @@ mod _native {
 
     #[pymodule_export]
     use super::initialise;
+    #[pymodule_export]
+    use super::inspect::look_at;
     #[pymodule_export]
     use super::race::race;
     #[pymodule_export]

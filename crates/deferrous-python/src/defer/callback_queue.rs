@@ -98,6 +98,17 @@ pub fn as_list<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyLi
     Ok(list)
 }
 
+/// A copy of the callbacks, as a tuple of Twisted's entries. They stay where they are.
+pub fn entries<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyTuple>> {
+    let (py, parts) = (deferred.py(), deferred.get());
+    if let Some(list) = parts.listed.clone_out(py) {
+        return fallible::to_tuple(&list);
+    }
+    let callbacks = parts.callbacks.snapshot(py);
+    let entries = callbacks.iter().map(|callback| entry_of(py, callback));
+    fallible::tuple_of(py, &entries.collect::<PyResult<Vec<_>>>()?)
+}
+
 /// Puts a list in the place of the callbacks.
 pub fn set_list<'py>(deferred: &Bound<'py, Deferred>, list: Bound<'py, PyList>) {
     let (py, parts) = (deferred.py(), deferred.get());

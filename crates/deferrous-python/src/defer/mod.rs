@@ -25,6 +25,7 @@ mod run_callbacks;
 use pyo3::{prelude::*, types::PyType};
 
 pub use self::{
+    callback_queue::entries,
     cancel::call_cancel,
     class_attributes::set_default,
     deferred::{Callback, Called, Canceller, Deferred, Native, NativeCanceller, Side},

@@ -17,7 +17,7 @@ impl Once {
     /// Do the job, once.
     fn run(&self, py: Python<'_>) {
         if let Some(job) = self.0.take(py) {
-            drop(job.run(py));
+            drop(job.run(py, None));
         }
     }
 

@@ -9,7 +9,10 @@ use pyo3::{
     types::PyBool,
 };
 
-use super::support::{Support, support};
+use super::{
+    running::{RunningJobs, Worker},
+    support::{Support, support},
+};
 use crate::{
     defer::Deferred,
     interp::{Task, name, without_panic},
@@ -69,14 +72,36 @@ impl Job {
         }
     }
 
-    /// Does it, on this thread.
+    /// What it calls, and the address of who is told of the result, or 0.
+    pub fn call<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, usize) {
+        match self {
+            Job::Call(function) => (function.bind(py).clone(), 0),
+            Job::InContext { task, result, .. } => {
+                (task.function.bind(py).clone(), result.address())
+            }
+        }
+    }
+
+    /// Does it, on this thread, which `running` notes if it is there.
     ///
     /// Returns what wakes the reactor, if that is to hear of the result.
-    pub fn run(self, py: Python<'_>) -> Option<WakeOnDrop> {
+    pub fn run(
+        self,
+        py: Python<'_>,
+        running: Option<(&RunningJobs, Worker)>,
+    ) -> Option<WakeOnDrop> {
+        let begun = running.map(|(jobs, worker)| {
+            let (function, tells) = self.call(py);
+            jobs.begin(worker, &function, tells)
+        });
         let done = without_panic(py, || {
             let support = support(py)?;
             match self {
-                Job::Call(function) => function.into_bound(py).call0().map(|_| None),
+                Job::Call(function) => {
+                    let done = function.into_bound(py).call0();
+                    drop(begun);
+                    done.map(|_| None)
+                }
                 Job::InContext {
                     context,
                     task,
@@ -84,7 +109,8 @@ impl Job {
                 } => {
                     let context = context.into_bound(py);
                     let outcome = without_panic(py, || support.in_context(&context, task));
-                    drop(context);
+                    // Before the result is told: nothing is left here then that could end too late.
+                    drop((begun, context));
                     result.tell(outcome, support, py)
                 }
             }
@@ -99,6 +125,15 @@ impl Job {
 }
 
 impl Recipient {
+    /// The address of the object that is told, or 0.
+    fn address(&self) -> usize {
+        match self {
+            Recipient::Nobody => 0,
+            Recipient::Function(function) => function.as_ptr().addr(),
+            Recipient::Deferred(to) => to.deferred.as_ptr().addr(),
+        }
+    }
+
     fn tell<'py>(
         self,
         outcome: PyResult<Bound<'py, PyAny>>,

@@ -8,6 +8,7 @@ mod job;
 mod names;
 mod own_method;
 mod pool;
+mod running;
 mod starting;
 mod support;
 mod team;

@@ -7,11 +7,12 @@ use pyo3::{
     exceptions::{PyOverflowError, PyRuntimeError},
     gc::{PyTraverseError, PyVisit},
     prelude::*,
-    types::PyDict,
+    types::{PyDict, PyList},
 };
 
 use super::{
     job::Job,
+    running::{RunningJobs, Worker},
     starting::{Start, Starting, wait_for_others},
     support::support,
 };
@@ -32,6 +33,7 @@ pub struct PyTeam {
     forks: Field<usize>,
     quitting: Field<bool>,
     starting: Starting,
+    running: RunningJobs,
     /// The number of the job that was queued last.
     last: Field<u64>,
     /// Says how many workers there may be. Absent when the collector has ended the team.
@@ -54,6 +56,7 @@ pub fn team(py: Python<'_>, currentLimit: Py<PyAny>, threadFactory: Py<PyAny>) -
         forks: Field::new(forks()),
         quitting: Field::new(false),
         starting: Starting::new(),
+        running: RunningJobs::new(),
         last: Field::new(0),
         current_limit: Field::new(Some(currentLimit)),
         thread_factory: Field::new(Some(threadFactory)),
@@ -93,6 +96,7 @@ impl PyTeam {
         self.team.set(py, Arc::new(team));
         self.forks.set(py, forks());
         self.starting.keep_this_thread(py);
+        self.running.keep(py, Worker::current(py).ok());
     }
 
     /// Takes a job out that no worker has begun.
@@ -107,12 +111,13 @@ impl PyTeam {
         let (mut team, mut since) = (this.team(py), forks());
         let mut next = team.first();
         let mut wake = None;
+        let worker = Worker::current(py).ok();
         loop {
             next = match next {
                 Next::Job((_, job)) => {
                     // What one job leaves to do is done before the next.
                     drop(wake.take());
-                    wake = job.run(py);
+                    wake = job.run(py, worker.map(|worker| (&this.running, worker)));
                     if is_time_to_give_way() {
                         drop(wake.take());
                         // What another thread has this one raise is no job's, and does not end the worker.
@@ -196,6 +201,21 @@ impl PyTeam {
             .statistics
             .bind(py)
             .call1((idle, busy, backlog))
+    }
+
+    /// The jobs that have not been done, as a list of tuples: the function; the address of the Deferred or
+    /// the function that is told of the result, or 0; the ident of the thread that has begun it; and for
+    /// how many seconds that has been so. The last two are None if none has.
+    fn jobs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let team = self.team(py);
+        let jobs = fallible::list_of(py, self.running.list(py)?)?;
+        let queued: Vec<_> = team.peek(|jobs| jobs.iter().map(|(_, job)| job.call(py)).collect());
+        for (function, tells) in queued {
+            let none = || py.None().into_bound(py);
+            let tells = fallible::int(py, tells)?;
+            jobs.append(fallible::tuple(py, [function, tells, none(), none()])?)?;
+        }
+        Ok(jobs)
     }
 
     /// What the thread of a worker does.

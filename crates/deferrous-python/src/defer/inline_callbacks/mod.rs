@@ -86,6 +86,18 @@ impl Driver {
         }
     }
 
+    /// The generator or coroutine; gone when the collector has ended it.
+    #[getter]
+    fn generator<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.generator.clone_out(py)
+    }
+
+    /// What cancelling needs to know: which Deferred gets the result, and which one is waited for.
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Status>> {
+        self.status.clone_out(py)
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         for part in [&self.generator, &self.context, &self.early] {
             part.traverse(&visit)?;

@@ -1,0 +1,96 @@
+"""The things of a snapshot while it is made: what there is, and what waits for what.
+
+It is Python because it only holds what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deferrous.inspect._model import NOWHERE, Place
+
+
+class Item:
+    """A thing that is outstanding, or what such a thing waits for.
+
+    Attributes:
+        kind, name, place, age, note: as those of a `Node`.
+        words: what one says of something that waits for this: "a timer due in 12 s".
+        plural: the same of several that are alike but for numbers and addresses: "timers".
+        due: in how many seconds a timer is due.
+        waits: the items that it waits for.
+        waited: whether another one waits for it.
+        starts: the objects from which what it will fire can be reached.
+        listed: whether it has a row of its own in the table.
+    """
+
+    __slots__ = (
+        "age",
+        "due",
+        "kind",
+        "listed",
+        "name",
+        "note",
+        "place",
+        "plural",
+        "starts",
+        "waited",
+        "waits",
+        "words",
+    )
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        place: Place = NOWHERE,
+        *,
+        words: str = "",
+        plural: str = "",
+        note: str = "",
+        age: float | None = None,
+        due: float | None = None,
+        starts: Iterable[Any] = (),
+        listed: bool = True,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.place = place
+        self.words = words
+        self.plural = plural or words
+        self.note = note
+        self.age = age
+        self.due = due
+        self.waits: list[Item] = []
+        self.waited = False
+        self.starts = starts
+        self.listed = listed
+
+    def wait_for(self, other: Item) -> None:
+        """Note that this waits for another one."""
+        self.waits.append(other)
+        other.waited = True
+
+
+def seconds(time: float) -> str:
+    """Return a time in words: the two largest units, or a part of a second."""
+    if time < 0:
+        return "0 s"
+    if time < 10:
+        return f"{time:.1f} s"
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    left = round(time)
+    parts: list[str] = []
+    for size, name in units:
+        if left >= size or (name == "s" and not parts):
+            parts.append(f"{left // size} {name}")
+        elif parts:
+            break
+        left %= size
+    return " ".join(parts[:2])
+
+
+def where(place: Place) -> str:
+    """Return a place as text, with the whole path."""
+    return f"{place.file}:{place.line}" if place.file else ""

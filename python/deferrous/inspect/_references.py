@@ -1,0 +1,259 @@
+"""Who refers to what: what can be reached from timers and descriptors, and what from anything that lives.
+
+Both are one pass over the objects, breadth first, whatever the number of questions. It is Python because the
+collector hands out the references of a hundred thousand objects at a time.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
+from typing import Any
+
+from deferrous.inspect._deferreds import Reader, is_cancelling, is_outstanding
+from deferrous.inspect._heap import Heap
+from deferrous.inspect._holders import held_by
+from deferrous.inspect._items import Item
+from deferrous.inspect._model import Place
+from deferrous.inspect._names import SUSPENDED, class_dict, class_name, mro, own_dict
+
+#: What refers to nothing that counts.
+_ATOMS = frozenset(
+    {
+        *(str, int, float, bool, bytes, complex, range, type(None), type(...), type(NotImplemented)),
+        *(CodeType, GetSetDescriptorType, MemberDescriptorType),
+    }
+)
+
+#: What refers to everything: where a search from one thing ends.
+_CROSSROADS = (ModuleType, CodeType, FrameType, *SUSPENDED)
+
+#: So many objects does a search from timers and descriptors look at.
+_MOST = 1_000_000
+
+#: So many items are followed from one to the other.
+_MOST_LINKS = 1000
+
+#: So many objects are given to the collector at once.
+_BATCH = 50_000
+
+
+def nearest(
+    items: Iterable[Item],
+    wanted: dict[int, Item],
+    heap: Heap,
+    reactor: Any,
+    depth: int,
+) -> Iterator[tuple[int, Item]]:
+    """Find from which timers, descriptors or coroutines Deferreds can be reached first.
+
+    Args:
+        items: where the searches start, all at once.
+        wanted: the items of what is looked for, by id. What waits for it is not what it is reached from.
+        depth: over how many references. A `__dict__` counts, too.
+
+    Yields:
+        the id of each that was found, with the item that is nearest to it.
+    """
+    seen = {id(reactor), id(own_dict(reactor)), id(own_dict(reactor).get("_loop"))}
+    frontier = [(start, item) for item in items for start in item.starts if type(start) not in _ATOMS]
+    for _ in range(depth):
+        following: list[tuple[Any, Item]] = []
+        for thing, item in frontier:
+            if id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            if id(thing) in wanted:
+                if leads_to(item, wanted[id(thing)]):
+                    seen.discard(id(thing))
+                else:
+                    yield id(thing), item
+            elif type(thing) not in heap.deferred_classes:
+                following += [(other, item) for other in _near(thing)]
+        frontier = following
+        if not frontier or len(seen) > _MOST:
+            return
+
+
+def leads_to(item: Item, wanted: Item) -> bool:
+    """Say whether an item waits for another one, at whatever distance."""
+    seen: set[Item] = set()
+    ahead = [item]
+    while ahead and len(seen) < _MOST_LINKS:
+        at = ahead.pop()
+        if at is wanted:
+            return True
+        if at not in seen:
+            seen.add(at)
+            ahead += at.waits
+    return False
+
+
+def _near(thing: Any) -> list[Any]:
+    """Return what an object refers to, without what is the same for all objects."""
+    kind = type(thing)
+    if kind is FunctionType:
+        return [*(thing.__closure__ or ()), *(thing.__defaults__ or ())]
+    if type in mro(kind):
+        # A class that a function has made has closures of its own.
+        inside = class_dict(thing).values() if "<locals>" in class_name(thing) else ()
+        return [value for value in inside if type(value) in (FunctionType, classmethod, staticmethod)]
+    if kind in _CROSSROADS or kind.__name__ == "DelayedCall":
+        return []
+    return [other for other in gc.get_referents(thing) if type(other) not in _ATOMS]
+
+
+class Alive:
+    """What can be reached from modules, running frames and threads, without passing through what only waits.
+
+    A Deferred leads to its callbacks, and a callback that resumes a coroutine to that: they will run if it
+    fires. A suspended coroutine leads nowhere by itself, and nor does the canceller of its Deferred, what a
+    Deferred is chained to, or a DeferredList to its members.
+    """
+
+    def __init__(
+        self, heap: Heap, reader: Reader, wanted: set[int], threads: list[dict[str, Any]], roots: list[Any]
+    ) -> None:
+        """Look.
+
+        Args:
+            wanted: the ids of what is looked for.
+            threads: the threads of the process, as `threads_now` gives them.
+            roots: further objects that live.
+        """
+        self._heap = heap
+        self._reader = reader
+        #: The local variables of running frames, by the ids of their values.
+        self.variables = {
+            number: (f"the variable {name} of {function}", Place(file, line))
+            for thread in threads
+            for number, name, function, file, line in thread.get("holds", ())
+        }
+        self._levels: list[list[Any]] = []
+        #: The depth of each of those that are wanted and were reached.
+        self.depths: dict[int, int] = {}
+        self._mark(
+            wanted, _roots() + roots + [thing for thing in heap.objects if id(thing) in self.variables]
+        )
+
+    def _mark(self, wanted: set[int], roots: list[Any]) -> None:
+        seen: set[int] = set()
+        frontier = roots
+        while frontier:
+            fresh = {id(thing): thing for thing in frontier if type(thing) not in _ATOMS}
+            new = fresh.keys() - seen
+            seen |= new
+            for found in new & wanted:
+                self.depths[found] = len(self._levels)
+            level = [fresh[number] for number in new]
+            self._levels.append(level)
+            frontier = [thing for batch in _batches(level) for thing in self._after(batch)]
+
+    def _after(self, things: list[Any]) -> list[Any]:
+        """Return what some objects lead to."""
+        deferreds = self._heap.deferred_classes
+        plain = [thing for thing in things if type(thing) not in deferreds and type(thing) not in SUSPENDED]
+        plain = [
+            thing for thing in plain if type(thing).__name__ not in ("_Cancellation", "_CancellationStatus")
+        ]
+        found: list[Any] = gc.get_referents(*plain) if plain else []
+        if len(plain) < len(things):
+            for thing in things:
+                if type(thing) in deferreds:
+                    found += self._after_deferred(thing)
+        return found
+
+    def _after_deferred(self, deferred: Any) -> list[Any]:
+        look = self._reader.look(deferred)
+        found: list[Any] = list(look.result)
+        if not is_cancelling(look.canceller):
+            found.append(look.canceller)
+        for pair in look.callbacks if is_outstanding(look) else ():
+            for call in pair:
+                waiter = self._reader.waiter(call)
+                if waiter is None:
+                    found += call
+                else:
+                    found += gc.get_referents(waiter.code)
+                    found.append(waiter.result)
+        hidden = ("_chainedTo", "_canceller", "callbacks", "_callbacks", "_deferredList", "result")
+        return found + [value for name, value in own_dict(deferred).items() if name not in hidden]
+
+    def parents(self) -> dict[int, Any]:
+        """Return for each of those that are wanted and were reached what refers to it."""
+        depths: dict[int, set[int]] = {}
+        for number, depth in self.depths.items():
+            depths.setdefault(depth, set()).add(number)
+        found: dict[int, Any] = {}
+        for depth, wanted in depths.items():
+            for batch in _batches(self._levels[depth - 1], 512) if depth else ():
+                if wanted.isdisjoint(map(id, self._after(batch))):
+                    continue
+                for thing in batch:
+                    for number in wanted.intersection(map(id, self._after([thing]))):
+                        found.setdefault(number, thing)
+        return found
+
+    def path(self, wanted: Any) -> list[Any]:
+        """Return how something was reached: what refers to what, the root first and itself last."""
+        path = [wanted]
+        for depth in range(self.depths[id(wanted)] - 1, -1, -1):
+            holder = self._holder(self._levels[depth], path[-1])
+            if holder is None:
+                break
+            path.append(holder)
+        return path[::-1]
+
+    def held_by(self, wanted: Any) -> tuple[str, Place]:
+        """Describe how something that was reached is held, and where."""
+        path = self.path(wanted)
+        return held_by(path, self.variables.get(id(path[0])))
+
+    def _holder(self, things: list[Any], wanted: Any) -> Any:
+        for batch in _batches(things, 512):
+            if any(thing is wanted for thing in self._after(batch)):
+                for thing in batch:
+                    if any(other is wanted for other in self._after([thing])):
+                        return thing
+        return None
+
+
+def _roots() -> list[Any]:
+    """Return what Python itself holds. The modules come first, because they have names."""
+    roots: list[Any] = [module for module in sys.modules.values() if module is not None]
+    roots += threading._active.values()  # type: ignore[attr-defined]
+    return roots + [handler for handler in map(_handler, signal.valid_signals()) if handler is not None]
+
+
+def _handler(number: int) -> Any:
+    try:
+        return signal.getsignal(number)
+    except ValueError:
+        return None
+
+
+def _batches(things: list[Any], size: int = _BATCH) -> Iterator[list[Any]]:
+    for start in range(0, len(things), size):
+        yield things[start : start + size]
+
+
+def is_bound(thing: Any, owner: Any, *names: str) -> bool:
+    """Say whether something is a method of an object, by one of these names."""
+    return (
+        type(thing) in (BuiltinFunctionType, _METHOD) and thing.__self__ is owner and thing.__name__ in names
+    )
+
+
+_METHOD = type(Item("", "").wait_for)

@@ -1,0 +1,105 @@
+"""The answers to the commands, as JSON can hold them. It is Python because it only arranges."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from typing import Any
+
+from deferrous.inspect._groups import Shapes, groups
+from deferrous.inspect._items import Item
+from deferrous.inspect._model import Snapshot
+from deferrous.inspect._resolve import Outstanding, twisted_version
+from deferrous.inspect._threads import threads_now
+from deferrous.inspect._tree import trees
+from deferrous.inspect._why import why
+
+#: The version of requests and answers.
+VERSION = 1
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a request.
+
+    Args:
+        request: with `command`: ps, pstree or why. `threads` has what `threads_now` returned, if this is a
+            forked copy, in which the threads are not. `pid` is that of the process that was copied.
+
+    Returns:
+        what was found, with what process it is of.
+
+    Raises:
+        ValueError: there is no such command.
+    """
+    command = request.get("command")
+    if command not in ("ps", "pstree", "why"):
+        raise ValueError(f"there is no command {command!r}")
+    began = time.perf_counter()
+    threads = request.get("threads")
+    found = Outstanding(threads_now(own=True) if threads is None else threads)
+    result = {**_heading(found, request.get("pid") or os.getpid()), "command": command}
+    if command == "ps":
+        result["rows"] = [row.as_dict() for row in groups(table_items(found), Shapes())]
+    elif command == "pstree":
+        result["trees"] = [tree.as_dict() for tree in trees(found.items, Shapes())]
+    else:
+        state, keeps, kept_by = why(found)
+        result |= {"state": state, "keeps": [node.as_dict() for node in keeps], "threads": kept_by}
+    result["took"] = round(time.perf_counter() - began, 3)
+    return result
+
+
+def snapshot() -> Snapshot:
+    """Return all that is outstanding in this process, and who waits for whom.
+
+    The program stops meanwhile: for a million Deferreds that takes seconds.
+
+        >>> from twisted.internet.defer import Deferred
+        >>> from deferrous.inspect import snapshot
+        >>> waits = Deferred().addCallback(print)
+        >>> [group.count for group in snapshot().groups if group.kind == "deferred"]
+        [1]
+
+    Returns:
+        the groups and the trees.
+
+    Call it from the thread that runs the reactor.
+    """
+    began, taken = time.perf_counter(), time.time()
+    found = Outstanding(threads_now(own=True))
+    rows = groups(table_items(found), Shapes())
+    found_trees = trees(found.items, Shapes())
+    took = time.perf_counter() - began
+    return Snapshot(tuple(rows), tuple(found_trees), taken, took, has_records())
+
+
+def table_items(found: Outstanding) -> list[Item]:
+    """Return the items that have a row: not a Deferred that others wait for and whose place is not known.
+
+    What waits for it has a row, which says what it waits for in the end.
+    """
+    return [
+        item for item in found.items if not (item.kind == "deferred" and item.waited and not item.place.file)
+    ]
+
+
+def has_records() -> bool:
+    """Say whether ages and places are recorded."""
+    return False
+
+
+def _heading(found: Outstanding, pid: int) -> dict[str, Any]:
+    reactor = found.reactor
+    return {
+        "version": VERSION,
+        "pid": pid,
+        "program": sys.argv[0] if getattr(sys, "argv", None) else "",
+        "python": platform.python_version(),
+        "twisted": twisted_version(),
+        "reactor": "" if reactor is None else type(reactor).__name__,
+        "directory": os.getcwd(),
+        "taken": time.time(),
+        "records": has_records(),
+    }
