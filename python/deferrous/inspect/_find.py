@@ -16,7 +16,7 @@ from typing import Any
 
 from deferrous.inspect._deferreds import is_deferred_class
 from deferrous.inspect._items import Item, seconds
-from deferrous.inspect._model import NOWHERE
+from deferrous.inspect._model import NOWHERE, Place
 from deferrous.inspect._names import attribute, class_name, class_place, describe, full_names, own_dict
 
 #: Readers of a reactor's own, which keep no program from ending.
@@ -172,6 +172,22 @@ def triggers(reactor: Any) -> Iterator[tuple[Any, Item]]:
                     event,
                     Item("trigger", name, place, words=f"the trigger {name}", note=note, starts=entry),
                 )
+
+
+def threads(found: list[dict[str, Any]]) -> Iterator[Item]:
+    """Yield the threads that keep the process and belong to no pool, each at the line where it is."""
+    for thread in found:
+        if thread["main"] or thread["daemon"] is not False or str(thread["name"]).startswith("PoolThread-"):
+            continue
+        frames = [frame for frame in thread["stack"] if not frame["file"].endswith("/threading.py")]
+        if not frames:
+            continue
+        outermost, innermost = frames[-1], thread["stack"][0]
+        words = f"in {innermost['function']}"
+        place = Place(outermost["file"], outermost["line"] or 0)
+        yield Item(
+            "thread", outermost["function"], place, words=words, note=f"thread {thread['name']}, {words}"
+        )
 
 
 def _is_twisteds(function: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from deferrous.inspect._model import NOWHERE, Place
@@ -51,6 +51,9 @@ def held_by(path: list[Any], root: tuple[str, Place] | None = None) -> tuple[str
 
 def _named(holder: Any, held: Any, before: Any) -> tuple[str, Place] | None:
     """Return the name by which a namespace or a closure refers to something."""
+    if type(holder) is dict and "__builtins__" in holder and type(holder.get("__name__")) is str:
+        name = _key(holder, held)
+        return None if name is None else (f"{holder['__name__']}.{name}", _assigned(holder, name))
     if type(holder) is dict and before is not None and own_dict_or_none(before) is holder:
         holder = before
     if type(holder) is FunctionType:
@@ -62,8 +65,6 @@ def _named(holder: Any, held: Any, before: Any) -> tuple[str, Place] | None:
     name = _key(own or {}, held)
     if name is None:
         return None
-    if type(holder) is ModuleType:
-        return f"{holder.__name__}.{name}", _assigned(holder, name)
     return f"{class_name(type(holder))}.{name}", class_place(type(holder))
 
 
@@ -80,9 +81,9 @@ def _key(namespace: Any, held: Any) -> str | None:
     )
 
 
-def _assigned(module: ModuleType, name: str) -> Place:
+def _assigned(namespace: dict[str, Any], name: str) -> Place:
     """Return the line of a module that gives one of its variables a value, or just its file."""
-    file = vars(module).get("__file__")
+    file = namespace.get("__file__")
     if type(file) is not str:
         return NOWHERE
     with contextlib.suppress(OSError), open(file, encoding="utf-8", errors="replace") as source:

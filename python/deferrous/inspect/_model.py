@@ -22,6 +22,7 @@ KINDS = (
     "port",
     "process",
     "trigger",
+    "thread",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from deferrous.inspect import _primitives
 from deferrous.inspect._deferreds import Reader
 from deferrous.inspect._find import current_reactor, processes, selectables, timers, triggers
+from deferrous.inspect._find import threads as lasting_threads
 from deferrous.inspect._find_jobs import jobs
 from deferrous.inspect._heap import Heap, Uncollected
 from deferrous.inspect._items import Item, seconds
@@ -22,7 +23,7 @@ from deferrous.inspect._references import Alive, nearest
 from deferrous.inspect._waiting import Waiting
 
 #: Over how many references a Deferred may be away from what will fire it.
-_TIMER_DEPTH, _NEAR_DEPTH, _PORT_DEPTH, _CODE_DEPTH = 4, 7, 5, 6
+_TIMER_DEPTH, _NEAR_DEPTH, _PORT_DEPTH, _CODE_DEPTH = 4, 7, 5, 8
 
 #: So many different ways of being held are told apart. The way of each costs a part of a pass over all
 #: objects.
@@ -63,6 +64,7 @@ class Outstanding:
         """Find all that is no Deferred."""
         self._jobs = list(jobs(self._heap.found["pool"], self.threads))
         self.items += [item for _, item in self._jobs]
+        self.items += lasting_threads(self.threads)
         self._timers: list[Item] = []
         self._near = list(processes())
         self._ports: list[Item] = []

@@ -179,7 +179,9 @@ def _of_deferred(deferred: Any, look: Look) -> Item:
         note = f"then {first[0]}"
         place = place if place.file else first[1]
     item = Item("deferred", name, place, note=note, age=age)
-    if look.called and look.paused and look.chained_to is None:
+    if look.called and look.running:
+        item.words, item.note = "its own callbacks, which run right now", "its callbacks run right now"
+    elif look.called and look.paused and look.chained_to is None:
         times = "once" if look.paused == 1 else f"{look.paused} times"
         item.words = f"unpause(): it has fired and is paused {times}"
         item.note = f"paused {times}, and nobody has called unpause()" + (f"; {note}" if note else "")
