@@ -32,8 +32,8 @@ BEGINNING = """\
 
 A Twisted program hangs, and nobody can say why. These commands say it: `deferrous ps PID` shows all that is
 outstanding, `deferrous pstree PID` who waits for whom, and `deferrous why PID` why the process does not end.
-In the program itself, `deferrous.inspect.explain(d)` explains one Deferred, and `deferrous.inspect.snapshot()`
-has all that `ps` and `pstree` have.
+In the program itself, `deferrous.inspect.explain(d)` explains one Deferred, and
+`deferrous.inspect.snapshot()` has all that `ps` and `pstree` have.
 
 How to read them:
 

@@ -42,11 +42,14 @@ class Shape:
     def add(self, item: Item) -> None:
         """Count another item."""
         self.count += 1
-        _widen(self.ages, item.age)
-        _widen(self.dues, item.due)
-        for kept, text in ((self.words, item.words), (self.notes, item.note)):
-            if len(kept) < _MOST_WORDS:
-                kept.add(text)
+        if item.age is not None:
+            _widen(self.ages, item.age)
+        if item.due is not None:
+            _widen(self.dues, item.due)
+        if len(self.words) < _MOST_WORDS:
+            self.words.add(item.words)
+        if len(self.notes) < _MOST_WORDS:
+            self.notes.add(item.note)
 
     def says(self) -> str:
         """Return what one says of something that waits for one of these."""
@@ -90,6 +93,12 @@ class Shapes:
         found = self._of.get(item)
         if found is not None:
             return found
+        if not item.waits:
+            found = self._of[item] = self._made(item, ())
+            return found
+        if len(item.waits) == 1 and item.waits[0] in self._of:
+            found = self._of[item] = self._made(item, ((self._of[item.waits[0]], 1),))
+            return found
         # The items from the one that is asked for to where the walk is, each with what is left to do below
         # it.
         open_items = {item: None}
@@ -100,18 +109,18 @@ class Shapes:
             if following is None:
                 walk.pop()
                 del open_items[at]
-                self._of[at] = self._made(at)
+                # What is not there yet is further up: the items wait for each other in a circle.
+                below = Counter(self._of.get(other) or self._circle(other) for other in at.waits)
+                self._of[at] = self._made(at, tuple(below.items()))
             elif following not in self._of and following not in open_items:
                 open_items[following] = None
                 walk.append((following, iter(following.waits)))
         return self._of[item]
 
-    def _made(self, item: Item) -> Shape:
-        # What is not there yet is further up: the items wait for each other in a circle.
-        below = Counter(self._of.get(other) or self._circle(other) for other in item.waits)
-        parts = tuple(below.items())
+    def _made(self, item: Item, parts: tuple[tuple[Shape, int], ...]) -> Shape:
         note = "" if item.plural or item.due is not None else item.note
-        key = (item.kind, item.name, item.place, item.plural, note, frozenset(parts))
+        below = parts if len(parts) < 2 else frozenset(parts)
+        key = (item.kind, item.name, item.place, item.plural, note, below)
         shape = self._known.get(key)
         if shape is None:
             shape = self._known[key] = Shape(item, parts)
@@ -157,15 +166,20 @@ def _at(place: Place) -> str:
 
 def groups(items: Iterable[Item], shapes: Shapes) -> list[Group]:
     """Return the rows of the table, those with the most things first."""
-    counted: dict[Shape, tuple[list[Item], list[float]]] = {}
+    counted: dict[Shape, list[Item]] = {}
     for item in items:
         if item.listed:
-            alike, ages = counted.setdefault(shapes.of(item), ([], []))
-            alike.append(item)
-            _widen(ages, item.age)
+            shape = shapes.of(item)
+            alike = counted.get(shape)
+            if alike is None:
+                counted[shape] = [item]
+            else:
+                alike.append(item)
     rows: dict[Any, Group] = {}
-    for shape, (alike, ages) in counted.items():
-        item = shape.item
+    for shape, alike in counted.items():
+        item, ages = shape.item, list[float]()
+        for other in alike:
+            _widen(ages, other.age)
         text = waits_for(shape) or (shape.note() if item.kind != "deferred" else item.words)
         key = (item.kind, item.name, item.place, text)
         before = rows.get(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from deferrous.inspect._names import full_names
+from deferrous.inspect._names import forget_classes, full_names
 
 #: What the classes are called whose instances are looked for.
 _WANTED = {
@@ -53,5 +53,6 @@ class Uncollected:
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
+        forget_classes()
         if self._was_on:
             gc.enable()

@@ -5,7 +5,7 @@ It is Python because it only holds what was found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from deferrous.inspect._model import NOWHERE, Place
@@ -25,51 +25,31 @@ class Item:
         listed: whether it has a row of its own in the table.
     """
 
-    __slots__ = (
-        "age",
-        "due",
-        "kind",
-        "listed",
-        "name",
-        "note",
-        "place",
-        "plural",
-        "starts",
-        "waited",
-        "waits",
-        "words",
-    )
+    # Most items have these, and there may be millions: only what differs is kept in an item itself.
+    words = ""
+    plural = ""
+    note = ""
+    age: float | None = None
+    due: float | None = None
+    waits: Sequence[Item] = ()
+    waited = False
+    starts: Iterable[Any] = ()
+    listed = True
 
-    def __init__(
-        self,
-        kind: str,
-        name: str,
-        place: Place = NOWHERE,
-        *,
-        words: str = "",
-        plural: str = "",
-        note: str = "",
-        age: float | None = None,
-        due: float | None = None,
-        starts: Iterable[Any] = (),
-        listed: bool = True,
-    ) -> None:
+    def __init__(self, kind: str, name: str, place: Place = NOWHERE, **more: Any) -> None:
         self.kind = kind
         self.name = name
         self.place = place
-        self.words = words
-        self.plural = plural or words
-        self.note = note
-        self.age = age
-        self.due = due
-        self.waits: list[Item] = []
-        self.waited = False
-        self.starts = starts
-        self.listed = listed
+        if more:
+            self.plural = more.get("words", "")
+            vars(self).update(more)
 
     def wait_for(self, other: Item) -> None:
         """Note that this waits for another one."""
-        self.waits.append(other)
+        if type(self.waits) is list:
+            self.waits.append(other)
+        else:
+            self.waits = [other]
         other.waited = True
 
 

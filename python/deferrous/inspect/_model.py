@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 #: The kinds of things that are outstanding.
 KINDS = (
@@ -26,8 +26,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A line of a file. Without a file it is not known."""
 
     file: str = ""

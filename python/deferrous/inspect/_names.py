@@ -59,14 +59,34 @@ def full_names(kind: type) -> set[tuple[object, str]]:
     return {(class_dict(base).get("__module__"), _NAME(base)) for base in mro(kind)}
 
 
+#: How the `__dict__` of an object of a class is read; None if it has none. `forget_classes` empties it.
+_dict_getters: dict[type, Any] = {}
+
+
 def own_dict(thing: object) -> dict[str, Any]:
     """Return the `__dict__` of an object; an empty one if it has none."""
-    for base in mro(type(thing)):
+    kind = type(thing)
+    try:
+        getter = _dict_getters[kind]
+    except KeyError:
+        getter = _dict_getters[kind] = _dict_getter(kind)
+    if getter is None:
+        return {}
+    own = getter(thing)
+    return own if type(own) is dict else {}
+
+
+def _dict_getter(kind: type) -> Any:
+    for base in mro(kind):
         found: Any = class_dict(base).get("__dict__")
         if type(found) in (GetSetDescriptorType, MemberDescriptorType):
-            own = found.__get__(thing)
-            return own if type(own) is dict else {}
-    return {}
+            return found.__get__
+    return None
+
+
+def forget_classes() -> None:
+    """Let go of the classes that were seen."""
+    _dict_getters.clear()
 
 
 def attribute(thing: object, name: str, default: Any = None) -> Any:

@@ -22,7 +22,7 @@ from types import (
 )
 from typing import Any
 
-from deferrous.inspect._deferreds import Reader, is_cancelling, is_outstanding
+from deferrous.inspect._deferreds import Look, Reader, is_cancelling, is_outstanding
 from deferrous.inspect._heap import Heap
 from deferrous.inspect._holders import held_by
 from deferrous.inspect._items import Item
@@ -39,6 +39,9 @@ _ATOMS = frozenset(
 
 #: What refers to everything: where a search from one thing ends.
 _CROSSROADS = (ModuleType, CodeType, FrameType, *SUSPENDED)
+
+#: Attributes of a Deferred by which nobody fires another one.
+_HIDDEN = frozenset(("_chainedTo", "_canceller", "callbacks", "_callbacks", "_deferredList", "result"))
 
 #: So many objects does a search from timers and descriptors look at.
 _MOST = 1_000_000
@@ -124,7 +127,13 @@ class Alive:
     """
 
     def __init__(
-        self, heap: Heap, reader: Reader, wanted: set[int], threads: list[dict[str, Any]], roots: list[Any]
+        self,
+        heap: Heap,
+        reader: Reader,
+        wanted: set[int],
+        threads: list[dict[str, Any]],
+        roots: list[Any],
+        looks: dict[int, Look],
     ) -> None:
         """Look.
 
@@ -132,8 +141,10 @@ class Alive:
             wanted: the ids of what is looked for.
             threads: the threads of the process, as `threads_now` gives them.
             roots: further objects that live.
+            looks: what the Deferreds are made of that are outstanding.
         """
         self._heap = heap
+        self._looks = looks
         self._reader = reader
         #: The local variables of running frames, by the ids of their values.
         self.variables = {
@@ -176,9 +187,11 @@ class Alive:
         return found
 
     def _after_deferred(self, deferred: Any) -> list[Any]:
-        look = self._reader.look(deferred)
+        look = self._looks.get(id(deferred))
+        if look is None:
+            look = self._reader.look(deferred)
         found: list[Any] = list(look.result)
-        if not is_cancelling(look.canceller):
+        if look.canceller is not None and not is_cancelling(look.canceller):
             found.append(look.canceller)
         for pair in look.callbacks if is_outstanding(look) else ():
             for call in pair:
@@ -188,8 +201,7 @@ class Alive:
                 else:
                     found += gc.get_referents(waiter.code)
                     found.append(waiter.result)
-        hidden = ("_chainedTo", "_canceller", "callbacks", "_callbacks", "_deferredList", "result")
-        return found + [value for name, value in own_dict(deferred).items() if name not in hidden]
+        return found + [value for name, value in own_dict(deferred).items() if name not in _HIDDEN]
 
     def parents(self) -> dict[int, Any]:
         """Return for each of those that are wanted and were reached what refers to it."""

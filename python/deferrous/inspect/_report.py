@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from deferrous.inspect._groups import Shapes, groups
+from deferrous.inspect._heap import Uncollected
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import Snapshot
 from deferrous.inspect._resolve import Outstanding, twisted_version
@@ -36,6 +37,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     command = request.get("command")
     if command not in ("ps", "pstree", "why"):
         raise ValueError(f"there is no command {command!r}")
+    with Uncollected():
+        return _answer(command, request)
+
+
+def _answer(command: str, request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     threads = request.get("threads")
     found = Outstanding(threads_now(own=True) if threads is None else threads)
@@ -68,9 +74,10 @@ def snapshot() -> Snapshot:
     Call it from the thread that runs the reactor.
     """
     began, taken = time.perf_counter(), time.time()
-    found = Outstanding(threads_now(own=True))
-    rows = groups(table_items(found), Shapes())
-    found_trees = trees(found.items, Shapes())
+    with Uncollected():
+        found = Outstanding(threads_now(own=True))
+        rows = groups(table_items(found), Shapes())
+        found_trees = trees(found.items, Shapes())
     took = time.perf_counter() - began
     return Snapshot(tuple(rows), tuple(found_trees), taken, took, has_records())
 

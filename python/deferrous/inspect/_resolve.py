@@ -178,7 +178,7 @@ class Outstanding:
         if not left and not primitives:
             return
         wanted = {*left, *(id(primitive) for primitive, _ in primitives)}
-        alive = Alive(self._heap, self._reader, wanted, self.threads, self._told_directly())
+        alive = self._alive(wanted)
         never = Item("never", "Deferred", words=f"a Deferred that {NEVER}", note=NEVER, listed=False)
         parents = alive.parents()
         ways: dict[Any, Item] = {}
@@ -193,14 +193,16 @@ class Outstanding:
                 item.name, item.place = alive.held_by(primitive)
                 item.words = item.words.replace(kind, f"{kind}, {item.name}", 1)
 
-    def _told_directly(self) -> list[Any]:
-        """Return the Deferreds that workers refer to, where nobody can see it."""
+    def _alive(self, wanted: set[int]) -> Alive:
+        """Find which of some objects can be reached."""
+        # Workers refer to Deferreds where nobody can see it.
         numbers = {number for number, _ in self._jobs}
-        return [deferred for number, deferred in self.waiting.deferreds.items() if number in numbers]
+        told = [deferred for number, deferred in self.waiting.deferreds.items() if number in numbers]
+        return Alive(self._heap, self._reader, wanted, self.threads, told, self.waiting.looks)
 
     def holder(self, thing: Any) -> tuple[str, Place] | None:
         """Describe what holds an object, and where; None if nothing that lives does."""
-        alive = Alive(self._heap, self._reader, {id(thing)}, self.threads, self._told_directly())
+        alive = self._alive({id(thing)})
         return alive.held_by(thing) if alive.depths else None
 
     def _attach_way(
@@ -211,9 +213,10 @@ class Outstanding:
         Those that the same attribute holds are looked at once.
         """
         alike: Any = id(parent)
-        name = next((name for name, value in own_dict(parent).items() if value is deferred), None)
-        if name is not None and type(parent) is not ModuleType:
-            alike = (type(parent), name)
+        if type(parent) not in (list, dict, set, tuple):
+            name = next((name for name, value in own_dict(parent).items() if value is deferred), None)
+            if name is not None and type(parent) is not ModuleType:
+                alike = (type(parent), name)
         if alike not in ways:
             if len(ways) < _MOST_PATHS:
                 name, place = alive.held_by(deferred)

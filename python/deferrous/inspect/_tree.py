@@ -75,6 +75,7 @@ class _Builder:
             and not shape.circle
         ):
             shape = shape.below[0][0]
+            age = _age(shape)
         self._made += 1
         item, notes = shape.item, [shape.note()]
         if shape.circle:

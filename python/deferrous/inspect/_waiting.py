@@ -106,7 +106,8 @@ class Waiting:
             if number not in self._results:
                 self.items[number] = _of_deferred(self.deferreds[number], look)
         for number, (code, _) in self._results.items():
-            self.items[number] = Item(_kind(code), *suspended_at(code), age=self._age(number))
+            item = self.items[number] = Item(_kind(code), *suspended_at(code))
+            item.age = self._age(number)
             self.codes.append((code, self.items[number]))
 
     def _age(self, number: int) -> float | None:
@@ -118,7 +119,8 @@ class Waiting:
         for number, (code, deferred) in list(self._results.items()):
             last = self.items[number]
             for part in awaited_parts(code):
-                inner = Item(_kind(part), *suspended_at(part), listed=False)
+                inner = Item(_kind(part), *suspended_at(part))
+                inner.listed = False
                 self.codes.append((part, inner))
                 last.wait_for(inner)
                 last = inner
@@ -178,7 +180,9 @@ def _of_deferred(deferred: Any, look: Look) -> Item:
     if first is not None:
         note = f"then {first[0]}"
         place = place if place.file else first[1]
-    item = Item("deferred", name, place, note=note, age=age)
+    item = Item("deferred", name, place)
+    if note or age is not None:
+        item.note, item.age = note, age
     if look.called and look.running:
         item.words, item.note = "its own callbacks, which run right now", "its callbacks run right now"
     elif look.called and look.paused and look.chained_to is None:

@@ -39,7 +39,7 @@ def why(found: Outstanding) -> tuple[str, list[Node], list[dict[str, Any]]]:
         return "The reactor runs until this is done:", trees(ends, shapes), threads
     items = [item for item in found.items if item.kind != "deferred" or item.waits]
     keeps = [*trees(items, shapes), *(_leaf(item) for item in items if not item.waits and not item.waited)]
-    return "The reactor runs until reactor.stop() is called. This is what may still do so:", keeps, threads
+    return "The reactor runs until reactor.stop() is called. What is outstanding:", keeps, threads
 
 
 def _without_reactor(
