@@ -12,7 +12,10 @@ from deferrous._errors import InstallError
 # Type checkers treat it like typing.TYPE_CHECKING. Importing typing would take longer than all else here.
 TYPE_CHECKING = False
 
-__all__ = ["InstallError", "__version__", "install", "installed"]
+if TYPE_CHECKING:
+    from deferrous.inspect import explain as explain
+
+__all__ = ["InstallError", "__version__", "explain", "install", "installed"]
 
 __version__: str
 
@@ -60,13 +63,17 @@ def installed() -> bool:
 if not TYPE_CHECKING:
     # A type checker would conclude from this that the package has every name, as a str.
 
-    def __getattr__(name: str) -> str:
-        """Return the version of the installed package. It is only read if it is used.
+    def __getattr__(name: str) -> object:
+        """Return the version of the installed package, or `explain`. Both are only found if they are used.
 
-        The extension module has it too, but importing that imports Twisted.
+        The extension module has the version too, but importing that imports Twisted.
         """
         if name == "__version__":
             from importlib.metadata import version
 
             return version("deferrous")
+        if name == "explain":
+            from deferrous.inspect import explain
+
+            return explain
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import deferrous
 import deferrous.defer
+import deferrous.inspect
 import deferrous.reactor
 import deferrous.threads
 import pytest
@@ -34,7 +35,7 @@ sys.exit(results.failed)
 
 def docstrings() -> Iterator[tuple[str, str]]:
     """Yield the docstrings with examples of what is public, with the names of what they belong to."""
-    for module in deferrous, deferrous.defer, deferrous.reactor, deferrous.threads:
+    for module in deferrous, deferrous.defer, deferrous.inspect, deferrous.reactor, deferrous.threads:
         for name in module.__all__:
             thing = getattr(module, name)
             inside = vars(thing) if inspect.isclass(thing) else {}

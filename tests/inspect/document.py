@@ -45,6 +45,8 @@ How to read them:
   that not even that is left, and the Deferred was destroyed.
 - *Nothing is scheduled that fires it* means that something still has the Deferred, but no timer, descriptor,
   process, job or coroutine was found that leads to it.
+- Objects that only an extension module in another language refers to are not seen, and neither are those that
+  `gc.freeze()` has hidden.
 
 Below are programs that hang, each in another way, with what the three commands print. The cause is marked
 with `# culprit`. This page is made by `python -m tests.inspect.document`, and a test compares it.

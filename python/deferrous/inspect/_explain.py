@@ -104,7 +104,7 @@ def explain(deferred: Any, *, values: bool = False) -> Explanation:
         raise TypeError(f"explain() takes a Deferred, not {class_name(type(deferred))}")
     reader = Reader()
     look = reader.look(deferred)
-    found = Outstanding(threads_now(own=True))
+    found = Outstanding(threads_now(own=True), deferred)
     item = found.waiting.items.get(id(deferred))
     tree = _tree(item)
     callbacks = [_callback(reader, pair[0]) for pair in look.callbacks]
@@ -119,7 +119,7 @@ def explain(deferred: Any, *, values: bool = False) -> Explanation:
         tree=tree,
         callbacks=tuple(callbacks),
         made_at=NOWHERE if look.record is None else made_at(look.record),
-        held_by=found.holder(deferred),
+        held_by=found.holder,
     )
 
 
@@ -161,7 +161,5 @@ def _result(result: tuple[Any, ...], values: bool) -> str:
         return "a Failure" + (f" of {class_name(kind)}" if type(kind) is type else "")
     if not values:
         return f"{article} {name}"
-    try:
-        return f"{article} {name}: {reprlib.repr(result[0])}"
-    except Exception as error:
-        return f"{article} {name}, whose repr raises {class_name(type(error))}"
+    # It cuts long texts, and catches what `repr` raises.
+    return f"{article} {name}: {reprlib.repr(result[0])}"

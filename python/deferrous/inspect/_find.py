@@ -48,6 +48,15 @@ def timers(reactor: Any) -> Iterator[tuple[Any, Item]]:
         yield call, Item("timer", name, place, words=words, plural="timers", due=due, starts=starts)
 
 
+def thread_calls(reactor: Any) -> Iterator[Item]:
+    """Yield the calls that threads have asked for and the reactor has not made yet."""
+    for function, arguments, keywords in list(reactor.threadCallQueue):
+        name, place = describe(function)
+        words = "a call from a thread, which the reactor has not made yet"
+        starts = [function, arguments, keywords]
+        yield Item("call", name, place, words=words, note="from a thread, not made yet", starts=starts)
+
+
 def selectables(reactor: Any) -> Iterator[Item]:
     """Yield the readers, writers and listening ports of a reactor but its own."""
     readers, writers = reactor.getReaders(), reactor.getWriters()

@@ -67,7 +67,8 @@ def _job(name: str, place: Place, thread: dict[str, Any] | None, age: float | No
         )
     note = f"in thread {thread.get('name') or '?'}"
     for frame in thread.get("stack", ()):
-        if (frame["function"], frame["file"]) == (name, place.file):
+        # Before Python 3.11 code has no qualified name.
+        if frame["file"] == place.file and name.rpartition(".")[2] == frame["function"].rpartition(".")[2]:
             place = Place(place.file, frame["line"] or place.line)
     words = f"the job {name} {note}"
     return Item("job", name, place, words=words, plural=f"jobs {name}", note=note, age=age)

@@ -6,7 +6,7 @@ It is Python because it only holds what was found.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 #: The kinds of things that are outstanding.
@@ -15,6 +15,7 @@ KINDS = (
     "coroutine",
     "inlineCallbacks",
     "timer",
+    "call",
     "loop",
     "job",
     "reader",
@@ -125,14 +126,15 @@ class Snapshot:
     taken: float = 0.0
     took: float = 0.0
     records: bool = False
-    notes: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         return {
-            **asdict(self),
             "groups": [group.as_dict() for group in self.groups],
             "trees": [tree.as_dict() for tree in self.trees],
+            "taken": self.taken,
+            "took": self.took,
+            "records": self.records,
         }
 
     def __str__(self) -> str:

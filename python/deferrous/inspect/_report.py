@@ -79,7 +79,7 @@ def snapshot() -> Snapshot:
         rows = groups(table_items(found), Shapes())
         found_trees = trees(found.items, Shapes())
     took = time.perf_counter() - began
-    return Snapshot(tuple(rows), tuple(found_trees), taken, took, has_records())
+    return Snapshot(tuple(rows), tuple(found_trees), taken, took, found.waiting.has_records())
 
 
 def table_items(found: Outstanding) -> list[Item]:
@@ -90,11 +90,6 @@ def table_items(found: Outstanding) -> list[Item]:
     return [
         item for item in found.items if not (item.kind == "deferred" and item.waited and not item.place.file)
     ]
-
-
-def has_records() -> bool:
-    """Say whether ages and places are recorded."""
-    return False
 
 
 def _heading(found: Outstanding, pid: int) -> dict[str, Any]:
@@ -108,5 +103,5 @@ def _heading(found: Outstanding, pid: int) -> dict[str, Any]:
         "reactor": "" if reactor is None else type(reactor).__name__,
         "directory": os.getcwd(),
         "taken": time.time(),
-        "records": has_records(),
+        "records": found.waiting.has_records(),
     }

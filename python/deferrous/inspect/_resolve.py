@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from types import ModuleType
 from typing import Any
 
 from deferrous.inspect import _primitives
 from deferrous.inspect._deferreds import Reader
-from deferrous.inspect._find import current_reactor, processes, selectables, timers, triggers
+from deferrous.inspect._find import current_reactor, processes, selectables, thread_calls, timers, triggers
 from deferrous.inspect._find import threads as lasting_threads
 from deferrous.inspect._find_jobs import jobs
 from deferrous.inspect._heap import Heap, Uncollected
@@ -48,8 +49,17 @@ class Outstanding:
         reactor: the reactor, or None.
     """
 
-    def __init__(self, threads: list[dict[str, Any]]) -> None:
+    def __init__(self, threads: list[dict[str, Any]], asked: Any = None) -> None:
+        """Look.
+
+        Args:
+            threads: the threads of the process, as `threads_now` gives them.
+            asked: an object of which it is asked what holds it.
+        """
         self.threads = threads
+        self._asked = asked
+        #: What holds it, and where; None if nothing that lives does.
+        self.holder: tuple[str, Place] | None = None
         self.reactor = current_reactor()
         with Uncollected():
             self._heap = Heap()
@@ -65,7 +75,7 @@ class Outstanding:
         self._jobs = list(jobs(self._heap.found["pool"], self.threads))
         self.items += [item for _, item in self._jobs]
         self.items += lasting_threads(self.threads)
-        self._timers: list[Item] = []
+        self._timers: list[Item] = list(thread_calls(self.reactor)) if self.reactor is not None else []
         self._near = list(processes())
         self._ports: list[Item] = []
         looped = self._loops()
@@ -93,7 +103,11 @@ class Outstanding:
             )
             for deferred in self.waiting.loops.get(id(loop), ()):
                 self.waiting.link(item, deferred)
-            if call is None and not item.waits and not self._is_running("LoopingCall.__call__"):
+            if (
+                call is None
+                and not item.waits
+                and not self.is_running("__call__", "twisted/internet/task.py")
+            ):
                 item.wait_for(_gone())
             if call is not None and self.reactor is not None:
                 item.due = call.getTime() - self.reactor.seconds()
@@ -104,9 +118,13 @@ class Outstanding:
         self.items += found.values()
         return found
 
-    def _is_running(self, function: str) -> bool:
-        """Say whether a thread runs a function."""
-        return any(frame["function"] == function for thread in self.threads for frame in thread["stack"])
+    def is_running(self, function: str, file: str) -> bool:
+        """Say whether a thread runs a function of a file. Code has no other name before Python 3.11."""
+        frames = (frame for thread in self.threads for frame in thread["stack"])
+        return any(
+            frame["function"].rpartition(".")[2] == function and frame["file"].endswith(file)
+            for frame in frames
+        )
 
     def _triggers(self) -> None:
         """Find the shutdown triggers, and let those that were called wait for what they have returned."""
@@ -121,7 +139,7 @@ class Outstanding:
                 item.note = "called at shutdown, which waits for it or another one"
             if deferred_list is not None:
                 self.waiting.link(item, deferred_list)
-            elif not self._is_running("_ThreePhaseEvent.fireEvent"):
+            elif not self.is_running("fireEvent", "twisted/internet/base.py"):
                 item.wait_for(_gone())
 
     def _resolve(self) -> None:
@@ -175,18 +193,23 @@ class Outstanding:
     def _attach_held(self, primitives: list[tuple[Any, Item]]) -> None:
         """Tell by what the others are held that nothing is known of, and which ones by nothing that lives."""
         left = dict(self.waiting.unresolved())
-        if not left and not primitives:
+        if not left and not primitives and self._asked is None:
             return
-        wanted = {*left, *(id(primitive) for primitive, _ in primitives)}
+        wanted = {*left, id(self._asked), *(id(primitive) for primitive, _ in primitives)}
         alive = self._alive(wanted)
         never = Item("never", "Deferred", words=f"a Deferred that {NEVER}", note=NEVER, listed=False)
+        text = "nothing but a weak reference and its waiters refers to it"
+        weakly = Item("never", "Deferred", words=f"a Deferred, and {text}", note=text, listed=False)
         parents = alive.parents()
         ways: dict[Any, Item] = {}
         for number, item in left.items():
+            deferred = self.waiting.deferreds[number]
             if number in alive.depths:
-                self._attach_way(item, self.waiting.deferreds[number], parents.get(number), alive, ways)
+                self._attach_way(item, deferred, parents.get(number), alive, ways)
             else:
-                item.wait_for(never)
+                item.wait_for(weakly if weakref.getweakrefcount(deferred) else never)
+        if self._asked is not None and id(self._asked) in alive.depths:
+            self.holder = alive.held_by(self._asked)
         for primitive, item in primitives:
             if id(primitive) in alive.depths:
                 kind = item.name
@@ -199,11 +222,6 @@ class Outstanding:
         numbers = {number for number, _ in self._jobs}
         told = [deferred for number, deferred in self.waiting.deferreds.items() if number in numbers]
         return Alive(self._heap, self._reader, wanted, self.threads, told, self.waiting.looks)
-
-    def holder(self, thing: Any) -> tuple[str, Place] | None:
-        """Describe what holds an object, and where; None if nothing that lives does."""
-        alive = self._alive({id(thing)})
-        return alive.held_by(thing) if alive.depths else None
 
     def _attach_way(
         self, item: Item, deferred: Any, parent: Any, alive: Alive, ways: dict[Any, Item]

@@ -142,6 +142,10 @@ class Waiting:
         if inner is not None:
             item.wait_for(inner)
 
+    def has_records(self) -> bool:
+        """Say whether it was recorded where Deferreds were made, and when."""
+        return any(look.record is not None for look in self.looks.values())
+
     def unresolved(self) -> Iterator[tuple[int, Item]]:
         """Yield the Deferreds that wait for nothing that is known yet, with their ids."""
         for number, look in self.looks.items():

@@ -23,7 +23,7 @@ def why(found: Outstanding) -> tuple[str, list[Node], list[dict[str, Any]]]:
     """Return why the process does not end: in one sentence, in trees, and the threads that keep it."""
     threads = [_short(thread) for thread in found.threads if not thread["main"] and thread["daemon"] is False]
     reactor, shapes = found.reactor, Shapes()
-    if reactor is None or not _is_in_run(found):
+    if reactor is None or not found.is_running("run", "twisted/internet/base.py"):
         return _without_reactor(found, threads)
     # The threads of the pool end with the reactor.
     threads = [thread for thread in threads if not _is_of_pool(thread)]
@@ -47,25 +47,15 @@ def _without_reactor(
 ) -> tuple[str, list[Node], list[dict[str, Any]]]:
     main = next((thread for thread in found.threads if thread["main"]), None)
     jobs = [_leaf(item) for item in found.items if item.kind == "job"]
-    frames = [frame["function"] for frame in main["stack"]] if main else []
-    if any(name.endswith("ThreadPool.stop") or name == "ThreadPool.stop" for name in frames):
+    if found.is_running("stop", "twisted/python/threadpool.py"):
         return "The reactor has stopped, and its thread pool waits for jobs.", jobs, []
-    if any(name == "_shutdown" for name in frames):
+    if found.is_running("_shutdown", "/threading.py"):
         return "The program has ended, but threads that are no daemons go on.", jobs, threads
     where = main["stack"][0] if main and main["stack"] else None
     state = "The reactor does not run."
     if where is not None:
         state += f" The main thread is in {where['function']}, {where['file']}:{where['line']}."
     return state, jobs, threads
-
-
-def _is_in_run(found: Outstanding) -> bool:
-    """Say whether a thread is in the reactor's `run`."""
-    return any(
-        frame["function"].split(".")[-1] == "run" and frame["file"].endswith("/twisted/internet/base.py")
-        for thread in found.threads
-        for frame in thread["stack"]
-    )
 
 
 def _leaf(item: Item) -> Node:

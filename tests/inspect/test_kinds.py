@@ -1,0 +1,138 @@
+"""What a program has outstanding is in the table, of each kind and on each reactor."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from deferrous.inspect import _report, snapshot
+from deferrous.inspect._text import render
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThread
+
+from tests.reactors import Loop
+from tests.reactors.running import eventually
+
+#: An argument of every call. It is not to be seen anywhere.
+SECRET = "the password"
+
+
+class Echo(Protocol):
+    """A protocol that waits for data."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Never called."""
+
+
+class Child(ProcessProtocol):
+    """A protocol of a child process."""
+
+    def processEnded(self, reason: Any) -> None:
+        """Never called."""
+
+
+def on_time(secret: str) -> None:
+    """Do nothing."""
+
+
+def save(secret: str) -> None:
+    """Do nothing."""
+
+
+def outstanding(reactor: Any) -> Any:
+    """Have one thing of each kind outstanding, and return what `ps` answers."""
+    never = threading.Event()
+    began = threading.Event()
+
+    def job(secret: str) -> None:
+        began.set()
+        never.wait()
+
+    answers: list[Any] = []
+
+    def look() -> None:
+        eventually(began.is_set, "the job begins")
+        answer = _report.answer({"command": "ps"})
+        answers.append([answer["rows"], render(answer), str(snapshot())])
+        never.set()
+        process.signalProcess("KILL")
+        reactor.stop()
+
+    def start() -> None:
+        nonlocal process
+        reactor.callLater(86400, on_time, SECRET)
+        loop = LoopingCall(on_time, SECRET)
+        loop.start(86400, now=False)
+        factory = Factory.forProtocol(Echo)
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        reactor.connectTCP("127.0.0.1", port.getHost().port, _client())
+        reactor.addSystemEventTrigger("before", "shutdown", save, SECRET)
+        process = reactor.spawnProcess(Child(), sys.executable, [sys.executable, "-c", "input()"], os.environ)
+        keeps.extend([deferToThread(job, SECRET), Deferred().addCallback(on_time), loop])
+        reactor.callLater(0.2, look)
+
+    process: Any = None
+    keeps: list[Any] = []
+    reactor.callWhenRunning(start)
+    reactor.run()
+    return answers[0]
+
+
+def _client() -> Any:
+    from twisted.internet.protocol import ClientFactory
+
+    factory = ClientFactory()
+    factory.protocol = Echo
+    return factory
+
+
+def test_each_kind_has_a_row_with_its_code(loop: Loop) -> None:
+    rows, text, table = loop.run(outstanding)
+    found = {(row["kind"], row["name"].rpartition(".")[2]) for row in rows}
+    assert {("timer", "on_time"), ("loop", "on_time"), ("trigger", "save"), ("job", "job")} <= found
+    assert {("port", "Echo"), ("port", "Factory")} & found
+    assert ("reader", "Echo") in found
+    assert any(kind == "process" for kind, _ in found)
+    places = {row["name"].rpartition(".")[2]: row["line"] for row in rows if row["file"] == __file__}
+    assert places["on_time"] == on_time.__code__.co_firstlineno
+    assert any("127.0.0.1:" in row["waits_for"] for row in rows if row["kind"] == "reader")
+    assert "on_time" in text and "on_time" in table
+
+
+def test_values_of_arguments_are_shown_nowhere(loop: Loop) -> None:
+    assert SECRET not in json.dumps(loop.run(outstanding))
+
+
+def test_jobs_of_a_pool_are_told_with_their_threads_and_ages(loop: Loop) -> None:
+    rows, _, _ = loop.run(outstanding)
+    (job,) = [row for row in rows if row["kind"] == "job"]
+    assert "in thread PoolThread-" in job["waits_for"]
+    if loop.name == "deferrous":
+        assert job["oldest"] >= 0
+
+
+def blocked(reactor: Any) -> Any:
+    """Let a result come while the reactor is blocked, and return what `ps` answers then."""
+    answers: list[Any] = []
+
+    def block() -> None:
+        result = Deferred[None]()
+        keeps.append(result.addCallback(on_time))
+        reactor.callFromThread(result.callback, SECRET)
+        answers.append(_report.answer({"command": "ps"})["rows"])
+        reactor.stop()
+
+    keeps: list[Any] = []
+    reactor.callWhenRunning(block)
+    reactor.run()
+    return answers[0]
+
+
+def test_a_result_that_a_blocked_reactor_has_not_taken_is_told(loop: Loop) -> None:
+    (row,) = [row for row in loop.run(blocked) if row["kind"] == "deferred"]
+    assert row["waits_for"] == "a call from a thread, which the reactor has not made yet"
