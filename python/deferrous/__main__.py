@@ -10,8 +10,15 @@ usage: deferrous run [--reactor NAME] SCRIPT [ARG...]      run a program on defe
        deferrous run [--reactor NAME] -m MODULE [ARG...]
        deferrous check                    say whether deferrous is active here, and what would stop it
        deferrous bench [ARG...]           measure deferrous against Twisted on this machine
+       deferrous ps PID                   list what is outstanding in a running program
+       deferrous pstree PID               show what waits for what in it
+       deferrous why PID                  say what keeps it from ending
+       deferrous stalls PID               list what has blocked its reactor
        deferrous --help | --version
 """
+
+#: The commands about a running program.
+INSPECTING = ("ps", "pstree", "why", "stalls")
 
 
 def main() -> int:
@@ -31,6 +38,10 @@ def main() -> int:
         return check(arguments)
     if command == "bench":
         return _bench(arguments)
+    if command in INSPECTING:
+        from deferrous.inspect._commands import run as inspect
+
+        return inspect(command, arguments)
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0

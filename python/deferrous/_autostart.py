@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: The environment variable.
 VARIABLE = "DEFERROUS"
 
+#: The environment variable that has the program inspected.
+INSPECT = "DEFERROUS_INSPECT"
+
 STOCK = "twisted.internet.defer"
 
 #: Modules of Twisted that get something of ours when they are there: the thread pool, what hands work to it,
@@ -147,6 +150,10 @@ class Finder:
             raise InstallError(self.problem)
         require_supported()
         install_deferreds(unseen)
+        if os.environ.get(INSPECT, "0") not in ("", "0"):
+            from deferrous.inspect._starting import start_if_asked
+
+            start_if_asked()
 
     def loaded_other(self, module: ModuleType) -> None:
         """Give a module of Twisted what it is to have of ours, which has to be complete for that.

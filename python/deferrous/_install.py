@@ -6,6 +6,7 @@ It is Python because it runs once and works on Python's modules, functions and c
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 
@@ -56,6 +57,10 @@ def install(*, reactor: bool) -> None:
     install_threads()
     if reactor:
         install_reactor()
+    if os.environ.get("DEFERROUS_INSPECT", "0") not in ("", "0"):
+        from deferrous.inspect._starting import start_if_asked
+
+        start_if_asked()
 
 
 def install_deferreds(unseen: bool = False) -> None:

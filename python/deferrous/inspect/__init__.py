@@ -1,10 +1,97 @@
 """See what a program waits for: Deferreds, coroutines, timers, jobs, descriptors and processes.
 
-It is Python because it only reads what is there.
+The commands `deferrous ps`, `pstree`, `why` and `stalls` show it from outside, the functions in the program. It
+is Python because it only reads what is there.
+
+The functions that walk over the objects are imported when they are used: they import Twisted, and the commands
+do not.
 """
 
-from deferrous.inspect._explain import Explanation, explain
-from deferrous.inspect._model import Group, Node, Place, Snapshot
-from deferrous.inspect._report import snapshot
+from __future__ import annotations
 
-__all__ = ["Explanation", "Group", "Node", "Place", "Snapshot", "explain", "snapshot"]
+from deferrous.inspect._protocol import InspectError
+
+# Type checkers treat it like typing.TYPE_CHECKING.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from deferrous.inspect._explain import Explanation, explain
+    from deferrous.inspect._model import Group, Node, Place, Snapshot
+    from deferrous.inspect._report import snapshot
+
+__all__ = [
+    "Explanation",
+    "Group",
+    "InspectError",
+    "Node",
+    "Place",
+    "Snapshot",
+    "disable",
+    "enable",
+    "enabled",
+    "explain",
+    "snapshot",
+]
+
+#: In which module each of the names is that are imported when they are used.
+_LATER = {
+    "Explanation": "_explain",
+    "Group": "_model",
+    "Node": "_model",
+    "Place": "_model",
+    "Snapshot": "_model",
+    "explain": "_explain",
+    "snapshot": "_report",
+}
+
+
+def enable() -> None:
+    """Have this program answer `deferrous ps` and the other commands, from now on.
+
+    A thread of its own listens on a socket that only this user and root can reach. `DEFERROUS_INSPECT=1` does
+    the same at the start of a program. A second call does nothing. Any thread may call it.
+
+        >>> import deferrous.inspect
+        >>> deferrous.inspect.enable()
+        >>> deferrous.inspect.enabled()
+        True
+        >>> deferrous.inspect.disable()
+
+    Raises:
+        InspectError: the socket cannot be opened. The message says why.
+    """
+    from deferrous.inspect import _server
+
+    _server.start()
+
+
+def disable() -> None:
+    """Stop answering the commands. Any thread may call it; it may wait for a second."""
+    from deferrous.inspect import _server
+
+    _server.stop()
+
+
+def enabled() -> bool:
+    """Say whether this program answers the commands. Any thread may call it."""
+    from deferrous.inspect import _server
+
+    return _server.running() is not None
+
+
+if not TYPE_CHECKING:
+    # A type checker would conclude from this that the module has every name.
+
+    def __getattr__(name: str) -> object:
+        """Import one of the names that are imported when they are used."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

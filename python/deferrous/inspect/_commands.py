@@ -1,0 +1,159 @@
+"""The commands `deferrous ps`, `pstree`, `why` and `stalls`.
+
+They print what the program sends, which has the text's parts and no text: see `_text.py`. They are Python
+because they only ask and print.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from deferrous.inspect import _client
+from deferrous.inspect._protocol import InspectError
+from deferrous.inspect._select import COLUMNS, select
+
+#: What each command is for.
+PURPOSES = {
+    "ps": "List what is outstanding in a running program, like things in one row.",
+    "pstree": "Show what waits for what in a running program, down to what has to happen.",
+    "why": "Say what keeps a running program from ending.",
+    "stalls": "List what has blocked a running program's reactor, and what blocks it now.",
+}
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+_EPILOG = """\
+The program answers if it was started with DEFERROUS_INSPECT=1 or has called deferrous.inspect.enable(). Any
+program on CPython 3.14 or later does, if the system allows this user to attach to it. Values of results and
+arguments are not shown without --values.
+"""
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a duration such as 30s, 50ms, 2m, 1.5h or 1d. A number alone means seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: say 50ms, 30s, 2m, 1.5h or 1d")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def process_id(text: str) -> int:
+    """Return a process's number.
+
+    Raises:
+        argparse.ArgumentTypeError: it cannot be one.
+    """
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no process: PID is a number")
+    return int(text)
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """Return what reads the command line of a command."""
+    made = argparse.ArgumentParser(
+        prog=f"deferrous {command}",
+        description=PURPOSES[command],
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("pid", type=process_id, metavar="PID", nargs="?", help="the process of the program")
+    if command in ("ps", "pstree"):
+        made.add_argument(
+            "--older", type=duration, metavar="AGE", help="only what is older, such as 30s or 5m"
+        )
+        made.add_argument(
+            "--name", metavar="PATTERN", help="only what has this in its name; * and ? as in a shell"
+        )
+    if command == "ps":
+        made.add_argument("--sort", choices=COLUMNS, metavar="COLUMN", help=f"by {', '.join(COLUMNS)}")
+    if command != "stalls":
+        made.add_argument("--values", action="store_true", help="show values of results and arguments")
+    made.add_argument("--json", action="store_true", help="print the answer as JSON")
+    made.add_argument(
+        "--timeout", type=duration, metavar="TIME", default=60.0, help="wait so long for the answer"
+    )
+    made.add_argument("--no-attach", action="store_true", help="do not make a program listen that does not")
+    return made
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    Args:
+        command: its name.
+        arguments: the command line after it.
+
+    Returns:
+        the exit status: 0 if the program has answered, 1 if not, 2 if the command line is wrong.
+    """
+    reader = parser(command)
+    options = reader.parse_args(arguments)
+    if options.pid is None:
+        reader.print_usage(sys.stderr)
+        print(f"deferrous {command}: {_which()}", file=sys.stderr)
+        return 2
+    try:
+        answer = _client.ask(
+            options.pid,
+            request(command, options),
+            timeout=options.timeout,
+            attach=not options.no_attach,
+            tell=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+        answer = select(answer, **selection(options))
+    except InspectError as error:
+        print(f"deferrous {command}: {error}", file=sys.stderr)
+        return 1
+    return _print(answer, options.json)
+
+
+def request(command: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a program is asked."""
+    return {"command": command, "values": bool(getattr(options, "values", False))}
+
+
+def selection(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what of the answer is asked for, as arguments of `select`."""
+    return {name: getattr(options, name, None) for name in ("older", "name", "sort")}
+
+
+def _which() -> str:
+    """Ask for a process, and name those that can be asked."""
+    found = _client.listening()
+    if not found:
+        return "which program? No program of this user listens."
+    programs = "".join(f"\n  {pid:>7}  {_client.name_of(pid)}" for pid in found)
+    return f"which program? These listen:{programs}"
+
+
+def _print(answer: dict[str, Any], as_json: bool) -> int:
+    """Print an answer.
+
+    Returns:
+        the exit status.
+    """
+    try:
+        if as_json:
+            print(json.dumps(answer, indent=2))
+        else:
+            from deferrous.inspect._text import render
+
+            print(render(answer).rstrip("\n"))
+        if answer.get("in_process"):
+            print("(answered in the process itself, which was slowed down meanwhile)", file=sys.stderr)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `deferrous ps PID | head`. Python would complain at its end, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
