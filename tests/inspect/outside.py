@@ -33,23 +33,56 @@ reactor.run()
 class Program:
     """A program that runs until the test is over."""
 
-    def __init__(self, process: subprocess.Popen[str], runtime: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], runtime: Path) -> None:
         self.process = process
         self.pid = process.pid
         #: Its XDG_RUNTIME_DIR.
         self.runtime = runtime
+        self._written = b""
 
     def line(self) -> str:
-        """Return the next line that the program writes."""
+        """Return the next line that the program writes; "" at its end."""
+        while b"\n" not in self._written and self._read():
+            pass
+        line, newline, self._written = self._written.partition(b"\n")
+        return (line + newline).decode()
+
+    def until(self, text: str) -> str:
+        """Return the next line that the program writes and that has this text."""
+        lines = []
+        while True:
+            lines.append(self.line())
+            assert lines[-1], lines
+            if text in lines[-1]:
+                return lines[-1]
+
+    def _read(self) -> bool:
+        """Read what the program writes.
+
+        Returns:
+            whether there was something: it does not write any longer otherwise.
+        """
         assert self.process.stdout is not None
         assert select.select([self.process.stdout], [], [], PATIENCE)[0], "it writes nothing"
-        return self.process.stdout.readline()
+        piece = os.read(self.process.stdout.fileno(), 65536)
+        self._written += piece
+        return bool(piece)
 
     def send(self, text: str) -> None:
         """Write a line to the program."""
         assert self.process.stdin is not None
-        self.process.stdin.write(text + "\n")
+        self.process.stdin.write(text.encode() + b"\n")
         self.process.stdin.flush()
+
+    def end(self) -> str:
+        """Close the program's standard input, wait for its end, and return what else it has written."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        while self._read():
+            pass
+        self.process.wait(PATIENCE)
+        return self._written.decode()
 
     def socket_of(self, pid: int | None = None) -> Path:
         """Return where the socket of this program, or of a child, is."""
@@ -72,11 +105,6 @@ class Program:
         assert (outcome.status, outcome.err) == (0, ""), outcome
         answer: dict[str, Any] = json.loads(outcome.out)
         return answer
-
-    def end(self) -> str:
-        """Have the program end as its standard input does, and return what else it has written."""
-        out, _ = self.process.communicate(timeout=PATIENCE)
-        return out
 
 
 @contextlib.contextmanager
@@ -103,7 +131,6 @@ def running(
         env=environment(**settings),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
     with process:

@@ -33,8 +33,10 @@ def test_nothing_of_the_program_is_finalized_or_ended_by_the_copy(runtime: Path)
     gc.disable()
     del circle
     weakref.finalize(kept, say, "forgotten")
-    sys.stdout.write("not flushed twice ")
-    reactor.callWhenRunning(say, "ready")
+    def ready():
+        sys.stdout.write("not flushed twice ")
+        say("ready")
+    reactor.callWhenRunning(ready)
     def end():
         # Not input(), which flushes.
         sys.stdin.readline()
@@ -88,28 +90,30 @@ def test_a_copy_that_ends_takes_no_exit_status_of_another_child(runtime: Path) -
     import sys
     from twisted.internet import protocol, reactor
     class Child(protocol.ProcessProtocol):
+        def __init__(self, number):
+            self.number = number
         def processEnded(self, reason):
-            global left
-            print("status", reason.value.exitCode, flush=True)
-            left -= 1
-            if not left:
+            print("right" if (reason.value.exitCode or 0) == self.number else "wrong", flush=True)
+            if wanted:
+                start((self.number + 1) % 5)
+            else:
                 reactor.stop()
-    left = 20
-    def start():
-        print("ready", flush=True)
-        for number in range(left):
-            arguments = ["sh", "-c", f"exit {number}"]
-            reactor.callLater(number / 10, reactor.spawnProcess, Child(), "/bin/sh", arguments)
-    reactor.callWhenRunning(start)
+    wanted = True
+    def start(number):
+        reactor.spawnProcess(Child(number), "/bin/sh", ["sh", "-c", f"exit {number}"])
+    def end():
+        global wanted
+        sys.stdin.readline()
+        wanted = False
+    reactor.callWhenRunning(start, 0)
+    reactor.callInThread(end)
     reactor.run()
     """
-    with running(source, runtime) as program:
-        answered = 0
-        while program.process.poll() is None and answered < 6:
-            answered += program.ask("why").status == 0
-        statuses = [int(line.removeprefix("status ")) for line in program.end().splitlines()]
-        assert sorted(statuses) == list(range(20))
-        assert answered
+    with running(source, runtime, ready="right\n") as program:
+        for _ in range(3):
+            assert program.answer("why")["pid"] == program.pid
+        assert set(program.end().splitlines()) == {"right"}
+        assert program.process.returncode == 0
 
 
 @pytest.mark.parametrize(

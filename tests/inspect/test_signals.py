@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import code
 from tests.inspect.outside import running
 
 LOGS = """
@@ -23,23 +24,13 @@ reactor.run()
 """
 
 
-def until(lines: list[str], program: object, text: str) -> str:
-    """Read lines until one has the text, and return that."""
-    while True:
-        line: str = program.line()  # type: ignore[attr-defined]
-        assert line, lines
-        lines.append(line)
-        if text in line:
-            return line
-
-
 @pytest.mark.parametrize("name", ["USR2", "SIGUSR2", "usr2"])
 def test_the_signal_writes_the_tree_to_the_log(name: str, runtime: Path) -> None:
     with running(LOGS.format("pass"), runtime, DEFERROUS_INSPECT_SIGNAL=name) as program:
         os.kill(program.pid, signal.SIGUSR2)
-        until([], program, f"what process {program.pid} waits for:")
+        program.until(f"what process {program.pid} waits for:")
         os.kill(program.pid, signal.SIGUSR2)
-        until([], program, f"what process {program.pid} waits for:")
+        program.until(f"what process {program.pid} waits for:")
         assert program.answer("ps")["pid"] == program.pid
 
 
@@ -47,7 +38,7 @@ def test_the_signal_writes_the_tree_to_the_log(name: str, runtime: Path) -> None
 def test_the_signal_works_while_the_reactor_is_blocked(statement: str, runtime: Path) -> None:
     with running(LOGS.format(statement), runtime, DEFERROUS_INSPECT_SIGNAL="USR2") as program:
         os.kill(program.pid, signal.SIGUSR2)
-        until([], program, f"what process {program.pid} waits for:")
+        program.until(f"what process {program.pid} waits for:")
 
 
 def test_without_the_variable_the_signal_is_the_programs(runtime: Path) -> None:
@@ -66,8 +57,6 @@ def test_without_the_variable_the_signal_is_the_programs(runtime: Path) -> None:
     ],
 )
 def test_a_signal_that_is_not_free_is_a_warning(name: str, before: str, said: str, runtime: Path) -> None:
-    from tests.children import code
-
     outcome = code(
         f"{before}from twisted.internet import reactor\n"
         "import deferrous.inspect\n"
