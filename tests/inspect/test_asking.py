@@ -10,7 +10,7 @@ from tests.children import code
 from tests.inspect.outside import READY, WAITS, running
 
 
-@pytest.mark.parametrize("command", ["ps", "pstree", "why", "stalls"])
+@pytest.mark.parametrize("command", ["ps", "pstree", "why"])
 def test_a_program_whose_reactor_waits_answers(command: str, runtime: Path) -> None:
     with running(WAITS, runtime) as program:
         answer = program.answer(command)

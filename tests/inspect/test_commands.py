@@ -13,7 +13,7 @@ import pytest
 from deferrous.inspect import _commands
 
 from tests.children import environment, python
-from tests.inspect.outside import WAITS, running
+from tests.inspect.outside import WAITS, deferrous, running
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,18 @@ def test_a_reader_that_has_enough_is_no_error(runtime: Path) -> None:
         with open(writing, "w") as closed:
             done = subprocess.run(command, env=env, stdout=closed, stderr=subprocess.PIPE, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_of_the_program_do_not_reach_the_terminal_as_commands() -> None:
+    assert _commands.printable("a\x1b[2Jb\x07\r\n\x9bc é ─") == "a?[2Jb??\n?c é ─"
+
+
+def test_a_thread_stands_for_its_process(runtime: Path) -> None:
+    with running(WAITS, runtime) as program:
+        threads = {int(name) for name in os.listdir(f"/proc/{program.pid}/task")}
+        for thread in threads:
+            outcome = deferrous("ps", str(thread), "--json", runtime=runtime)
+            assert json.loads(outcome.out)["pid"] == program.pid
 
 
 def test_the_commands_import_neither_twisted_nor_the_extension(runtime: Path) -> None:

@@ -1,10 +1,10 @@
 """See what a program waits for: Deferreds, coroutines, timers, jobs, descriptors and processes.
 
-The commands `deferrous ps`, `pstree`, `why` and `stalls` show it from outside, the functions in the program. It
-is Python because it only reads what is there.
+The commands `deferrous ps`, `pstree`, `why` and `stalls` show it from outside, the functions in the program.
+It is Python because it only reads what is there.
 
-The functions that walk over the objects are imported when they are used: they import Twisted, and the commands
-do not.
+The functions that walk over the objects are imported when they are used: they import Twisted, which the
+commands do without.
 """
 
 from __future__ import annotations

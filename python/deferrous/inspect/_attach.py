@@ -7,7 +7,6 @@ script leaves a file that says what came of it. It is Python because `sys.remote
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -17,7 +16,7 @@ import time
 from typing import Any
 
 from deferrous.inspect._processes import Process
-from deferrous.inspect._protocol import InspectError
+from deferrous.inspect._protocol import MAX_REQUEST, InspectError, decode
 
 #: The first Python that has `sys.remote_exec`.
 FIRST = (3, 14)
@@ -76,7 +75,7 @@ def make_listen(process: Process, timeout: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     if answer is None:
         raise InspectError(_never_ran(process, timeout))
-    if answer["problem"]:
+    if answer.get("problem"):
         raise InspectError(f"process {process.pid} ({process.name}) {answer['problem']}")
 
 
@@ -131,13 +130,23 @@ def _wake(process: Process) -> None:
 
 
 def _wait(outcome: str, timeout: float) -> dict[str, Any] | None:
-    """Return what the script has left; None if it has not run in time."""
+    """Return what the script has left; None if it has not run in time.
+
+    Raises:
+        InspectError: the file is not one of ours.
+    """
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        with contextlib.suppress(FileNotFoundError), open(outcome) as file:
-            answer: dict[str, Any] = json.load(file)
-            return answer
-        time.sleep(_STEP)
+        try:
+            # The folder may be another user's, and this one root: the file could lead anywhere.
+            found = os.open(outcome, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            time.sleep(_STEP)
+        except OSError as error:
+            raise InspectError(f"{outcome} cannot be read: {error.strerror}") from None
+        else:
+            with open(found, "rb") as file:
+                return decode(file.read(MAX_REQUEST))
     return None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from deferrous.inspect._connection import THREAD_NAME
-from deferrous.inspect._processes import _read
+from deferrous.inspect._processes import read
 from deferrous.inspect._system_calls import system_call
 
 #: For how many seconds the threads are watched.
@@ -75,7 +75,7 @@ def _threads(pid: int) -> Iterator[_Thread]:
     ticks = os.sysconf("SC_CLK_TCK")
     with contextlib.suppress(OSError):
         for tid in sorted(map(int, os.listdir(folder))):
-            stat = _read(f"{folder}/{tid}/stat")
+            stat = read(f"{folder}/{tid}/stat")
             # The name is in parentheses, and may have some.
             name, parenthesis, rest = stat.partition("(")[2].rpartition(")")
             fields = rest.split()
@@ -90,8 +90,8 @@ def _activity(pid: int, thread: _Thread, share: float) -> str:
         return "is stopped: by a debugger, or by SIGSTOP"
     if share > 0.5 or thread.state == "R":
         return f"computes, with {min(share, 1):.0%} of a processor"
-    call = _read(f"{folder}/syscall").split()
-    kernel = _read(f"{folder}/wchan").strip()
+    call = read(f"{folder}/syscall").split()
+    kernel = read(f"{folder}/wchan").strip()
     kernel = f", in the kernel's {kernel}" if kernel not in ("", "0") else ""
     disk = ", which cannot be interrupted" if thread.state == "D" else ""
     if not call or not call[0].lstrip("-").isdigit() or call[0] == "-1":
@@ -126,7 +126,7 @@ def _library(pid: int, call: list[str]) -> str:
         address = int(call[-1], 16)
     except ValueError:
         return ""
-    for line in _read(f"/proc/{pid}/maps").splitlines():
+    for line in read(f"/proc/{pid}/maps").splitlines():
         fields = line.split(maxsplit=5)
         first, _, last = fields[0].partition("-")
         if int(first, 16) <= address < int(last, 16):

@@ -16,7 +16,15 @@ from typing import Any
 
 from deferrous.inspect import _blocked, _directory, _processes
 from deferrous.inspect._processes import Process
-from deferrous.inspect._protocol import VERSION, WORKING, InspectError, check_answer, decode, encode
+from deferrous.inspect._protocol import (
+    MAX_ANSWER,
+    VERSION,
+    WORKING,
+    InspectError,
+    check_answer,
+    decode,
+    encode,
+)
 
 #: After how many seconds a program that has not read the request is said to be blocked.
 PATIENCE = 1.0
@@ -177,12 +185,12 @@ def _exchange(
 ) -> dict[str, Any]:
     """Send a request, and return the answer."""
     _check_peer(process, connected)
-    received = b""
+    received = bytearray()
     blocked: list[str] = []
     working = False
     try:
         connected.sendall(encode(request))
-        while not received.endswith(b"\n") or received == WORKING:
+        while not received.endswith(b"\n"):
             patience = deadline - time.monotonic()
             if not working and not blocked:
                 patience = min(patience, PATIENCE)
@@ -191,17 +199,20 @@ def _exchange(
                 piece = connected.recv(1 << 20)
             except TimeoutError:
                 if working or blocked:
-                    raise InspectError(_timed_out(process, working)) from None
+                    raise InspectError(_timed_out(process, working, tell)) from None
                 blocked = _tell_blocked(process, tell)
                 continue
             if not piece:
                 raise InspectError(_ended(process))
             received += piece
             if received.startswith(WORKING):
-                working, received = True, received[len(WORKING) :]
+                working = True
+                del received[: len(WORKING)]
+            if len(received) > MAX_ANSWER:
+                raise InspectError(f"process {process.pid} ({process.name}) answers without an end")
     except (ConnectionError, BrokenPipeError):
         raise InspectError(_ended(process)) from None
-    return check_answer(decode(received))
+    return check_answer(decode(bytes(received)))
 
 
 def _check_peer(process: Process, connected: socket.socket) -> None:
@@ -231,8 +242,11 @@ def _tell_blocked(process: Process, tell: Callable[[str], None]) -> list[str]:
     return lines
 
 
-def _timed_out(process: Process, working: bool) -> str:
+def _timed_out(process: Process, working: bool, tell: Callable[[str], None]) -> str:
+    """Say that an answer has not come, and why that may be."""
     if working:
+        for line in _blocked.describe(process.pid):
+            tell(line)
         return f"process {process.pid} ({process.name}) has read the question, and its answer never came"
     return f"process {process.pid} ({process.name}) still does not run Python: no answer"
 

@@ -101,7 +101,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     options = reader.parse_args(arguments)
     if options.pid is None:
         reader.print_usage(sys.stderr)
-        print(f"deferrous {command}: {_which()}", file=sys.stderr)
+        _tell(f"deferrous {command}: {_which()}")
         return 2
     try:
         answer = _client.ask(
@@ -109,11 +109,11 @@ def run(command: str, arguments: Sequence[str]) -> int:
             request(command, options),
             timeout=options.timeout,
             attach=not options.no_attach,
-            tell=lambda line: print(line, file=sys.stderr, flush=True),
+            tell=_tell,
         )
         answer = select(answer, **selection(options))
     except InspectError as error:
-        print(f"deferrous {command}: {error}", file=sys.stderr)
+        _tell(f"deferrous {command}: {error}")
         return 1
     return _print(answer, options.json)
 
@@ -126,6 +126,16 @@ def request(command: str, options: argparse.Namespace) -> dict[str, Any]:
 def selection(options: argparse.Namespace) -> dict[str, Any]:
     """Return what of the answer is asked for, as arguments of `select`."""
     return {name: getattr(options, name, None) for name in ("older", "name", "sort")}
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal obeys: names are the program's, which may be another user's."""
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", "?", text)
+
+
+def _tell(text: str) -> None:
+    """Print a text for people, apart from the answer."""
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def _which() -> str:
@@ -149,9 +159,9 @@ def _print(answer: dict[str, Any], as_json: bool) -> int:
         else:
             from deferrous.inspect._text import render
 
-            print(render(answer).rstrip("\n"))
+            print(printable(render(answer).rstrip("\n")))
         if answer.get("in_process"):
-            print("(answered in the process itself, which was slowed down meanwhile)", file=sys.stderr)
+            _tell("(answered in the process itself, which was slowed down meanwhile)")
         sys.stdout.flush()
     except BrokenPipeError:
         # As in `deferrous ps PID | head`. Python would complain at its end, too.

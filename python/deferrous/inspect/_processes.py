@@ -32,9 +32,13 @@ class Process(NamedTuple):
 
 
 def find(pid: int) -> Process | None:
-    """Return a process; None if there is none, or if it has ended and is only waited for."""
+    """Return a process; None if there is none, or if it has ended and is only waited for.
+
+    Args:
+        pid: its number, or that of one of its threads.
+    """
     folder = f"/proc/{pid}"
-    status = _read(f"{folder}/status")
+    status = read(f"{folder}/status")
     if not status:
         return None
     state = _field(status, "State")
@@ -47,9 +51,9 @@ def find(pid: int) -> Process | None:
         executable = None
     is_python, python = _look_for_python(folder, executable)
     return Process(
-        pid=pid,
+        pid=int(_field(status, "Tgid")),
         uid=int(_field(status, "Uid").split()[1]),
-        inner_pid=int((_field(status, "NSpid") or str(pid)).split()[-1]),
+        inner_pid=int((_field(status, "NStgid") or str(pid)).split()[-1]),
         name=_command_line(folder) or _field(status, "Name"),
         executable=executable,
         is_python=is_python,
@@ -58,7 +62,7 @@ def find(pid: int) -> Process | None:
     )
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
     """Return what a small file says; "" if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -74,7 +78,7 @@ def _field(status: str, name: str) -> str:
 
 
 def _command_line(folder: str) -> str:
-    words = _read(f"{folder}/cmdline").rstrip("\0").split("\0")
+    words = read(f"{folder}/cmdline").rstrip("\0").split("\0")
     text = " ".join(word for word in words if word)
     # A program that is given as text has many lines.
     text = " ".join(text.split())
@@ -86,7 +90,7 @@ def _look_for_python(folder: str, executable: str | None) -> tuple[bool | None, 
     if executable is None:
         return None, None
     files = {executable}
-    for line in _read(f"{folder}/maps").splitlines():
+    for line in read(f"{folder}/maps").splitlines():
         _, slash, path = line.partition("/")
         if slash:
             files.add("/" + path)
@@ -109,7 +113,7 @@ def _version_of(files: set[str]) -> str | None:
 
 def _variable(folder: str, name: str) -> str | None:
     """Return a variable of a process's environment, as it was at its start."""
-    for word in _read(f"{folder}/environ").split("\0"):
+    for word in read(f"{folder}/environ").split("\0"):
         key, equals, value = word.partition("=")
         if equals and key == name:
             return value

@@ -16,6 +16,9 @@ VERSION = 1
 #: The longest request, in bytes. The commands send less than one kilobyte.
 MAX_REQUEST = 64 * 1024
 
+#: The longest answer, in bytes. Like things are told once, so that real ones are far shorter.
+MAX_ANSWER = 256 * 1024 * 1024
+
 #: The commands that a program answers.
 COMMANDS = ("ps", "pstree", "why", "stalls", "metrics")
 
