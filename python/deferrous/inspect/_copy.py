@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 
 from deferrous.inspect._protocol import encode
 
-#: For how many seconds a copy may work.
-PATIENCE = 60
+#: For how many seconds a copy may work. A million Deferreds take seconds, more where processors are scarce.
+PATIENCE = 300
 
 #: The thread that is making a copy. In the copy, the only one that there is.
 _copier: int | None = None
