@@ -99,8 +99,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
         arguments: the command line after it.
 
     Returns:
-        the exit status: 0 if the program has answered, 1 if not, 2 if the command line is wrong, and 130 after
-        Ctrl-C.
+        the exit status: 0 if the program has answered, 1 if not, 2 if the command line is wrong, and 130
+        after Ctrl-C.
     """
     reader = parser(command)
     options = reader.parse_args(arguments)
