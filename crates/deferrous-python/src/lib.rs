@@ -7,6 +7,7 @@ mod defer;
 mod failure;
 mod inspect;
 mod interp;
+mod metrics;
 mod race;
 mod reactor;
 mod replaced;
@@ -32,6 +33,7 @@ mod _native {
     use super::initialise;
     #[pymodule_export]
     use super::inspect::look_at;
+    use super::metrics::{count_times, counted_times};
     #[pymodule_export]
     use super::race::race;
     #[pymodule_export]

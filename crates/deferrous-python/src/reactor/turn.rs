@@ -15,6 +15,7 @@ use super::{
     thread_calls, time, unsent,
     wait::Wait,
 };
+use crate::metrics::turns;
 
 /// `runUntilCurrent()`.
 pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -101,7 +102,7 @@ fn wait(
         }
         Some(poller) => {
             let registrations = parts.with(py, |parts| parts.descriptors.registrations())?;
-            let told = polling::poll_by_name(parts, &poller, delay)?.into_iter();
+            let told = turns::between(|| polling::poll_by_name(parts, &poller, delay))?.into_iter();
             parts
                 .with(py, |parts| {
                     let ready = &mut parts.ready;
@@ -114,6 +115,10 @@ fn wait(
 
 /// `_turnUntilStopped()`.
 pub fn until_stopped(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    turns::of_loop(|| turn_until_stopped(object))
+}
+
+fn turn_until_stopped(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = object.py();
     loop {
         let reactor = Reactor::of(object)?;

@@ -9,7 +9,10 @@ use super::{
     descriptors::io_error,
     state::{EventLoop, Parts},
 };
-use crate::interp::{EventRoom, detached, is_alone};
+use crate::{
+    interp::{EventRoom, detached, is_alone},
+    metrics::turns,
+};
 
 /// A wait for events that is about to begin.
 pub struct Wait {
@@ -48,16 +51,19 @@ impl Wait {
             delay
         };
         let waited = if delay == Some(Duration::ZERO) && is_alone(py) {
-            waiter.wait(events.get_mut(), delay)
+            turns::between(|| waiter.wait(events.get_mut(), delay))
         } else {
+            // A turn that has begun waits for the interpreter.
             detached(py, || {
-                // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
-                let delay = if self.expects_one {
-                    waiter.spin(delay)
-                } else {
-                    delay
-                };
-                waiter.wait(events.get_mut(), delay)
+                turns::between(|| {
+                    // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
+                    let delay = if self.expects_one {
+                        waiter.spin(delay)
+                    } else {
+                        delay
+                    };
+                    waiter.wait(events.get_mut(), delay)
+                })
             })
         };
         py.check_signals()?;
