@@ -10,6 +10,7 @@ mod interp;
 mod metrics;
 mod race;
 mod reactor;
+mod records;
 mod replaced;
 mod return_value;
 mod sync;
@@ -33,11 +34,14 @@ mod _native {
     use super::initialise;
     #[pymodule_export]
     use super::inspect::look_at;
+    #[pymodule_export]
     use super::metrics::{count_times, counted_times};
     #[pymodule_export]
     use super::race::race;
     #[pymodule_export]
     use super::reactor::{EventLoop, ReactorMethods, after_fork};
+    #[pymodule_export]
+    use super::records::{keep_records, record};
     #[pymodule_export]
     use super::replaced::watch;
     #[pymodule_export]

@@ -1,14 +1,18 @@
 //! `DebugInfo`: unhandled failures, and who made and fired a Deferred.
 
-use pyo3::{prelude::*, types::PyList};
+use pyo3::{
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyCFunction, PyFunction, PyList, PyTuple},
+};
 
 use super::{
-    deferred::{Deferred, Object},
+    deferred::{Callback, Deferred, Object},
     parts::DeferredParts,
 };
 use crate::{
     failure::{Place, through},
-    interp::{Life, Memory, has_own_finalizer, name, raised},
+    interp::{Field, Life, Memory, Record, fallible, forget, has_own_finalizer, name, raised},
     replaced,
     twisted::objects,
 };
@@ -72,6 +76,62 @@ fn put<'py>(deferred: &Bound<'py, Deferred>, info: Option<Bound<'py, PyAny>>) {
     parts.debug_info.set(py, info);
 }
 
+/// What makes the `DebugInfo` of a Deferred that has a record, as Python code has it.
+static MAKE: Field<Option<Py<PyAny>>> = Field::new(None);
+
+/// Has the `DebugInfo` of Deferreds that have a record made by `make`, or as that of others.
+pub fn make_by(py: Python<'_>, make: Option<Py<PyAny>>) {
+    MAKE.set(py, make);
+}
+
+/// A `DebugInfo` of a Deferred that has a record.
+#[cold]
+fn with_record<'py>(record: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let py = record.py();
+    match MAKE.clone_out(py) {
+        Some(make) => make.bind(py).call1(record),
+        None => objects(py).debug_info.bind(py).call0(),
+    }
+}
+
+/// Adds the callback to the record, if there is one: it was called last, and has failed. `failed` is whether it was called
+/// with a failure.
+#[inline(always)]
+pub fn note_failed<'py>(deferred: &Bound<'py, Deferred>, callback: &Callback<'py>, failed: bool) {
+    if Record::are_kept()
+        && let Err(error) = add_to_record(deferred, callback, failed)
+    {
+        // The record is without it then.
+        forget(deferred.py(), error);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn add_to_record<'py>(
+    deferred: &Bound<'py, Deferred>,
+    callback: &Callback<'py>,
+    failed: bool,
+) -> PyResult<()> {
+    static METHOD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = deferred.py();
+    let method = METHOD.get_or_try_init(py, || {
+        fallible::import(py, "types", "MethodType").map(Bound::unbind)
+    })?;
+    let mut callable = callback.callable(py, failed)?;
+    if callable.get_type().is(method) {
+        callable = callable.getattr(name!(py, "__func__")?)?;
+    }
+    let shown = if callable.is_exact_instance_of::<PyFunction>() {
+        callable.getattr(name!(py, "__code__")?)?
+    } else if callable.is_exact_instance_of::<PyCFunction>() {
+        callable.getattr(name!(py, "__qualname__")?)?
+    } else {
+        callable.get_type().into_any()
+    };
+    deferred.get().record.add(py, shown)
+}
+
 /// `DebugInfo`, made if there is none, with the failure that nobody has handled.
 fn make<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
     let (py, parts) = (deferred.py(), deferred.get());
@@ -79,7 +139,10 @@ fn make<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyAny>> {
         return Ok(info);
     }
     let class = replaced::current(py, name!(py, "DebugInfo")?, &objects(py).debug_info)?;
-    let info = class.call0()?;
+    let info = match parts.record.read(py) {
+        Some(record) if class.is(&objects(py).debug_info) => with_record(&record.show(py)?)?,
+        _ => class.call0()?,
+    };
     if parts.had_failure.get(py) {
         set_fail_result(&info, parts.unhandled.clone_out(py))?;
     }
@@ -105,16 +168,19 @@ fn set_fail_result<'py>(
 }
 
 /// The failure to report at the Deferred's end, if a `DebugInfo` does not do that.
-pub fn unreported<'py>(py: Python<'py>, parts: &Deferred) -> Option<Bound<'py, PyAny>> {
+fn unreported<'py>(py: Python<'py>, parts: &Deferred) -> Option<Bound<'py, PyAny>> {
     let failure = parts.unhandled.take(py);
     failure.filter(|_| !parts.debug_info.is_some(py))
 }
 
-/// Reports a failure that nobody handled, as the end of a `DebugInfo` does.
-pub fn report(failure: &Bound<'_, PyAny>) {
+/// Reports a failure that nobody handled, as the end of a `DebugInfo` does. `record` is that of the Deferred.
+fn report(failure: &Bound<'_, PyAny>, record: Option<PyResult<Bound<'_, PyTuple>>>) {
     let py = failure.py();
     let pending = PyErr::take(py);
-    let info = objects(py).debug_info.bind(py).call0();
+    let info = match record {
+        Some(record) => record.and_then(|record| with_record(&record)),
+        None => objects(py).debug_info.bind(py).call0(),
+    };
     let reported = info.and_then(|info| set_fail_result(&info, Some(failure.clone())));
     if let Err(error) = reported {
         error.write_unraisable(py, Some(failure));
@@ -167,9 +233,28 @@ pub fn already_called(deferred: &Bound<'_, Deferred>) -> PyErr {
     }
 }
 
+/// The failure, or a pair of that and the record, if there is one.
+fn with_its_record<'py>(parts: &Deferred, failure: Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    let py = failure.py();
+    let Some(record) = parts.record.read(py) else {
+        return failure;
+    };
+    let pair = record
+        .show(py)
+        .and_then(|record| fallible::tuple(py, [failure.clone(), record.into_any()]));
+    match pair {
+        Ok(pair) => pair.into_any(),
+        Err(error) => {
+            forget(py, error);
+            failure
+        }
+    }
+}
+
 static MEMORY: Memory = Memory::new();
 
 impl Life for Deferred {
+    /// The failure, or a pair of that and the record.
     type Last = Object;
 
     fn memory() -> &'static Memory {
@@ -177,19 +262,30 @@ impl Life for Deferred {
     }
 
     fn finalize(this: &Bound<'_, Self>) {
-        if let Some(failure) = unreported(this.py(), this.get()) {
-            report(&failure);
+        let (py, parts) = (this.py(), this.get());
+        if let Some(failure) = unreported(py, parts) {
+            report(
+                &failure,
+                parts.record.read(py).map(|record| record.show(py)),
+            );
         }
     }
 
     fn before_end<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         match self.had_failure.get(py) {
-            true => unreported(py, self),
+            true => unreported(py, self).map(|failure| with_its_record(self, failure)),
             false => None,
         }
     }
 
-    fn after_end<'py>(_py: Python<'py>, failure: Bound<'py, PyAny>) {
-        report(&failure);
+    fn after_end<'py>(_py: Python<'py>, last: Bound<'py, PyAny>) {
+        let pair = last.cast_exact::<PyTuple>().ok().and_then(|pair| {
+            let record = pair.get_item(1).ok()?.cast_into().ok()?;
+            Some((pair.get_item(0).ok()?, record))
+        });
+        match pair {
+            Some((failure, record)) => report(&failure, Some(Ok(record))),
+            None => report(&last, None),
+        }
     }
 }

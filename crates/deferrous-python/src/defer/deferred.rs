@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyDict, PyList, PyTuple},
 };
 
-use crate::interp::{Counted, Field, Outcome, Queue, Slot, kept};
+use crate::interp::{Counted, Field, Outcome, Queue, Record, Slot, kept};
 
 /// An object of any kind, as it is kept.
 pub type Object = Bound<'static, PyAny>;
@@ -49,6 +49,8 @@ pub struct Deferred {
     /// The failure that the chain ended with and that nobody has handled; Python's `None` where there is a
     /// `DebugInfo`, which has it then.
     pub unhandled: Slot<Option<Object>>,
+    /// What has made it.
+    pub record: Record,
     pub paused: Field<i32>,
     pub called: Field<bool>,
     pub running_callbacks: Field<bool>,
@@ -86,6 +88,7 @@ impl Deferred {
             canceller: Slot::new(canceller),
             chained_to: Slot::new(None),
             unhandled: Slot::new(None),
+            record: Record::empty(),
             paused: Field::new(0),
             called: Field::new(called),
             running_callbacks: Field::new(false),

@@ -52,6 +52,13 @@ pub fn initialise<'py>(
     callback_queue::clear(deferred);
     let canceller = canceller.map(Canceller::callable);
     deferred.get().canceller.set(py, canceller);
+    note_creator(deferred)
+}
+
+/// Notes what has made the Deferred, where somebody wants to know.
+#[inline(always)]
+fn note_creator(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+    deferred.get().record.note(deferred.py());
     if deferred.debug() {
         debug_info::note_creator(deferred)?;
     }
@@ -92,9 +99,7 @@ pub fn succeed<'py>(py: Python<'py>, result: Bound<'py, PyAny>) -> PyResult<Boun
         return Ok(deferred);
     }
     let deferred = make(py, || Deferred::fired(result))?;
-    if deferred.debug() {
-        debug_info::note_creator(&deferred)?;
-    }
+    note_creator(&deferred)?;
     Ok(deferred)
 }
 
@@ -117,9 +122,7 @@ fn make_unfired<'py>(
     canceller: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Deferred>> {
     let deferred = make(py, || Deferred::unfired(canceller.map(Canceller::callable)))?;
-    if deferred.debug() {
-        debug_info::note_creator(&deferred)?;
-    }
+    note_creator(&deferred)?;
     Ok(deferred)
 }
 

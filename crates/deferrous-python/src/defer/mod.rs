@@ -28,6 +28,7 @@ pub use self::{
     callback_queue::entries,
     cancel::call_cancel,
     class_attributes::set_default,
+    debug_info::make_by as make_debug_info_by,
     deferred::{Callback, Called, Canceller, Deferred, Native, NativeCanceller, Side},
     deferred_list::DeferredList,
     firing::{add, call_add_callback, call_callback, call_errback},

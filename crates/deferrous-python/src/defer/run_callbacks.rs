@@ -64,6 +64,9 @@ fn run_queued(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         }
         let Some(next) = callback_queue::pop(deferred)? else {
             let failed = deferred.result_kind()? == Kind::Failure;
+            if failed && !passed {
+                debug_info::note_failed(deferred, &callback, found == Kind::Failure);
+            }
             debug_info::note(deferred, failed);
             return Ok(());
         };
@@ -460,6 +463,9 @@ impl<'py> Call<'py> {
             Ok(None) => Ok(true),
             Ok(Some(inner)) => self.chain_to(current, inner),
             Err(exception) => {
+                if let Some(item) = &self.item {
+                    debug_info::note_failed(current, item, self.failed);
+                }
                 // The variables of all frames are expensive, and so captured in debug mode only.
                 let owner = self.this.debug().then(|| self.this.as_any().clone());
                 let failure = failure::caught(&exception, owner.as_ref(), Place::RunCallbacks);

@@ -1,12 +1,15 @@
-//! Frames that never run, for tracebacks.
+//! Frames: those that never run, for tracebacks, and the one that runs.
 
 use std::ptr;
 
 use pyo3::{
-    ffi,
+    Borrowed, ffi,
     prelude::*,
-    types::{PyCode, PyDict, PyFrame},
+    types::{PyCode, PyDict, PyFrame, PyFrameMethods},
 };
+
+#[cfg(not(Py_3_11))]
+use super::{name, token::forget};
 
 /// A frame that never runs. It has `variables` if its code keeps them in a dict.
 pub fn frame<'py>(
@@ -30,4 +33,26 @@ pub fn frame<'py>(
         }
         Ok(frame.cast_into_unchecked())
     }
+}
+
+/// The code that runs now, and its instruction as an index of bytes; `None` where no code of Python runs.
+pub fn current_instruction(py: Python<'_>) -> Option<(Bound<'_, PyCode>, u32)> {
+    // SAFETY: the thread is attached, as the token says. The frame is the thread's own, which runs until this returns.
+    let (frame, instruction) = unsafe {
+        let raw = ffi::PyEval_GetFrame();
+        let frame = Borrowed::from_ptr_or_opt(py, raw.cast())?.cast_unchecked::<PyFrame>();
+        #[cfg(Py_3_11)]
+        let instruction = i64::from(ffi::PyFrame_GetLasti(raw));
+        #[cfg(not(Py_3_11))]
+        let instruction = last_instruction(&frame)?;
+        (frame, instruction)
+    };
+    Some((frame.code(), u32::try_from(instruction).unwrap_or_default()))
+}
+
+/// `frame.f_lasti`, for which CPython 3.10 has no function.
+#[cfg(not(Py_3_11))]
+fn last_instruction(frame: &Bound<'_, PyFrame>) -> Option<i64> {
+    let found = name!(frame.py(), "f_lasti").and_then(|name| frame.getattr(name)?.extract());
+    found.map_err(|error| forget(frame.py(), error)).ok()
 }

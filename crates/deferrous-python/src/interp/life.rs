@@ -184,22 +184,16 @@ fn make_anew<T: Life + Into<PyClassInitializer<T>>>(
 /// Called by the interpreter, with an object of the class.
 unsafe extern "C" fn finalize<T: Life>(this: Raw) {
     // SAFETY: the interpreter calls it with an object of the class, before anything of it is taken away. One that
-    // nothing else refers to is not the collector's, but at its end: what it holds ends before it reports.
+    // nothing else refers to is not the collector's, but at its end: what it holds ends before it reports. Where a panic
+    // has left an exception, the last call takes it.
     unsafe {
         if ffi::Py_REFCNT(this) > 1 {
             let py = Python::assume_attached();
             let this = Borrowed::from_ptr(py, this).cast_unchecked();
-            report_panic(called_by_pyo3(py, || T::finalize(&this)));
+            if called_by_pyo3(py, || T::finalize(&this)).is_none() {
+                ffi::PyErr_WriteUnraisable(ptr::null_mut());
+            }
         }
-    }
-}
-
-/// Reports a panic that nobody can be told of, if there was one.
-fn report_panic(result: Option<()>) {
-    if result.is_none() {
-        // SAFETY: `called_by_pyo3` has left an exception, which the call takes. The thread is attached, as its caller
-        // needed the token for that.
-        unsafe { ffi::PyErr_WriteUnraisable(ptr::null_mut()) };
     }
 }
 
@@ -238,7 +232,8 @@ fn value_of<T: PyClass<Frozen = True> + Sync>(this: &Bound<'_, T>) -> *mut T {
 /// Called by the interpreter, with an object of the class that nothing refers to.
 unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
     // SAFETY: the interpreter calls it with an object of the class that nothing refers to. The collector does not
-    // see it any more before anything of it is taken away, and its memory is given back last.
+    // see it any more before anything of it is taken away, and its memory is given back last. Where a panic has left an
+    // exception, the call that writes it takes it.
     unsafe {
         let py = Python::assume_attached();
         if is_revived::<T>(py, this) {
@@ -259,8 +254,10 @@ unsafe extern "C" fn dealloc<T: Life>(this: Raw) {
             ffi::Py_XDECREF(ptr::replace(dict, ptr::null_mut()));
         }
         end(|| ptr::drop_in_place(value), || ptr::read(value));
-        if let Some(last) = last {
-            report_panic(called_by_pyo3(py, || T::after_end(py, last)));
+        if let Some(last) = last
+            && called_by_pyo3(py, || T::after_end(py, last)).is_none()
+        {
+            ffi::PyErr_WriteUnraisable(ptr::null_mut());
         }
         let kept = &mut *T::memory().pieces.get();
         if ptr::eq(class, T::memory().class.load(Relaxed)) {

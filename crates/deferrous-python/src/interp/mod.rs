@@ -31,6 +31,7 @@ mod object;
 mod openssl;
 mod panics;
 mod queue;
+mod record;
 mod sending;
 mod stack;
 mod task;
@@ -84,6 +85,7 @@ pub use object::{
 pub use openssl::OpenSsl;
 pub use panics::without_panic;
 pub use queue::Queue;
+pub use record::Record;
 pub use sending::{
     Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
     stop_iteration,

@@ -5,7 +5,7 @@
 mod histogram;
 pub mod turns;
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use pyo3::{
     prelude::*,
@@ -27,6 +27,12 @@ pub static JOBS: Histogram = Histogram::new();
 
 /// The nanoseconds of a second.
 const SECOND: f64 = 1e9;
+
+/// A time in seconds, in nanoseconds. A negative one is 0.
+pub fn nanos(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds)
+        .map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
 
 /// Count how long turns, waits and jobs take, or no longer.
 ///

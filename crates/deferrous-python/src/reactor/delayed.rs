@@ -16,7 +16,7 @@ use super::{
     support::support,
 };
 use crate::interp::{
-    Field, Life, Memory, Slot, Task, attributes, class_attributes, fallible, item, make,
+    Field, Life, Memory, Record, Slot, Task, attributes, class_attributes, fallible, item, make,
 };
 
 impl DelayedCall {
@@ -40,6 +40,7 @@ impl DelayedCall {
             keywords: Slot::new(task.keywords.map(|it| it.into_bound(py).into_any())),
             event_loop: Slot::new(Some(event_loop.clone())),
             seconds: Slot::new(Some(seconds)),
+            record: Record::empty(),
         })
     }
 

@@ -15,7 +15,7 @@ use super::{
     ready::Ready,
 };
 use crate::{
-    interp::{EventRoom, Field, Slot, fallible},
+    interp::{EventRoom, Field, Record, Slot, fallible},
     transport::Logging,
 };
 
@@ -189,6 +189,8 @@ pub struct DelayedCall {
     pub(super) event_loop: Slot<Option<Bound<'static, EventLoop>>>,
     /// What tells the time, in seconds.
     pub(super) seconds: Part,
+    /// What has set it.
+    pub record: Record,
 }
 
 /// An object that a call has, or has no more.

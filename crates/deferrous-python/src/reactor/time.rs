@@ -16,7 +16,10 @@ use super::{
     state::{DelayedCall, EventLoop},
     support::{Occasion, report_error, support},
 };
-use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible, forget};
+use crate::{
+    interp::{Arguments, FastMethod, Task, bind_leading, fallible, forget},
+    metrics::{LAG, nanos, turns},
+};
 
 /// The longest that a reactor sleeps, in seconds: as many milliseconds as an `int` of C holds, which is
 /// what programs may see from `timeout()` of Twisted's reactors.
@@ -61,6 +64,7 @@ Only the thread that runs the reactor may call it; others use `callFromThread`."
         let time = read(&seconds)? + delay;
         let task = Task::new(callable, rest);
         let call = DelayedCall::new(py, time, task, &event_loop, seconds)?;
+        call.get().record.note(py);
         if debugging(py)? {
             let creator = support().format_creator.bind(py).call0()?;
             call.setattr(names(py).creator.bind(py), creator)?;
@@ -168,6 +172,15 @@ pub fn timeout<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
     }
 }
 
+/// Counts how late a call is made.
+#[cold]
+fn count_lag(call: &Bound<'_, DelayedCall>, now: f64) {
+    let lag = now - of_key(call.get().deadline(call.py()));
+    if !call.get().was_delayed(call.py()) && !call.get().is_cancelled(call.py()) {
+        LAG.count(nanos(lag));
+    }
+}
+
 /// Makes the calls that are due.
 pub fn run_due(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<()> {
     let py = reactor.object.py();
@@ -179,9 +192,11 @@ pub fn run_due(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<()
     if now.is_nan() {
         return Ok(());
     }
-    let now = key(now);
-    while let Some(call) = event_loop.with(py, |parts| parts.timed.pop(now))? {
+    while let Some(call) = event_loop.with(py, |parts| parts.timed.pop(key(now)))? {
         let call = call.into_bound(py);
+        if turns::are_timed() {
+            count_lag(&call, now);
+        }
         if call.get().was_delayed(py) {
             let call = call.unbind();
             event_loop.with(py, |parts| DelayedCall::insert(call, py, &mut parts.timed))?;

@@ -16,12 +16,13 @@ use super::{
     starting::{Start, Starting, wait_for_others},
     support::support,
 };
-use crate::interp::{
-    Field, detached, fallible, forks, give_way, is_free, is_time_to_give_way, name,
+use crate::{
+    interp::{Field, detached, fallible, forks, give_way, is_free, is_time_to_give_way, name},
+    metrics::{JOBS, QUEUED, turns},
 };
 
-/// A job, and the number that it was queued as.
-type Numbered = (u64, Job);
+/// A job, the number that it was queued as, and when that was, in nanoseconds, if somebody counts such times.
+type Numbered = (u64, Option<u64>, Job);
 
 /// Jobs, and the threads that take them.
 #[pyclass(frozen, name = "Team", module = "deferrous._core")]
@@ -102,7 +103,7 @@ impl PyTeam {
     /// Takes a job out that no worker has begun.
     #[cold]
     fn withdraw(&self, py: Python<'_>, number: u64) {
-        drop(self.team(py).withdraw(|&(queued, _)| queued == number));
+        drop(self.team(py).withdraw(|&(queued, ..)| queued == number));
     }
 
     /// What the workers do until there is nothing left for them.
@@ -114,10 +115,11 @@ impl PyTeam {
         let worker = Worker::current(py).ok();
         loop {
             next = match next {
-                Next::Job((_, job)) => {
+                Next::Job((_, queued, job)) => {
                     // What one job leaves to do is done before the next.
                     drop(wake.take());
-                    wake = job.run(py, worker.map(|worker| (&this.running, worker)));
+                    let running = worker.map(|worker| (&this.running, worker));
+                    wake = counted(queued, || job.run(py, running));
                     if is_time_to_give_way() {
                         drop(wake.take());
                         // What another thread has this one raise is no job's, and does not end the worker.
@@ -209,7 +211,7 @@ impl PyTeam {
     fn jobs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let team = self.team(py);
         let jobs = fallible::list_of(py, self.running.list(py)?)?;
-        let queued: Vec<_> = team.peek(|jobs| jobs.iter().map(|(_, job)| job.call(py)).collect());
+        let queued: Vec<_> = team.peek(|jobs| jobs.iter().map(|(.., job)| job.call(py)).collect());
         for (function, tells) in queued {
             let none = || py.None().into_bound(py);
             let tells = fallible::int(py, tells)?;
@@ -226,7 +228,7 @@ impl PyTeam {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.team.traverse_with(&visit, |team, visit| {
-            team.peek(|jobs| jobs.iter().try_for_each(|(_, job)| job.traverse(visit)))
+            team.peek(|jobs| jobs.iter().try_for_each(|(.., job)| job.traverse(visit)))
         })?;
         self.current_limit.traverse(&visit)?;
         self.thread_factory.traverse(&visit)
@@ -237,6 +239,21 @@ impl PyTeam {
         let limit = self.current_limit.take(py);
         drop((jobs, limit, self.thread_factory.take(py)));
     }
+}
+
+/// Does a job, and counts how long it was queued and how long it took, if somebody wants to know.
+#[inline]
+fn counted<R>(queued: Option<u64>, work: impl FnOnce() -> R) -> R {
+    if !turns::are_timed() {
+        return work();
+    }
+    let began = turns::now();
+    if let Some(queued) = queued {
+        QUEUED.count(began.saturating_sub(queued));
+    }
+    let result = work();
+    JOBS.count(turns::now().saturating_sub(began));
+    result
 }
 
 #[cold]
@@ -251,7 +268,8 @@ pub fn queue(team: &Bound<'_, PyTeam>, job: Job) -> PyResult<()> {
     let (py, this) = (team.py(), team.get());
     let number = this.last.get(py) + 1;
     this.last.set(py, number);
-    match this.team(py).push((number, job)) {
+    let queued = turns::are_timed().then(turns::now);
+    match this.team(py).push((number, queued, job)) {
         Ok(false) => Ok(()),
         Ok(true) => start_workers(team, 1).inspect_err(|_| this.withdraw(py, number)),
         Err(refused) => {
