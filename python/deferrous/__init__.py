@@ -14,8 +14,9 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from deferrous.inspect import explain as explain
+    from deferrous.inspect._metrics import metrics as metrics
 
-__all__ = ["InstallError", "__version__", "explain", "install", "installed"]
+__all__ = ["InstallError", "__version__", "explain", "install", "installed", "metrics"]
 
 __version__: str
 
@@ -64,7 +65,7 @@ if not TYPE_CHECKING:
     # A type checker would conclude from this that the package has every name, as a str.
 
     def __getattr__(name: str) -> object:
-        """Return the version of the installed package, or `explain`. Both are only found if they are used.
+        """Return what is only imported or read if it is used: the version, `explain` and `metrics`.
 
         The extension module has the version too, but importing that imports Twisted.
         """
@@ -76,4 +77,8 @@ if not TYPE_CHECKING:
             from deferrous.inspect import explain
 
             return explain
+        if name == "metrics":
+            from deferrous.inspect._metrics import metrics
+
+            return metrics
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

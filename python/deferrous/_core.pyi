@@ -5,7 +5,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from types import GenericAlias, TracebackType
+from types import CodeType, GenericAlias, TracebackType
 from typing import (
     Any,
     Concatenate,
@@ -805,6 +805,60 @@ class EventLoop:
         """Put entries in the place of those of a queue from start to stop.
 
         Returns those that were there, as a list."""
+
+    def sizes(self, /) -> tuple[int, int, int, int]:
+        """How many there are: delayed calls, those cancelled since they were set included; readers; writers;
+        and calls from threads.
+
+        Any thread may call it."""
+
+def count_times(on: bool, /, *, stalls: bool = False) -> None:
+    """Count how long turns, waits and jobs take, or no longer.
+
+    Args:
+        on: whether to count. What was counted before stays.
+        stalls: whether it is the watchdog of stalls that asks, and not the metrics. Times are counted while
+            one of them wants that.
+
+    Any thread may call it."""
+
+def counted_times() -> dict[str, Any]:
+    """The times that were counted, in seconds.
+
+    Returns:
+        a dict. `turns`, `lag`, `queued` and `jobs` are pairs: how many were in each bucket, as a tuple, and
+        the sum; `bounds` has the upper bounds of the buckets, of which the last has none. `idle` is for how
+        long the loop has waited, `turn` the number of the last turn, and `began` when that began, by
+        `time.monotonic()`, or None if it has ended.
+
+    Any thread may call it."""
+
+def keep_records(make_debug_info: Callable[..., DebugInfo] | None, /) -> None:
+    """Keep a record of each Deferred and delayed call that is made from now on, or no longer.
+
+    Args:
+        make_debug_info: what makes the DebugInfo of a Deferred that ends with a failure, and has a record:
+            it is called with what `record` returns. None keeps no records; those that are there stay.
+
+    Any thread may call it."""
+
+def record(thing: object, /) -> tuple[float, CodeType, int, CodeType | str | type | None] | None:
+    """The record of a Deferred or a delayed call.
+
+    Returns:
+        a tuple, or None if there is no record: the time, in seconds by `time.monotonic()`; the code object
+        that has made it; the instruction, as an index of bytes of that; and what was called last, if that has
+        failed, or None: a code object, the name of a built-in function, or another callable's class.
+
+    Any thread may call it."""
+
+def count_unfired(objects: list[Any], /) -> int:
+    """How many of the objects are Deferreds that have not fired.
+
+    Args:
+        objects: a list of any objects. None of their code is run.
+
+    Any thread may call it."""
 
 def after_fork() -> None:
     """Give up what this process shares with the one that it was forked off from."""

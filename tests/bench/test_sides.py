@@ -64,6 +64,17 @@ def test_the_deferrous_side_runs_on_deferrous() -> None:
         process.ask("time", name="construct", times=3)
 
 
+def test_the_side_of_records_keeps_them(stand_in: Path) -> None:
+    folder = stand_in.with_suffix("")
+    folder.mkdir()
+    (folder / "__init__.py").write_text(SUBCLASS)
+    (folder / "inspect.py").write_text("def enable(): raise ImportError('records are kept')")
+    with Process(DEFERROUS):
+        pass
+    with pytest.raises(BenchError, match="records: ImportError: records are kept"):
+        Process(Side("records", "records"))
+
+
 @pytest.mark.parametrize("side", [STOCK, DEFERROUS], ids=lambda side: side.name)
 def test_processes_of_a_workload_are_on_its_side_and_are_timed(side: Side) -> None:
     pytest.importorskip("deferrous.defer", reason="the extension module is not built")

@@ -12,6 +12,7 @@ from deferrous.bench.workloads import GROUP as DEFERREDS
 from deferrous.bench.workloads import Group, Workload, WrongResult, memory, start
 from deferrous.bench.workloads._check import expect_result
 from deferrous.bench.workloads.reactor import GROUP as REACTOR
+from deferrous.bench.workloads.recording import GROUP as RECORDING
 from deferrous.bench.workloads.transports import GROUP as TRANSPORTS
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -65,6 +66,15 @@ def test_every_server_gives_the_right_responses(workload: Workload, serving: Pro
     assert serving.ask("time", name=workload.name, times=3)["cpu"] > 0
 
 
+@pytest.mark.parametrize("side", RECORDING.compares or (), ids=str)
+def test_every_workload_runs_with_records_and_without(side: str) -> None:
+    with Process(Side(side, side), RECORDING.name) as process:
+        for workload in RECORDING.workloads:
+            process.ask("warm", name=workload.name, times=1)
+            assert process.ask("time", name=workload.name, times=3)["cpu"] > 0
+        assert process.ask("memory", count=50_000)["bytes"] > 0
+
+
 def test_the_memory_of_idle_connections_is_measured(serving: Process) -> None:
     assert serving.ask("memory", count=1000)["bytes"] > 0
 
@@ -76,7 +86,7 @@ def test_the_memory_of_waiting_timers_is_measured(in_reactor: Process) -> None:
 @pytest.mark.parametrize("group", GROUPS, ids=lambda each: each.name)
 def test_every_workload_of_a_peer_gives_the_right_result(group: Group) -> None:
     peers = [(each.name, each.peer.name) for each in group.workloads if each.peer and not each.obstacle()]
-    assert peers
+    assert peers or group.compares
     for workload, peer in peers:
         with Process(Side(peer, peer), group.name) as process:
             process.ask("warm", name=workload, times=1)

@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use super::reactor::{EventLoop, ReactorMethods, after_fork};
     #[pymodule_export]
-    use super::records::{keep_records, record};
+    use super::records::{count_unfired, keep_records, record};
     #[pymodule_export]
     use super::replaced::watch;
     #[pymodule_export]

@@ -1,6 +1,9 @@
 //! Records of what has made Deferreds and delayed calls, as Python code gets at them.
 
-use pyo3::{prelude::*, types::PyTuple};
+use pyo3::{
+    prelude::*,
+    types::{PyList, PyTuple},
+};
 
 use crate::{
     defer::{Deferred, make_debug_info_by},
@@ -12,7 +15,7 @@ use crate::{
 ///
 /// Args:
 ///     make_debug_info: what makes the DebugInfo of a Deferred that ends with a failure, and has a record:
-///         it is called with what [`record`] returns. None keeps no records; those that are there stay.
+///         it is called with what `record` returns. None keeps no records; those that are there stay.
 ///
 /// Any thread may call it.
 #[pyfunction]
@@ -25,9 +28,9 @@ pub fn keep_records(py: Python<'_>, make_debug_info: Option<Py<PyAny>>) {
 /// The record of a Deferred or a delayed call.
 ///
 /// Returns:
-///     a tuple, or None if there is no record: the code object that has made it; the instruction, as an
-///     index of bytes of that; the time, in seconds by `time.monotonic()`; and what was called last, if that
-///     has failed, or None: a code object, the name of a built-in function, or another callable's class.
+///     a tuple, or None if there is no record: the time, in seconds by `time.monotonic()`; the code object
+///     that has made it; the instruction, as an index of bytes of that; and what was called last, if that has
+///     failed, or None: a code object, the name of a built-in function, or another callable's class.
 ///
 /// Any thread may call it.
 #[pyfunction]
@@ -42,4 +45,20 @@ pub fn record<'py>(thing: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTu
         None
     };
     recorded.map(|recorded| recorded.show(py)).transpose()
+}
+
+/// How many of the objects are Deferreds that have not fired.
+///
+/// Args:
+///     objects: a list of any objects. None of their code is run.
+///
+/// Any thread may call it.
+#[pyfunction]
+#[pyo3(signature = (objects, /))]
+pub fn count_unfired(objects: &Bound<'_, PyList>) -> usize {
+    let unfired = objects.iter().filter(|object| {
+        let deferred = object.cast::<Deferred>();
+        deferred.is_ok_and(|deferred| !deferred.get().called.get(object.py()))
+    });
+    unfired.count()
 }

@@ -21,12 +21,13 @@ from deferrous.bench._process import DEFERROUS, STOCK, STOCK_AGAIN, BenchError
 from deferrous.bench.workloads import GROUP as DEFERREDS
 from deferrous.bench.workloads import Group
 from deferrous.bench.workloads.reactor import GROUP as REACTOR
+from deferrous.bench.workloads.recording import GROUP as INSPECT
 from deferrous.bench.workloads.transports import GROUP as TRANSPORTS
 
 __all__ = ["BenchError", "add_arguments", "main"]
 
 #: The groups, in the order of the output.
-GROUPS = (DEFERREDS, REACTOR, TRANSPORTS)
+GROUPS = (DEFERREDS, REACTOR, TRANSPORTS, INSPECT)
 
 _INTERRUPTED = 130
 
@@ -136,7 +137,9 @@ def _report(args: argparse.Namespace, choices: Sequence[Chosen]) -> Report:
         def told(what: str) -> None:
             progress.update(task, advance=1, description=f"{what:18}")
 
-        results = [_measure.measure(each, sides, pace, told) for each in choices]
+        results = [
+            _measure.measure(each, _measure.sides_of(each.group, sides), pace, told) for each in choices
+        ]
     first, second = (side.name for side in sides)
     return Report(first, second, _command(args), versions, machine(), results)
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from deferrous.bench._process import FLOOR
+from deferrous.bench._process import DEFERROUS, FLOOR, STOCK
 from deferrous.bench.workloads import Group, Measure, Pending, Workload
 
 FORMAT = 3
+_SIDES = STOCK.name, DEFERROUS.name
 
 
 class Sample(NamedTuple):
@@ -49,6 +50,8 @@ class Timing:
     #: How many times each side ran the workload in a round.
     times: dict[str, int]
     rounds: list[dict[str, Sample]] = field(default_factory=list)
+    #: The names of the two sides that are compared.
+    sides: tuple[str, str] = _SIDES
 
     def cost(self, side: str) -> float:
         """The median of the seconds that an operation took, by what the workload is measured by."""
@@ -81,6 +84,8 @@ class Memory:
 
     pending: Pending
     rounds: list[dict[str, float]] = field(default_factory=list)
+    #: The names of the two sides that are compared.
+    sides: tuple[str, str] = _SIDES
 
     def cost(self, side: str) -> float:
         """The median of the bytes for one."""
@@ -100,6 +105,8 @@ class Results:
     memory: Memory | None
     #: Of the rows that were asked for and could not be measured: name and reason.
     left_out: Mapping[str, str] = field(default_factory=dict)
+    #: The names of the two sides that are compared.
+    sides: tuple[str, str] = _SIDES
 
     @property
     def counted(self) -> list[Timing]:
@@ -125,11 +132,12 @@ class Report:
 
     def ratio(self, timing: Timing) -> Spread:
         """How many times as fast the second side is as the first."""
-        return timing.ratio(self.first, self.second)
+        return timing.ratio(*timing.sides)
 
     def added(self, timing: Timing) -> Spread:
         """By how many seconds an operation takes longer on the second side than on the first."""
-        return timing.difference(self.second, self.first)
+        first, second = timing.sides
+        return timing.difference(second, first)
 
     def geometric_mean(self, results: Results) -> float | None:
         """Of the ratios of the workloads of a group that count, if there are any."""
@@ -143,7 +151,7 @@ class Report:
     def over_peer(self, timing: Timing) -> Spread | None:
         """How many times as fast the second side is as the peer of a workload, if that was measured."""
         peer = timing.workload.peer
-        return timing.ratio(peer.name, self.second) if peer and timing.met_peer else None
+        return timing.ratio(peer.name, timing.sides[1]) if peer and timing.met_peer else None
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with all rounds."""
@@ -160,6 +168,7 @@ class Report:
         least = self.least(results)
         return {
             "name": results.group.name,
+            "sides": list(results.sides),
             "geometric_mean": self.geometric_mean(results),
             "least": least and {"workload": least.workload.name, "ratio": self.ratio(least).median},
             "workloads": [self._timing_as_json(timing) for timing in results.timings],
@@ -178,8 +187,8 @@ class Report:
             "added": self.added(timing)._asdict(),
             "floor": timing.floor,
             "ratio": self.ratio(timing)._asdict(),
-            "wall_ratio": timing.ratio(self.first, self.second, "wall")._asdict(),
-            "cpu_ratio": timing.ratio(self.first, self.second, "cpu")._asdict(),
+            "wall_ratio": timing.ratio(*timing.sides, "wall")._asdict(),
+            "cpu_ratio": timing.ratio(*timing.sides, "cpu")._asdict(),
             "peer": workload.peer and {"name": workload.peer.name, "ratio": over and over._asdict()},
             "times_per_round": timing.times,
             "rounds": [{side: sample._asdict() for side, sample in each.items()} for each in timing.rounds],
@@ -191,6 +200,6 @@ class Report:
             "name": memory.pending.name,
             "count": memory.pending.count,
             "unit": f"bytes of resident memory for {memory.pending.one}",
-            "ratio": memory.ratio(self.second, self.first)._asdict(),
+            "ratio": memory.ratio(*reversed(memory.sides))._asdict(),
             "rounds": memory.rounds,
         }

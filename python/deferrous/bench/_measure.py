@@ -59,13 +59,19 @@ def steps(choices: Sequence[Chosen], pace: Pace) -> int:
 
 def measure(chosen: Chosen, sides: Sequence[Side], pace: Pace, told: Told) -> Results:
     """Measure the chosen workloads of one group on all sides."""
-    timings = [Timing(each, times={}) for each in chosen.workloads]
+    names = sides[0].name, sides[1].name
+    timings = [Timing(each, times={}, sides=names) for each in chosen.workloads]
     if timings:
         _time_workloads(chosen.group, timings, sides, pace, told)
     memory = None
     if chosen.pending:
         memory = _measure_memory(chosen.group, chosen.pending, sides, pace, told)
-    return Results(chosen.group, timings, memory, chosen.left_out)
+    return Results(chosen.group, timings, memory, chosen.left_out, names)
+
+
+def sides_of(group: Group, sides: Sequence[Side]) -> list[Side]:
+    """Return the sides that a group compares, which are `sides` unless it says otherwise."""
+    return [Side(name, name) for name in group.compares] if group.compares else list(sides)
 
 
 def _time_workloads(
@@ -130,7 +136,7 @@ def _calibrate(process: Process, name: str, seconds: float) -> int:
 
 def _measure_memory(group: Group, pending: Pending, sides: Sequence[Side], pace: Pace, told: Told) -> Memory:
     """How much those that wait need, each side in a fresh process, which has no free memory."""
-    memory = Memory(pending)
+    memory = Memory(pending, sides=(sides[0].name, sides[1].name))
     for _ in range(pace.processes):
         told(pending.name)
         found: dict[str, float] = {}
@@ -145,7 +151,7 @@ def versions_of(sides: Sequence[Side], groups: Sequence[Group]) -> dict[str, str
     """Return the versions on all sides. It raises if a side cannot be measured."""
     found: dict[str, str | None] = {}
     for group in groups:
-        for side in sides:
+        for side in sides_of(group, sides):
             with Process(side, group.name) as process:
                 about = {what: which for what, which in process.versions.items() if which}
             if "reactor" in about:

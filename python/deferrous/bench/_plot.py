@@ -85,8 +85,9 @@ def _others(report: Report) -> list[_Bar]:
     bars = []
     for results in report.groups:
         if memory := results.memory:
-            what = f"bytes of {report.first}, for each of {memory.pending.count:,} {memory.pending.what}"
-            bars.append(_Bar(memory.pending.name, what, memory.ratio(report.first, report.second)))
+            first, second = memory.sides
+            what = f"bytes of {first}, for each of {memory.pending.count:,} {memory.pending.what}"
+            bars.append(_Bar(memory.pending.name, what, memory.ratio(first, second)))
         for timing in results.with_peer:
             peer, over = timing.workload.peer, report.over_peer(timing)
             if peer and over:
@@ -107,8 +108,10 @@ def _root(report: Report, height: float) -> ET.Element:
             "font-family": _FONT,
         },
     )
-    ET.SubElement(root, "title").text = f"How {report.second} compares with {report.first} Twisted"
-    title = f"Time of {report.first} Twisted, over {report.second}"
+    first, second = report.groups[0].sides
+    first = "deferrous" if report.groups[0].group.compares else f"{first} Twisted"
+    ET.SubElement(root, "title").text = f"How {second} compares with {first}"
+    title = f"Time of {first}, over {second}"
     _text(root, _LEFT, 28, title, size=16, bold=True)
     _text(root, _LEFT, 48, _subtitle(report), size=12)
     return root

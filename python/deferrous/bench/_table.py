@@ -33,8 +33,9 @@ def show(report: Report, console: Console) -> None:
 def _table(report: Report, results: Results, ascii_only: bool) -> Table:
     table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("", no_wrap=True)
-    table.add_column(f"{report.first}, us", justify="right", no_wrap=True)
-    table.add_column(f"{report.second}, us", justify="right", no_wrap=True)
+    first, second = results.sides
+    table.add_column(f"{first}, us", justify="right", no_wrap=True)
+    table.add_column(f"{second}, us", justify="right", no_wrap=True)
     table.add_column("ratio", justify="right", no_wrap=True)
     table.add_column("quartiles", justify="right", no_wrap=True)
     peer = _peer_of_column(results)
@@ -81,8 +82,7 @@ def _row(report: Report, timing: Timing, longest: float, ascii_only: bool) -> tu
     blocks = Text("#" * round(_ASCII_BAR * median / longest), style=style)
     return (
         timing.workload.name,
-        _microseconds(timing.cost(report.first)),
-        _microseconds(timing.cost(report.second)),
+        *(_microseconds(timing.cost(side)) for side in timing.sides),
         Text(f"{median:.2f}x", style=f"bold {style}"),
         f"{low:.2f}-{high:.2f}",
         blocks if ascii_only else Bar(longest, 0, median, color=style),
@@ -112,7 +112,7 @@ def _summary(report: Report, results: Results) -> list[Text]:
 
 def _floor(report: Report, timing: Timing) -> Text:
     """The time that no implementation of Deferreds can save, beside the time of this one."""
-    floor, cost = timing.floor, timing.cost(report.second)
+    floor, cost = timing.floor, timing.cost(timing.sides[1])
     assert floor is not None
     part = f"{_microseconds(floor)} of {_microseconds(cost)} us"
     return Text(f"{timing.workload.name}: {part} are the Python calls alone")
@@ -121,7 +121,7 @@ def _floor(report: Report, timing: Timing) -> Text:
 def _by_the_clock(report: Report, results: Results) -> list[Text]:
     """The ratios in clock time of the rows that are measured by processor time."""
     ratios = [
-        f"{timing.workload.name} {timing.ratio(report.first, report.second, 'wall').median:.2f}x"
+        f"{timing.workload.name} {timing.ratio(*timing.sides, 'wall').median:.2f}x"
         for timing in results.timings
         if timing.workload.measure == "cpu" and timing.workload.counted
     ]
@@ -129,10 +129,11 @@ def _by_the_clock(report: Report, results: Results) -> list[Text]:
 
 
 def _memory(report: Report, memory: Memory) -> Text:
-    ratio = memory.ratio(report.second, report.first).median
+    first, second = memory.sides
+    ratio = memory.ratio(second, first).median
     text = (
-        f"memory of {memory.pending.count:,} {memory.pending.what}: {ratio:.3f} of {report.first}'s "
-        f"({memory.cost(report.second):.0f} of {memory.cost(report.first):.0f} bytes each)"
+        f"memory of {memory.pending.count:,} {memory.pending.what}: {ratio:.3f} of {first}'s "
+        f"({memory.cost(second):.0f} of {memory.cost(first):.0f} bytes each)"
     )
     return Text(text, style="bold")
 
@@ -141,7 +142,7 @@ def _added(report: Report, timing: Timing) -> Text:
     """The difference to stock's time, for rows where it matters more than the ratio."""
     text = (
         f"{timing.workload.name}: {report.added(timing).median * 1e3:.1f} ms on top of "
-        f"{timing.cost(report.first) * 1e3:.1f} ms of {report.first}, in processor time"
+        f"{timing.cost(timing.sides[0]) * 1e3:.1f} ms of {timing.sides[0]}, in processor time"
     )
     return Text(text, style="bold")
 

@@ -34,7 +34,10 @@ _GROUPS = {
     "deferreds": "workloads",
     "reactor": "workloads.reactor",
     "transports": "workloads.transports",
+    "inspect": "workloads.recording",
 }
+#: The sides on which deferrous is under Twisted: without records of what makes Deferreds, and with them.
+_OURS = ("deferrous", "records")
 #: Seconds after which a reactor is taken to be stuck, which no request can be.
 _STUCK = 300
 
@@ -47,10 +50,12 @@ class Worker:
     """Answers requests, each a method of the same name."""
 
     def __init__(self, side: str, group: str) -> None:
-        self._peer = side if side not in ("stock", "deferrous") else None
-        deferrous = _install() if side == "deferrous" else None
+        self._peer = side if side not in ("stock", *_OURS) else None
+        deferrous = _install() if side in _OURS else None
+        if side == "records":
+            importlib.import_module("deferrous.inspect").enable()
         defer = importlib.import_module("twisted.internet.defer")
-        _check_side(defer, expect_stock=side != "deferrous")
+        _check_side(defer, expect_stock=side not in _OURS)
         # Only now, since they take their names out of Twisted when they are imported.
         self._group: Group = importlib.import_module(_GROUPS[group]).GROUP
         self._workloads: dict[str, Workload] = {each.name: each for each in self._group.workloads}
@@ -62,7 +67,7 @@ class Worker:
             "deferrous": deferrous,
         }
         if self.in_reactor:
-            self.versions["reactor"] = _check_reactor(expect_stock=side != "deferrous")
+            self.versions["reactor"] = _check_reactor(expect_stock=side not in _OURS)
         if self._peer and self._peer != "floor":
             self.versions[self._peer] = getattr(importlib.import_module(self._peer), "__version__", None)
 

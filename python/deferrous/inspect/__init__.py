@@ -46,10 +46,12 @@ _LATER = {
 
 
 def enable() -> None:
-    """Have this program answer `deferrous ps` and the other commands, from now on.
+    """Have this program answer `deferrous ps` and the other commands, and keep records, from now on.
 
-    A thread of its own listens on a socket that only this user and root can reach. `DEFERROUS_INSPECT=1` does
-    the same at the start of a program. A second call does nothing. Any thread may call it.
+    A thread of its own listens on a socket that only this user and root can reach. A record tells what makes
+    each Deferred and delayed call, and when: it is the time and a line of code, and what is logged of a failure
+    that nobody handles shows it. `DEFERROUS_INSPECT=1` does the same at the start of a program. A second call
+    does nothing. Any thread may call it.
 
         >>> import deferrous.inspect
         >>> deferrous.inspect.enable()
@@ -60,15 +62,23 @@ def enable() -> None:
     Raises:
         InspectError: the socket cannot be opened. The message says why.
     """
-    from deferrous.inspect import _server
+    # With DEFERROUS=1 that installs, which needs the modules below to be complete, or not loaded yet.
+    import twisted.internet.defer  # noqa: F401
+
+    from deferrous.inspect import _records, _server
 
     _server.start()
+    _records.start()
 
 
 def disable() -> None:
-    """Stop answering the commands. Any thread may call it; it may wait for a second."""
-    from deferrous.inspect import _server
+    """Stop answering the commands, and keep no records of what is made from now on.
 
+    Records that are there stay. Any thread may call it; it may wait for a second.
+    """
+    from deferrous.inspect import _records, _server
+
+    _records.stop()
     _server.stop()
 
 

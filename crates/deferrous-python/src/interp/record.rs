@@ -43,7 +43,7 @@ pub struct Recorded<'py> {
 }
 
 impl<'py> Recorded<'py> {
-    /// It as a tuple: the code, the instruction, the time, and what was added or `None`.
+    /// It as a tuple: the time, the code, the instruction, and what was added or `None`.
     pub fn show(self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let (code, added) = match self.by.cast_exact::<PyTuple>() {
             Ok(pair) => (pair.get_item(0)?, pair.get_item(1)?),
@@ -51,7 +51,7 @@ impl<'py> Recorded<'py> {
         };
         let instruction = fallible::int(py, self.instruction as isize)?;
         let at = fallible::float(py, self.at)?;
-        fallible::tuple(py, [code, instruction, at, added])
+        fallible::tuple(py, [at, code, instruction, added])
     }
 }
 

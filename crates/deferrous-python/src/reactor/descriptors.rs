@@ -445,6 +445,12 @@ impl Descriptors {
             .unwrap_or_default()
     }
 
+    /// How many read and how many write.
+    pub fn sizes(&self) -> [usize; 2] {
+        [Direction::Read, Direction::Write]
+            .map(|direction| self.all().filter(|watched| watched.has(direction)).count())
+    }
+
     /// The selectables that have a side.
     pub fn selectables<'py>(
         &self,

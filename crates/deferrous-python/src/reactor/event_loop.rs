@@ -1,9 +1,11 @@
 //! The event loop as programs see it: it stands for the `select.epoll` object of Twisted's reactors.
 
+use std::collections::VecDeque;
+
 use pyo3::{
     gc::{PyTraverseError, PyVisit},
     prelude::*,
-    types::PyList,
+    types::{PyList, PyTuple},
 };
 
 use super::{
@@ -107,6 +109,21 @@ impl EventLoop {
             list.append(fallible::tuple(py, [fd, selectable, reads, writes])?)?;
         }
         Ok(list)
+    }
+
+    /// How many there are: delayed calls, those cancelled since they were set included; readers; writers;
+    /// and calls from threads.
+    ///
+    /// Any thread may call it.
+    fn sizes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let [timed, readers, writers] = self.with(py, |parts| {
+            let [readers, writers] = parts.descriptors.sizes();
+            [parts.timed.len() + parts.new_timed.len(), readers, writers]
+        })?;
+        let calls = self.queue.peek(VecDeque::len);
+        let sizes = [timed, readers, writers, calls].map(|size| fallible::int(py, size));
+        let sizes = sizes.into_iter().collect::<PyResult<Vec<_>>>()?;
+        fallible::tuple_of(py, &sizes)
     }
 
     /// What waits in one of the queues of Twisted's reactors, as a list.

@@ -86,6 +86,8 @@ class Group:
     pending: Pending
     #: Whether they need a reactor that runs.
     in_reactor: bool = False
+    #: The sides that it compares, if not stock Twisted and deferrous.
+    compares: tuple[str, str] | None = None
 
     @property
     def names(self) -> list[str]:

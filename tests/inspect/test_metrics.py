@@ -1,0 +1,267 @@
+"""`deferrous.metrics()` counts what the reactor and its pool do, and says what it cannot know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.children import environment, python
+from tests.reactors import Loop
+
+#: What only our reactor counts.
+OURS = {"turn_seconds", "turn_runs_seconds", "idle_seconds", "timer_lag_seconds"}
+
+
+def is_ours(loop: Loop) -> bool:
+    return loop.name == "deferrous"
+
+
+def read(reactor: Any, then: Any) -> dict[str, Any]:
+    """Run the reactor until `then` has been called, after a moment, and return the metrics at that time."""
+    from deferrous import metrics
+
+    metrics()
+    found: list[dict[str, Any]] = []
+
+    def end() -> None:
+        then()
+        found.append(metrics().as_dict())
+        reactor.stop()
+
+    reactor.callLater(0.05, end)
+    reactor.run()
+    return {**found[0], "after": metrics().as_dict()}
+
+
+def counts(histogram: dict[str, Any]) -> int:
+    return sum(histogram["counts"])
+
+
+def waits_and_blocks(reactor: Any) -> dict[str, Any]:
+    """Wait for 0.2 seconds and block for 0.1, in which another call becomes due."""
+    import time
+
+    reactor.callLater(0.2, time.sleep, 0.1)
+    reactor.callLater(0.25, lambda: None)
+    reactor.callLater(0.35, reactor.callLater, 0, lambda: None)
+    return read_after(reactor, 0.5)
+
+
+def read_after(reactor: Any, seconds: float) -> dict[str, Any]:
+    from deferrous import metrics
+
+    metrics()
+    found: list[dict[str, Any]] = []
+
+    def end() -> None:
+        found.append(metrics().as_dict())
+        reactor.stop()
+
+    reactor.callLater(seconds, end)
+    reactor.run()
+    return found[0]
+
+
+def test_turns_waits_and_late_calls_are_timed(loop: Loop) -> None:
+    found = loop.run(waits_and_blocks)
+    if not is_ours(loop):
+        assert found["turn_seconds"] is None
+        assert found["unknown"]["turn_seconds"] == "only the reactor of deferrous counts it"
+        assert found["idle_share"] is None
+        return
+    turns, lag = found["turn_seconds"], found["timer_lag_seconds"]
+    assert 3 <= counts(turns) < 100
+    # The turn that blocked, and hardly any other.
+    long = [bound >= 0.1 for bound in [*turns["bounds"], float("inf")]]
+    assert sum(count for count, is_long in zip(turns["counts"], long, strict=True) if is_long) >= 1
+    assert turns["sum"] >= 0.1
+    assert found["idle_seconds"] >= 0.25
+    assert 0.2 < found["idle_share"] < 0.99
+    # The one that had to wait for the other.
+    assert lag["sum"] >= 0.04
+    assert counts(lag) >= 4
+    # This very turn runs.
+    assert 0 < found["turn_runs_seconds"] < 10
+
+
+def sizes(reactor: Any) -> dict[str, Any]:
+    import socket
+
+    from twisted.internet.protocol import Factory, Protocol
+
+    for _ in range(3):
+        reactor.callLater(100, print)
+    reactor.callLater(100, print).cancel()
+    port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
+    client = socket.create_connection(("127.0.0.1", port.getHost().port))
+    try:
+        # What the reactor itself reads from is counted as well: getReaders() has it.
+        return read(reactor, lambda: [reactor.callFromThread(print, end="") for _ in range(7)])
+    finally:
+        client.close()
+
+
+def test_what_waits_is_counted(loop: Loop) -> None:
+    found = loop.run(sizes)
+    assert found["delayed_calls"] == 3
+    assert found["thread_calls"] == 7
+    assert found["readers"] >= 2
+    assert found["writers"] == 0
+    assert found["reactor"] == loop.kind.rpartition(".")[2]
+
+
+def jobs(reactor: Any) -> list[dict[str, Any]]:
+    """Give a pool of two threads four jobs of 0.2 seconds."""
+    import time
+
+    from deferrous import metrics
+    from twisted.internet.threads import deferToThread
+
+    metrics()
+    reactor.suggestThreadPoolSize(2)
+    found: list[dict[str, Any]] = []
+
+    def begin() -> None:
+        left = [deferToThread(time.sleep, 0.2) for _ in range(4)]
+        for deferred in left:
+            deferred.addCallback(count)
+        reactor.callLater(0.1, lambda: found.append(metrics().as_dict()))
+
+    def count(_: object) -> None:
+        ended.append(1)
+        if len(ended) == 4:
+            found.append(metrics().as_dict())
+            reactor.stop()
+
+    ended: list[int] = []
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return found
+
+
+def test_the_pool_is_counted_and_its_jobs_are_timed(loop: Loop) -> None:
+    during, after = loop.run(jobs)
+    pool = [during[name] for name in ("pool_threads", "pool_busy_threads", "pool_queued_jobs")]
+    assert pool == [2, 2, 2]
+    assert after["pool_queued_jobs"] == 0
+    if not is_ours(loop):
+        assert after["job_seconds"] is None
+        assert after["unknown"]["job_seconds"] == "only the thread pool of deferrous counts it"
+        return
+    # The last job is told of before it is over.
+    assert 3 <= counts(after["job_seconds"]) <= 4
+    assert after["job_seconds"]["sum"] >= 0.6
+    assert counts(after["job_wait_seconds"]) == 4
+    assert after["job_wait_seconds"]["sum"] >= 0.3
+
+
+def deferreds(reactor: Any) -> dict[str, Any]:
+    import gc
+
+    from deferrous import metrics
+    from twisted.internet.defer import Deferred, fail, succeed
+
+    metrics()
+    before = metrics().deferreds
+    assert before is not None
+    kept: list[Deferred[Any]] = [Deferred() for _ in range(5)]
+    kept.append(succeed(1))
+
+    class Sub(Deferred):  # type: ignore[type-arg]
+        pass
+
+    kept.append(Sub())
+    for _ in range(3):
+        fail(ValueError())
+    gc.collect()
+    found = metrics()
+    left_out = metrics(deferreds=False)
+    return {
+        "more": (found.deferreds or 0) - before,
+        "errors": found.unhandled_errors,
+        "left_out": [left_out.deferreds, left_out.unknown["deferreds"]],
+    }
+
+
+def test_deferreds_and_unhandled_errors_are_counted(loop: Loop) -> None:
+    found = loop.run(deferreds)
+    assert found["more"] == 6
+    assert found["errors"] == 3
+    assert found["left_out"] == [None, "nobody has asked for it"]
+
+
+def off(reactor: Any) -> Any:
+    from deferrous import _core
+
+    reactor.callLater(0.05, reactor.stop)
+    reactor.run()
+    counted = _core.counted_times()
+    return [counted["turn"], sum(counted["turns"][0]), sum(counted["lag"][0]), counted["began"]]
+
+
+def test_nothing_is_timed_before_somebody_asks() -> None:
+    assert Loop("deferrous").run(off) == [0, 0, 0, None]
+
+
+def nested(reactor: Any) -> Any:
+    """Turn by turn, and a turn within another, with a poller of the program's."""
+    from deferrous import metrics
+
+    class Poller:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def poll(self, *arguments: Any) -> Any:
+            return self.inner.poll(*arguments)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    reactor._poller = Poller(reactor._poller)
+    metrics()
+    reactor.callLater(0.01, lambda: reactor.iterate(0.01))
+    reactor.callLater(0.1, reactor.stop)
+    reactor.run()
+    return metrics().as_dict()
+
+
+def test_turns_are_timed_with_a_poller_of_the_program_and_when_nested() -> None:
+    found = Loop("deferrous").run(nested)
+    assert counts(found["turn_seconds"]) >= 3
+    assert found["idle_seconds"] >= 0.05
+    # After the last turn nothing runs.
+    assert found["turn_runs_seconds"] == 0
+
+
+def test_metrics_without_a_reactor_install_none() -> None:
+    program = """
+import json, sys
+import deferrous
+found = deferrous.metrics()
+print(json.dumps([found.as_dict(), "twisted.internet.reactor" in sys.modules]))
+"""
+    outcome = python("-c", program, env=environment())
+    assert outcome.err == ""
+    found, has_reactor = json.loads(outcome.out)
+    assert not has_reactor
+    assert found["unknown"]["delayed_calls"] == "this process has no reactor yet"
+    assert found["deferreds"] == 0
+    assert set(found["unknown"]) >= OURS
+
+
+def test_importing_deferrous_imports_nothing_for_metrics() -> None:
+    program = (
+        "import sys, deferrous; print([name for name in sys.modules if name.startswith('deferrous.inspect')])"
+    )
+    assert python("-c", program, env=environment()).out == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["mean", "count"])
+def test_a_histogram_without_durations_has_no_mean(name: str) -> None:
+    from deferrous.inspect._metrics import Histogram
+
+    empty = Histogram((1.0,), (0, 0), 0.0)
+    assert getattr(empty, name) == {"mean": None, "count": 0}[name]
+    assert Histogram((1.0,), (1, 1), 4.0).mean == 2.0
