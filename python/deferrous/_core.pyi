@@ -974,6 +974,7 @@ def look_at(
     Deferred[Any] | None,
     Callable[[Deferred[Any]], object] | None,
     tuple[()] | tuple[Any],
+    tuple[float, CodeType, int, CodeType | str | type | None] | None,
 ]:
     """What a Deferred is made of, as it is now. Nothing is changed, and no code of the program runs.
 
@@ -985,7 +986,8 @@ def look_at(
     Returns:
         a tuple: whether it was fired; how often it is paused; whether it runs a callback; the callbacks
         that wait, as a tuple of ((callback, args, kwargs), (errback, args, kwargs)); the Deferred that it
-        waits for, or None; its canceller, or None; and in a tuple, the result as it stands, if there is one.
+        waits for, or None; its canceller, or None; in a tuple, the result as it stands, if there is one; and
+        its record, as `record` returns it.
 
     Any thread may call it.
     """

@@ -258,6 +258,35 @@ def test_importing_deferrous_imports_nothing_for_metrics() -> None:
     assert python("-c", program, env=environment()).out == "[]\n"
 
 
+def test_what_was_counted_since_has_its_own_longest_and_mean() -> None:
+    from deferrous.inspect._metrics import Histogram
+
+    before = Histogram((1.0, 2.0), (3, 1, 0), 4.0)
+    now = Histogram((1.0, 2.0), (5, 1, 0), 5.0)
+    assert now.since(None) == now
+    assert (now.longest, now.since(before).longest, now.since(before).mean) == (2.0, 1.0, 0.5)
+    assert Histogram((1.0, 2.0), (5, 1, 1), 15.0).longest is None
+    assert now.since(now).longest is None
+
+
+def answers(reactor: Any) -> list[Any]:
+    from deferrous.inspect._metrics import answer
+
+    found = [answer()]
+    for _ in range(2):
+        reactor.callLater(0.02, lambda: None)
+        reactor.iterate(0.05)
+    found.append(answer())
+    return [json.loads(json.dumps(each))["metrics"] for each in found]
+
+
+def test_the_answer_to_the_command_is_about_the_time_since_the_last() -> None:
+    first, second = Loop("deferrous").run(answers)
+    assert first["longest_turn_seconds"] is None
+    assert 0 < second["longest_turn_seconds"] <= 10
+    assert second["deferreds"] is None
+
+
 @pytest.mark.parametrize("name", ["mean", "count"])
 def test_a_histogram_without_durations_has_no_mean(name: str) -> None:
     from deferrous.inspect._metrics import Histogram

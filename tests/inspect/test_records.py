@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from deferrous import _core
-from deferrous.inspect import _records, disable, enable, enabled
+from deferrous.inspect import _names, _recorded, disable, enable, enabled
 
 from tests.apis import Failure, load
 from tests.helpers import Oops, outcome
@@ -41,9 +41,9 @@ def make(api: ModuleType, **keywords: Any) -> Any:
 
 def place(thing: object) -> tuple[str, int, str]:
     """Return the file, the line and the function of a record."""
-    record = _records.record_of(thing)
+    record = _recorded.record_of(thing)
     assert record is not None
-    return record.code.co_filename, record.line, _records.name_of(record.code)
+    return record.code.co_filename, record.place.line, _names.code_name(record.code)
 
 
 def test_a_deferred_has_the_line_and_the_function_that_made_it(recording: ModuleType) -> None:
@@ -86,7 +86,7 @@ made_here = test_every_way_to_make_a_deferred_leaves_a_record.__name__
 def test_a_record_tells_the_age(recording: ModuleType) -> None:
     deferred = recording.Deferred()
     time.sleep(0.1)
-    record = _records.record_of(deferred)
+    record = _recorded.record_of(deferred)
     assert record is not None
     # The clock of records advances a few hundred times a second.
     assert 0.08 <= record.age < 60.0
@@ -95,22 +95,22 @@ def test_a_record_tells_the_age(recording: ModuleType) -> None:
 def test_without_enable_there_is_no_record() -> None:
     api = load("ours")
     assert not enabled()
-    assert _records.record_of(api.Deferred()) is None
-    assert _records.record_of(object()) is None
+    assert _recorded.record_of(api.Deferred()) is None
+    assert _recorded.record_of(object()) is None
 
 
 def test_records_stay_when_no_more_are_kept(recording: ModuleType) -> None:
     before = recording.Deferred()
     disable()
-    assert _records.record_of(before) is not None
-    assert _records.record_of(recording.Deferred()) is None
+    assert _recorded.record_of(before) is not None
+    assert _recorded.record_of(recording.Deferred()) is None
 
 
 def test_memory_that_is_used_again_has_no_old_record(recording: ModuleType) -> None:
     for _ in range(100):
         recording.Deferred()
     disable()
-    assert [_records.record_of(recording.Deferred()) for _ in range(200)] == [None] * 200
+    assert [_recorded.record_of(recording.Deferred()) for _ in range(200)] == [None] * 200
 
 
 def test_a_record_keeps_no_frame_alive(recording: ModuleType) -> None:
@@ -265,9 +265,9 @@ def test_disabled_records_change_nothing_of_the_report() -> None:
 def test_lines_are_those_of_the_instruction() -> None:
     code = compile("a = 1\nb = 2\n\nc = 3\n", "some.py", "exec")
     lines = {line for _, _, line in code.co_lines() if line}
-    found = {_records.line_of(code, at) for at in range(0, len(code.co_code), 2)}
+    found = {_recorded.line_of(code, at) for at in range(0, len(code.co_code), 2)}
     assert lines <= found | {1}
-    assert _records.line_of(code, 1 << 20) == 1
+    assert _recorded.line_of(code, 1 << 20) == 1
 
 
 def test_objects_without_a_record_are_refused_nothing() -> None:

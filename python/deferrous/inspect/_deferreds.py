@@ -12,6 +12,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from deferrous.inspect._names import SUSPENDED, attribute, full_names, own_dict
+from deferrous.inspect._recorded import Record
 
 #: A callback or an errback, its arguments and its keywords.
 Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
@@ -31,8 +32,8 @@ class Look(NamedTuple):
     canceller: Any
     #: The result, or nothing.
     result: tuple[Any, ...]
-    #: Where it was made and when, if that was recorded.
-    record: Any = None
+    #: What made it and when, if that was recorded.
+    record: Record | None = None
 
 
 class Waiter(NamedTuple):
@@ -72,7 +73,8 @@ class Reader:
         if native is None:
             native = self._is_native[kind] = self._native is not None and self._native in type.mro(kind)
         if native:
-            return Look(*self._look_at(deferred))
+            *parts, record = self._look_at(deferred)
+            return Look(*parts, record=None if record is None else Record(*record))
         return _look_at_stock(deferred)
 
     def waiter(self, call: Call) -> Waiter | None:

@@ -18,7 +18,6 @@ from deferrous.inspect._names import class_name, describe, own_dict
 from deferrous.inspect._resolve import Outstanding
 from deferrous.inspect._threads import threads_now
 from deferrous.inspect._tree import trees
-from deferrous.inspect._waiting import made_at
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def explain(deferred: Any, *, values: bool = False) -> Explanation:
         waits_for=_words(item),
         tree=tree,
         callbacks=tuple(callbacks),
-        made_at=NOWHERE if look.record is None else made_at(look.record),
+        made_at=NOWHERE if look.record is None else look.record.place,
         held_by=found.holder,
     )
 

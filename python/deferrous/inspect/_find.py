@@ -18,6 +18,7 @@ from deferrous.inspect._deferreds import is_deferred_class
 from deferrous.inspect._items import Item, seconds
 from deferrous.inspect._model import NOWHERE, Place
 from deferrous.inspect._names import attribute, class_name, class_place, describe, full_names, own_dict
+from deferrous.inspect._recorded import record_of
 
 #: Readers of a reactor's own, which keep no program from ending.
 _OWN_READERS = ("twisted.internet._signals", "twisted.internet.posixbase", "deferrous._waker")
@@ -45,7 +46,9 @@ def timers(reactor: Any) -> Iterator[tuple[Any, Item]]:
         due = call.getTime() - now
         words = f"a timer due in {seconds(due)}"
         starts = [function, attribute(call, "args"), attribute(call, "kw")]
-        yield call, Item("timer", name, place, words=words, plural="timers", due=due, starts=starts)
+        record = record_of(call)
+        age = None if record is None else record.age
+        yield call, Item("timer", name, place, words=words, plural="timers", age=age, due=due, starts=starts)
 
 
 def thread_calls(reactor: Any) -> Iterator[Item]:

@@ -55,6 +55,19 @@ class Histogram:
         """The mean, in seconds; None if nothing was counted."""
         return self.sum / self.count if self.count else None
 
+    @property
+    def longest(self) -> float | None:
+        """The bound that none was longer than, in seconds; None if there is none, or nothing was counted."""
+        used = [bound for bound, count in zip(self.bounds, self.counts, strict=False) if count]
+        return None if self.counts[-1] or not used else used[-1]
+
+    def since(self, before: Histogram | None) -> Histogram:
+        """Return what was counted since it was like this."""
+        if before is None:
+            return self
+        counts = tuple(now - then for now, then in zip(self.counts, before.counts, strict=True))
+        return Histogram(self.bounds, counts, self.sum - before.sum)
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -180,6 +193,30 @@ def metrics(*, deferreds: bool = True) -> Metrics:
     stalls = _stalls()
     found.add("stalls", stalls) if stalls is not None else found.miss("stalls", reason=_NOT_WATCHED)
     return Metrics(taken=time.time(), unknown=found.unknown, **found.known)
+
+
+_answered: Metrics | None = None
+
+
+def answer() -> dict[str, Any]:
+    """Return what the command `metrics` is told. Any thread may call it.
+
+    Returns:
+        `metrics`: the numbers as `Metrics.as_dict` has them, without Deferreds, which would be counted again
+        each time; and of the time since the last answer `longest_turn_seconds`, a bound that no turn was
+        longer than, and `mean_timer_lag_seconds`. These are None if there were none.
+    """
+    global _answered
+    found, before = metrics(deferreds=False), _answered
+    _answered = found
+    turns, lag = found.turn_seconds, found.timer_lag_seconds
+    return {
+        "metrics": {
+            **found.as_dict(),
+            "longest_turn_seconds": turns and turns.since(before and before.turn_seconds).longest,
+            "mean_timer_lag_seconds": lag and lag.since(before and before.timer_lag_seconds).mean,
+        }
+    }
 
 
 class _Found:

@@ -12,6 +12,7 @@ from deferrous.inspect._groups import Shapes, groups
 from deferrous.inspect._heap import Uncollected
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import Snapshot
+from deferrous.inspect._recorded import are_kept
 from deferrous.inspect._resolve import Outstanding, twisted_version
 from deferrous.inspect._threads import threads_now
 from deferrous.inspect._tree import trees
@@ -79,7 +80,7 @@ def snapshot() -> Snapshot:
         rows = groups(table_items(found), Shapes())
         found_trees = trees(found.items, Shapes())
     took = time.perf_counter() - began
-    return Snapshot(tuple(rows), tuple(found_trees), taken, took, found.waiting.has_records())
+    return Snapshot(tuple(rows), tuple(found_trees), taken, took, are_kept())
 
 
 def table_items(found: Outstanding) -> list[Item]:
@@ -103,5 +104,5 @@ def _heading(found: Outstanding, pid: int) -> dict[str, Any]:
         "reactor": "" if reactor is None else type(reactor).__name__,
         "directory": os.getcwd(),
         "taken": time.time(),
-        "records": found.waiting.has_records(),
+        "records": are_kept(),
     }

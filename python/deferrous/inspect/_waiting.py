@@ -5,7 +5,6 @@ It is Python because it only reads, a few microseconds a Deferred.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any
@@ -112,7 +111,7 @@ class Waiting:
 
     def _age(self, number: int) -> float | None:
         look = self.looks.get(number)
-        return None if look is None or look.record is None else age_of(look.record)
+        return None if look is None or look.record is None else look.record.age
 
     def _join(self) -> None:
         """Let each wait for what it waits for."""
@@ -142,9 +141,6 @@ class Waiting:
         if inner is not None:
             item.wait_for(inner)
 
-    def has_records(self) -> bool:
-        """Say whether it was recorded where Deferreds were made, and when."""
-        return any(look.record is not None for look in self.looks.values())
 
     def unresolved(self) -> Iterator[tuple[int, Item]]:
         """Yield the Deferreds that wait for nothing that is known yet, with their ids."""
@@ -152,12 +148,6 @@ class Waiting:
             item = self.items[number]
             if not item.waits and not look.called:
                 yield number, item
-
-
-def age_of(record: Any) -> float | None:
-    """Return the age of what was recorded at a time."""
-    made: float = record[0]
-    return time.monotonic() - made
 
 
 def awaited_parts(code: Any) -> Iterator[Any]:
@@ -179,7 +169,7 @@ def _of_deferred(deferred: Any, look: Look) -> Item:
     name, place, note = class_name(type(deferred)), NOWHERE, ""
     age = None
     if look.record is not None:
-        place, age = made_at(look.record), age_of(look.record)
+        place, age = look.record.place, look.record.age
     first = next(_functions(look), None)
     if first is not None:
         note = f"then {first[0]}"
@@ -194,16 +184,6 @@ def _of_deferred(deferred: Any, look: Look) -> Item:
         item.words = f"unpause(): it has fired and is paused {times}"
         item.note = f"paused {times}, and nobody has called unpause()" + (f"; {note}" if note else "")
     return item
-
-
-def made_at(record: Any) -> Place:
-    """Return where a Deferred was made, from its record: a time, a code object, an offset in it."""
-    _, code, offset = record
-    line = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= offset < end and number is not None:
-            line = number
-    return Place(code.co_filename, line)
 
 
 def _functions(look: Look) -> Iterator[tuple[str, Place]]:

@@ -20,7 +20,8 @@ use crate::{
 /// Returns:
 ///     a tuple: whether it was fired; how often it is paused; whether it runs a callback; the callbacks
 ///     that wait, as a tuple of ((callback, args, kwargs), (errback, args, kwargs)); the Deferred that it
-///     waits for, or None; its canceller, or None; and in a tuple, the result as it stands, if there is one.
+///     waits for, or None; its canceller, or None; in a tuple, the result as it stands, if there is one; and
+///     its record, as `record` returns it.
 ///
 /// Any thread may call it.
 #[pyfunction]
@@ -36,6 +37,7 @@ pub fn look_at<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyTu
         Some(result) => fallible::tuple(py, [result])?,
         None => PyTuple::empty(py),
     };
+    let record = parts.record.read(py).map(|record| record.show(py));
     fallible::tuple(
         py,
         [
@@ -46,6 +48,7 @@ pub fn look_at<'py>(deferred: &Bound<'py, Deferred>) -> PyResult<Bound<'py, PyTu
             or_none(chained_to),
             or_none(canceller.transpose()?),
             result.into_any(),
+            or_none(record.transpose()?.map(Bound::into_any)),
         ],
     )
 }
