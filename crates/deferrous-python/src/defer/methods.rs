@@ -479,6 +479,7 @@ impl Deferred {
         self.listed.traverse(&visit)?;
         self.chained_to.traverse(&visit)?;
         self.canceller.traverse(&visit)?;
+        self.record.traverse(&visit)?;
         self.callbacks.traverse(&visit)
     }
 

@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use pyo3::{prelude::*, types::PyTuple};
+use pyo3::{
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+    types::PyTuple,
+};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{fallible, field::Field, frame::current_instruction, kept::Slot};
@@ -93,9 +97,12 @@ impl Record {
         }
     }
 
+    /// Shows the collector what it holds.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.by.traverse(visit)
+    }
+
     /// Adds an object to a record that is not empty. It takes the place of what was added before.
-    ///
-    /// The collector does not see it: it must be one that leads to no object with a record, such as a code object.
     #[cold]
     pub fn add<'py>(&self, py: Python<'py>, more: Bound<'py, PyAny>) -> PyResult<()> {
         let Some(by) = self.by.clone_out(py) else {

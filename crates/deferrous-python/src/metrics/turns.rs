@@ -114,7 +114,9 @@ pub fn between<R>(wait: impl FnOnce() -> R) -> R {
     }
     end();
     let result = wait();
-    begin();
+    if are_timed() {
+        begin();
+    }
     result
 }
 
