@@ -13,6 +13,7 @@ import deferrous.inspect
 import deferrous.reactor
 import deferrous.threads
 import pytest
+from deferrous.inspect import prometheus
 
 from tests.children import code, environment, python
 
@@ -35,7 +36,8 @@ sys.exit(results.failed)
 
 def docstrings() -> Iterator[tuple[str, str]]:
     """Yield the docstrings with examples of what is public, with the names of what they belong to."""
-    for module in deferrous, deferrous.defer, deferrous.inspect, deferrous.reactor, deferrous.threads:
+    modules = deferrous, deferrous.defer, deferrous.inspect, deferrous.reactor, deferrous.threads, prometheus
+    for module in modules:
         for name in module.__all__:
             thing = getattr(module, name)
             inside = vars(thing) if inspect.isclass(thing) else {}
@@ -55,6 +57,7 @@ def test_the_main_classes_and_functions_have_examples() -> None:
     named = {name for name, _ in docstrings()}
     assert named >= {"install", "Deferred", "Deferred.addCallbacks", "inlineCallbacks"}
     assert named >= {"DeferrousReactor", "ThreadPool", "ExecutorPool"}
+    assert named >= {"metrics", "enable", "explain", "snapshot", "DeferrousCollector"}
 
 
 def examples(page: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 from deferrous import _core
-from deferrous.inspect import _names, _recorded, disable, enable, enabled
+from deferrous.inspect import Place, _names, _recorded, disable, enable, enabled, explain, snapshot
 
 from tests.apis import Failure, load
 from tests.helpers import Oops, outcome
@@ -273,3 +274,37 @@ def test_lines_are_those_of_the_instruction() -> None:
 def test_objects_without_a_record_are_refused_nothing() -> None:
     assert _core.record(1) is None
     assert _core.count_unfired([1, "x", load("ours").Deferred(), load("ours").succeed(1)]) == 1
+
+
+def test_a_snapshot_tells_ages_and_where_deferreds_were_made(recording: ModuleType) -> None:
+    waits = make(recording)
+    found = snapshot()
+    assert found.records
+    (group,) = (group for group in found.groups if group.place == Place(FILE, line_of(make, 1)))
+    assert (group.kind, group.count) == ("deferred", 1)
+    assert group.oldest is not None and 0 <= group.oldest < 60
+    del waits
+
+
+def test_explaining_a_deferred_tells_what_made_it(recording: ModuleType) -> None:
+    assert explain(make(recording)).made_at == Place(FILE, line_of(make, 1))
+    disable()
+    assert not explain(make(recording)).made_at.file
+
+
+def test_the_collector_sees_the_class_that_a_record_holds(recording: ModuleType) -> None:
+    """The class of a callable leads back to the Deferred here, and nothing else does."""
+
+    class Callable:
+        deferred: Any
+
+        def __call__(self, _: object) -> None:
+            raise Oops("lost")
+
+    with Log() as logged:
+        Callable.deferred = recording.succeed(1).addCallback(Callable())
+        watch = weakref.ref(Callable)
+        del Callable
+        gc.collect()
+        assert watch() is None
+        assert len(logged.events) == 2

@@ -49,9 +49,9 @@ def enable() -> None:
     """Have this program answer `deferrous ps` and the other commands, and keep records, from now on.
 
     A thread of its own listens on a socket that only this user and root can reach. A record tells what makes
-    each Deferred and delayed call, and when: it is the time and a line of code, and what is logged of a failure
-    that nobody handles shows it. `DEFERROUS_INSPECT=1` does the same at the start of a program. A second call
-    does nothing. Any thread may call it.
+    each Deferred and delayed call, and when: it is the time and a line of code. What is logged of a failure
+    that nobody handles tells it, too. `DEFERROUS_INSPECT=1` does the same at the start of a program. A second
+    call does nothing. Any thread may call it.
 
         >>> import deferrous.inspect
         >>> deferrous.inspect.enable()
