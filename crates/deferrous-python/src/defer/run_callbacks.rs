@@ -102,6 +102,9 @@ pub fn run_added<'py>(deferred: &Bound<'py, Deferred>, callback: Callback<'py>) 
     };
     match called {
         Ok(found) if has_no_callbacks(deferred) => {
+            if found == Kind::Failure && !callback.passes(before == Kind::Failure) {
+                debug_info::note_failed(deferred, &callback, before == Kind::Failure);
+            }
             debug_info::note(deferred, found == Kind::Failure);
             Ok(())
         }

@@ -102,6 +102,14 @@ impl Record {
         self.by.traverse(visit)
     }
 
+    /// Notes a piece of code as that which has made the object.
+    #[cold]
+    pub fn note_code<'py>(&self, code: Bound<'py, PyAny>) {
+        let py = code.py();
+        self.at.set(py, now() << INSTRUCTION);
+        self.by.set(py, Some(code));
+    }
+
     /// Adds an object to a record that is not empty. It takes the place of what was added before.
     #[cold]
     pub fn add<'py>(&self, py: Python<'py>, more: Bound<'py, PyAny>) -> PyResult<()> {

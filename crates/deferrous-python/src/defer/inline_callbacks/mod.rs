@@ -27,8 +27,9 @@ use super::{
 use crate::{
     failure::{self, Place},
     interp::{
-        Field, Life, Memory, Sent, Slot, check_stack, copy_context, deeper_as_python, fallible,
-        forget, is_generator, is_native_coroutine, make, name, raised, run_in_context, send,
+        Field, Life, Memory, Record, Sent, Slot, check_stack, copy_context, deeper_as_python,
+        fallible, forget, is_generator, is_native_coroutine, make, name, raised, run_in_context,
+        send,
     },
     replaced, return_value,
     twisted::objects,
@@ -115,6 +116,11 @@ impl Driver {
 pub fn start(generator: Bound<'_, PyAny>) -> PyResult<Bound<'_, Deferred>> {
     let py = generator.py();
     let deferred = making::unfired(py, None)?;
+    if Record::are_kept() && is_generator(&generator) {
+        // What runs is the decorator, and not a function of the program.
+        let code = generator.getattr(name!(py, "gi_code")?)?;
+        deferred.get().record.note_code(code);
+    }
     let status = Status::make(&deferred)?;
     let context = copy_context(py)?;
     let driver = make(py, || Driver {
