@@ -141,7 +141,6 @@ class Waiting:
         if inner is not None:
             item.wait_for(inner)
 
-
     def unresolved(self) -> Iterator[tuple[int, Item]]:
         """Yield the Deferreds that wait for nothing that is known yet, with their ids."""
         for number, look in self.looks.items():
