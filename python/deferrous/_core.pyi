@@ -1034,3 +1034,69 @@ def deferToThreadPool(
 
     Only the thread that runs the reactor may call it.
     """
+
+class Watchdog:
+    """Watches the loop of one thread, and notices turns that take too long.
+
+    A thread that needs no interpreter looks at the loop's thread from outside."""
+
+    def __init__(self, threshold: float, /) -> None: ...
+    def start(self, tid: int, /) -> None:
+        """Begin to watch the loop that runs in this thread.
+
+        Args:
+            tid: the number of this thread, as the system has it.
+
+        Raises:
+            OSError: the system makes no more threads."""
+
+    def stop(self) -> None:
+        """Have the watchdog end, soon. `next` still returns what it has found. Any thread may call it."""
+
+    def next(self, timeout: float | None, /) -> dict[str, Any] | tuple[int, float] | None:
+        """Wait for something to do. Only one thread may call it.
+
+        Args:
+            timeout: for how many seconds; None is for ever.
+
+        Returns:
+            if the stack of the loop's thread is to be taken, a tuple: the number of the turn, and for how
+            many seconds this thread has waited for the interpreter. If a stall is over, the stall, a dict; an
+            empty one if the time has passed. None when the watchdog has ended."""
+
+    def now(self) -> dict[str, Any] | None:
+        """The stall that goes on, a dict as of `next`; None if there is none. Any thread may call it."""
+
+def note_collection(phase: str, info: dict[str, int], /) -> None:
+    """Note collections of the loop's thread: one of `gc.callbacks`.
+
+    Args:
+        phase: "start" or "stop".
+        info: what Python tells of the collection."""
+
+def watch_loops(
+    begin: Callable[[], object] | None, describe: Callable[[int, Any], dict[str, Any] | None], /
+) -> None:
+    """Have `begin` called in the thread of each loop of deferrous that begins, or nothing any more.
+
+    Args:
+        begin: a function without arguments, or None.
+        describe: names what was called: it gets the kind, a number, and the object, or None if that is gone,
+            and returns what is shown.
+
+    Any thread may call it."""
+
+def running_turn() -> tuple[int, float] | None:
+    """The turn that runs now.
+
+    Returns:
+        a tuple: its number, and when it began, in seconds by the clock of `time.monotonic()`; None while the
+        loop waits.
+
+    Any thread may call it."""
+
+def begin_turn() -> None:
+    """A turn of a loop that is not deferrous's begins: it has waited. Only its thread may call it."""
+
+def end_turn() -> None:
+    """A turn of a loop that is not deferrous's ends: it waits. Only its thread may call it."""

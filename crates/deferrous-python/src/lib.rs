@@ -13,6 +13,7 @@ mod reactor;
 mod records;
 mod replaced;
 mod return_value;
+mod stalls;
 mod sync;
 mod threads;
 mod transport;
@@ -44,6 +45,10 @@ mod _native {
     use super::records::{count_unfired, keep_records, record};
     #[pymodule_export]
     use super::replaced::watch;
+    #[pymodule_export]
+    use super::stalls::{
+        Watchdog, begin_turn, end_turn, note_collection, running_turn, watch_loops,
+    };
     #[pymodule_export]
     use super::sync::{DeferredLock, DeferredQueue, DeferredSemaphore};
     #[pymodule_export]

@@ -30,6 +30,11 @@ static BEGAN: AtomicU64 = AtomicU64::new(0);
 static ENDED: AtomicU64 = AtomicU64::new(0);
 /// How many have begun.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// How long a turn takes that is noted as long, in nanoseconds.
+static LONG: AtomicU64 = AtomicU64::new(u64::MAX);
+/// The number of the last long turn, and how long it took, in nanoseconds.
+static LONG_NUMBER: AtomicU64 = AtomicU64::new(0);
+static LONG_TOOK: AtomicU64 = AtomicU64::new(0);
 /// How long turns took.
 pub static TIMES: Histogram = Histogram::new();
 /// For how long the loop has waited, in nanoseconds.
@@ -77,6 +82,29 @@ pub fn number() -> u64 {
     NUMBER.load(Acquire)
 }
 
+/// The number of the turn that runs now, and when it began, as of [`began_at`]. Any thread may ask, without the interpreter.
+pub fn running() -> Option<(u64, u64)> {
+    loop {
+        let before = number();
+        let began = began_at()?;
+        if number() == before {
+            return Some((before, began));
+        }
+    }
+}
+
+/// Has turns noted that take at least so many nanoseconds.
+pub fn set_long(nanos: u64) {
+    LONG.store(nanos, Relaxed);
+}
+
+/// The number of the last turn that was long, and how long it took, in nanoseconds; zeros if none was. Any thread may ask,
+/// without the interpreter.
+pub fn last_long() -> (u64, u64) {
+    let number = LONG_NUMBER.load(Acquire);
+    (number, LONG_TOOK.load(Relaxed))
+}
+
 /// A turn begins, unless one has begun already: the loop has waited.
 #[cold]
 pub fn begin() {
@@ -97,7 +125,14 @@ pub fn begin() {
 pub fn end() {
     let now = now();
     match began_at() {
-        Some(began) => TIMES.count(now.saturating_sub(began)),
+        Some(began) => {
+            let took = now.saturating_sub(began);
+            TIMES.count(took);
+            if took >= LONG.load(Relaxed) {
+                LONG_TOOK.store(took, Relaxed);
+                LONG_NUMBER.store(number(), Release);
+            }
+        }
         // It waits already: a program has put an object of its own in the poller's place, which waits with ours.
         None if ENDED.load(Relaxed) != 0 => return,
         None => (),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     failure,
     interp::fallible,
+    stalls,
     transport::{Logging, Reading},
 };
 
@@ -40,6 +41,7 @@ pub fn dispatch(reactor: &Bound<'_, PyAny>, event_loop: &Bound<'_, EventLoop>) -
         {
             handle(reactor, &selectable, event.fd, event.flags)?;
         }
+        stalls::called(&selectable);
     }
     Ok(())
 }

@@ -12,7 +12,10 @@ use super::{
     state::EventLoop,
     support::{Occasion, report_error},
 };
-use crate::interp::{Arguments, FastMethod, Task, bind_leading, fallible};
+use crate::{
+    interp::{Arguments, FastMethod, Task, bind_leading, fallible},
+    stalls,
+};
 
 /// `callFromThread(f, *args, **kw)`.
 pub struct CallFromThread;
@@ -100,5 +103,6 @@ pub fn handle_all(py: Python<'_>, event_loop: &EventLoop) {
         if let Err(error) = message.handle(py) {
             report_error(py, error, Occasion::ThreadCall, None);
         }
+        stalls::called_for_thread(py);
     }
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     interp::{Arguments, FastMethod, Task, bind_leading, fallible, forget},
     metrics::{LAG, nanos, turns},
+    stalls,
 };
 
 /// The longest that a reactor sleeps, in seconds: as many milliseconds as an `int` of C holds, which is
@@ -200,10 +201,13 @@ pub fn run_due(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<()
         if call.get().was_delayed(py) {
             let call = call.unbind();
             event_loop.with(py, |parts| DelayedCall::insert(call, py, &mut parts.timed))?;
-        } else if let Err(error) = call.get().run(py) {
+            continue;
+        }
+        if let Err(error) = call.get().run(py) {
             let creator = call.getattr(names(py).creator.bind(py)).ok();
             report_error(py, error, Occasion::TimedCall, creator.as_ref());
         }
+        stalls::called(&call);
     }
     Ok(())
 }

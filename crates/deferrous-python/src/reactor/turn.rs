@@ -15,7 +15,10 @@ use super::{
     thread_calls, time, unsent,
     wait::Wait,
 };
-use crate::metrics::turns;
+use crate::{
+    metrics::turns,
+    stalls::{self, Kind},
+};
 
 /// `runUntilCurrent()`.
 pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -26,11 +29,13 @@ pub fn run_until_current(reactor: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Makes the calls that other threads have asked for, and those that are due.
 fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = event_loop.py();
+    stalls::turn_to(Kind::ThreadCalls);
     thread_calls::handle_all(py, event_loop.get());
     if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
         reactor.object.call_method0(names(py).wake_up.bind(py))?;
     }
+    stalls::turn_to(Kind::Timers);
     time::run_due(reactor, event_loop.get())?;
     let just_stopped = names(py).just_stopped.bind(py);
     if reactor.get(just_stopped)?.is_truthy()? {
@@ -56,6 +61,7 @@ fn iterate(
     delay: Option<Duration>,
 ) -> PyResult<()> {
     let (py, parts) = (reactor.py(), event_loop.get());
+    stalls::turn_to(Kind::Sending);
     let delay = match unsent::send_all(reactor, event_loop)? {
         // It may have set a call that is due before.
         true => Some(Duration::ZERO),
@@ -67,6 +73,7 @@ fn iterate(
     let earlier = earlier?;
     if earlier.is_some() {
         drop(earlier);
+        stalls::turn_to(Kind::Descriptors);
         readiness::dispatch(reactor, event_loop)?;
     }
     Ok(())
@@ -115,6 +122,7 @@ fn wait(
 
 /// `_turnUntilStopped()`.
 pub fn until_stopped(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    stalls::begin_loop(object.py())?;
     turns::of_loop(|| turn_until_stopped(object))
 }
 
