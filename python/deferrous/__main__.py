@@ -6,8 +6,8 @@ It is Python because it only picks a command. Nothing is imported before it is n
 import sys
 
 USAGE = """\
-usage: deferrous run [--reactor NAME] SCRIPT [ARG...]      run a program on deferrous, as python would
-       deferrous run [--reactor NAME] -m MODULE [ARG...]
+usage: deferrous run [--reactor NAME] [--stall TIME] SCRIPT [ARG...]      run a program on deferrous
+       deferrous run [--reactor NAME] [--stall TIME] -m MODULE [ARG...]   as python would
        deferrous check                    say whether deferrous is active here, and what would stop it
        deferrous bench [ARG...]           measure deferrous against Twisted on this machine
        deferrous ps PID                   list what is outstanding in a running program

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: The environment variable.
 VARIABLE = "DEFERROUS"
 
-#: The environment variable that has the program inspected.
-INSPECT = "DEFERROUS_INSPECT"
+#: The environment variables that have the program inspected, and its reactor watched for stalls.
+INSPECTION = ("DEFERROUS_INSPECT", "DEFERROUS_STALL")
 
 STOCK = "twisted.internet.defer"
 
@@ -150,7 +150,7 @@ class Finder:
             raise InstallError(self.problem)
         require_supported()
         install_deferreds(unseen)
-        if os.environ.get(INSPECT, "0") not in ("", "0"):
+        if any(os.environ.get(name, "0") not in ("", "0") for name in INSPECTION):
             from deferrous.inspect._starting import start_if_asked
 
             start_if_asked()

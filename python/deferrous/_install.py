@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 
+from deferrous._autostart import INSPECTION
 from deferrous._errors import InstallError
 
 # Type checkers take it for typing's.
@@ -57,7 +58,7 @@ def install(*, reactor: bool) -> None:
     install_threads()
     if reactor:
         install_reactor()
-    if os.environ.get("DEFERROUS_INSPECT", "0") not in ("", "0"):
+    if any(os.environ.get(name, "0") not in ("", "0") for name in INSPECTION):
         from deferrous.inspect._starting import start_if_asked
 
         start_if_asked()

@@ -17,9 +17,12 @@ from deferrous._install_reactor import reactor_problem
 #: after deferrous.pth, which an editable installation uses to name the folder of the sources.
 START_UP_FILE = "deferrous_autostart.pth"
 
+#: The options, and the environment variables that say the same.
+OPTIONS = {"--reactor": REACTOR, "--stall": "DEFERROUS_STALL"}
+
 USAGE = """\
-usage: deferrous run [--reactor NAME] SCRIPT [ARG...]
-       deferrous run [--reactor NAME] -m MODULE [ARG...]
+usage: deferrous run [--reactor NAME] [--stall TIME] SCRIPT [ARG...]
+       deferrous run [--reactor NAME] [--stall TIME] -m MODULE [ARG...]
 
 Run a Python program on deferrous. SCRIPT may be whatever python takes: a file, a folder or a zip file with a
 __main__.py, or - for standard input. The options that this python was started with are passed on: python -X
@@ -27,6 +30,9 @@ dev -m deferrous run SCRIPT.
 
 A program that picks no reactor gets the one of deferrous, or the one with this NAME, which is one of those
 that twistd --help-reactors lists; default is the one that Twisted would pick.
+
+With --stall 50ms, a line is logged whenever the reactor does not come to anything else for longer: how long,
+why, and where.
 """
 
 
@@ -43,12 +49,10 @@ def run(arguments: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0
     environment = {**os.environ, VARIABLE: "1"}
-    problem = None
-    if arguments and (arguments[0] == "--reactor" or arguments[0].startswith("--reactor=")):
-        name, arguments = _take_reactor(arguments)
-        problem = reactor_problem(name) if name else "which reactor? A NAME has to follow --reactor."
-        environment[REACTOR] = name
-    elif arguments and os.environ.get(REACTOR):
+    given, arguments = _take_options(arguments)
+    environment.update((OPTIONS[option], value) for option, value in given.items())
+    problem = next(filter(None, (_option_problem(option, value) for option, value in given.items())), None)
+    if problem is None and "--reactor" not in given and arguments and os.environ.get(REACTOR):
         name = os.environ[REACTOR]
         problem = reactor_problem(name)
         problem = problem and f"{REACTOR}={name}: {problem}"
@@ -61,12 +65,33 @@ def run(arguments: Sequence[str]) -> int:
     os.execve(sys.executable, [sys.executable, *interpreter_options(sys.orig_argv), *arguments], environment)
 
 
-def _take_reactor(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """Return the name of the reactor, which is "" if it is missing, and the remaining arguments."""
-    _, equals, name = arguments[0].partition("=")
-    if equals:
-        return name, arguments[1:]
-    return (arguments[1] if len(arguments) > 1 else ""), arguments[2:]
+def _take_options(arguments: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
+    """Return the options with their values, which are "" if they are missing, and the remaining arguments."""
+    given = {}
+    while arguments:
+        option, equals, value = arguments[0].partition("=")
+        if option not in OPTIONS:
+            break
+        if not equals:
+            value = arguments[1] if len(arguments) > 1 else ""
+        given[option] = value
+        arguments = arguments[1 if equals else 2 :]
+    return given, arguments
+
+
+def _option_problem(option: str, value: str) -> str | None:
+    """Say what is wrong with an option."""
+    if option == "--reactor":
+        return reactor_problem(value) if value else "which reactor? A NAME has to follow --reactor."
+    if not value:
+        return "how long may a turn of the reactor take? A TIME has to follow --stall, such as 50ms."
+    from deferrous.inspect._stall_start import seconds
+
+    try:
+        seconds(value)
+    except ValueError as error:
+        return f"--stall: {error}"
+    return None
 
 
 def _problem(arguments: Sequence[str]) -> str | None:

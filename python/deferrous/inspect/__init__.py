@@ -45,7 +45,7 @@ _LATER = {
 }
 
 
-def enable() -> None:
+def enable(*, stall: float | None = None) -> None:
     """Have this program answer `deferrous ps` and the other commands, and keep records, from now on.
 
     A thread of its own listens on a socket that only this user and root can reach. A record tells what makes
@@ -59,8 +59,15 @@ def enable() -> None:
         True
         >>> deferrous.inspect.disable()
 
+    Args:
+        stall: how long a turn of the reactor may take, in seconds. Of each that takes longer, a line is
+            logged, which says why. None does not change whether turns are watched. `DEFERROUS_STALL=50ms`
+            does the same at the start of a program.
+
     Raises:
-        InspectError: the socket cannot be opened. The message says why.
+        InspectError: the socket cannot be opened, or turns cannot be watched on this system. The message says
+            why.
+        ValueError: `stall` is less than a millisecond.
     """
     # With DEFERROUS=1 that installs, which needs the modules below to be complete, or not loaded yet.
     import twisted.internet.defer  # noqa: F401
@@ -69,16 +76,21 @@ def enable() -> None:
 
     _server.start()
     _records.start()
+    if stall is not None:
+        from deferrous.inspect import _stalls
+
+        _stalls.start(stall)
 
 
 def disable() -> None:
-    """Stop answering the commands, and keep no records of what is made from now on.
+    """Stop answering the commands, keep no records of what is made from now on, and watch for no stalls.
 
     Records that are there stay. Any thread may call it; it may wait for a second.
     """
-    from deferrous.inspect import _records, _server
+    from deferrous.inspect import _records, _server, _stalls
 
     _records.stop()
+    _stalls.stop()
     _server.stop()
 
 

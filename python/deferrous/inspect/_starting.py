@@ -1,6 +1,6 @@
 """DEFERROUS_INSPECT=1: a program that starts on deferrous listens from then on, and keeps records.
 
-It is Python because it reads two variables. It is imported only if one of them is set.
+It is Python because it reads variables. It is imported only if that one or DEFERROUS_STALL is set.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import warnings
 
 from deferrous._errors import InstallError
+from deferrous.inspect import _stall_start
 from deferrous.inspect._protocol import InspectError
 
 #: The environment variable.
@@ -21,8 +22,9 @@ def start_if_asked() -> None:
     A program goes on without inspection where that is impossible, with a warning that says why.
 
     Raises:
-        InstallError: the variable means neither yes nor no.
+        InstallError: a variable means nothing.
     """
+    _stall_start.start_if_asked()
     value = os.environ.get(VARIABLE, "")
     if value in ("", "0"):
         return
