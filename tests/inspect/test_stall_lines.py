@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from deferrous.inspect import _stall_causes
+from deferrous.inspect import _stall_causes, _stall_text
 from deferrous.inspect._stall_stacks import Taken
 
 
@@ -119,6 +119,42 @@ def test_nothing_seen() -> None:
 def test_more_calls(calls: int, told: str) -> None:
     told = told and f"{told} in the same turn"
     assert f"Called: timer tick (/app.py:3){told}." in line(processor=0.1, calls=calls)
+
+
+def test_the_command_lists_stalls_with_their_stacks_and_the_one_that_goes_on() -> None:
+    frames = [{"name": f"f{depth}", "file": "/app.py", "line": depth} for depth in range(1, 9)]
+    stall = {"at": 0.0, "text": "The text.", "stacks": [{"share": 0.75, "frames": frames}]}
+    told: dict[str, Any] = {
+        "threshold": 0.05,
+        "now": {**stall, "stacks": []},
+        "recent": [stall],
+        "left_out": 3,
+        "note": None,
+    }
+    lines = _stall_text.answer(told)
+    assert lines[0] == "4 turns of the reactor took longer than 50 ms; the last 1:"
+    assert lines[2].endswith("  The text.")
+    assert lines[3] == (
+        "      75%  f1 (/app.py:1) < f2 (/app.py:2) < f3 (/app.py:3) < f4 (/app.py:4) < f5 (/app.py:5) < "
+        "f6 (/app.py:6) < 2 more"
+    )
+    assert lines[5:] == ["Now: The text."]
+
+
+def test_the_command_says_that_there_was_none() -> None:
+    told: dict[str, Any] = {"threshold": 0.05, "now": None, "recent": [], "left_out": 0, "note": None}
+    assert _stall_text.answer(told) == ["No turns of the reactor took longer than 50 ms"]
+
+
+def test_the_command_says_that_nothing_is_watched() -> None:
+    told: dict[str, Any] = {
+        "threshold": None,
+        "now": None,
+        "recent": [],
+        "left_out": 0,
+        "note": "Not watched.",
+    }
+    assert _stall_text.answer(told) == ["Not watched."]
 
 
 def test_stacks_of_another_turn_are_not_shown() -> None:

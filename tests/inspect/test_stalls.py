@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deferrous.inspect import _stalls
+from deferrous.inspect import _report, _stalls, _text
 
+from tests import children
 from tests.children import PATIENCE, environment
 
 PROGRAM = Path(__file__).with_name("stalling.py")
@@ -213,6 +215,80 @@ def test_run_has_the_reactor_watched() -> None:
         timeout=PATIENCE,
     )
     assert START in done.stdout, done
+
+
+def test_the_report_has_the_stalls() -> None:
+    answer = _report.answer({"command": "stalls"})
+    assert (answer["command"], answer["threshold"], answer["recent"]) == ("stalls", None, [])
+    assert "DEFERROUS_STALL=50ms" in _text.render(answer)
+
+
+#: Blocks the reactor for a moment when it runs, and then stops it.
+BLOCK = """
+    import gc, os, sys, time
+    from twisted.internet import reactor
+    from twisted.python import log
+    import deferrous.inspect
+    log.startLogging(sys.stdout)
+    def block():
+        time.sleep(0.4)
+        reactor.callLater(0.2, reactor.stop)
+    """
+
+
+def stalls_of(source: str, **changes: str) -> list[str]:
+    """Return the lines about stalls of a program that begins with `BLOCK`."""
+    outcome = children.code(
+        textwrap.dedent(BLOCK) + textwrap.dedent(source),
+        **{"DEFERROUS": "1", "DEFERROUS_STALL": "50ms", **changes},
+    )
+    assert outcome.status == 0, outcome.err
+    return [line for line in outcome.out.splitlines() if START in line and " in block (" in line]
+
+
+def test_a_reactor_that_runs_is_watched_from_then_on() -> None:
+    source = """
+        def enable():
+            deferrous.inspect.enable(stall=0.05)
+            reactor.callLater(0.2, block)
+        reactor.callLater(0, enable)
+        reactor.run()
+        """
+    assert len(stalls_of(source, DEFERROUS_STALL="")) == 1
+
+
+def test_nothing_is_left_when_it_is_disabled() -> None:
+    source = """
+        def disable():
+            deferrous.inspect.disable()
+            assert not gc.callbacks, gc.callbacks
+            reactor.callLater(0.2, block)
+        reactor.callLater(0.2, disable)
+        reactor.run()
+        """
+    assert stalls_of(source) == []
+
+
+def test_a_process_that_was_forked_off_has_a_watchdog_of_its_own() -> None:
+    source = """
+        child = os.fork()
+        reactor.callLater(0.2, block)
+        reactor.run()
+        if child:
+            os.waitpid(child, 0)
+        """
+    assert len(stalls_of(source)) == 2
+
+
+def test_a_stall_just_before_the_end_is_logged() -> None:
+    source = """
+        def last():
+            block()
+            reactor.stop()
+        reactor.callLater(0.2, last)
+        reactor.run()
+        """
+    assert len(stalls_of(source)) == 1
 
 
 def test_a_burst_of_stalls_is_counted_and_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:

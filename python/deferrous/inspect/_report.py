@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any
 
+from deferrous.inspect import _stalls
+from deferrous.inspect._find import current_reactor
 from deferrous.inspect._groups import Shapes, groups
 from deferrous.inspect._heap import Uncollected
 from deferrous.inspect._items import Item
@@ -26,8 +28,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a request.
 
     Args:
-        request: with `command`: ps, pstree or why. `threads` has what `threads_now` returned, if this is a
-            forked copy, in which the threads are not. `pid` is that of the process that was copied.
+        request: with `command`: ps, pstree, why or stalls. `threads` has what `threads_now` returned, if this
+            is a forked copy, in which the threads are not. `pid` is that of the process that was copied.
 
     Returns:
         what was found, with what process it is of.
@@ -36,6 +38,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         ValueError: there is no such command.
     """
     command = request.get("command")
+    if command == "stalls":
+        heading = _heading(current_reactor(), os.getpid())
+        return {**heading, "command": command, **_stalls.answer()}
     if command not in ("ps", "pstree", "why"):
         raise ValueError(f"there is no command {command!r}")
     with Uncollected():
@@ -46,7 +51,7 @@ def _answer(command: str, request: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     threads = request.get("threads")
     found = Outstanding(threads_now(own=True) if threads is None else threads)
-    result = {**_heading(found, request.get("pid") or os.getpid()), "command": command}
+    result = {**_heading(found.reactor, request.get("pid") or os.getpid()), "command": command}
     if command == "ps":
         result["rows"] = [row.as_dict() for row in groups(table_items(found), Shapes())]
     elif command == "pstree":
@@ -93,8 +98,7 @@ def table_items(found: Outstanding) -> list[Item]:
     ]
 
 
-def _heading(found: Outstanding, pid: int) -> dict[str, Any]:
-    reactor = found.reactor
+def _heading(reactor: Any, pid: int) -> dict[str, Any]:
     return {
         "version": VERSION,
         "pid": pid,

@@ -6,12 +6,17 @@ It is Python because it makes text.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from typing import Any
 
 #: Why the reactor stood still: what most of the time went into.
 COMPUTED, COLLECTED, WAITED, STARVED, SLEPT = "computed", "collected", "waited", "starved", "slept"
 #: The watchdog has seen too little.
 UNKNOWN = "unknown"
+
+#: How many stacks `deferrous stalls` shows of each stall, and how many frames of each, the innermost ones.
+STACKS, DEPTH = 3, 6
 
 #: How many of the innermost frames are in the line.
 FRAMES_IN_LINE = 3
@@ -27,6 +32,42 @@ def line(stall: dict[str, Any]) -> str:
     )
     parts = [f"{start}: {reason(stall)}.", spent(stall), called(stall), frames(stall)]
     return " ".join(part for part in parts if part)
+
+
+def answer(told: dict[str, Any]) -> list[str]:
+    """Return the lines of `deferrous stalls`.
+
+    Args:
+        told: what `_stalls.answer` returned, also by way of JSON.
+    """
+    if told["threshold"] is None:
+        return [told["note"]]
+    recent, before = told["recent"], told["left_out"]
+    limit = f"turns of the reactor took longer than {duration(told['threshold'])}"
+    count = len(recent) + before
+    lines = [f"{count or 'No'} {limit if count != 1 else limit.replace('turns', 'turn', 1)}"]
+    if before:
+        lines[0] += f"; the last {len(recent)}:"
+    if told["note"]:
+        lines.append(told["note"])
+    for stall in recent:
+        lines += [
+            "",
+            f"{time.strftime('%H:%M:%S', time.localtime(stall['at']))}  {stall['text']}",
+            *_stacks(stall),
+        ]
+    if told["now"]:
+        lines += ["", f"Now: {told['now']['text']}", *_stacks(told["now"])]
+    return lines
+
+
+def _stacks(stall: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each of the most frequent stacks, the innermost frame first."""
+    for stack in stall["stacks"][:STACKS]:
+        frames = stack["frames"]
+        shown = " < ".join(f"{frame['name']}{_in(frame)}" for frame in frames[:DEPTH])
+        more = f" < {len(frames) - DEPTH} more" if len(frames) > DEPTH else ""
+        yield f"{stack['share']:>9.0%}  {shown}{more}"
 
 
 def reason(stall: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ def render(answer: dict[str, Any]) -> str:
         answer: what `_report.answer` returned, also by way of JSON.
     """
     shorten = Shortener(answer.get("directory") or "")
-    parts = {"ps": _ps, "pstree": _pstree, "why": _why}
+    parts = {"ps": _ps, "pstree": _pstree, "why": _why, "stalls": _stalls}
     lines = [heading(answer), *parts[answer["command"]](answer, shorten)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -55,6 +55,12 @@ def heading(answer: dict[str, Any]) -> str:
         parts.append(f"Twisted {answer['twisted']}")
     parts.append(answer.get("reactor") or "no reactor")
     return ", ".join(parts)
+
+
+def _stalls(answer: dict[str, Any], shorten: Shortener) -> list[str]:
+    from deferrous.inspect import _stall_text
+
+    return [shorten.text(line) for line in _stall_text.answer(answer)]
 
 
 def _ps(answer: dict[str, Any], shorten: Shortener) -> list[str]:

@@ -135,15 +135,16 @@ fn is_first_call(turn: u64) -> bool {
         called.count += 1;
         return called.count <= MOST_NAMED;
     }
-    if all.len() < MOST_STALLS {
-        all.push(Called {
-            turn,
-            count: 1,
-            named: Vec::new(),
-        });
-        return true;
-    }
-    false
+    // Objects are dropped when the lock is free.
+    let oldest = (all.len() == MOST_STALLS).then(|| all.remove(0));
+    all.push(Called {
+        turn,
+        count: 1,
+        named: Vec::new(),
+    });
+    drop(all);
+    drop(oldest);
+    true
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

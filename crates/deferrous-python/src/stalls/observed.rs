@@ -175,6 +175,11 @@ impl Observed {
         }
     }
 
+    /// For how long it had run when it was last looked at.
+    pub fn seen_for(&self) -> u64 {
+        self.last_seen.saturating_sub(self.began)
+    }
+
     /// The stall as it is known now, if it took as long, or has taken as long until now.
     pub fn stall(&self, took: u64) -> Stall {
         let others = all_processor_times().into_iter();

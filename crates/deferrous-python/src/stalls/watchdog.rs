@@ -252,11 +252,14 @@ impl Watch {
 
     /// Tells of a turn that is over, if it was a stall.
     fn finish(&mut self, mut observed: Observed) {
-        NOTICED.store(0, Relaxed);
+        let is_stall = NOTICED.swap(0, Relaxed) == observed.number;
         let (number, took) = turns::last_long();
         if number == observed.number {
             observed.last_look(&self.thread, observed.began + took);
             self.tell(observed.stall(took));
+        } else if is_stall {
+            // Another one has ended since.
+            self.tell(observed.stall(observed.seen_for()));
         }
     }
 
