@@ -291,6 +291,23 @@ def test_a_stall_just_before_the_end_is_logged() -> None:
     assert len(stalls_of(source)) == 1
 
 
+def test_a_reactor_that_cannot_be_watched_is_told_to_whoever_asks() -> None:
+    printed = children.passes(
+        """
+        from twisted.internet import reactor
+        from deferrous.inspect import _stalls
+        print(_stalls.answer()["note"])
+        """,
+        DEFERROUS="1",
+        DEFERROUS_STALL="50ms",
+        DEFERROUS_REACTOR="select",
+    )
+    assert printed == (
+        "twisted.internet.selectreactor.SelectReactor is not watched for stalls: run the program on the "
+        "reactor of deferrous, or on that of epoll, poll or asyncio.\n"
+    )
+
+
 def test_a_burst_of_stalls_is_counted_and_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr(_stalls, "_log", lambda text, _: logged.append(text))

@@ -95,8 +95,15 @@ def _watch_reactor(reactor: Any, begin: Callable[[], None]) -> None:
             return
         owner, name, method = found
         inner = getattr(owner, name)
-        _undo.append(lambda: setattr(owner, name, inner))
-        setattr(owner, name, Waiting(inner, method))
+        waiting = Waiting(inner, method)
+        setattr(owner, name, waiting)
+
+        def put_back() -> None:
+            # The program may have put something of its own there since.
+            if getattr(owner, name) is waiting:
+                setattr(owner, name, inner)
+
+        _undo.append(put_back)
         reactor.callWhenRunning(begin)
         # Nothing waits after the last turn.
         trigger = reactor.addSystemEventTrigger("after", "shutdown", _core.end_turn)

@@ -16,6 +16,8 @@ import time
 from collections import deque
 from typing import Any
 
+from twisted.logger import Logger
+
 from deferrous import _core
 from deferrous.inspect import _stall_causes, _stall_loops, _stall_text
 from deferrous.inspect._protocol import InspectError
@@ -67,11 +69,15 @@ class Watch:
         """Take stacks, and log stalls, until the end."""
         lines = self.stalls.lines
         while (found := self.watchdog.next(lines.pause())) is not None:
-            if isinstance(found, tuple):
-                self._take(*found)
-            elif found:
-                self.stalls.add(_stall_causes.describe(found, self.taken, over=True))
-            lines.log_rest()
+            try:
+                if isinstance(found, tuple):
+                    self._take(*found)
+                elif found:
+                    self.stalls.add(_stall_causes.describe(found, self.taken, over=True))
+                lines.log_rest()
+            except Exception:
+                # The next one is to be told of all the same.
+                _logger().failure("while telling of a stall")
         lines.log_rest(now=True)
 
     def _take(self, number: int, waited: float) -> None:
@@ -130,10 +136,12 @@ class Lines:
             _log(text, None)
 
 
-def _log(text: str, stall: dict[str, Any] | None) -> None:
-    from twisted.logger import Logger
+def _logger() -> Logger:
+    return Logger(namespace="deferrous.stalls")
 
-    Logger(namespace="deferrous.stalls").warn("{text}", text=text, stall=stall)
+
+def _log(text: str, stall: dict[str, Any] | None) -> None:
+    _logger().warn("{text}", text=text, stall=stall)
 
 
 class Stalls:
