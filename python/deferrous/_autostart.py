@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 #: The environment variable.
 VARIABLE = "DEFERROUS"
 
-#: The environment variables that have the program inspected, and its reactor watched for stalls.
-INSPECTION = ("DEFERROUS_INSPECT", "DEFERROUS_STALL")
-
 STOCK = "twisted.internet.defer"
 
 #: Modules of Twisted that get something of ours when they are there: the thread pool, what hands work to it,
@@ -143,17 +140,14 @@ class Finder:
         Raises:
             InstallError: it cannot be done.
         """
-        from deferrous._install import install_deferreds
+        from deferrous._install import install_deferreds, start_inspection
         from deferrous._versions import require_supported
 
         if self.problem is not None:
             raise InstallError(self.problem)
         require_supported()
         install_deferreds(unseen)
-        if any(os.environ.get(name, "0") not in ("", "0") for name in INSPECTION):
-            from deferrous.inspect._starting import start_if_asked
-
-            start_if_asked()
+        start_inspection()
 
     def loaded_other(self, module: ModuleType) -> None:
         """Give a module of Twisted what it is to have of ours, which has to be complete for that.

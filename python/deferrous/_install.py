@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 
-from deferrous._autostart import INSPECTION
 from deferrous._errors import InstallError
 
 # Type checkers take it for typing's.
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
 STOCK = "twisted.internet.defer"
 OURS = "deferrous.defer"
 
+#: The environment variables that `deferrous.inspect` starts by.
+INSPECTION = ("DEFERROUS_INSPECT", "DEFERROUS_STALL")
+
 # Never import while holding it: a thread that imports holds the import system's lock and may wait for this
 # one. It is reentrant because finalizers, which are the program's code, may run while it is held.
 _lock = threading.RLock()
@@ -58,6 +60,15 @@ def install(*, reactor: bool) -> None:
     install_threads()
     if reactor:
         install_reactor()
+    start_inspection()
+
+
+def start_inspection() -> None:
+    """Do what the environment asks for: have the program inspected, or its reactor watched for stalls.
+
+    Raises:
+        InstallError: a variable means nothing.
+    """
     if any(os.environ.get(name, "0") not in ("", "0") for name in INSPECTION):
         from deferrous.inspect._starting import start_if_asked
 
