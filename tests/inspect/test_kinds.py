@@ -46,6 +46,8 @@ def save(secret: str) -> None:
 
 def outstanding(reactor: Any) -> Any:
     """Have one thing of each kind outstanding, and return what `ps` answers."""
+    process: Any = None
+    keeps: list[Any] = []
     never = threading.Event()
     began = threading.Event()
 
@@ -76,8 +78,6 @@ def outstanding(reactor: Any) -> Any:
         keeps.extend([deferToThread(job, SECRET), Deferred().addCallback(on_time), loop])
         reactor.callLater(0.2, look)
 
-    process: Any = None
-    keeps: list[Any] = []
     reactor.callWhenRunning(start)
     reactor.run()
     return answers[0]
@@ -121,7 +121,7 @@ def blocked(reactor: Any) -> Any:
     answers: list[Any] = []
 
     def block() -> None:
-        result = Deferred[None]()
+        result = Deferred[str]()
         keeps.append(result.addCallback(on_time))
         reactor.callFromThread(result.callback, SECRET)
         answers.append(_report.answer({"command": "ps"})["rows"])
