@@ -191,7 +191,9 @@ def _exchange(
     received = bytearray()
     told = working = False
     try:
-        connected.sendall(encode(request))
+        # A program that refuses has said so before it reads.
+        with contextlib.suppress(ConnectionError):
+            connected.sendall(encode(request))
         while not received.endswith(b"\n"):
             patience = deadline - time.monotonic()
             if not told:
@@ -213,7 +215,7 @@ def _exchange(
                 del received[: len(WORKING)]
             if len(received) > MAX_ANSWER:
                 raise InspectError(f"process {process.pid} ({process.name}) answers without an end")
-    except (ConnectionError, BrokenPipeError):
+    except ConnectionError:
         raise InspectError(_ended(process)) from None
     return check_answer(decode(bytes(received)))
 
