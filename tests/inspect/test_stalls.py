@@ -80,7 +80,7 @@ def test_computing_in_python_is_named_with_its_place() -> None:
     found = line("compute", function="compute")
     assert " it computed in " in found
     assert f"stalling.py:{line_of('sum(number * number')}" in found
-    assert f"Called: timer compute (stalling.py:{line_of('def compute(')})." in found
+    assert f"Called: timer compute (stalling.py:{line_of('def compute(')})" in found
     assert "function of C" not in found
 
 
@@ -135,12 +135,12 @@ def test_a_thread_that_uses_the_interpreter_is_named() -> None:
 
 def test_a_protocol_is_named_with_its_descriptor() -> None:
     found = line("descriptor", function="compute")
-    assert f"Called: descriptor Server with Reader (stalling.py:{line_of('def dataReceived')})." in found
+    assert f"Called: descriptor Server with Reader (stalling.py:{line_of('def dataReceived')})" in found
 
 
 def test_the_callback_of_a_deferred_is_in_the_stack() -> None:
     found = line("callback", function="compute")
-    assert f"Called: timer callback (stalling.py:{line_of('def callback(')})." in found
+    assert f"Called: timer callback (stalling.py:{line_of('def callback(')})" in found
 
 
 def test_a_call_from_a_thread_is_told_as_such() -> None:
