@@ -14,11 +14,13 @@ usage: deferrous run [--reactor NAME] [--stall TIME] SCRIPT [ARG...]      run a 
        deferrous pstree PID               show what waits for what in it
        deferrous why PID                  say what keeps it from ending
        deferrous stalls PID               list what has blocked its reactor
+       deferrous top PID                  show all this live, in the terminal
+       deferrous web PID                  show it live, on a page in the browser
        deferrous --help | --version
 """
 
 #: The commands about a running program.
-INSPECTING = ("ps", "pstree", "why", "stalls")
+INSPECTING = ("ps", "pstree", "why", "stalls", "top", "web")
 
 
 def main() -> int:

@@ -164,7 +164,8 @@ def deferreds(reactor: Any) -> dict[str, Any]:
     from twisted.logger import globalLogBeginner
 
     # Without this, errors are printed.
-    globalLogBeginner.beginLoggingTo([lambda _: None], redirectStandardIO=False)
+    beginner: Any = globalLogBeginner
+    beginner.beginLoggingTo([lambda _: None], redirectStandardIO=False)
     metrics()
     before = metrics().deferreds
     assert before is not None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from deferrous.inspect import InspectError
 from deferrous.inspect._web import Page
 
 from tests.inspect.browser import Browser
@@ -68,21 +69,27 @@ ANSWERS: dict[str, dict[str, Any]] = {
         **COMMON,
         "threshold": 0.05,
         "now": {"text": "blocked for 2 s", "frames": []},
-        "recent": [{"text": "blocked for 80 ms", "frames": [{"count": 3, "text": "page.py:4 in render"}]}],
+        "recent": [
+            {
+                "text": "blocked for 80 ms",
+                "frames": [{"name": "render", "file": "/app/page.py", "line": 4, "share": 0.75}],
+            }
+        ],
         "left_out": 2,
+        "note": None,
     },
     "metrics": {
         **COMMON,
         "metrics": {
             "idle_share": 0.25,
             "longest_turn_seconds": 0.0123,
-            "timer_lag_seconds": None,
-            "pending_timers": 1234,
+            "mean_timer_lag_seconds": None,
+            "delayed_calls": 1234,
             "readers": 2,
             "writers": 0,
             "pool_threads": 4,
-            "pool_busy": 1,
-            "pool_queued": 0,
+            "pool_busy_threads": 1,
+            "pool_queued_jobs": None,
         },
     },
 }
@@ -93,9 +100,9 @@ class Program:
 
     problem: str | None = None
 
-    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         if self.problem is not None:
-            raise OSError(self.problem)
+            raise InspectError(self.problem)
         return ANSWERS[request["command"]]
 
 
@@ -136,7 +143,8 @@ def test_the_page_shows_what_the_program_answers(browser: Browser) -> None:
     ):
         assert shown in text
     assert "blocked for 80 ms" in text
-    assert "3x page.py:4 in render" in text
+    assert "75 % render page.py:4" in text
+    assert "4, 1, unknown" in text
     assert "And 2 more that are not shown." in text
     assert browser.run("return document.querySelector('.stall.now').innerText") == "blocked for 2 s"
 

@@ -8,31 +8,34 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
+from deferrous.inspect import InspectError
 from deferrous.inspect._top import Top
 
 LINES = [f"line {number}" for number in range(50)]
+#: The last one is the most frequent but one.
+NAMES = [*((line, 1) for line in LINES[1:]), (LINES[0], 9)]
+ROW = {"kind": "deferred", "file": "", "line": 0, "waits_for": "", "oldest": None, "youngest": None}
 
 
 class Program:
     """What is asked."""
 
     def __init__(self) -> None:
-        self.requests: list[Mapping[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.problem: str | None = None
 
-    def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         self.requests.append(request)
         if self.problem is not None:
-            raise OSError(self.problem)
-        return {"text": "\n".join(LINES)}
+            raise InspectError(self.problem)
+        return {"rows": [dict(ROW, name=name, count=count) for name, count in NAMES]}
 
 
 def made() -> tuple[Top, Program]:
     program = Program()
-    top = Top(program, lambda answer: str(answer["text"]))
+    top = Top(program, lambda answer: "\n".join(row["name"] for row in answer["rows"]))
     top.look()
     return top, program
 
@@ -53,11 +56,12 @@ def test_keys_choose_the_view_and_the_column() -> None:
     top, program = made()
     assert top.press(">")
     top.look()
-    assert program.requests[-1] == {"command": "ps", "sort": "oldest"}
+    assert program.requests[-1] == {"command": "ps"}
+    assert top.screen(4, 60)[:2] == ["deferrous top: ps by oldest, every 2 s", "line 1"]
     assert top.press("<")
     assert top.press("<")
     top.look()
-    assert program.requests[-1] == {"command": "ps", "sort": "waits_for"}
+    assert top.screen(4, 60)[0] == "deferrous top: ps by waits, every 2 s"
     for key, view in {"t": "pstree", "w": "why", "s": "stalls"}.items():
         assert top.press(key)
         top.look()
@@ -65,16 +69,16 @@ def test_keys_choose_the_view_and_the_column() -> None:
 
 
 def test_a_filter_is_typed_and_taken() -> None:
-    top, program = made()
-    for key in ("/", "f", "q", "KEY_BACKSPACE", "o"):
+    top, _program = made()
+    for key in ("/", "4", "q", "KEY_BACKSPACE", "9"):
         assert not top.press(key)
-    assert top.screen(5, 40)[-1] == "names with: fo_"
+    assert top.screen(5, 40)[-1] == "names with: 49_"
     assert top.press("\n")
     top.look()
-    assert program.requests[-1] == {"command": "ps", "sort": "count", "name": "*fo*"}
+    assert top.screen(4, 60)[1:3] == ["line 49", ""]
     for key in ("/", "x", "\x1b"):
         assert not top.press(key)
-    assert top.name == "fo"
+    assert top.name == "49"
 
 
 def test_scrolling_stays_within_the_lines() -> None:
@@ -112,7 +116,7 @@ def test_a_program_that_does_not_answer_is_said_and_its_last_answer_stays() -> N
 
 SHOW = """
 from deferrous.inspect._top import Top, show
-show(Top(lambda request: {"text": "view " + request["command"]}, lambda answer: answer["text"]))
+show(Top(lambda request: {"view": "view " + request["command"]}, lambda answer: answer["view"]))
 print("ended well")
 """
 

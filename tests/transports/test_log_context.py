@@ -273,12 +273,13 @@ async def the_context_around_is_replaced(kit: Kit) -> Any:
     server.on_data = lambda _: seen.append([context.get(log.ILogContext).get("mine"), context.get("beside")])
     peer.send(b"x")
     await kit.becomes(partial(_holds, seen, 1))
-    context.setDefault(log.ILogContext, {"mine": 1})
-    context.setDefault("beside", 2)
+    set_default: Any = context.setDefault
+    set_default(log.ILogContext, {"mine": 1})
+    set_default("beside", 2)
     peer.send(b"x")
     await kit.becomes(partial(_holds, seen, 2))
-    context.setDefault(log.ILogContext, before)
-    context.setDefault("beside", None)
+    set_default(log.ILogContext, before)
+    set_default("beside", None)
     peer.send(b"x")
     await kit.becomes(partial(_holds, seen, 3))
     return seen

@@ -1,4 +1,4 @@
-"""The commands `deferrous ps`, `pstree`, `why` and `stalls`.
+"""The commands `deferrous ps`, `pstree`, `why`, `stalls`, `top` and `web`.
 
 They print what the program sends, which has the text's parts and no text: see `_text.py`. They are Python
 because they only ask and print.
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from deferrous.inspect import _client
@@ -24,7 +24,12 @@ PURPOSES = {
     "pstree": "Show what waits for what in a running program, down to what has to happen.",
     "why": "Say what keeps a running program from ending.",
     "stalls": "List what has blocked a running program's reactor, and what blocks it now.",
+    "top": "Show live in this terminal what ps, pstree, why and stalls print.",
+    "web": "Show live on a page in the browser what a program waits for, and how its reactor is doing.",
 }
+
+#: The commands that print one answer.
+PRINTING = ("ps", "pstree", "why", "stalls")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -77,9 +82,12 @@ def parser(command: str) -> argparse.ArgumentParser:
         )
     if command == "ps":
         made.add_argument("--sort", choices=COLUMNS, metavar="COLUMN", help=f"by {', '.join(COLUMNS)}")
-    if command != "stalls":
+    if command in ("ps", "pstree", "why"):
         made.add_argument("--values", action="store_true", help="show values of results and arguments")
-    made.add_argument("--json", action="store_true", help="print the answer as JSON")
+    if command in PRINTING:
+        made.add_argument("--json", action="store_true", help="print the answer as JSON")
+    if command == "web":
+        made.add_argument("--port", type=int, metavar="PORT", default=0, help="serve the page there")
     made.add_argument(
         "--timeout",
         type=duration,
@@ -108,21 +116,58 @@ def run(command: str, arguments: Sequence[str]) -> int:
         reader.print_usage(sys.stderr)
         _tell(f"deferrous {command}: {_which()}")
         return 2
+
+    def ask(asked: dict[str, Any], tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+        attach = not options.no_attach
+        return _client.ask(options.pid, asked, timeout=options.timeout, attach=attach, tell=tell)
+
     try:
-        answer = _client.ask(
-            options.pid,
-            request(command, options),
-            timeout=options.timeout,
-            attach=not options.no_attach,
-            tell=_tell,
-        )
-        answer = select(answer, **selection(options))
+        if command in PRINTING:
+            answer = ask(request(command, options), _tell)
+            return _print(select(answer, **selection(options)), options.json)
+        # The first answer says what is wrong, if something is.
+        ask({"command": "stalls"}, _tell)
+        return _show_top(ask) if command == "top" else _serve_page(ask, options.port)
     except InspectError as error:
         _tell(f"deferrous {command}: {error}")
         return 1
     except KeyboardInterrupt:
         return 130
-    return _print(answer, options.json)
+
+
+def _show_top(ask: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """Show answers in this terminal until the user ends it.
+
+    Returns:
+        the exit status.
+    """
+    from deferrous.inspect._text import render
+    from deferrous.inspect._top import Top, show
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _tell("deferrous top: this is no terminal: deferrous ps prints the same once")
+        return 1
+    show(Top(ask, lambda answer: printable(render(answer))))
+    return 0
+
+
+def _serve_page(ask: Callable[[dict[str, Any]], dict[str, Any]], port: int) -> int:
+    """Serve the page until Ctrl-C.
+
+    Returns:
+        the exit status.
+    """
+    from deferrous.inspect._web import Page
+
+    try:
+        page = Page(ask, port)
+    except (OSError, OverflowError) as error:
+        _tell(f"deferrous web: port {port} cannot be used: {error}")
+        return 1
+    with page:
+        print(f"{page.address}\nCtrl-C ends it.", flush=True)
+        page.serve_forever()
+    return 0
 
 
 def request(command: str, options: argparse.Namespace) -> dict[str, Any]:

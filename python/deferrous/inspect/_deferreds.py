@@ -73,8 +73,8 @@ class Reader:
         if native is None:
             native = self._is_native[kind] = self._native is not None and self._native in type.mro(kind)
         if native:
-            *parts, record = self._look_at(deferred)
-            return Look(*parts, record=None if record is None else Record(*record))
+            look = Look(*self._look_at(deferred))
+            return look if look.record is None else look._replace(record=Record(*look.record))
         return _look_at_stock(deferred)
 
     def waiter(self, call: Call) -> Waiter | None:

@@ -210,11 +210,15 @@ def answer() -> dict[str, Any]:
     found, before = metrics(deferreds=False), _answered
     _answered = found
     turns, lag = found.turn_seconds, found.timer_lag_seconds
+    if turns is not None and before is not None:
+        turns = turns.since(before.turn_seconds)
+    if lag is not None and before is not None:
+        lag = lag.since(before.timer_lag_seconds)
     return {
         "metrics": {
             **found.as_dict(),
-            "longest_turn_seconds": turns and turns.since(before and before.turn_seconds).longest,
-            "mean_timer_lag_seconds": lag and lag.since(before and before.timer_lag_seconds).mean,
+            "longest_turn_seconds": None if turns is None else turns.longest,
+            "mean_timer_lag_seconds": None if lag is None else lag.mean,
         }
     }
 

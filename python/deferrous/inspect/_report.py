@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from deferrous.inspect import _stalls
+from deferrous.inspect import _metrics, _stalls
 from deferrous.inspect._find import current_reactor
 from deferrous.inspect._groups import Shapes, groups
 from deferrous.inspect._heap import Uncollected
@@ -28,8 +28,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a request.
 
     Args:
-        request: with `command`: ps, pstree, why or stalls. `threads` has what `threads_now` returned, if this
-            is a forked copy, in which the threads are not. `pid` is that of the process that was copied.
+        request: with `command`: ps, pstree, why, stalls or metrics. `threads` has what `threads_now` returned,
+            if this is a forked copy, in which the threads are not. `pid` is that of the process that was
+            copied.
 
     Returns:
         what was found, with what process it is of.
@@ -38,9 +39,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         ValueError: there is no such command.
     """
     command = request.get("command")
-    if command == "stalls":
+    if command in ("stalls", "metrics"):
+        part = _stalls if command == "stalls" else _metrics
         heading = _heading(current_reactor(), os.getpid())
-        return {**heading, "command": command, **_stalls.answer()}
+        return {**heading, "command": command, **part.answer()}
     if command not in ("ps", "pstree", "why"):
         raise ValueError(f"there is no command {command!r}")
     with Uncollected():

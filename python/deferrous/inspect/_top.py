@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import curses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from deferrous.inspect._protocol import InspectError
+from deferrous.inspect._select import select
 
 #: The keys of the views, and the commands that they show.
 VIEWS = {"p": "ps", "t": "pstree", "w": "why", "s": "stalls"}
 
 #: The columns by which `ps` sorts, in the order of the keys < and >.
-COLUMNS = ("count", "oldest", "youngest", "kind", "name", "place", "waits_for")
+ORDERS = ("count", "oldest", "youngest", "kind", "name", "place", "waits")
 
 HELP = "p ps  t tree  w why  s stalls  < > sort  / filter  space pause  + - interval  q quit"
 
 #: Seconds between two questions, at least and at most. Each is a look at all objects of the program.
 SHORTEST, LONGEST = 1.0, 60.0
 
-Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-Render = Callable[[Mapping[str, Any]], str]
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
+Render = Callable[[dict[str, Any]], str]
 
 
 @dataclass
@@ -46,16 +49,13 @@ class Top:
 
     def look(self) -> None:
         """Ask the program. If it does not answer, the last answer stays, and the reason is shown."""
-        request: dict[str, Any] = {"command": self.view}
-        if self.view == "ps":
-            request["sort"] = COLUMNS[self.sort]
-        if self.name and self.view in ("ps", "pstree"):
-            request["name"] = f"*{self.name}*"
         try:
-            self.lines = self.render(self.ask(request)).splitlines()
-            self.problem = ""
-        except OSError as error:
+            answer = select(self.ask({"command": self.view}), name=self.name or None, sort=ORDERS[self.sort])
+        except InspectError as error:
             self.problem = str(error)
+        else:
+            self.lines = self.render(answer).splitlines()
+            self.problem = ""
 
     def press(self, key: str) -> bool:
         """Do what a key means.
@@ -72,7 +72,7 @@ class Top:
             self.view, self.first = VIEWS[key], 0
             return True
         if key in ("<", ">"):
-            self.sort = (self.sort + (1 if key == ">" else -1)) % len(COLUMNS)
+            self.sort = (self.sort + (1 if key == ">" else -1)) % len(ORDERS)
             return True
         if key in ("+", "-"):
             factor = 0.5 if key == "+" else 2
@@ -115,7 +115,7 @@ class Top:
         state = "paused" if self.paused else f"every {self.interval:g} s"
         about = f"deferrous top: {self.view}"
         if self.view == "ps":
-            about += f" by {COLUMNS[self.sort]}"
+            about += f" by {ORDERS[self.sort]}"
         if self.name:
             about += f", names with {self.name!r}"
         foot = HELP if self.typing is None else f"names with: {self.typing}_"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
+
+from deferrous.inspect._protocol import InspectError
 
 #: The files of the page, with their types.
 FILES = {
@@ -35,8 +37,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-#: Asks the program, and gives its answer. Raises an `OSError` whose text says what is wrong.
-Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+#: Asks the program, and gives its answer. Raises an `InspectError`, which says what is wrong.
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Page(ThreadingHTTPServer):
@@ -100,7 +102,7 @@ class _Request(BaseHTTPRequestHandler):
     def _answer(self, command: str) -> None:
         try:
             status, answer = 200, self.server.ask({"command": command})
-        except OSError as error:
+        except InspectError as error:
             status, answer = 502, {"error": str(error)}
         self._respond(status, "application/json", json.dumps(answer).encode())
 

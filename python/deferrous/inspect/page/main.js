@@ -27,6 +27,10 @@ function showProgram(answer) {
   document.title = `${answer.program} (${answer.pid}) – deferrous`;
 }
 
+function known(number) {
+  return number === null ? "unknown" : count(number);
+}
+
 function showFigures(figures) {
   at("figures").replaceChildren(...figures.map(({ title, text }) => element("div", {}, element("dt", {}, title), element("dd", {}, text))));
 }
@@ -43,13 +47,13 @@ async function figures() {
   showStalls(at("stalls"), stalls);
   showFigures([
     { title: "idle", text: metrics.idle_share === null ? "unknown" : `${Math.round(metrics.idle_share * 100)} %` },
-    { title: "longest turn", text: duration(metrics.longest_turn_seconds) },
-    { title: "lag of timers", text: duration(metrics.timer_lag_seconds) },
-    { title: "timers", text: count(metrics.pending_timers) },
-    { title: "readers, writers", text: `${count(metrics.readers)}, ${count(metrics.writers)}` },
-    { title: "threads, busy, queued", text: `${metrics.pool_threads}, ${metrics.pool_busy}, ${metrics.pool_queued}` },
+    { title: "longest turn, at most", text: duration(metrics.longest_turn_seconds) || "none" },
+    { title: "lag of timers", text: duration(metrics.mean_timer_lag_seconds) || "none" },
+    { title: "timers", text: known(metrics.delayed_calls) },
+    { title: "readers, writers", text: `${known(metrics.readers)}, ${known(metrics.writers)}` },
+    { title: "threads, busy, queued", text: [metrics.pool_threads, metrics.pool_busy_threads, metrics.pool_queued_jobs].map(known).join(", ") },
   ]);
-  plot.add(Date.now() / 1000, metrics.longest_turn_seconds ?? 0, metrics.timer_lag_seconds ?? 0);
+  plot.add(Date.now() / 1000, metrics.longest_turn_seconds ?? 0, metrics.mean_timer_lag_seconds ?? 0);
 }
 
 // Runs a look again and again, and says when the program does not answer.
