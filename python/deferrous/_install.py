@@ -66,9 +66,14 @@ def install(*, reactor: bool) -> None:
 def start_inspection() -> None:
     """Do what the environment asks for: have the program inspected, or its reactor watched for stalls.
 
+    If the program has called `deferrous.inspect.enable()` already, there is now something to keep records of.
+
     Raises:
         InstallError: a variable means nothing.
     """
+    inspect = sys.modules.get("deferrous.inspect")
+    if inspect is not None and inspect.enabled():
+        inspect.enable()
     if any(os.environ.get(name, "0") not in ("", "0") for name in INSPECTION):
         from deferrous.inspect._starting import start_if_asked
 

@@ -23,7 +23,7 @@ VARIES = (
     (re.compile(r"\bprocess \d+"), "process 4712"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8000"),
     (re.compile(r"\bdescriptor \d+"), "descriptor 7"),
-    (re.compile(r"\b23 h 59 min"), "23 h 59 min"),
+    (re.compile(r"\b(23 h 59 min|1 d)\b"), "23 h 59 min"),
 )
 
 #: What the page begins with.

@@ -73,6 +73,8 @@ def test_reading_changes_nothing(api: ModuleType) -> None:
     order: list[object] = []
     deferred = api.Deferred()
     deferred.addCallback(order.append).addCallback(order.append)
+    # An object of Python gets a dict when somebody looks for its attributes.
+    assert vars(deferred) is not None
     before = gc.get_referents(deferred)
     explain(deferred)
     assert [id(thing) for thing in gc.get_referents(deferred)] == [id(thing) for thing in before]
@@ -110,7 +112,8 @@ def test_circles_and_long_chains_need_no_stack(api: ModuleType) -> None:
         inner = api.succeed(None).addCallback(lambda _, inner=inner: inner)
     found = explain(inner)
     assert found.tree is not None
-    assert "in a row" in found.tree.note
+    # Those of which nothing is known are left out between the first and the last.
+    assert len(str(found).splitlines()) < 20
     first.callback(None)
 
 
@@ -118,6 +121,8 @@ def test_like_things_are_one_row(api: ModuleType) -> None:
     async def wait() -> None:
         await api.Deferred()
 
+    # Without those of an earlier test, which are garbage.
+    gc.collect()
     running = [api.ensureDeferred(wait()) for _ in range(50)]
     rows = [group for group in snapshot().groups if group.name.endswith("<locals>.wait")]
     assert [(row.count, row.kind) for row in rows][:1] == [(50, "coroutine")]

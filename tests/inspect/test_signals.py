@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.children import code
+from tests.children import PATIENCE, code
 from tests.inspect.outside import running
 
 LOGS = """
@@ -44,7 +44,7 @@ def test_the_signal_works_while_the_reactor_is_blocked(statement: str, runtime: 
 def test_without_the_variable_the_signal_is_the_programs(runtime: Path) -> None:
     with running(LOGS.format("pass"), runtime) as program:
         os.kill(program.pid, signal.SIGUSR2)
-        assert program.process.wait() == -signal.SIGUSR2
+        assert program.process.wait(PATIENCE) == -signal.SIGUSR2
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,14 @@ def test_the_thread_that_serves_keeps_no_signal_of_the_program(runtime: Path) ->
     source = """
     import signal, time
     from twisted.internet import reactor
-    signal.signal(signal.SIGUSR1, lambda number, frame: print("handled", flush=True))
+    handled = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))
     print("ready", flush=True)
-    signal.pause()
+    while not handled:
+        time.sleep(0.01)
+    print("handled", flush=True)
     """
     with running(source, runtime) as program:
         os.kill(program.pid, signal.SIGUSR1)
         assert program.line() == "handled\n"
-        assert program.process.wait() == 0
+        assert program.process.wait(PATIENCE) == 0

@@ -9,6 +9,8 @@ commands do without.
 
 from __future__ import annotations
 
+import sys
+
 from deferrous.inspect._protocol import InspectError
 
 # Type checkers treat it like typing.TYPE_CHECKING.
@@ -69,14 +71,18 @@ def enable(*, stall: float | None = None) -> None:
             why.
         ValueError: `stall` is less than a millisecond.
     """
-    # With DEFERROUS=1 that installs, which needs the modules below to be complete, or not loaded yet.
-    import twisted.internet.defer  # noqa: F401
-
-    from deferrous.inspect import _records, _server
+    from deferrous.inspect import _server
 
     _server.start()
-    _records.start()
+    # Else they are kept as soon as the program uses Deferreds of deferrous: see `start_inspection`.
+    if "deferrous.defer" in sys.modules:
+        from deferrous.inspect import _records
+
+        _records.start()
     if stall is not None:
+        # With DEFERROUS=1 that installs, which needs the module below to be complete, or not loaded yet.
+        import twisted.internet.defer  # noqa: F401
+
         from deferrous.inspect import _stalls
 
         _stalls.start(stall)
@@ -87,10 +93,13 @@ def disable() -> None:
 
     Records that are there stay. Any thread may call it; it may wait for a second.
     """
-    from deferrous.inspect import _records, _server, _stalls
+    from deferrous.inspect import _server
 
-    _records.stop()
-    _stalls.stop()
+    if "deferrous.defer" in sys.modules:
+        from deferrous.inspect import _records, _stalls
+
+        _records.stop()
+        _stalls.stop()
     _server.stop()
 
 

@@ -28,9 +28,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Answer a request.
 
     Args:
-        request: with `command`: ps, pstree, why, stalls or metrics. `threads` has what `threads_now` returned,
-            if this is a forked copy, in which the threads are not. `pid` is that of the process that was
-            copied.
+        request: with `command`: ps, pstree, why, stalls or metrics. `threads` has what `threads_now`
+            returned, if this is a forked copy, in which the threads are not. `pid` is that of the process
+            that was copied.
 
     Returns:
         what was found, with what process it is of.

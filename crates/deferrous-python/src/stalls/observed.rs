@@ -2,7 +2,11 @@
 
 use std::{cmp::Reverse, mem};
 
-use super::facts::{Moment, Thread, Usage, all_processor_times};
+use super::{
+    calls::kind,
+    collections::collected_in,
+    facts::{Moment, Thread, Usage, all_processor_times},
+};
 use crate::metrics::turns;
 
 /// Who waits for the interpreter asks again after so many nanoseconds: twice Python's usual switch interval.
@@ -107,7 +111,7 @@ impl Observed {
             sleep: None,
             pending: 0,
             early: 0,
-            kind: super::kind(),
+            kind: kind(),
             disk: false,
             others: Vec::new(),
         }
@@ -118,7 +122,7 @@ impl Observed {
         if self.others.is_empty() {
             self.others = all_processor_times();
         }
-        self.kind = super::kind();
+        self.kind = kind();
         self.measure(thread);
     }
 
@@ -191,7 +195,7 @@ impl Observed {
         let mut others: Vec<_> = others.collect();
         others.sort_by_key(|&(_, ran)| Reverse(ran));
         others.truncate(MOST_OTHERS);
-        let (collector, collections) = super::collected_in(self.number);
+        let (collector, collections) = collected_in(self.number);
         let measured = self.last_seen - self.measured_from;
         let processor = self.last.processor.saturating_sub(self.first.processor);
         let starved = self.last.starved.saturating_sub(self.first.starved);

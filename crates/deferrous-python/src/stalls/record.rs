@@ -5,7 +5,7 @@ use pyo3::{
     types::{PyBool, PyDict, PyList},
 };
 
-use super::{observed::Stall, take_called};
+use super::{calls::take_called, observed::Stall};
 use crate::interp::fallible;
 
 /// The nanoseconds of a second.

@@ -13,9 +13,9 @@ use std::{
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use super::{
-    IS_WATCHED, NOTICED,
+    calls::{NOTICED, lock},
+    collections::IS_WATCHED,
     facts::{Thread, Usage},
-    lock,
     observed::{Observed, Stall},
     record,
 };
