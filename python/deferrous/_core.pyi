@@ -1035,12 +1035,13 @@ def deferToThreadPool(
     Only the thread that runs the reactor may call it.
     """
 
+@final
 class Watchdog:
     """Watches the loop of one thread, and notices turns that take too long.
 
     A thread that needs no interpreter looks at the loop's thread from outside."""
 
-    def __init__(self, threshold: float, /) -> None: ...
+    def __new__(cls, threshold: float, /) -> Self: ...
     def start(self, tid: int, /) -> None:
         """Begin to watch the loop that runs in this thread.
 
