@@ -15,7 +15,7 @@ pytest.importorskip("OpenSSL")
 from OpenSSL import SSL
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IHandshakeListener
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
@@ -235,7 +235,8 @@ async def an_error_that_a_callback_has_left(kit: Kit) -> Any:
 async def an_older_version(kit: Kit) -> Any:
     """TLS 1.2 is spoken as well, where the peer does not know more."""
     options, _ = contexts()
-    older = CertificateOptions(lowerMaximumSecurityTo=TLSVersion.TLSv1_2)
+    older = CertificateOptions()
+    older.getContext().set_max_proto_version(SSL.TLS1_2_VERSION)
     server, client = await _secured(kit, (options, older))
     client.wire.write(b"ping")
     await kit.becomes(lambda: server.got)

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("OpenSSL")
 
+import twisted
 from OpenSSL import SSL
 from twisted.protocols import tls
 from twisted.protocols.policies import ProtocolWrapper
@@ -299,7 +300,12 @@ async def another_transport(kit: Kit) -> Any:
     return [calls, text]
 
 
-@CASES([3, 63_970, True, 0, 64_000, None, "onetwothree", ["TypeError", "TypeError"], 0])
+#: Which errors writes of text and of None raise, and how much waits then: up to 25.5, both are kept first.
+IS_NEW = twisted.__version__.startswith("26.")
+WRONG = [["TypeError"] * 2, 0] if IS_NEW else [["TypeError"], 2]
+
+
+@CASES([3, 63_970, True, 0, 64_000, None, "onetwothree", *WRONG])
 async def small_writes(kit: Kit) -> Any:
     """Small writes are put together until the next turn."""
     server, client = await _secured(kit)
