@@ -59,6 +59,10 @@ demo: venv-release ## build, run the example programs of both APIs, and measure 
 	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run -m tests.reactors.which $$program; done
 	@printf '\n== deferrous bench --quick\n'
 	@$(VENV)/deferrous bench --quick
+	@printf '\n== a program that hangs, and what it waits for: deferrous pstree and deferrous why\n'; export DEFERROUS=1 DEFERROUS_INSPECT=1; \
+	    $(VENV)/python tests/inspect/programs/lock_never_released.py & program=$$!; trap 'kill $$program' EXIT; \
+	    until $(VENV)/deferrous pstree $$program 2> /dev/null | grep -q 'can never fire'; do kill -0 $$program; sleep 0.2; done; \
+	    $(VENV)/deferrous pstree $$program && $(VENV)/deferrous why $$program
 
 # Millions of failures are made, and each would walk the stack if this were set.
 test: export RUST_BACKTRACE = 0
