@@ -6,7 +6,8 @@
 //! `Display` is a tree: the outermost first, below each what it waits for, down to what has to come. Like
 //! things are one row with a count.
 //!
-//! ```
+#![cfg_attr(feature = "inspect", doc = "```")]
+#![cfg_attr(not(feature = "inspect"), doc = "```ignore")]
 //! use deferrous::{DeferredLock, deferred, inspect::snapshot, spawn};
 //!
 //! let lock = DeferredLock::new();
