@@ -185,3 +185,22 @@ def test_the_thread_is_none_of_the_programs(runtime: Path) -> None:
         program.send("end")
         assert program.end() == ""
         assert program.process.returncode == 0
+
+
+def test_a_job_that_runs_is_told_from_outside(runtime: Path) -> None:
+    source = """
+    import threading
+    from twisted.internet import reactor
+    from twisted.internet.threads import deferToThread
+
+    def wait_for_ever():
+        print("ready", flush=True)
+        threading.Event().wait()
+
+    waiting = deferToThread(wait_for_ever)
+    reactor.run()
+    """
+    with running(source, runtime) as program:
+        (job,) = [row for row in program.answer("ps")["rows"] if row["kind"] == "job"]
+        assert job["name"].endswith("wait_for_ever")
+        assert "can never fire" not in program.ask("pstree").out

@@ -31,12 +31,9 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 def test_options_are_understood() -> None:
     options = _commands.parser("ps").parse_args(
-        ["1", "--older", "30s", "--name", "fetch*", "--sort", "count", "--values", "--json"]
+        ["1", "--older", "30s", "--name", "fetch*", "--sort", "count", "--json"]
     )
-    assert _commands.request("ps", options) == {"command": "ps", "values": True}
     assert _commands.selection(options) == {"older": 30.0, "name": "fetch*", "sort": "count"}
-    options = _commands.parser("stalls").parse_args(["1"])
-    assert _commands.request("stalls", options) == {"command": "stalls", "values": False}
 
 
 @pytest.mark.parametrize("command", ["ps", "pstree", "why", "stalls"])

@@ -204,7 +204,7 @@ def test_a_program_that_ends_instead_of_answering(runtime: Path) -> None:
         (["ps", "1", "--older", "long"], "'long' is no duration: say 50ms, 30s, 2m, 1.5h or 1d"),
         (["ps", "1", "--sort", "colour"], "invalid choice: 'colour'"),
         (["why", "1", "--older", "1s"], "unrecognized arguments: --older"),
-        (["stalls", "1", "--values"], "unrecognized arguments: --values"),
+        (["stalls", "1", "--sort", "count"], "unrecognized arguments: --sort count"),
         (["ps", "1", "2"], "unrecognized arguments: 2"),
     ],
 )

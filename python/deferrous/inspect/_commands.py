@@ -36,7 +36,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EPILOG = """\
 The program answers if it was started with DEFERROUS_INSPECT=1 or has called deferrous.inspect.enable(). Any
 program on CPython 3.14 or later does, if the system allows this user to attach to it. Values of results and
-arguments are not shown without --values.
+arguments are never shown.
 """
 
 
@@ -82,8 +82,6 @@ def parser(command: str) -> argparse.ArgumentParser:
         )
     if command == "ps":
         made.add_argument("--sort", choices=COLUMNS, metavar="COLUMN", help=f"by {', '.join(COLUMNS)}")
-    if command in ("ps", "pstree", "why"):
-        made.add_argument("--values", action="store_true", help="show values of results and arguments")
     if command in PRINTING:
         made.add_argument("--json", action="store_true", help="print the answer as JSON")
     if command == "web":
@@ -119,11 +117,14 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
     def ask(asked: dict[str, Any], tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
         attach = not options.no_attach
-        return _client.ask(options.pid, asked, timeout=options.timeout, attach=attach, tell=tell)
+        try:
+            return _client.ask(options.pid, asked, timeout=options.timeout, attach=attach, tell=tell)
+        except InspectError as error:
+            raise InspectError(printable(str(error))) from None
 
     try:
         if command in PRINTING:
-            answer = ask(request(command, options), _tell)
+            answer = ask({"command": command}, _tell)
             return _print(select(answer, **selection(options)), options.json)
         # The first answer says what is wrong, if something is.
         ask({"command": "stalls"}, _tell)
@@ -168,11 +169,6 @@ def _serve_page(ask: Callable[[dict[str, Any]], dict[str, Any]], port: int) -> i
         print(f"{page.address}\nCtrl-C ends it.", flush=True)
         page.serve_forever()
     return 0
-
-
-def request(command: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Return what a program is asked."""
-    return {"command": command, "values": bool(getattr(options, "values", False))}
 
 
 def selection(options: argparse.Namespace) -> dict[str, Any]:

@@ -116,10 +116,15 @@ class Connection:
         if "twisted.internet" not in sys.modules:
             self.refuse("the program has not imported Twisted")
             return
-        from deferrous.inspect import _report
-
-        request |= {"threads": threads_now(), "pid": os.getpid()}
-        if request["command"] not in QUICK and can_copy():
+        quick = request["command"] in QUICK
+        try:
+            from deferrous.inspect import _report
+        except Exception as error:
+            self.refuse(f"the answer failed: {describe_error(error)}")
+            return
+        if not quick:
+            request |= {"threads": threads_now(), "pid": os.getpid()}
+        if not quick and can_copy():
             try:
                 self._copy = start_copy(lambda: _report.answer(request))
             except OSError:
@@ -130,7 +135,7 @@ class Connection:
                 return
         try:
             answer = _report.answer(request)
-            answer["in_process"] = request["command"] not in QUICK
+            answer["in_process"] = not quick
         except Exception as error:
             answer = {"error": f"the answer failed: {describe_error(error)}"}
         self._send(encode(answer))

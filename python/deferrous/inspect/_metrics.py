@@ -57,9 +57,10 @@ class Histogram:
 
     @property
     def longest(self) -> float | None:
-        """The bound that none was longer than, in seconds; None if there is none, or nothing was counted."""
-        used = [bound for bound, count in zip(self.bounds, self.counts, strict=False) if count]
-        return None if self.counts[-1] or not used else used[-1]
+        """A bound that none was longer than, in seconds; None if nothing was counted."""
+        if self.counts[-1]:
+            return self.sum
+        return next((self.bounds[at] for at in reversed(range(len(self.bounds))) if self.counts[at]), None)
 
     def since(self, before: Histogram | None) -> Histogram:
         """Return what was counted since it was like this."""

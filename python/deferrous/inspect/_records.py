@@ -41,7 +41,15 @@ class RecordedInfo(DebugInfo):
 
     def _getDebugTracebacks(self) -> str:
         """Return what Twisted's log line ends with: what Twisted adds in debug mode, and the record."""
-        record, text = self._record, super()._getDebugTracebacks()
+        text = super()._getDebugTracebacks()
+        try:
+            return self._with_record(text)
+        except Exception:
+            # At the end of Python, what reads sources may be gone. The failure is logged all the same.
+            return text
+
+    def _with_record(self, text: str) -> str:
+        record = self._record
         if self.creator is None:
             place = record.place
             made = FrameSummary(place.file, place.line, code_name(record.code))

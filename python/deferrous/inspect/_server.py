@@ -113,7 +113,11 @@ class Server:
         ready = {descriptor for descriptor, _ in poll.poll(self._timeout())}
         now = time.monotonic()
         for connection in list(self._connections):
-            connection.go_on(ready, now)
+            try:
+                connection.go_on(ready, now)
+            except Exception:
+                # Whatever is wrong with this one, the next ones are answered.
+                connection.close()
             if connection.closed:
                 self._connections.remove(connection)
         if self._listener.fileno() in ready:
@@ -138,7 +142,11 @@ class Server:
         if not problem and len(self._connections) >= MOST_CONNECTIONS:
             problem = f"the program answers {MOST_CONNECTIONS} others already: try again"
         if problem:
-            connection.refuse(problem)
+            try:
+                connection.refuse(problem)
+            except OSError:
+                # It has gone already.
+                connection.close()
         if not connection.closed:
             self._connections.append(connection)
 

@@ -167,7 +167,7 @@ class Stalls:
         try:
             self.watch = Watch(self)
             self.problem = None
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
             # The program goes on without.
             self.problem = f"The reactor is not watched for stalls: {error}"
             _log(self.problem, None)

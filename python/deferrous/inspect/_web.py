@@ -74,14 +74,15 @@ class _Request(BaseHTTPRequestHandler):
     """One request of the page."""
 
     server: Page
+    #: After how many seconds a connection that asks for nothing is closed.
+    timeout = 60
     protocol_version = "HTTP/1.1"
     server_version = "deferrous"
     sys_version = ""
 
     def do_GET(self) -> None:
         """Serve a file of the page, or an answer of the program."""
-        _, secret, *rest = self.path.split("/")
-        name = "/".join(rest)
+        secret, _, name = self.path.removeprefix("/").partition("/")
         if not self._from_here() or not secrets.compare_digest(secret.encode(), self.server.secret.encode()):
             self._respond(
                 403, "text/plain; charset=utf-8", b"Open the address that deferrous web has printed.\n"

@@ -1,6 +1,8 @@
 //! Frames: those that never run, for tracebacks, and the one that runs.
 
 use std::ptr;
+#[cfg(Py_3_13)]
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use pyo3::{
     Borrowed, ffi,
@@ -103,7 +105,7 @@ pub fn current_instruction(py: Python<'_>) -> Option<(Bound<'_, PyCode>, u32)> {
         let frame = Borrowed::from_ptr_or_opt(py, raw.cast())?.cast_unchecked::<PyFrame>();
         #[cfg(Py_3_13)]
         place::look_for(*raw.cast::<usize>().add(RUNS), |at| {
-            *state.cast::<usize>().add(at)
+            AtomicUsize::from_ptr(state.cast::<usize>().add(at)).load(Relaxed)
         });
         #[cfg(Py_3_11)]
         let instruction = i64::from(ffi::PyFrame_GetLasti(raw));

@@ -209,7 +209,8 @@ impl PyTeam {
     /// the function that is told of the result, or 0; the ident of the thread that has begun it; and for
     /// how many seconds that has been so. The last two are None if none has.
     fn jobs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let team = self.team(py);
+        // In a copy of the process, which is not to do the jobs, they stay as they are.
+        let team = self.team.clone_out(py);
         let jobs = fallible::list_of(py, self.running.list(py)?)?;
         let queued: Vec<_> = team.peek(|jobs| jobs.iter().map(|(.., job)| job.call(py)).collect());
         for (function, tells) in queued {
