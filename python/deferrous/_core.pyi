@@ -1063,7 +1063,8 @@ class Watchdog:
         Returns:
             if the stack of the loop's thread is to be taken, a tuple: the number of the turn, and for how
             many seconds this thread has waited for the interpreter. If a stall is over, the stall, a dict; an
-            empty one if the time has passed. None when the watchdog has ended."""
+            empty one if the time has passed. None when the watchdog has ended.
+        """
 
     def now(self) -> dict[str, Any] | None:
         """The stall that goes on, a dict as of `next`; None if there is none. Any thread may call it."""
@@ -1073,7 +1074,8 @@ def note_collection(phase: str, info: dict[str, int], /) -> None:
 
     Args:
         phase: "start" or "stop".
-        info: what Python tells of the collection."""
+        info: what Python tells of the collection.
+    """
 
 def watch_loops(
     begin: Callable[[], object] | None, describe: Callable[[int, Any], dict[str, Any] | None], /
@@ -1085,7 +1087,8 @@ def watch_loops(
         describe: names what was called: it gets the kind, a number, and the object, or None if that is gone,
             and returns what is shown.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def running_turn() -> tuple[int, float] | None:
     """The turn that runs now.
@@ -1094,7 +1097,8 @@ def running_turn() -> tuple[int, float] | None:
         a tuple: its number, and when it began, in seconds by the clock of `time.monotonic()`; None while the
         loop waits.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def begin_turn() -> None:
     """A turn of a loop that is not deferrous's begins: it has waited. Only its thread may call it."""

@@ -36,7 +36,7 @@ pub fn collected_in(number: u64) -> (u64, u64) {
     }
 }
 
-/// Notes collections of the loop's thread: one of `gc.callbacks`.
+/// Note collections of the loop's thread: one of `gc.callbacks`.
 ///
 /// Args:
 ///     phase: "start" or "stop".

@@ -32,8 +32,8 @@ static BEGIN: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 ///
 /// Args:
 ///     begin: a function without arguments, or None.
-///     describe: names what was called: it gets the kind, a number, and the object, or None if that is gone, and
-///         returns what is shown.
+///     describe: names what was called: it gets the kind, a number, and the object, or None if that is gone,
+///         and returns what is shown.
 ///
 /// Any thread may call it.
 #[pyfunction]
@@ -57,7 +57,8 @@ pub fn begin_loop(py: Python<'_>) -> PyResult<()> {
 /// The turn that runs now.
 ///
 /// Returns:
-///     a tuple: its number, and when it began, in seconds by the clock of `time.monotonic()`; None while the loop waits.
+///     a tuple: its number, and when it began, in seconds by the clock of `time.monotonic()`; None while the
+///     loop waits.
 ///
 /// Any thread may call it.
 #[pyfunction]
@@ -71,7 +72,7 @@ pub fn running_turn(py: Python<'_>) -> PyResult<Option<Bound<'_, PyTuple>>> {
     turns::running().map(shown).transpose()
 }
 
-/// A turn of a loop that is not deferrous's begins: it has waited for events. Only that thread may call it.
+/// A turn of a loop that is not deferrous's begins: it has waited. Only its thread may call it.
 #[pyfunction]
 pub fn begin_turn() {
     if turns::are_timed() {
@@ -79,7 +80,7 @@ pub fn begin_turn() {
     }
 }
 
-/// A turn of a loop that is not deferrous's ends: it waits for events. Only that thread may call it.
+/// A turn of a loop that is not deferrous's ends: it waits. Only its thread may call it.
 #[pyfunction]
 pub fn end_turn() {
     if turns::are_timed() {

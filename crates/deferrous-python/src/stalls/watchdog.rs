@@ -136,9 +136,9 @@ impl Watchdog {
     ///     timeout: for how many seconds; None is for ever.
     ///
     /// Returns:
-    ///     if the stack of the loop's thread is to be taken, a tuple: the number of the turn, and for how many seconds this
-    ///     thread has waited for the interpreter. If a stall is over, the stall, a dict; an empty one if the time has passed.
-    ///     None when the watchdog has ended.
+    ///     if the stack of the loop's thread is to be taken, a tuple: the number of the turn, and for how
+    ///     many seconds this thread has waited for the interpreter. If a stall is over, the stall, a dict; an
+    ///     empty one if the time has passed. None when the watchdog has ended.
     #[pyo3(signature = (timeout, /))]
     fn next<'py>(
         &self,
