@@ -13,6 +13,7 @@ from deferrous.inspect._text import render
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.internet.task import LoopingCall
+from twisted.internet.tcp import Server
 from twisted.internet.threads import deferToThread
 
 from tests.reactors import Loop
@@ -58,6 +59,10 @@ def outstanding(reactor: Any) -> Any:
     answers: list[Any] = []
 
     def look() -> None:
+        if not any(isinstance(reader, Server) for reader in reactor.getReaders()):
+            # The connection is not there yet.
+            reactor.callLater(0.02, look)
+            return
         eventually(began.is_set, "the job begins")
         answer = _report.answer({"command": "ps"})
         answers.append([answer["rows"], render(answer), str(snapshot())])
@@ -76,7 +81,7 @@ def outstanding(reactor: Any) -> Any:
         reactor.addSystemEventTrigger("before", "shutdown", save, SECRET)
         process = reactor.spawnProcess(Child(), sys.executable, [sys.executable, "-c", "input()"], os.environ)
         keeps.extend([deferToThread(job, SECRET), Deferred().addCallback(on_time), loop])
-        reactor.callLater(0.2, look)
+        look()
 
     reactor.callWhenRunning(start)
     reactor.run()
