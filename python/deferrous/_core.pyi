@@ -816,7 +816,7 @@ def count_times(on: bool, /, *, stalls: bool = False) -> None:
     """Count how long turns, waits and jobs take, or no longer.
 
     Args:
-        on: whether to count. What was counted before stays.
+        on: whether to count. Earlier counts stay.
         stalls: whether it is the watchdog of stalls that asks, and not the metrics. Times are counted while
             one of them wants that.
 
@@ -976,7 +976,7 @@ def look_at(
     tuple[()] | tuple[Any],
     tuple[float, CodeType, int, CodeType | str | type | None] | None,
 ]:
-    """What a Deferred is made of, as it is now. Nothing is changed, and no code of the program runs.
+    """The parts of a Deferred, as they are now. Nothing is changed, and no code of the program runs.
 
     Reading `_callbacks` would put the callbacks into a list for good.
 

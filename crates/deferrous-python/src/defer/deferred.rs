@@ -49,7 +49,7 @@ pub struct Deferred {
     /// The failure that the chain ended with and that nobody has handled; Python's `None` where there is a
     /// `DebugInfo`, which has it then.
     pub unhandled: Slot<Option<Object>>,
-    /// What has made it.
+    /// The code that made the Deferred, and the time. Empty unless records are kept.
     pub record: Record,
     pub paused: Field<i32>,
     pub called: Field<bool>,

@@ -10,7 +10,7 @@ use crate::{
     interp::fallible,
 };
 
-/// What a Deferred is made of, as it is now. Nothing is changed, and no code of the program runs.
+/// The parts of a Deferred, as they are now. Nothing is changed, and no code of the program runs.
 ///
 /// Reading `_callbacks` would put the callbacks into a list for good.
 ///

@@ -1,4 +1,4 @@
-//! Noticing that one of a few dicts has changed since somebody noted how they are, who keeps them and changes them, too.
+//! Tells whether a few dicts have changed since their state was last noted. The one who notes it may change them, too.
 
 #[cfg(Py_3_12)]
 use std::sync::{

@@ -96,6 +96,6 @@ pub fn is_subtype(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
 /// How many references there are to the object, this one included.
 #[inline(always)]
 pub fn references<T>(object: &Bound<'_, T>) -> isize {
-    // SAFETY: the object is alive.
+    // SAFETY: the reference that was handed in keeps the object alive while its count is read.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
 }

@@ -29,7 +29,7 @@ pub struct OpenSsl {
 #[derive(Clone, Copy)]
 struct Function(usize);
 
-/// What is handed to a function beside a pointer.
+/// The second argument of a function, after the pointer.
 enum Handed<'a> {
     /// A room to write into.
     Room(&'a mut [u8]),

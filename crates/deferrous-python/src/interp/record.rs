@@ -28,7 +28,7 @@ const CLOCK: ClockId = ClockId::MonotonicCoarse;
 #[cfg(not(target_os = "linux"))]
 const CLOCK: ClockId = ClockId::Monotonic;
 
-/// What has made an object and when. The record is empty if nobody wanted to know when it was made.
+/// The code that made an object, and the time. Empty if records were not kept then.
 pub struct Record {
     /// The code that has made it, or a pair of that and what was added.
     by: Slot<Option<Bound<'static, PyAny>>>,
@@ -36,7 +36,7 @@ pub struct Record {
     at: Field<u64>,
 }
 
-/// What a [`Record`] says.
+/// The contents of a [`Record`].
 pub struct Recorded<'py> {
     /// The code that has made the object, or a pair of that and what was added.
     by: Bound<'py, PyAny>,
@@ -125,7 +125,7 @@ impl Record {
         Ok(())
     }
 
-    /// What it says, unless it is empty.
+    /// The contents, unless the record is empty.
     pub fn read<'py>(&self, py: Python<'py>) -> Option<Recorded<'py>> {
         let (by, at) = (self.by.clone_out(py)?, self.at.get(py));
         let milliseconds = at >> INSTRUCTION;

@@ -28,7 +28,7 @@ pub struct Histogram {
     sum: AtomicU64,
 }
 
-/// What a [`Histogram`] has counted.
+/// The counts of a [`Histogram`] at one moment.
 #[derive(Clone, Copy)]
 pub struct Counted {
     /// How many were at most as long as each of the [`BOUNDS`], and longer than the one before.
@@ -53,7 +53,7 @@ impl Histogram {
         add(&self.sum, nanos);
     }
 
-    /// What has been counted.
+    /// The counts at this moment.
     pub fn read(&self) -> Counted {
         Counted {
             counts: std::array::from_fn(|bucket| self.counts[bucket].load(Relaxed)),

@@ -37,7 +37,7 @@ pub fn nanos(seconds: f64) -> u64 {
 /// Count how long turns, waits and jobs take, or no longer.
 ///
 /// Args:
-///     on: whether to count. What was counted before stays.
+///     on: whether to count. Earlier counts stay.
 ///     stalls: whether it is the watchdog of stalls that asks, and not the metrics. Times are counted while
 ///         one of them wants that.
 ///

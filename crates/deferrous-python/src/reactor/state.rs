@@ -189,7 +189,7 @@ pub struct DelayedCall {
     pub(super) event_loop: Slot<Option<Bound<'static, EventLoop>>>,
     /// What tells the time, in seconds.
     pub(super) seconds: Part,
-    /// What has set it.
+    /// The code that set the call, and the time. Empty unless records are kept.
     pub record: Record,
 }
 

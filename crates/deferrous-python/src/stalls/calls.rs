@@ -63,7 +63,7 @@ pub fn called(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// The same of what another thread has asked for, of which nothing is left.
+/// The same for a call from another thread, whose function is gone by then.
 #[inline(always)]
 pub fn called_for_thread(py: Python<'_>) {
     if NOTICED.load(Relaxed) != 0 {

@@ -42,7 +42,7 @@ impl RunningJobs {
     }
 
     /// Notes that `worker` has begun to call `function`, and will tell whoever is at the address `tells` of the result.
-    /// That is so until what this returns is dropped.
+    /// The job counts as running until the returned guard is dropped.
     pub fn begin<'a, 'py>(
         &'a self,
         worker: Worker,
