@@ -47,6 +47,11 @@ class Program:
         line, newline, self._written = self._written.partition(b"\n")
         return (line + newline).decode()
 
+    def has_written(self, within: float) -> bool:
+        """Say whether the program writes something within so many seconds, or has done so."""
+        assert self.process.stdout is not None
+        return bool(self._written or select.select([self.process.stdout], [], [], within)[0])
+
     def until(self, text: str) -> str:
         """Return the next line that the program writes and that has this text."""
         lines = []

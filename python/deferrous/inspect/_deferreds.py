@@ -11,11 +11,15 @@ import sys
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from deferrous.inspect._names import SUSPENDED, attribute, full_names, own_dict
+from deferrous.inspect._classes import ClassSet, full_names, is_called, is_subclass, short_name
+from deferrous.inspect._names import SUSPENDED, attribute, function_name, own_dict
 from deferrous.inspect._recorded import Record
 
 #: A callback or an errback, its arguments and its keywords.
 Call = tuple[Any, tuple[Any, ...], dict[str, Any]]
+
+#: Methods that are bound to an object.
+_BOUND = ClassSet(MethodType, BuiltinFunctionType)
 
 _DEFERRED = ("twisted.internet.defer", "Deferred")
 _LIST = ("twisted.internet.defer", "DeferredList")
@@ -55,24 +59,19 @@ def is_list_class(kind: type) -> bool:
 
 
 class Reader:
-    """Reads Deferreds. It knows the classes that it has seen."""
+    """Reads Deferreds."""
 
     def __init__(self) -> None:
         native = sys.modules.get("deferrous._native")
         self._native: Any = getattr(native, "Deferred", None)
         self._look_at: Any = getattr(native, "look_at", None)
-        self._is_native: dict[type, bool] = {}
         defer = vars(sys.modules.get("twisted.internet.defer", sys))
         self.continue_ = defer.get("_CONTINUE")
         self._resume_stock = defer.get("_gotResultInlineCallbacks")
 
     def look(self, deferred: Any) -> Look:
         """Look at a Deferred."""
-        kind = type(deferred)
-        native = self._is_native.get(kind)
-        if native is None:
-            native = self._is_native[kind] = self._native is not None and self._native in type.mro(kind)
-        if native:
+        if self._native is not None and is_subclass(type(deferred), self._native):
             look = Look(*self._look_at(deferred))
             return look if look.record is None else look._replace(record=Record(*look.record))
         return _look_at_stock(deferred)
@@ -82,7 +81,7 @@ class Reader:
         function = call[0]
         if type(function) is BuiltinFunctionType:
             owner = function.__self__
-            if type(owner).__name__ == "_Driver" and function.__name__ == "resume":
+            if function.__name__ == "resume" and is_called(type(owner), _DEFERRED[0], "_Driver"):
                 return _of_driver(owner)
         elif function is self._resume_stock and function is not None and len(call[1]) >= 3:
             _, code, status = call[1][:3]
@@ -93,7 +92,7 @@ class Reader:
     def list_of(self, call: Call) -> Any:
         """Return the DeferredList that a callback belongs to; None if it is another callback."""
         function = call[0]
-        if type(function) in (MethodType, BuiltinFunctionType) and function.__name__ == "_cbDeferred":
+        if type(function) in _BOUND and function_name(function) == "_cbDeferred":
             owner = function.__self__
             if is_list_class(type(owner)):
                 return owner
@@ -134,7 +133,7 @@ def called_by(call: Call) -> Any:
     ):
         values = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
         return values["f"].cell_contents if "f" in values else function
-    if type(function).__name__ == "execute":
+    if short_name(type(function)) == "execute":
         arguments = next((found for found in gc.get_referents(function) if type(found) is tuple), ())
         return arguments[0] if arguments else function
     return function
@@ -148,24 +147,24 @@ def is_outstanding(look: Look) -> bool:
 def is_cancelling(canceller: Any) -> bool:
     """Say whether a canceller belongs to a coroutine: it refers to what the coroutine waits for."""
     if type(canceller) is BuiltinFunctionType:
-        return type(canceller.__self__).__name__ == "_Cancellation"
+        return short_name(type(canceller.__self__)) == "_Cancellation"
     return type(canceller) is FunctionType and canceller.__qualname__.startswith(
         ("_cancellableInlineCallbacks.", "_handleCancelInlineCallbacks.")
     )
 
 
-def mentioned(call: Call, kinds: dict[type, bool]) -> list[Any]:
+def mentioned(call: Call, kinds: frozenset[int]) -> list[Any]:
     """Return the Deferreds that a callback may fire: in its closure, its owner, its arguments.
 
     Args:
         call: the callback.
-        kinds: which classes are those of Deferreds.
+        kinds: the ids of the classes of Deferreds.
     """
     function, arguments, keywords = call
     found: list[Any] = []
-    if type(function) in (MethodType, BuiltinFunctionType):
+    if type(function) in _BOUND:
         found.append(function.__self__)
-        function = getattr(function, "__func__", None)
+        function = function.__func__ if type(function) is MethodType else None
     if type(function) is FunctionType:
         for cell in function.__closure__ or ():
             try:
@@ -173,7 +172,7 @@ def mentioned(call: Call, kinds: dict[type, bool]) -> list[Any]:
             except ValueError:
                 continue
     found += [*arguments, *keywords.values()]
-    return [thing for thing in found if kinds.get(type(thing))]
+    return [thing for thing in found if id(type(thing)) in kinds]
 
 
 def members(deferred_list: Any) -> list[Any]:

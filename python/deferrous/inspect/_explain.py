@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any
 
+from deferrous.inspect._classes import class_name, is_class
 from deferrous.inspect._deferreds import Reader, called_by, is_deferred_class
 from deferrous.inspect._groups import Shapes, waits_for
 from deferrous.inspect._items import Item, where
 from deferrous.inspect._model import NOWHERE, Node, Place
-from deferrous.inspect._names import class_name, describe, own_dict
+from deferrous.inspect._names import describe, own_dict
+from deferrous.inspect._printable import printable
 from deferrous.inspect._resolve import Outstanding
 from deferrous.inspect._threads import threads_now
 from deferrous.inspect._tree import trees
@@ -73,7 +75,7 @@ class Explanation:
         if self.held_by is not None:
             name, place = self.held_by
             lines.append(f"held by {name}" + (f"  {where(place)}" if place.file else ""))
-        return "\n  ".join(lines)
+        return "\n  ".join(map(printable, lines))
 
 
 def explain(deferred: Any, *, values: bool = False) -> Explanation:
@@ -156,8 +158,8 @@ def _result(result: tuple[Any, ...], values: bool) -> str:
     if name == "NoneType":
         return "None"
     if name == "Failure":
-        kind = own_dict(result[0]).get("type")
-        return "a Failure" + (f" of {class_name(kind)}" if type(kind) is type else "")
+        kind: Any = own_dict(result[0]).get("type")
+        return "a Failure" + (f" of {class_name(kind)}" if is_class(kind) else "")
     if not values:
         return f"{article} {name}"
     # It cuts long texts, and catches what `repr` raises.

@@ -7,6 +7,7 @@ anything: in a forked copy they are closed. It is Python because it only reads.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
 
+from deferrous.inspect._classes import class_name, full_names, module_of
 from deferrous.inspect._deferreds import is_deferred_class
 from deferrous.inspect._items import Item, seconds
 from deferrous.inspect._model import NOWHERE, Place
-from deferrous.inspect._names import attribute, class_name, class_place, describe, full_names, own_dict
+from deferrous.inspect._names import attribute, class_place, describe, own_dict
 from deferrous.inspect._recorded import record_of
 
 #: Readers of a reactor's own, which keep no program from ending.
@@ -67,8 +69,7 @@ def selectables(reactor: Any) -> Iterator[Item]:
     seen: set[int] = set()
     for kind, found in (("reader", readers), ("writer", writers)):
         for thing in found:
-            module = type(thing).__module__
-            if id(thing) in seen or id(thing) in own or module in _OWN_READERS:
+            if id(thing) in seen or id(thing) in own or module_of(type(thing)) in _OWN_READERS:
                 continue
             seen.add(id(thing))
             # The pipes of a child process belong to that.
@@ -79,10 +80,11 @@ def selectables(reactor: Any) -> Iterator[Item]:
 def _selectable(kind: str, thing: Any) -> Item:
     own, names = own_dict(thing), full_names(type(thing))
     number = _descriptor(thing, own)
-    owner = own.get("protocol") or own.get("factory")
+    owner = own.get("protocol")
+    owner = own.get("factory") if owner is None else owner
     # The factory of a program may be in another one.
     name, place = _heard_by(thing if owner is None else owner)
-    is_port = any(name == "Port" and str(module).endswith(("tcp", "udp", "unix")) for module, name in names)
+    is_port = any(name == "Port" and module.endswith(("tcp", "udp", "unix")) for module, name in names)
     if is_port:
         address = _listens_on(own)
         words = f"somebody to connect to {address}"
@@ -105,8 +107,7 @@ def _descriptor(thing: Any, own: dict[str, Any]) -> int:
         if type(found) is int:
             return found
         if ("socket", "socket") in full_names(type(found)):
-            number: int = found.fileno()  # type: ignore[union-attr]
-            return number
+            return socket.socket.fileno(found)  # type: ignore[arg-type]
     return -1
 
 

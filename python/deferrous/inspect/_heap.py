@@ -8,7 +8,8 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from deferrous.inspect._names import forget_classes, full_names
+from deferrous.inspect._classes import full_names
+from deferrous.inspect._names import forget_classes
 
 #: What the classes are called whose instances are looked for.
 _WANTED = {
@@ -27,17 +28,19 @@ class Heap:
     Attributes:
         objects: all that the collector knows. It does not know those that were frozen by `gc.freeze`.
         found: those that are looked for, by what they are.
-        deferred_classes: the classes of Deferreds.
+        deferred_classes: the ids of the classes of Deferreds.
     """
 
     def __init__(self) -> None:
         self.objects: list[Any] = gc.get_objects()
-        kinds = {kind: _wanted(kind) for kind in set(map(type, self.objects))}
-        wanted = {kind: name for kind, name in kinds.items() if name}
-        self.deferred_classes = {kind: True for kind, name in wanted.items() if name == "deferred"}
+        kinds = list(map(type, self.objects))
+        different = dict(zip(map(id, kinds), kinds, strict=True))
+        wanted = {number: name for number, kind in different.items() if (name := _wanted(kind))}
+        self.deferred_classes = frozenset(number for number, name in wanted.items() if name == "deferred")
         self.found: dict[str, list[Any]] = {name: [] for name in _WANTED.values()}
-        for thing in [thing for thing in self.objects if type(thing) in wanted]:
-            self.found[wanted[type(thing)]].append(thing)
+        for thing, kind in zip(self.objects, kinds, strict=True):
+            if id(kind) in wanted:
+                self.found[wanted[id(kind)]].append(thing)
 
 
 def _wanted(kind: type) -> str:

@@ -10,11 +10,16 @@ import re
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
+from deferrous.inspect._classes import ClassSet, class_dict, class_name, exact, is_class
 from deferrous.inspect._model import NOWHERE, Place
-from deferrous.inspect._names import class_name, class_place, code_place, mro, own_dict
+from deferrous.inspect._names import class_place, code_place, own_dict
 
 #: Files are read up to here, to find the line that gives a variable its value.
 _MOST_SOURCE = 4_000_000
+
+#: What has no names for what it holds: whoever holds it is told, too.
+_CONTAINERS = ClassSet(dict, list, set, tuple, frozenset)
+_UNNAMED = ClassSet(CellType, MethodType)
 
 
 def held_by(path: list[Any], root: tuple[str, Place] | None = None) -> tuple[str, Place]:
@@ -37,13 +42,9 @@ def held_by(path: list[Any], root: tuple[str, Place] | None = None) -> tuple[str
             container = "" if type(holder) is FunctionType else container
             return (f"{name}, a {container}" if container else name), place
         kind = class_name(type(holder))
-        if type(holder) in (dict, list, set, tuple, frozenset) or kind in (
-            "deque",
-            "OrderedDict",
-            "defaultdict",
-        ):
+        if type(holder) in _CONTAINERS or kind in ("deque", "OrderedDict", "defaultdict"):
             container = container or kind
-        elif type(holder) is not CellType and type(holder) is not MethodType:
+        elif type(holder) not in _UNNAMED:
             return f"a {kind}" + (f", in a {container}" if container else ""), class_place(type(holder))
     name, place = root or ("a local variable", NOWHERE)
     return (f"{name}, a {container}" if container else name), place
@@ -57,9 +58,9 @@ def _named(holder: Any, held: Any, before: Any) -> tuple[str, Place] | None:
     if type(holder) is dict and before is not None and own_dict_or_none(before) is holder:
         holder = before
     if type(holder) is FunctionType:
-        return f"the closure of {holder.__qualname__}", code_place(holder.__code__)
-    if type in mro(type(holder)):
-        name = _key(vars(holder), held)
+        return f"the closure of {exact(holder.__qualname__)}", code_place(holder.__code__)
+    if is_class(holder):
+        name = _key(class_dict(holder), held)
         return f"{class_name(holder)}.{name}", class_place(holder)
     own = own_dict_or_none(holder)
     name = _key(own or {}, held)
@@ -70,9 +71,7 @@ def _named(holder: Any, held: Any, before: Any) -> tuple[str, Place] | None:
 
 def own_dict_or_none(thing: Any) -> dict[str, Any] | None:
     """Return the namespace of a module or of an object."""
-    if type in mro(type(thing)):
-        return None
-    return own_dict(thing)
+    return None if is_class(thing) else own_dict(thing)
 
 
 def _key(namespace: Any, held: Any) -> str | None:

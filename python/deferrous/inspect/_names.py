@@ -16,7 +16,6 @@ from types import (
     FunctionType,
     GeneratorType,
     GetSetDescriptorType,
-    MappingProxyType,
     MemberDescriptorType,
     MethodType,
     MethodWrapperType,
@@ -24,62 +23,57 @@ from types import (
 )
 from typing import Any
 
+from deferrous.inspect._classes import (
+    ClassSet,
+    class_dict,
+    class_name,
+    exact,
+    full_names,
+    is_called,
+    is_class,
+    is_subclass,
+    mro,
+)
 from deferrous.inspect._model import NOWHERE, Place
 
-_MRO = type.__dict__["__mro__"].__get__
-_DICT = type.__dict__["__dict__"].__get__
-_NAME = type.__dict__["__name__"].__get__
-_QUALNAME = type.__dict__["__qualname__"].__get__
 _PARTIAL_FUNCTION = functools.partial.__dict__["func"].__get__
 
 #: Suspended code: coroutines, generators and asynchronous generators.
-SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
+SUSPENDED = ClassSet(CoroutineType, GeneratorType, AsyncGeneratorType)
 
+#: Functions of C and of Python, and what has one in it that is bound to an object.
+_BUILTIN = ClassSet(BuiltinFunctionType, MethodWrapperType)
+_FUNCTIONS = ClassSet(FunctionType, BuiltinFunctionType)
 
-def mro(kind: type) -> tuple[type, ...]:
-    """Return the classes that a class is made of."""
-    found: tuple[type, ...] = _MRO(kind)
-    return found
+#: Descriptors whose `__get__` is code of the interpreter or of an extension.
+_DESCRIPTORS = ClassSet(GetSetDescriptorType, MemberDescriptorType)
 
-
-def class_dict(kind: type) -> MappingProxyType[str, Any]:
-    """Return the attributes of a class itself."""
-    found: MappingProxyType[str, Any] = _DICT(kind)
-    return found
-
-
-def class_name(kind: type) -> str:
-    """Return the qualified name of a class."""
-    name: str = _QUALNAME(kind)
-    return name
-
-
-def full_names(kind: type) -> set[tuple[object, str]]:
-    """Return the (module, name) of a class and of all that it inherits from."""
-    return {(class_dict(base).get("__module__"), _NAME(base)) for base in mro(kind)}
-
-
-#: How the `__dict__` of an object of a class is read; None if it has none. `forget_classes` empties it.
-_dict_getters: dict[type, Any] = {}
+#: How the `__dict__` of an object of a class is read, or None if it has none, and the class, by the id of
+#: that. `forget_classes` empties it.
+_dict_getters: dict[int, tuple[Any, type]] = {}
 
 
 def own_dict(thing: object) -> dict[str, Any]:
     """Return the `__dict__` of an object; an empty one if it has none."""
     kind = type(thing)
     try:
-        getter = _dict_getters[kind]
+        getter, _ = _dict_getters[id(kind)]
     except KeyError:
-        getter = _dict_getters[kind] = _dict_getter(kind)
+        getter, _ = _dict_getters[id(kind)] = _dict_getter(kind), kind
     if getter is None:
         return {}
-    own = getter(thing)
+    try:
+        own = getter(thing)
+    except (AttributeError, TypeError):
+        # The class has a descriptor of another one.
+        return {}
     return own if type(own) is dict else {}
 
 
 def _dict_getter(kind: type) -> Any:
     for base in mro(kind):
         found: Any = class_dict(base).get("__dict__")
-        if type(found) in (GetSetDescriptorType, MemberDescriptorType):
+        if type(found) in _DESCRIPTORS:
             return found.__get__
     return None
 
@@ -99,10 +93,10 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
         if found is None:
             continue
         kind = type(found)
-        if kind in (GetSetDescriptorType, MemberDescriptorType) or _NAME(kind) == "_Attribute":
+        if kind in _DESCRIPTORS or is_called(kind, "twisted.internet.defer", "_Attribute"):
             try:
                 return found.__get__(thing, type(thing))
-            except AttributeError:
+            except (AttributeError, TypeError):
                 return default
         # Anything else with a `__get__` is a function, or code of the program.
         return default if any("__get__" in class_dict(its) for its in mro(kind)) else found
@@ -111,13 +105,19 @@ def attribute(thing: object, name: str, default: Any = None) -> Any:
 
 def code_name(code: CodeType) -> str:
     """Return the qualified name of code; before Python 3.11 it has none but its own."""
-    name: str = getattr(code, "co_qualname", code.co_name)
-    return name
+    return exact(getattr(code, "co_qualname", code.co_name))
 
 
 def code_place(code: CodeType) -> Place:
     """Return where code begins."""
-    return Place(code.co_filename, code.co_firstlineno)
+    return Place(exact(code.co_filename), code.co_firstlineno)
+
+
+def function_name(function: object) -> str:
+    """Return the name of a function or a method; "" of anything else, which may run code to give it."""
+    if type(function) is MethodType:
+        function = function.__func__
+    return exact(function.__name__) if type(function) in _FUNCTIONS else ""  # type: ignore[attr-defined]
 
 
 def describe(thing: object) -> tuple[str, Place]:
@@ -129,21 +129,21 @@ def describe(thing: object) -> tuple[str, Place]:
         kind = type(thing)
         if kind is MethodType:
             thing = thing.__func__  # type: ignore[attr-defined]
-        elif functools.partial in mro(kind):
+        elif is_subclass(kind, functools.partial):
             thing = _PARTIAL_FUNCTION(thing)
         elif ("twisted.internet.task", "LoopingCall") in full_names(kind):
             thing = own_dict(thing).get("f")
         else:
             break
     if type(thing) is FunctionType:
-        return thing.__qualname__, code_place(thing.__code__)
-    if type(thing) in (BuiltinFunctionType, MethodWrapperType):
+        return exact(thing.__qualname__), code_place(thing.__code__)
+    if type(thing) in _BUILTIN:
         owner = thing.__self__  # type: ignore[attr-defined]
-        name: str = thing.__name__  # type: ignore[attr-defined]
+        name = exact(thing.__name__)  # type: ignore[attr-defined]
         if owner is None or type(owner) is ModuleType:
             return name, NOWHERE
         return f"{class_name(owner if type(owner) is type else type(owner))}.{name}", NOWHERE
-    if type in mro(type(thing)):
+    if is_class(thing):
         return class_name(thing), class_place(thing)  # type: ignore[arg-type]
     return class_name(type(thing)), class_place(type(thing), "__call__")
 
@@ -175,7 +175,5 @@ def suspended_at(suspended: Any) -> tuple[str, Place]:
     kind = type(suspended)
     prefix = {CoroutineType: "cr_", GeneratorType: "gi_", AsyncGeneratorType: "ag_"}[kind]
     frame, code = getattr(suspended, f"{prefix}frame"), getattr(suspended, f"{prefix}code")
-    name: str = suspended.__qualname__
-    if frame is None:
-        return name, code_place(code)
-    return name, Place(code.co_filename, frame.f_lineno or code.co_firstlineno)
+    name, place = exact(suspended.__qualname__), code_place(code)
+    return name, place if frame is None else Place(place.file, frame.f_lineno or place.line)

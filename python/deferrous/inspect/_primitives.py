@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from types import AsyncGeneratorType, CoroutineType, FunctionType
 from typing import Any
 
+from deferrous.inspect._classes import class_name
 from deferrous.inspect._heap import Heap
 from deferrous.inspect._items import Item
-from deferrous.inspect._names import attribute, class_name, own_dict
+from deferrous.inspect._names import attribute, function_name, own_dict
 from deferrous.inspect._references import is_bound, leads_to
 from deferrous.inspect._waiting import Waiting
 
@@ -79,7 +80,7 @@ def _is_inside(references: list[Any], thing: Any) -> bool:
         return True
     # From Python 3.14 on, the stack has the function and the object apart.
     return any(found is thing for found in references) and any(
-        getattr(found, "__name__", "") == "__aexit__" for found in references if type(found) is FunctionType
+        function_name(found) == "__aexit__" for found in references if type(found) is FunctionType
     )
 
 

@@ -12,6 +12,7 @@ from types import CodeType
 from twisted.internet.defer import DebugInfo
 
 from deferrous import _core
+from deferrous.inspect._classes import class_name
 from deferrous.inspect._names import code_name
 from deferrous.inspect._recorded import Record
 
@@ -61,7 +62,7 @@ class RecordedInfo(DebugInfo):
         elif isinstance(failed, str):
             text += f" L: Last callback was:\n L:  the built-in function {failed}\n"
         elif failed is not None:
-            text += f" L: Last callback was:\n L:  an object of the class {failed.__qualname__}\n"
+            text += f" L: Last callback was:\n L:  an object of the class {class_name(failed)}\n"
         return text
 
 

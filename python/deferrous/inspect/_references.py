@@ -18,27 +18,34 @@ from types import (
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
+    MethodType,
     ModuleType,
 )
 from typing import Any
 
+from deferrous.inspect._classes import ClassSet, class_dict, class_name, is_class, short_name
 from deferrous.inspect._deferreds import Look, Reader, is_cancelling, is_outstanding
 from deferrous.inspect._heap import Heap
 from deferrous.inspect._holders import held_by
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import Place
-from deferrous.inspect._names import SUSPENDED, class_dict, class_name, mro, own_dict
+from deferrous.inspect._names import SUSPENDED, function_name, own_dict
 
-#: What refers to nothing that counts.
-_ATOMS = frozenset(
-    {
-        *(str, int, float, bool, bytes, complex, range, type(None), type(...), type(NotImplemented)),
-        *(CodeType, GetSetDescriptorType, MemberDescriptorType),
-    }
-)
+#: The ids of the classes of what refers to nothing that counts.
+_ATOMS = ClassSet(
+    *(str, int, float, bool, bytes, complex, range, type(None), type(...), type(NotImplemented)),
+    *(CodeType, GetSetDescriptorType, MemberDescriptorType),
+).numbers
 
 #: What refers to everything: where a search from one thing ends.
-_CROSSROADS = (ModuleType, CodeType, FrameType, *SUSPENDED)
+_CROSSROADS = ClassSet(ModuleType, CodeType, FrameType, *SUSPENDED)
+
+#: What a class has that may have a closure, and methods that are bound to an object.
+_CALLED = ClassSet(FunctionType, classmethod, staticmethod)
+_BOUND = ClassSet(BuiltinFunctionType, MethodType)
+
+#: What the canceller of a coroutine's Deferred belongs to, of this package and of Twisted.
+_CANCELLATIONS = ("_Cancellation", "_CancellationStatus")
 
 #: Attributes of a Deferred by which nobody fires another one.
 _HIDDEN = frozenset(("_chainedTo", "_canceller", "callbacks", "_callbacks", "_deferredList", "result"))
@@ -71,7 +78,7 @@ def nearest(
         the id of each that was found, with the item that is nearest to it.
     """
     seen = {id(reactor), id(own_dict(reactor)), id(own_dict(reactor).get("_loop"))}
-    frontier = [(start, item) for item in items for start in item.starts if type(start) not in _ATOMS]
+    frontier = [(start, item) for item in items for start in item.starts if id(type(start)) not in _ATOMS]
     for _ in range(depth):
         following: list[tuple[Any, Item]] = []
         for thing, item in frontier:
@@ -83,7 +90,7 @@ def nearest(
                     seen.discard(id(thing))
                 else:
                     yield id(thing), item
-            elif type(thing) not in heap.deferred_classes:
+            elif id(type(thing)) not in heap.deferred_classes:
                 following += [(other, item) for other in _near(thing)]
         frontier = following
         if not frontier or len(seen) > _MOST:
@@ -109,13 +116,13 @@ def _near(thing: Any) -> list[Any]:
     kind = type(thing)
     if kind is FunctionType:
         return [*(thing.__closure__ or ()), *(thing.__defaults__ or ())]
-    if type in mro(kind):
+    if is_class(thing):
         # A class that a function has made has closures of its own.
         inside = class_dict(thing).values() if "<locals>" in class_name(thing) else ()
-        return [value for value in inside if type(value) in (FunctionType, classmethod, staticmethod)]
-    if kind in _CROSSROADS or kind.__name__ == "DelayedCall":
+        return [value for value in inside if type(value) in _CALLED]
+    if kind in _CROSSROADS or short_name(kind) == "DelayedCall":
         return []
-    return [other for other in gc.get_referents(thing) if type(other) not in _ATOMS]
+    return [other for other in gc.get_referents(thing) if id(type(other)) not in _ATOMS]
 
 
 class Alive:
@@ -148,7 +155,7 @@ class Alive:
         self._reader = reader
         #: The local variables of running frames, by the ids of their values.
         self.variables = {
-            number: (f"the variable {name} of {function}", Place(file, line))
+            number: (f"{f'the variable {name}' if name else 'a variable'} of {function}", Place(file, line))
             for thread in threads
             for number, name, function, file, line in thread.get("holds", ())
         }
@@ -163,7 +170,7 @@ class Alive:
         seen: set[int] = set()
         frontier = roots
         while frontier:
-            fresh = {id(thing): thing for thing in frontier if type(thing) not in _ATOMS}
+            fresh = {id(thing): thing for thing in frontier if id(type(thing)) not in _ATOMS}
             new = fresh.keys() - seen
             seen |= new
             for found in new & wanted:
@@ -175,16 +182,24 @@ class Alive:
     def _after(self, things: list[Any]) -> list[Any]:
         """Return what some objects lead to."""
         deferreds = self._heap.deferred_classes
-        plain = [thing for thing in things if type(thing) not in deferreds and type(thing) not in SUSPENDED]
-        plain = [
-            thing for thing in plain if type(thing).__name__ not in ("_Cancellation", "_CancellationStatus")
-        ]
+        kinds = dict(zip(map(id, map(type, things)), map(type, things), strict=True))
+        left_out = {number for number, kind in kinds.items() if short_name(kind) in _CANCELLATIONS}
+        left_out |= deferreds | SUSPENDED.numbers
+        plain = [thing for thing in things if id(type(thing)) not in left_out]
         found: list[Any] = gc.get_referents(*plain) if plain else []
         if len(plain) < len(things):
             for thing in things:
-                if type(thing) in deferreds:
+                if id(type(thing)) in deferreds:
                     found += self._after_deferred(thing)
         return found
+
+    def _behind_dicts(self, things: list[Any]) -> list[Any]:
+        """Return what the dicts lead to that some objects lead to.
+
+        Reading the `__dict__` of an object makes it, and on Python 3.15 the object refers to what is in it by
+        way of the dict from then on.
+        """
+        return gc.get_referents(*(thing for thing in self._after(things) if type(thing) is dict))
 
     def _after_deferred(self, deferred: Any) -> list[Any]:
         look = self._looks.get(id(deferred))
@@ -234,11 +249,10 @@ class Alive:
         return held_by(path, self.variables.get(id(path[0])))
 
     def _holder(self, things: list[Any], wanted: Any) -> Any:
-        for batch in _batches(things, 512):
-            if any(thing is wanted for thing in self._after(batch)):
-                for thing in batch:
-                    if any(other is wanted for other in self._after([thing])):
-                        return thing
+        for after in (self._after, self._behind_dicts):
+            for batch in _batches(things, 512):
+                if any(thing is wanted for thing in after(batch)):
+                    return next(thing for thing in batch if any(other is wanted for other in after([thing])))
         return None
 
 
@@ -263,9 +277,4 @@ def _batches(things: list[Any], size: int = _BATCH) -> Iterator[list[Any]]:
 
 def is_bound(thing: Any, owner: Any, *names: str) -> bool:
     """Say whether something is a method of an object, by one of these names."""
-    return (
-        type(thing) in (BuiltinFunctionType, _METHOD) and thing.__self__ is owner and thing.__name__ in names
-    )
-
-
-_METHOD = type(Item("", "").wait_for)
+    return type(thing) in _BOUND and thing.__self__ is owner and function_name(thing) in names

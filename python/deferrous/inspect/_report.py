@@ -9,19 +9,18 @@ import time
 from typing import Any
 
 from deferrous.inspect import _metrics, _stalls
+from deferrous.inspect._classes import short_name
 from deferrous.inspect._find import current_reactor
 from deferrous.inspect._groups import Shapes, groups
 from deferrous.inspect._heap import Uncollected
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import Snapshot
+from deferrous.inspect._protocol import VERSION
 from deferrous.inspect._recorded import are_kept
 from deferrous.inspect._resolve import Outstanding, twisted_version
 from deferrous.inspect._threads import threads_now
 from deferrous.inspect._tree import trees
 from deferrous.inspect._why import why
-
-#: The version of requests and answers.
-VERSION = 1
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -29,8 +28,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         request: with `command`: ps, pstree, why, stalls or metrics. `threads` has what `threads_now`
-            returned, if this is a forked copy, in which the threads are not. `pid` is that of the process
-            that was copied.
+            returned, and `stall` the stall that goes on, if this is a forked copy, in which the threads are
+            not. `pid` is that of the process that was copied. With `rows`, the answer to pstree has the rows
+            of ps, too: both cost one look.
 
     Returns:
         what was found, with what process it is of.
@@ -54,15 +54,22 @@ def _answer(command: str, request: dict[str, Any]) -> dict[str, Any]:
     threads = request.get("threads")
     found = Outstanding(threads_now(own=True) if threads is None else threads)
     result = {**_heading(found.reactor, request.get("pid") or os.getpid()), "command": command}
-    if command == "ps":
+    if command == "ps" or request.get("rows"):
         result["rows"] = [row.as_dict() for row in groups(table_items(found), Shapes())]
-    elif command == "pstree":
+        result["stall"] = request["stall"] if "stall" in request else stall_now()
+    if command == "pstree":
         result["trees"] = [tree.as_dict() for tree in trees(found.items, Shapes())]
-    else:
+    elif command == "why":
         state, keeps, kept_by = why(found)
         result |= {"state": state, "keeps": [node.as_dict() for node in keeps], "threads": kept_by}
     result["took"] = round(time.perf_counter() - began, 3)
     return result
+
+
+def stall_now() -> dict[str, Any] | None:
+    """Return the stall that goes on; None if there is none. Any thread may call it."""
+    stall: dict[str, Any] | None = _stalls.answer()["now"]
+    return stall
 
 
 def snapshot() -> Snapshot:
@@ -107,7 +114,7 @@ def _heading(reactor: Any, pid: int) -> dict[str, Any]:
         "program": sys.argv[0] if getattr(sys, "argv", None) else "",
         "python": platform.python_version(),
         "twisted": twisted_version(),
-        "reactor": "" if reactor is None else type(reactor).__name__,
+        "reactor": "" if reactor is None else short_name(type(reactor)),
         "directory": os.getcwd(),
         "taken": time.time(),
         "records": are_kept(),

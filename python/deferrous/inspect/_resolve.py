@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from deferrous.inspect import _primitives
+from deferrous.inspect._classes import ClassSet, class_name
 from deferrous.inspect._deferreds import Reader
 from deferrous.inspect._find import current_reactor, processes, selectables, thread_calls, timers, triggers
 from deferrous.inspect._find import threads as lasting_threads
@@ -19,7 +20,7 @@ from deferrous.inspect._find_jobs import jobs
 from deferrous.inspect._heap import Heap, Uncollected
 from deferrous.inspect._items import Item, seconds
 from deferrous.inspect._model import NOWHERE, Place
-from deferrous.inspect._names import attribute, class_name, describe, own_dict
+from deferrous.inspect._names import attribute, describe, own_dict
 from deferrous.inspect._references import Alive, nearest
 from deferrous.inspect._waiting import Waiting
 
@@ -30,8 +31,12 @@ _TIMER_DEPTH, _NEAR_DEPTH, _PORT_DEPTH, _CODE_DEPTH = 4, 7, 5, 8
 #: objects.
 _MOST_PATHS = 40
 
+_CONTAINERS = ClassSet(list, dict, set, tuple)
+
 #: What is said of a Deferred that nobody is left to fire.
 NEVER = "can never fire: nothing but its waiters refers to it"
+if (3, 11) <= sys.version_info < (3, 13):
+    NEVER += f", unless a variable of a running function does: Python 3.{sys.version_info[1]} does not tell"
 
 
 def _gone() -> Item:
@@ -231,10 +236,10 @@ class Outstanding:
         Those that the same attribute holds are looked at once.
         """
         alike: Any = id(parent)
-        if type(parent) not in (list, dict, set, tuple):
+        if type(parent) not in _CONTAINERS:
             name = next((name for name, value in own_dict(parent).items() if value is deferred), None)
             if name is not None and type(parent) is not ModuleType:
-                alike = (type(parent), name)
+                alike = (id(type(parent)), name)
         if alike not in ways:
             if len(ways) < _MOST_PATHS:
                 name, place = alive.held_by(deferred)

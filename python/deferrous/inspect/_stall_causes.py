@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from deferrous.inspect import _names, _recorded, _stall_stacks, _stall_text
+from deferrous.inspect._classes import class_name
 from deferrous.inspect._model import Place
 from deferrous.inspect._stall_text import COLLECTED, COMPUTED, SLEPT, STARVED, UNKNOWN, WAITED
 from deferrous.inspect._system_calls import system_call
@@ -118,7 +119,7 @@ def name_called(kind: int, thing: Any) -> dict[str, Any] | None:
         return None
     record = None
     if KINDS.get(kind) == "timer":
-        name, place = _names.describe(getattr(thing, "func", None))
+        name, place = _names.describe(_names.attribute(thing, "func"))
         record = _recorded.record_of(thing)
     else:
         name, place = _name_descriptor(thing)
@@ -130,12 +131,12 @@ def name_called(kind: int, thing: Any) -> dict[str, Any] | None:
 
 def _name_descriptor(thing: Any) -> tuple[str, Place]:
     """Return the class of a descriptor, with that of its protocol, and where that gets its data."""
-    name = _names.class_name(type(thing))
+    name = class_name(type(thing))
     protocol = _names.own_dict(thing).get("protocol")
     if protocol is None:
         return name, _names.class_place(type(thing), "doRead")
     place = _names.class_place(type(protocol), "dataReceived", "datagramReceived")
-    return f"{name} with {_names.class_name(type(protocol))}", place
+    return f"{name} with {class_name(type(protocol))}", place
 
 
 def _threads(raw: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
+from deferrous.inspect._classes import ClassSet, class_name
 from deferrous.inspect._deferreds import (
     Call,
     Look,
@@ -22,7 +23,7 @@ from deferrous.inspect._deferreds import (
 from deferrous.inspect._heap import Heap
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import NOWHERE, Place
-from deferrous.inspect._names import SUSPENDED, awaited, class_name, describe, suspended_at
+from deferrous.inspect._names import SUSPENDED, awaited, describe, function_name, suspended_at
 
 #: The file of Twisted's Deferreds, whose generator `__iter__` is what stock Deferreds are awaited by.
 _DEFER_FILE = "twisted/internet/defer.py"
@@ -32,6 +33,8 @@ _GATHERS = ("_parseDeferredListResult", "parse_results", "_parseDListResult")
 
 #: The callback by which a LoopingCall waits for its function.
 _LOOP_CALLBACK = "LoopingCall.__call__.<locals>.cb"
+
+_FUNCTIONS = ClassSet(FunctionType, MethodType, BuiltinFunctionType)
 
 
 class Waiting:
@@ -92,10 +95,10 @@ class Waiting:
         kind = type(function)
         if kind is FunctionType and function.__qualname__ == _LOOP_CALLBACK and function.__closure__:
             self.loops.setdefault(id(function.__closure__[0].cell_contents), []).append(deferred)
-        elif kind is MethodType and function.__name__ == "_continueFiring":
+        elif kind is MethodType and function_name(function) == "_continueFiring":
             self.events[id(function.__self__)] = deferred
-        elif kind in (FunctionType, MethodType, BuiltinFunctionType):
-            fires = kind is not FunctionType and function.__name__ in ("callback", "errback")
+        elif kind in _FUNCTIONS:
+            fires = kind is not FunctionType and function_name(function) in ("callback", "errback")
             for found in mentioned(call, self._heap.deferred_classes):
                 if id(found) != number:
                     (self._fired_by if fires else self.mentions).append((id(found), deferred))
@@ -196,8 +199,7 @@ def _functions(look: Look) -> Iterator[tuple[str, Place]]:
 
 def _describe_list(item: Item, look: Look, deferred_list: Any, waiting: Waiting) -> None:
     """Name a DeferredList by what it was made by, and count those that have fired."""
-    functions = [getattr(pair[0][0], "__name__", "") for pair in look.callbacks]
-    if any(name in _GATHERS for name in functions):
+    if any(function_name(pair[0][0]) in _GATHERS for pair in look.callbacks):
         item.name = "gatherResults"
     of = members(deferred_list)
     left = sum(1 for member in of if id(member) in waiting.looks)

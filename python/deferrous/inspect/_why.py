@@ -8,15 +8,18 @@ from __future__ import annotations
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
+from deferrous.inspect._classes import ClassSet
 from deferrous.inspect._groups import Shapes
 from deferrous.inspect._items import Item
 from deferrous.inspect._model import Node
-from deferrous.inspect._names import attribute
+from deferrous.inspect._names import attribute, function_name
 from deferrous.inspect._resolve import Outstanding
 from deferrous.inspect._tree import trees
 
 #: So many frames of a thread are told.
 _FRAMES = 6
+
+_BOUND = ClassSet(MethodType, BuiltinFunctionType)
 
 
 def why(found: Outstanding) -> tuple[str, list[Node], list[dict[str, Any]]]:
@@ -73,8 +76,8 @@ def _stops(found: Outstanding, item: Item) -> bool:
 
 def _leads_to_stop(function: Any, reactor: Any, depth: int) -> bool:
     kind = type(function)
-    if kind in (MethodType, BuiltinFunctionType):
-        return function.__self__ is reactor and function.__name__ == "stop"
+    if kind in _BOUND:
+        return function.__self__ is reactor and function_name(function) == "stop"
     if kind is not FunctionType or depth == 0:
         return False
     names = function.__code__.co_names
