@@ -62,10 +62,6 @@ def test_a_reader_that_has_enough_is_no_error(runtime: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_names_of_the_program_do_not_reach_the_terminal_as_commands() -> None:
-    assert _commands.printable("a\x1b[2Jb\x07\r\n\x9bc é ─") == "a?[2Jb??\n?c é ─"
-
-
 def test_a_thread_stands_for_its_process(runtime: Path) -> None:
     with running(WAITS, runtime) as program:
         threads = {int(name) for name in os.listdir(f"/proc/{program.pid}/task")}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from deferrous.inspect import InspectError
+from deferrous.inspect import InspectError, _web
 from deferrous.inspect._web import Page
 
 from tests.inspect.browser import Browser
@@ -100,9 +105,15 @@ class Program:
 
     problem: str | None = None
 
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.requests.append(request)
         if self.problem is not None:
             raise InspectError(self.problem)
+        if request.get("rows"):
+            return {**ANSWERS["pstree"], "rows": ANSWERS["ps"]["rows"]}
         return ANSWERS[request["command"]]
 
 
@@ -152,6 +163,13 @@ def test_the_page_shows_what_the_program_answers(browser: Browser) -> None:
 def test_names_of_the_program_are_text_and_not_markup(browser: Browser) -> None:
     assert browser.run("return document.getElementById('program').textContent") == "server.py <b>bold</b>"
     assert browser.run("return document.querySelectorAll('b').length") == 0
+
+
+def test_the_table_and_the_tree_are_of_one_look(browser: Browser, program: Program) -> None:
+    """Each look forks the program."""
+    browser.until("document.querySelector('#tree > g')")
+    asked = [request for request in program.requests if request["command"] not in ("stalls", "metrics")]
+    assert all(request == {"command": "pstree", "rows": True} for request in asked)
 
 
 def names(browser: Browser) -> Any:
@@ -260,3 +278,36 @@ def test_the_page_is_for_those_who_know_its_address(page: Page) -> None:
     assert status(page.address.replace(page.secret, "guessed")) == 403
     assert status(f"http://127.0.0.1:{page.server_port}/") == 403
     assert status(page.address, host="evil.example") == 403
+
+
+def test_the_address_works_without_the_last_slash(page: Page) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", page.server_port)) as connection:
+        connection.request("GET", f"/{page.secret}")
+        response = connection.getresponse()
+        assert (response.status, response.headers["Location"]) == (308, f"/{page.secret}/")
+        response.read()
+        connection.request("GET", "/guessed")
+        assert connection.getresponse().status == 403
+
+
+def test_there_is_a_limit_of_connections(page: Page) -> None:
+    address = ("127.0.0.1", page.server_port)
+    idle = [socket.create_connection(address) for _ in range(_web.MOST_CONNECTIONS)]
+    with socket.create_connection(address) as refused:
+        refused.settimeout(60)
+        assert refused.recv(1000).startswith(b"HTTP/1.1 503 ")
+    for connection in idle:
+        connection.close()
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError):
+            if status(page.address) == 200:
+                break
+        assert time.monotonic() < deadline
+
+
+def test_no_name_of_the_program_reaches_the_page_unprintable(page: Page, program: Program) -> None:
+    program.problem = "line\n\u202e"
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(page.address + "ps")
+    assert json.loads(raised.value.read()) == {"error": "line\\n\\u202e"}

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from deferrous.inspect import _report, _stalls, _text
 
 from tests import children
 from tests.children import PATIENCE, environment
+from tests.inspect.outside import running
 
 PROGRAM = Path(__file__).with_name("stalling.py")
 
@@ -325,3 +327,39 @@ def test_a_burst_of_stalls_is_counted_and_not_logged(monkeypatch: pytest.MonkeyP
         f"most. `deferrous stalls {os.getpid()}` shows the last ones."
     ]
     assert lines.pause() is None
+
+
+#: An argument of what blocks. It is not to be seen anywhere.
+SECRET = "the-password"
+
+
+def test_values_of_arguments_are_not_told() -> None:
+    source = f"""
+        def secret(value):
+            block()
+        reactor.callLater(0.2, secret, {SECRET!r})
+        reactor.run()
+        """
+    (found,) = stalls_of(source)
+    assert "Called: timer secret (" in found
+    assert SECRET not in found
+
+
+@pytest.mark.parametrize("command", ["ps", "stalls"])
+def test_a_stall_that_goes_on_is_shown_from_outside(command: str, runtime: Path) -> None:
+    source = f"""
+    import time
+    from twisted.internet import reactor
+    def block(value):
+        print("ready", flush=True)
+        time.sleep(1000)
+    reactor.callLater(0.2, block, {SECRET!r})
+    reactor.run()
+    """
+    with running(source, runtime, DEFERROUS_STALL="50ms") as program:
+        deadline = time.monotonic() + PATIENCE
+        while "Now: The reactor has been standing still for " not in (out := program.ask(command).out):
+            assert time.monotonic() < deadline, out
+        assert "it slept in the system call" in out
+        assert " in block (" in out
+        assert SECRET not in out

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import sys
 import time
 from typing import Any
 
+import pytest
 from deferrous.inspect import InspectError
 from deferrous.inspect._top import Top
 
@@ -121,31 +123,64 @@ print("ended well")
 """
 
 
-def test_a_terminal_shows_it_and_is_left_in_order() -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.environ["TERM"] = "xterm"
-        os.execv(sys.executable, [sys.executable, "-c", SHOW])
-    seen = b""
+class Terminal:
+    """A terminal of some kind, in which a Python program runs."""
 
-    def wait_for(text: bytes) -> None:
-        nonlocal seen
+    def __init__(self, kind: str | None, source: str) -> None:
+        self.seen = b""
+        self.child, self._terminal = pty.fork()
+        if self.child == 0:
+            os.environ.pop("TERM", None)
+            if kind is not None:
+                os.environ["TERM"] = kind
+            os.execv(sys.executable, [sys.executable, "-c", source])
+
+    def wait_for(self, text: bytes) -> None:
         deadline = time.monotonic() + 60
-        while text not in seen:
-            assert time.monotonic() < deadline, seen
-            if select.select([terminal], [], [], 0.2)[0]:
-                seen += os.read(terminal, 65536)
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            if select.select([self._terminal], [], [], 0.2)[0]:
+                self.seen += os.read(self._terminal, 65536)
 
-    try:
-        wait_for(b"view ps")
-        os.write(terminal, b"t")
-        wait_for(b"tree")
-        os.write(terminal, b"q")
-        wait_for(b"ended well")
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    finally:
-        os.close(terminal)
+    def press(self, key: bytes) -> None:
+        os.write(self._terminal, key)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is not None:
+            os.kill(self.child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+        os.close(self._terminal)
+        assert error is not None or status == 0
+
+
+@pytest.mark.parametrize("kind", ["xterm", "vt100", "screen"])
+def test_a_terminal_shows_it_and_is_left_in_order(kind: str) -> None:
+    """A vt100 has no colours."""
+    with Terminal(kind, SHOW) as terminal:
+        terminal.wait_for(b"view ps")
+        terminal.press(b"t")
+        terminal.wait_for(b"tree")
+        terminal.press(b"q")
+        terminal.wait_for(b"ended well")
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", "no such terminal", "", None])
+def test_a_terminal_that_cannot_be_drawn_on_is_told_in_one_line(kind: str | None) -> None:
+    source = """
+from deferrous.inspect import _commands, _client
+_client.ask = lambda *_, **__: {}
+status = _commands.run("top", ["1"])
+print("status", status)
+"""
+    with Terminal(kind, source) as terminal:
+        terminal.wait_for(b"status 1")
+        line = terminal.seen.decode().partition("status 1")[0]
+    assert re.fullmatch(
+        rf"deferrous top: this terminal \(TERM is {kind or 'not set'}\) "
+        r"(is not known here|cannot move its cursor): "
+        r"set TERM to what it is, or use deferrous ps\r\n",
+        line,
+    ), line

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from deferrous.inspect import _client
+from deferrous.inspect._printable import printable_lines
 from deferrous.inspect._protocol import InspectError
 from deferrous.inspect._select import COLUMNS, select
 
@@ -120,7 +121,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         try:
             return _client.ask(options.pid, asked, timeout=options.timeout, attach=attach, tell=tell)
         except InspectError as error:
-            raise InspectError(printable(str(error))) from None
+            raise InspectError(printable_lines(str(error))) from None
 
     try:
         if command in PRINTING:
@@ -142,13 +143,15 @@ def _show_top(ask: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     Returns:
         the exit status.
     """
-    from deferrous.inspect._text import render
-    from deferrous.inspect._top import Top, show
-
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        _tell("deferrous top: this is no terminal: deferrous ps prints the same once")
-        return 1
-    show(Top(ask, lambda answer: printable(render(answer))))
+        raise InspectError("this is no terminal: deferrous ps prints the same once")
+    try:
+        from deferrous.inspect._top import Top, show
+    except ImportError as error:
+        raise InspectError(f"this Python cannot draw on terminals ({error}): use deferrous ps") from None
+    from deferrous.inspect._text import render
+
+    show(Top(ask, render))
     return 0
 
 
@@ -176,14 +179,9 @@ def selection(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name, None) for name in ("older", "name", "sort")}
 
 
-def printable(text: str) -> str:
-    """Return a text without what a terminal obeys: names are the program's, which may be another user's."""
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", "?", text)
-
-
 def _tell(text: str) -> None:
     """Print a text for people, apart from the answer."""
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable_lines(text), file=sys.stderr, flush=True)
 
 
 def _which() -> str:
@@ -207,7 +205,7 @@ def _print(answer: dict[str, Any], as_json: bool) -> int:
         else:
             from deferrous.inspect._text import render
 
-            print(printable(render(answer).rstrip("\n")))
+            print(render(answer).rstrip("\n"))
         if answer.get("in_process"):
             _tell("(answered in the process itself, which was slowed down meanwhile)")
         sys.stdout.flush()

@@ -123,7 +123,7 @@ class Connection:
             self.refuse(f"the answer failed: {describe_error(error)}")
             return
         if not quick:
-            request |= {"threads": threads_now(), "pid": os.getpid()}
+            request |= {"threads": threads_now(), "pid": os.getpid(), "stall": _report.stall_now()}
         if not quick and can_copy():
             try:
                 self._copy = start_copy(lambda: _report.answer(request))

@@ -139,9 +139,10 @@ class Snapshot:
 
     def __str__(self) -> str:
         """Return the table of `deferrous ps`."""
+        from deferrous.inspect._printable import printable_answer
         from deferrous.inspect._text import table
 
-        return table([group.as_dict() for group in self.groups])
+        return table(printable_answer([group.as_dict() for group in self.groups]))
 
 
 def _rounded(age: float | None) -> float | None:

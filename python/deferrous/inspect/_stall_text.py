@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from deferrous.inspect._printable import printable
+
 #: Why the reactor stood still: what most of the time went into.
 COMPUTED, COLLECTED, WAITED, STARVED, SLEPT = "computed", "collected", "waited", "starved", "slept"
 #: The watchdog has seen too little.
@@ -31,7 +33,7 @@ def line(stall: dict[str, Any]) -> str:
         else f"The reactor has been standing still for {took}"
     )
     parts = [f"{start}: {reason(stall)}.", spent(stall), called(stall), frames(stall)]
-    return " ".join(part for part in parts if part)
+    return printable(" ".join(part for part in parts if part))
 
 
 def answer(told: dict[str, Any]) -> list[str]:

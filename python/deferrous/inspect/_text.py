@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from deferrous.inspect._items import seconds
+from deferrous.inspect._printable import printable_answer
 
 #: What a column of text is cut to.
 _WIDEST = 60
@@ -18,8 +19,9 @@ def render(answer: dict[str, Any]) -> str:
     """Return an answer as text, for a terminal.
 
     Args:
-        answer: what `_report.answer` returned, also by way of JSON.
+        answer: what `_report.answer` returned, also by way of JSON. What of it cannot be printed is escaped.
     """
+    answer = printable_answer(answer)
     shorten = Shortener(answer.get("directory") or "")
     parts = {"ps": _ps, "pstree": _pstree, "why": _why, "stalls": _stalls}
     lines = [heading(answer), *parts[answer["command"]](answer, shorten)]
@@ -69,6 +71,8 @@ def _ps(answer: dict[str, Any], shorten: Shortener) -> list[str]:
     lines = [f"{total:,} outstanding, in {len(rows)} row{'' if len(rows) == 1 else 's'}"]
     if not answer.get("records"):
         lines[0] += f" ({_AGES_UNKNOWN})"
+    if answer.get("stall"):
+        lines += ["", f"Now: {shorten.text(answer['stall']['text'])}"]
     return [*lines, "", *table(rows, shorten).splitlines()] if rows else lines
 
 

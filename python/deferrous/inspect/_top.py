@@ -6,7 +6,9 @@ Python's `curses` draws on the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import curses
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -134,16 +136,39 @@ def show(top: Top) -> None:
         top: what is shown.
 
     Raises:
-        curses.error: this is no terminal that curses knows.
+        InspectError: this is no terminal that can be drawn on.
     """
+    _check_terminal()
     try:
         curses.wrapper(_loop, top)
     except KeyboardInterrupt:
         return
 
 
+def _check_terminal() -> None:
+    """Check that something can be drawn anywhere on this terminal.
+
+    Raises:
+        InspectError: it cannot.
+    """
+    name = os.environ.get("TERM") or "not set"
+    try:
+        curses.setupterm()
+    except curses.error:
+        problem = "is not known here"
+    else:
+        # Curses would end the process.
+        problem = "" if curses.tigetstr("cup") and curses.tigetstr("clear") else "cannot move its cursor"
+    if problem:
+        raise InspectError(
+            f"this terminal (TERM is {name}) {problem}: set TERM to what it is, or use deferrous ps"
+        )
+
+
 def _loop(window: curses.window, top: Top) -> None:
-    curses.use_default_colors()
+    with contextlib.suppress(curses.error):
+        # A terminal without colours has its own anyway.
+        curses.use_default_colors()
     window.timeout(100)
     next_look = 0.0
     while True:

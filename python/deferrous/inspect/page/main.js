@@ -36,10 +36,10 @@ function showFigures(figures) {
 }
 
 async function things() {
-  const [ps, pstree] = await Promise.all([ask("ps"), ask("pstree")]);
-  showProgram(ps);
-  table.show(ps.rows);
-  tree.show(pstree.trees);
+  const answer = await ask("things");
+  showProgram(answer);
+  table.show(answer.rows);
+  tree.show(answer.trees);
 }
 
 async function figures() {
