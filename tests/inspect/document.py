@@ -47,6 +47,11 @@ How to read them:
   process, job or coroutine was found that leads to it.
 - Objects that only an extension module in another language refers to are not seen, and neither are those that
   `gc.freeze()` has hidden.
+- Garbage in circles is shown until the collector has found it, as what can never fire: `gc.collect()` in the
+  program tells whether it is that. The commands do not collect, because that would run finalizers.
+- Python 3.11 and 3.12 do not tell what the variables of running functions have. A Deferred that only such a
+  variable has is said to never fire there, with that reservation. Python 3.10 does not tell the names of
+  variables.
 
 Below are programs that hang, each in another way, with what the three commands print. The cause is marked
 with `# culprit`. This page is made by `python -m tests.inspect.document`, and a test compares it.

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
 import pytest
 from deferrous.inspect import InspectError
-from deferrous.inspect._directory import directories, directory_problem, own_path, remove_left_behind
+from deferrous.inspect._directory import (
+    directories,
+    directory_problem,
+    own_path,
+    remove_if_dead,
+    remove_left_behind,
+    remove_own,
+)
 
 from tests.children import code
 from tests.inspect.outside import WAITS, deferrous, running
@@ -131,6 +139,37 @@ def test_sockets_of_processes_that_live_and_other_files_are_kept(runtime: Path) 
             "x.sock",
             f"{program.pid}.sock",
         }
+
+
+def leave_socket(path: Path) -> None:
+    """Leave a socket that nobody listens on."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(os.fspath(path))
+
+
+def test_only_sockets_of_this_user_in_a_private_directory_are_removed(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, shared = runtime / "private", runtime / "shared"
+    private.mkdir(mode=0o700)
+    shared.mkdir()
+    shared.chmod(0o777)
+    (private / "1.sock").write_text("a file")
+    leave_socket(private / "2.sock")
+    (private / "3.sock").symlink_to(private / "2.sock")
+    leave_socket(shared / "4.sock")
+    kept = [private / "1.sock", private / "3.sock", shared / "4.sock"]
+    for path in kept:
+        assert not remove_if_dead(os.fspath(path))
+        assert not remove_own(os.fspath(path))
+        assert os.path.lexists(path)
+    uid = os.geteuid()
+    # Another user's, whom root may be asked about.
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "geteuid", lambda: uid + 1)
+        assert not remove_if_dead(os.fspath(private / "2.sock"))
+    assert remove_if_dead(os.fspath(private / "2.sock"))
+    assert not (private / "2.sock").exists()
 
 
 def test_a_socket_that_a_process_of_the_same_number_left_is_replaced(runtime: Path) -> None:

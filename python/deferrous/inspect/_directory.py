@@ -97,22 +97,48 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def remove_own(path: str) -> bool:
+    """Remove a socket that belongs to this user, in a directory that nobody else can change.
+
+    Root leaves the sockets of other users alone, who may put anything else there at any moment.
+
+    Returns:
+        whether it was removed.
+    """
+    with contextlib.suppress(OSError):
+        if is_own(path):
+            os.unlink(path)
+            return True
+    return False
+
+
+def is_own(path: str) -> bool:
+    """Say whether a file is a socket of this user, in a directory that nobody else can change."""
+    uid = os.geteuid()
+    try:
+        found = os.lstat(path)
+        in_order = not directory_problem(os.path.dirname(path), uid)
+    except OSError:
+        return False
+    return in_order and found.st_uid == uid and stat.S_ISSOCK(found.st_mode)
+
+
 def remove_if_dead(path: str) -> bool:
-    """Remove a socket that nobody listens on.
+    """Remove a socket of this user that nobody listens on.
 
     The process need not be one that this system numbers in the same way: containers share directories.
 
     Returns:
         whether it was removed.
     """
+    if not is_own(path):
+        return False
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-            return True
+            return remove_own(path)
         except OSError:
             pass
     return False

@@ -10,9 +10,13 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+from deferrous.inspect._classes import is_subclass, short_name
+from deferrous.inspect._names import own_dict
 
 #: Where Twisted's modules find the reactor. It is not imported: that would install one.
 REACTOR = "twisted.internet.reactor"
@@ -25,9 +29,12 @@ _NOT_OUR_POOL = "only the thread pool of deferrous counts it"
 _NO_REACTOR = "this process has no reactor yet"
 _NO_POOL = "the reactor has no thread pool yet"
 _NOT_WATCHED = "this program does not watch for stalls"
+_NOT_STEADY = "its thread changes it all the time: ask there"
 
+#: How often a reactor is read whose thread changes it meanwhile.
+_TRIES = 100
 
-_MRO = type.__dict__["__mro__"].__get__
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -243,8 +250,13 @@ class _Found:
         if reactor is None:
             self.miss(*sizes, reason=_NO_REACTOR)
             return
-        self.add("reactor", type(reactor).__name__)
-        for name, size in zip(sizes, _sizes(reactor), strict=True):
+        self.add("reactor", short_name(type(reactor)))
+        try:
+            found = _sizes(reactor)
+        except (RuntimeError, KeyError):
+            self.miss(*sizes, reason=_NOT_STEADY)
+            return
+        for name, size in zip(sizes, found, strict=True):
             self.add(name, size)
 
     def add_pool(self, team: Any) -> None:
@@ -301,8 +313,27 @@ def _sizes(reactor: Any) -> tuple[int, int, int, int]:
     if _is_ours(reactor):
         sizes: tuple[int, int, int, int] = reactor._loop.sizes()
         return sizes
+    return steady(lambda: _sizes_of_other(reactor))
+
+
+def _sizes_of_other(reactor: Any) -> tuple[int, int, int, int]:
     readers, writers = len(reactor.getReaders()), len(reactor.getWriters())
     return len(reactor.getDelayedCalls()), readers, writers, len(reactor.threadCallQueue)
+
+
+def steady(read: Callable[[], _T]) -> _T:
+    """Return what is read of a reactor of Twisted's, whose thread may change it meanwhile.
+
+    Its methods walk over sets and dicts. When one of these changes, they are called again: threads take turns
+    of milliseconds, and the walk over a thousand descriptors takes less.
+
+    Raises:
+        RuntimeError, KeyError: it has changed each time.
+    """
+    for _ in range(_TRIES):
+        with suppress(RuntimeError, KeyError):
+            return read()
+    return read()
 
 
 def _unfired() -> int:
@@ -312,13 +343,15 @@ def _unfired() -> int:
     stock = getattr(sys.modules.get("twisted.internet.defer"), "Deferred", None)
     if stock is None or (core is not None and stock is core.Deferred):
         return count
-    is_stock: dict[type, bool] = {}
-    for thing in objects:
-        kind = type(thing)
-        if kind not in is_stock:
-            is_stock[kind] = stock in _MRO(kind)
-        count += is_stock[kind] and not object.__getattribute__(thing, "called")
-    return count
+    kinds = list(map(type, objects))
+    different = dict(zip(map(id, kinds), kinds, strict=True))
+    wanted = {number for number, kind in different.items() if is_subclass(kind, stock)}
+    unfired = [
+        thing
+        for thing, kind in zip(objects, kinds, strict=True)
+        if id(kind) in wanted and own_dict(thing).get("called") is not True
+    ]
+    return count + len(unfired)
 
 
 def _stalls() -> int | None:

@@ -19,7 +19,7 @@ import time
 from deferrous.inspect import _connection
 from deferrous.inspect._connection import Connection
 from deferrous.inspect._copy import forget_copier, is_copy
-from deferrous.inspect._directory import own_path, remove_if_dead, remove_left_behind
+from deferrous.inspect._directory import own_path, remove_if_dead, remove_left_behind, remove_own
 from deferrous.inspect._protocol import InspectError
 
 #: How many connections there may be at once. The next ones are refused.
@@ -45,6 +45,7 @@ class Server:
         self.pid = os.getpid()
         self._connections: list[Connection] = []
         self._ends = False
+        self._removed = False
         self._listener = _listen(self.path)
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._woken, False)
@@ -66,8 +67,7 @@ class Server:
             raise InspectError(str(error)) from None
 
     def stop(self) -> None:
-        """End the thread, and remove the socket."""
-        self.remove()
+        """End the thread."""
         self._ends = True
         with contextlib.suppress(OSError):
             os.write(self._waker, b"\0")
@@ -75,10 +75,10 @@ class Server:
             os.close(self._waker)
 
     def remove(self) -> None:
-        """Remove the socket, so that nobody asks any longer."""
-        if self.pid == os.getpid():
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+        """Remove the socket, so that nobody asks any longer. The next server may have it at the same path."""
+        if self.pid == os.getpid() and not self._removed:
+            self._removed = True
+            remove_own(self.path)
 
     def abandon(self) -> None:
         """Close what a fork has left in a child, in which the thread does not run."""
@@ -196,6 +196,9 @@ def _name_thread() -> None:
             file.write(_connection.THREAD_NAME)
 
 
+#: Whoever starts or stops a server has it. Nobody who has it waits for the server's thread.
+_lock = _thread.allocate_lock()
+
 #: The server of this process.
 _server: Server | None = None
 
@@ -210,29 +213,33 @@ _hooked = False
 
 
 def start() -> None:
-    """Start the server of this process, if there is none.
+    """Start the server of this process, if there is none. Any thread may call it.
 
     Raises:
         InspectError: the socket cannot be opened. The message says why.
     """
     global _server, _wanted, _hooked
-    if _server is not None:
-        return
-    server = Server()
-    server.start()
-    _server, _wanted = server, True
-    if not _hooked:
-        _hooked = True
-        import atexit
+    with _lock:
+        if _server is not None:
+            return
+        server = Server()
+        server.start()
+        _server, _wanted = server, True
+        if not _hooked:
+            _hooked = True
+            import atexit
 
-        os.register_at_fork(after_in_child=_after_fork)
-        atexit.register(_at_exit)
+            os.register_at_fork(after_in_child=_after_fork)
+            atexit.register(_at_exit)
 
 
 def stop() -> None:
-    """End the server of this process, if there is one."""
+    """End the server of this process, if there is one. Any thread may call it."""
     global _server, _wanted
-    server, _server, _wanted = _server, None, False
+    with _lock:
+        server, _server, _wanted = _server, None, False
+        if server is not None:
+            server.remove()
     if server is not None:
         server.stop()
 
@@ -249,9 +256,11 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     """Give a child a server of its own, unless it is a copy of ours or starts another program soon."""
-    global _server
+    global _server, _lock
     if is_copy():
         return
+    # Another thread of the parent may have had it.
+    _lock = _thread.allocate_lock()
     forget_copier()
     if not _wanted:
         return

@@ -23,7 +23,7 @@ _problem: str | None = None
 _undo: list[Callable[[], object]] = []
 
 
-class Waiting:
+class TimedWaiter:
     """An object that a reactor waits with, and that says when. All else is up to the one in it."""
 
     def __init__(self, inner: Any, method: str) -> None:
@@ -95,7 +95,7 @@ def _watch_reactor(reactor: Any, begin: Callable[[], None]) -> None:
             return
         owner, name, method = found
         inner = getattr(owner, name)
-        waiting = Waiting(inner, method)
+        waiting = TimedWaiter(inner, method)
         setattr(owner, name, waiting)
 
         def put_back() -> None:
@@ -104,7 +104,11 @@ def _watch_reactor(reactor: Any, begin: Callable[[], None]) -> None:
                 setattr(owner, name, inner)
 
         _undo.append(put_back)
-        reactor.callWhenRunning(begin)
+        if getattr(reactor, "running", False):
+            # This may be another thread.
+            reactor.callFromThread(begin)
+        else:
+            reactor.callWhenRunning(begin)
         # Nothing waits after the last turn.
         trigger = reactor.addSystemEventTrigger("after", "shutdown", _core.end_turn)
         _undo.append(lambda: reactor.removeSystemEventTrigger(trigger))

@@ -49,16 +49,25 @@ class Watch:
         self.watchdog = _core.Watchdog(stalls.threshold)
         self.watchdog.start(threading.get_native_id())
         gc.callbacks.append(_core.note_collection)
+        #: Whether the thread logs something. An observer of the log may wait for the reactor, or for ever.
+        self.logs = False
         self.thread = threading.Thread(target=self._listen, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
     def stop(self) -> None:
-        """Stop, and log what was found last."""
+        """Stop, and log what was found last. It waits for a second at most if the log does not go on."""
         self.watchdog.stop()
         if threading.current_thread() is not self.thread:
-            # At the end of the program, it must not wake up when Python is gone.
-            self.thread.join(10.0)
+            self._join()
         _stop_noting_collections()
+
+    def _join(self) -> None:
+        """Wait for the thread's end: at the end of the program, it must not wake up when Python is gone."""
+        patience = time.monotonic() + 10.0
+        while self.thread.is_alive() and time.monotonic() < patience:
+            self.thread.join(1.0)
+            if self.logs:
+                return
 
     def now(self) -> dict[str, Any] | None:
         """Return the stall that goes on; None if there is none."""
@@ -73,12 +82,23 @@ class Watch:
                 if isinstance(found, tuple):
                     self._take(*found)
                 elif found:
-                    self.stalls.add(_stall_causes.describe(found, self.taken, over=True))
-                lines.log_rest()
+                    self._tell(_stall_causes.describe(found, self.taken, over=True))
+                else:
+                    self._tell(None)
             except Exception:
                 # The next one is to be told of all the same.
                 _logger().failure("while telling of a stall")
-        lines.log_rest(now=True)
+        self._tell(None, rest=True)
+
+    def _tell(self, stall: dict[str, Any] | None, rest: bool = False) -> None:
+        """Log a stall, if there is one, and what was not logged before, if that is due or `rest` says so."""
+        self.logs = True
+        try:
+            if stall is not None:
+                self.stalls.add(stall)
+            self.stalls.lines.log_rest(now=rest)
+        finally:
+            self.logs = False
 
     def _take(self, number: int, waited: float) -> None:
         """Take the stack of the loop's thread, if this turn still runs.
@@ -156,9 +176,16 @@ class Stalls:
         self.watch: Watch | None = None
         #: Why the loop is not watched, although it runs.
         self.problem: str | None = None
+        #: Whoever changes what is watched has it.
+        self.lock = threading.Lock()
 
     def begin(self) -> None:
-        """Watch the loop that begins in this thread, unless it is watched."""
+        """Watch the loop that begins in this thread, unless it is watched, or nothing is any more."""
+        with self.lock:
+            if self is _stalls:
+                self._begin()
+
+    def _begin(self) -> None:
         watch = self.watch
         if watch is not None and (watch.pid, watch.loop) == (os.getpid(), threading.get_ident()):
             return
@@ -203,7 +230,8 @@ def start(threshold: float) -> None:
             _stop(_stalls)
         _stalls = Stalls(threshold)
         _core.watch_loops(_begin, _stall_causes.name_called)
-    _stall_loops.watch(_begin)
+        _stall_loops.unwatch()
+        _stall_loops.watch(_begin)
 
 
 def stop() -> None:
@@ -212,13 +240,14 @@ def stop() -> None:
     with _lock:
         stalls, _stalls = _stalls, None
         _core.watch_loops(None, _stall_causes.name_called)
-    _stall_loops.unwatch()
+        _stall_loops.unwatch()
     if stalls is not None:
         _stop(stalls)
 
 
 def _stop(stalls: Stalls) -> None:
-    watch, stalls.watch = stalls.watch, None
+    with stalls.lock:
+        watch, stalls.watch = stalls.watch, None
     if watch is not None and watch.pid == os.getpid():
         watch.stop()
 
@@ -263,6 +292,11 @@ def _begin() -> None:
 
 def _after_fork() -> None:
     """Forget the watch of the parent, whose threads are not here. A loop that begins gets its own."""
+    global _lock
+    # Another thread of the parent may have had them.
+    _lock = threading.Lock()
+    if _stalls is not None:
+        _stalls.lock = threading.Lock()
     if _stalls is not None and _stalls.watch is not None:
         _stalls.watch = None
         _stop_noting_collections()

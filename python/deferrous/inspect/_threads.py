@@ -5,13 +5,14 @@ It is Python because it only follows frames, for the few that threads have.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 from types import FrameType, FunctionType
 from typing import Any
 
-from deferrous.inspect._names import describe
+from deferrous.inspect._names import code_name, describe
 
 #: How many frames of a thread are told, the innermost ones.
 DEEPEST = 50
@@ -29,8 +30,8 @@ def threads_now(own: bool = False) -> list[dict[str, Any]]:
     Returns:
         for each `ident`, `native_id`, `name`, `daemon`, `main`, and `stack`: the innermost frame first,
         each with `function`, `file` and `line`. Threads that Python has not started have null for what is
-        not known. `holds` has the local variables: the id of the value, the name, the function and its
-        place. `job` is what a thread of Twisted's own pool is asked to do.
+        not known. `holds` has the local variables, as far as they can be had: the id of the value, the name,
+        the function and its place. `job` is what a thread of Twisted's own pool is asked to do.
     """
     # Without the module's lock, which the thread that blocks may hold.
     known = dict(threading._active)  # type: ignore[attr-defined]
@@ -70,30 +71,52 @@ def _frames(frame: FrameType | None) -> list[FrameType]:
 def _described(frame: FrameType) -> dict[str, Any]:
     """Return where a frame is. The line may be null in the middle of a call."""
     code = frame.f_code
-    name = getattr(code, "co_qualname", code.co_name)
-    return {"function": name, "file": code.co_filename, "line": frame.f_lineno}
+    return {"function": code_name(code), "file": code.co_filename, "line": frame.f_lineno}
 
 
 def _holds(frame: FrameType) -> list[tuple[int, str, str, str, int]]:
     """Return the local variables of a frame. Those of a module are the module's."""
-    values, code = frame.f_locals, frame.f_code
-    if values is frame.f_globals:
-        return []
-    function, line = getattr(code, "co_qualname", code.co_name), frame.f_lineno or code.co_firstlineno
+    code = frame.f_code
+    function, line = code_name(code), frame.f_lineno or code.co_firstlineno
     return [
         (id(value), name, function, code.co_filename, line)
-        for name, value in values.items()
+        for name, value in _variables(frame)
         # What runs a module has its namespace as a variable.
         if not (type(value) is dict and "__builtins__" in value)
     ]
 
 
+def _variables(frame: FrameType) -> list[tuple[str, object]]:
+    """Return the names and the values of the variables of a frame that runs, without changing it.
+
+    Before Python 3.13, reading `f_locals` puts all values into a dict that the frame keeps: what a variable
+    had lives on until the function ends, and a debugger's changes are lost. On 3.10 the collector knows the
+    values; on 3.11 and 3.12 nobody does.
+    """
+    if sys.version_info >= (3, 13):
+        values = frame.f_locals
+        return [] if values is frame.f_globals else list(values.items())
+    if sys.version_info < (3, 11):
+        others = {id(thing) for thing in (frame.f_globals, frame.f_builtins, frame.f_back, frame.f_code)}
+        return [("", value) for value in gc.get_referents(frame) if id(value) not in others]
+    job = _in_context(frame)
+    return [] if job is None else [("inContext", job)]
+
+
+def _in_context(frame: FrameType) -> object:
+    """Return what a frame of Twisted's thread pool does; None if it is another function's frame.
+
+    That function has no other variable while the job runs: the dict of `f_locals` keeps nothing alive.
+    """
+    code = frame.f_code
+    if code.co_name != "inContext" or not code.co_filename.endswith("twisted/python/threadpool.py"):
+        return None
+    return frame.f_locals.get("inContext")
+
+
 def _stock_job(frame: FrameType) -> dict[str, Any] | None:
     """Return the job that a frame of Twisted's thread pool does: what it calls, and the id of who is told."""
-    code = frame.f_code
-    if code.co_name != "inContext" or not code.co_filename.endswith("threadpool.py"):
-        return None
-    return stock_job(frame.f_locals.get("inContext"))
+    return stock_job(_in_context(frame))
 
 
 def stock_job(in_context: object) -> dict[str, Any] | None:
