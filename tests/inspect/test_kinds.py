@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import threading
+import urllib.request
 from typing import Any
 
-from deferrous.inspect import _report, snapshot
+from deferrous.inspect import _report, _web, explain, snapshot
 from deferrous.inspect._text import render
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
@@ -65,7 +67,7 @@ def outstanding(reactor: Any) -> Any:
             return
         eventually(began.is_set, "the job begins")
         answer = _report.answer({"command": "ps"})
-        answers.append([answer["rows"], render(answer), str(snapshot())])
+        answers.append([answer["rows"], render(answer), str(snapshot()), *everything_else(keeps)])
         never.set()
         process.signalProcess("KILL")
         reactor.stop()
@@ -88,6 +90,22 @@ def outstanding(reactor: Any) -> Any:
     return answers[0]
 
 
+def everything_else(keeps: list[Any]) -> list[str]:
+    """Return what is said besides `ps`, in the program and on the page."""
+    said = [render(_report.answer({"command": command})) for command in ("pstree", "why", "stalls")]
+    said += [str(explain(thing)) for thing in keeps if isinstance(thing, Deferred)]
+    # The page is asked in this thread, and answered in another one.
+    with _web.Page(_report.answer) as page:
+        thread = threading.Thread(target=page.serve_forever)
+        thread.start()
+        for name in _web.REQUESTS:
+            with urllib.request.urlopen(page.address + name) as response:
+                said.append(response.read().decode())
+        page.shutdown()
+        thread.join()
+    return said
+
+
 def _client() -> Any:
     from twisted.internet.protocol import ClientFactory
 
@@ -97,7 +115,7 @@ def _client() -> Any:
 
 
 def test_each_kind_has_a_row_with_its_code(loop: Loop) -> None:
-    rows, text, table = loop.run(outstanding)
+    rows, text, table, *_ = loop.run(outstanding)
     found = {(row["kind"], row["name"].rpartition(".")[2]) for row in rows}
     assert {("timer", "on_time"), ("loop", "on_time"), ("trigger", "save"), ("job", "job")} <= found
     assert {("port", "Echo"), ("port", "Factory")} & found
@@ -110,15 +128,35 @@ def test_each_kind_has_a_row_with_its_code(loop: Loop) -> None:
 
 
 def test_values_of_arguments_are_shown_nowhere(loop: Loop) -> None:
-    assert SECRET not in json.dumps(loop.run(outstanding))
+    _, *said = found = loop.run(outstanding)
+    assert len(said) > 8 and all("on_time" in text or "stall" in text or "metrics" in text for text in said)
+    assert SECRET not in json.dumps(found)
 
 
 def test_jobs_of_a_pool_are_told_with_their_threads_and_ages(loop: Loop) -> None:
-    rows, _, _ = loop.run(outstanding)
+    rows, *_ = loop.run(outstanding)
     (job,) = [row for row in rows if row["kind"] == "job"]
     assert "in thread PoolThread-" in job["waits_for"]
+
+
+def recorded(reactor: Any) -> Any:
+    """Return the same, in a process that keeps records."""
+    from deferrous.inspect import _records
+
+    _records.start()
+    return outstanding(reactor)
+
+
+def test_the_age_of_a_job_is_told_if_records_are_kept(loop: Loop) -> None:
+    ages = []
+    for program in (outstanding, recorded):
+        rows, *_ = loop.run(program)
+        ages += [row["oldest"] for row in rows if row["kind"] == "job"]
     if loop.name == "deferrous":
-        assert job["oldest"] >= 0
+        assert ages[0] is None and ages[1] >= 0
+    else:
+        # Twisted's pool does not tell.
+        assert ages == [None, None]
 
 
 def blocked(reactor: Any) -> Any:
@@ -143,3 +181,31 @@ def test_a_result_that_a_blocked_reactor_has_not_taken_is_told(loop: Loop) -> No
     # Of shutdown, which runs the test, there is a DeferredList.
     (row,) = [row for row in rows if (row["kind"], row["name"]) == ("deferred", "Deferred")]
     assert row["waits_for"] == "a call from a thread, which the reactor has not made yet"
+
+
+def seen_by_the_collector(reactor: Any) -> list[bool]:
+    """Say whether the collector sees the function of a job that runs."""
+    began, ends = threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    class Job:
+        def __call__(self) -> None:
+            began.set()
+            ends.wait()
+
+    def look() -> None:
+        team = reactor.getThreadPool()._team
+        job = Job()
+        done = deferToThread(job)
+        eventually(began.is_set, "the job begins")
+        seen.append(any(thing is job for thing in gc.get_referents(team)))
+        ends.set()
+        done.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(look)
+    reactor.run()
+    return seen
+
+
+def test_the_collector_sees_the_jobs_that_run() -> None:
+    assert Loop("deferrous").run(seen_by_the_collector) == [True]

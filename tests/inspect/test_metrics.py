@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
 
-from tests.children import environment, python
+from tests.children import environment, passes, python
 from tests.reactors import Loop
 
 #: What only our reactor counts.
@@ -310,3 +311,66 @@ def test_a_histogram_without_durations_has_no_mean(name: str) -> None:
     empty = Histogram((1.0,), (0, 0), 0.0)
     assert getattr(empty, name) == {"mean": None, "count": 0}[name]
     assert Histogram((1.0,), (1, 1), 4.0).mean == 2.0
+
+
+class Changing:
+    """A reactor whose thread changes it while another one reads."""
+
+    threadCallQueue: tuple[()] = ()
+
+    def __init__(self, times: float) -> None:
+        self.left = times
+
+    def getReaders(self) -> list[int]:
+        self.left -= 1
+        if self.left >= 0:
+            raise (KeyError if self.left % 2 else RuntimeError)("changed during iteration")
+        return [1, 2]
+
+    def getWriters(self) -> list[int]:
+        return [1]
+
+    def getDelayedCalls(self) -> list[int]:
+        return []
+
+
+def test_a_reactor_that_changes_meanwhile_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deferrous.inspect import _metrics
+
+    monkeypatch.setitem(sys.modules, _metrics.REACTOR, Changing(5))
+    found = _metrics.metrics()
+    assert (found.readers, found.writers, found.delayed_calls, found.thread_calls) == (2, 1, 0, 0)
+    monkeypatch.setitem(sys.modules, _metrics.REACTOR, Changing(float("inf")))
+    found = _metrics.metrics()
+    assert (found.readers, found.thread_calls) == (None, None)
+    assert "its thread changes it" in found.unknown["readers"]
+
+
+def test_a_turn_that_ran_when_counting_was_off_is_not_counted() -> None:
+    printed = passes(
+        """
+        from deferrous import _core
+
+        def counted():
+            return sum(_core.counted_times()["turns"][0])
+
+        _core.count_times(True)
+        _core.begin_turn()
+        assert _core.counted_times()["began"] is not None
+        for _ in range(2):
+            _core.count_times(False)
+            assert _core.counted_times()["began"] is None
+            _core.count_times(True)
+            # It is not known whether the turn has ended meanwhile.
+            assert _core.counted_times()["began"] is None
+        _core.end_turn()
+        assert counted() == 0
+        _core.begin_turn()
+        _core.count_times(True, stalls=True)
+        _core.count_times(False)
+        # Somebody else wants it counted.
+        _core.end_turn()
+        print(counted())
+        """
+    )
+    assert printed == "1\n"

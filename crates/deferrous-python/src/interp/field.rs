@@ -141,6 +141,17 @@ impl<T> Field<Arc<T>> {
     }
 }
 
+impl<T> Field<Vec<T>> {
+    /// Shows the collector the objects, for `__traverse__`: `show` shows those of each value.
+    pub fn traverse_each(
+        &self,
+        visit: &PyVisit<'_>,
+        show: impl Fn(&T, &PyVisit<'_>) -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        self.access(|kept| kept.iter().try_for_each(|value| show(value, visit)))
+    }
+}
+
 impl<T> Field<Option<Box<T>>> {
     /// Shows the collector the objects, for `__traverse__`: `show` shows each.
     pub fn traverse_with(

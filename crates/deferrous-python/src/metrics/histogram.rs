@@ -53,9 +53,10 @@ impl Histogram {
         add(&self.sum, nanos);
     }
 
-    /// The counts at this moment.
+    /// The counts at this moment. The sum may lack the duration that is counted last.
     pub fn read(&self) -> Counted {
         Counted {
+            // Relaxed: each number stands alone.
             counts: std::array::from_fn(|bucket| self.counts[bucket].load(Relaxed)),
             sum: self.sum.load(Relaxed),
         }
@@ -64,5 +65,6 @@ impl Histogram {
 
 /// Adds to a number that one thread at a time writes, without locking the bus.
 pub fn add(total: &AtomicU64, more: u64) {
+    // Relaxed: it stands alone, and its only writer reads what it has written.
     total.store(total.load(Relaxed).wrapping_add(more), Relaxed);
 }

@@ -78,6 +78,7 @@ pub fn counted_times(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let bounds = bounds.into_iter().collect::<PyResult<Vec<_>>>()?;
     let bounds = fallible::tuple_of(py, &bounds)?;
     found.set_item(fallible::text(py, "bounds")?, bounds)?;
+    // Relaxed: it stands alone.
     let idle = seconds(py, turns::IDLE.load(Relaxed))?;
     found.set_item(fallible::text(py, "idle")?, idle)?;
     let turn = fallible::int(py, turns::number().cast_signed() as isize)?;

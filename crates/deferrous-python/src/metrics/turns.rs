@@ -3,9 +3,12 @@
 //! A turn begins when the loop has waited for events, and ends when it waits again. A process has one loop that counts: if
 //! two reactors run in two threads, the numbers are of both.
 
-use std::sync::atomic::{
-    AtomicU8, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{
+        AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -14,7 +17,7 @@ use super::histogram::{Histogram, add};
 
 /// Who wants turns to be timed.
 #[derive(Clone, Copy)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum Timing {
     /// The metrics.
     Metrics = 1,
@@ -22,8 +25,15 @@ pub enum Timing {
     Stalls = 2,
 }
 
-/// The bits of those who want it.
-static TIMED: AtomicU8 = AtomicU8::new(0);
+/// All bits of [`Timing`].
+const WHO: u32 = 3;
+/// What is added to [`TIMED`] when timing is switched on.
+const PERIOD: u32 = WHO + 1;
+
+/// The bits of those who want it, and above them how often timing has been switched on: the number of the period.
+static TIMED: AtomicU32 = AtomicU32::new(0);
+/// The period, as of [`TIMED`], that `BEGAN` and `ENDED` are of. Only the loop's thread writes the three.
+static NOTED: AtomicU32 = AtomicU32::new(0);
 /// When the turn began that runs now, in nanoseconds; 0 if none does.
 static BEGAN: AtomicU64 = AtomicU64::new(0);
 /// When the last one ended, in nanoseconds; 0 if none has.
@@ -32,9 +42,8 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// How long a turn takes that is noted as long, in nanoseconds.
 static LONG: AtomicU64 = AtomicU64::new(u64::MAX);
-/// The number of the last long turn, and how long it took, in nanoseconds.
-static LONG_NUMBER: AtomicU64 = AtomicU64::new(0);
-static LONG_TOOK: AtomicU64 = AtomicU64::new(0);
+/// The number of the last long turn, and how long it took, in nanoseconds. Two numbers that belong together need a lock.
+static LAST_LONG: Mutex<(u64, u64)> = Mutex::new((0, 0));
 /// How long turns took.
 pub static TIMES: Histogram = Histogram::new();
 /// For how long the loop has waited, in nanoseconds.
@@ -51,25 +60,47 @@ pub fn now() -> u64 {
 /// Whether turns are timed.
 #[inline(always)]
 pub fn are_timed() -> bool {
-    TIMED.load(Relaxed) != 0
+    // Relaxed: who is late by a turn only counts one turn more or less.
+    TIMED.load(Relaxed) & WHO != 0
 }
 
 /// Has turns timed, or no longer, for one of those who may want it.
 pub fn set_timed(who: Timing, on: bool) {
-    match on {
-        true => TIMED.fetch_or(who as u8, Relaxed),
-        false => TIMED.fetch_and(!(who as u8), Relaxed),
+    let switched = |timed: u32| match on {
+        false => timed & !(who as u32),
+        true if timed & WHO == 0 => timed.wrapping_add(PERIOD) | who as u32,
+        true => timed | who as u32,
     };
-    if !are_timed() {
-        // What runs now is not seen to end.
+    // Relaxed: one number has it all, and nothing else is written with it.
+    let _ = TIMED.fetch_update(Relaxed, Relaxed, |timed| Some(switched(timed)));
+}
+
+/// The number of the period in which turns are timed, as of [`TIMED`].
+fn period() -> u32 {
+    // Relaxed: it is only compared.
+    TIMED.load(Relaxed) & !WHO
+}
+
+/// In the loop's thread, forgets the times of an earlier period: nobody has seen the end of a turn that ran meanwhile.
+fn begin_period() {
+    let period = period();
+    // Relaxed: this thread has written it.
+    if NOTED.load(Relaxed) != period {
         BEGAN.store(0, Relaxed);
         ENDED.store(0, Relaxed);
+        // Release: whoever sees the period sees that there is no time of an earlier one.
+        NOTED.store(period, Release);
     }
 }
 
 /// When the turn began that runs now, in nanoseconds by the clock of [`now`]; `None` while the loop waits, or if turns are
 /// not timed. Any thread may ask, without the interpreter.
 pub fn began_at() -> Option<u64> {
+    // Acquire: with the period come the times of it.
+    if !are_timed() || NOTED.load(Acquire) != period() {
+        return None;
+    }
+    // Acquire: with the time comes the number of its turn.
     match BEGAN.load(Acquire) {
         0 => None,
         began => Some(began),
@@ -79,6 +110,7 @@ pub fn began_at() -> Option<u64> {
 /// The number of the turn that runs now, or ran last: how many have begun since turns are timed. Any thread may ask, without
 /// the interpreter. If it is the same before and after [`began_at`], that is of this turn.
 pub fn number() -> u64 {
+    // Acquire: with the number comes the end of the turn before.
     NUMBER.load(Acquire)
 }
 
@@ -95,19 +127,25 @@ pub fn running() -> Option<(u64, u64)> {
 
 /// Has turns noted that take at least so many nanoseconds.
 pub fn set_long(nanos: u64) {
+    // Relaxed: it stands alone.
     LONG.store(nanos, Relaxed);
 }
 
 /// The number of the last turn that was long, and how long it took, in nanoseconds; zeros if none was. Any thread may ask,
 /// without the interpreter.
 pub fn last_long() -> (u64, u64) {
-    let number = LONG_NUMBER.load(Acquire);
-    (number, LONG_TOOK.load(Relaxed))
+    *lock_last_long()
+}
+
+fn lock_last_long() -> MutexGuard<'static, (u64, u64)> {
+    LAST_LONG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A turn begins, unless one has begun already: the loop has waited.
 #[cold]
 pub fn begin() {
+    begin_period();
+    // Relaxed: this thread has written both.
     if BEGAN.load(Relaxed) != 0 {
         return;
     }
@@ -116,28 +154,33 @@ pub fn begin() {
         0 => (),
         ended => add(&IDLE, now.saturating_sub(ended)),
     }
-    add(&NUMBER, 1);
+    // Release: whoever sees the number sees that the turn before has ended.
+    NUMBER.store(NUMBER.load(Relaxed) + 1, Release);
+    // Release: whoever sees the time sees the number.
     BEGAN.store(now, Release);
 }
 
 /// The turn ends: the loop waits.
 #[cold]
 pub fn end() {
+    begin_period();
     let now = now();
-    match began_at() {
-        Some(began) => {
+    // Relaxed: this thread has written what it reads here, and a new threshold may count from the next turn on.
+    match BEGAN.load(Relaxed) {
+        // It waits already: a program has put an object of its own in the poller's place, which waits with ours.
+        0 if ENDED.load(Relaxed) != 0 => return,
+        0 => (),
+        began => {
             let took = now.saturating_sub(began);
             TIMES.count(took);
             if took >= LONG.load(Relaxed) {
-                LONG_TOOK.store(took, Relaxed);
-                LONG_NUMBER.store(number(), Release);
+                *lock_last_long() = (NUMBER.load(Relaxed), took);
             }
         }
-        // It waits already: a program has put an object of its own in the poller's place, which waits with ours.
-        None if ENDED.load(Relaxed) != 0 => return,
-        None => (),
     }
+    // Relaxed: only this thread reads it.
     ENDED.store(now, Relaxed);
+    // Release: whoever sees that no turn runs sees how long the last one took.
     BEGAN.store(0, Release);
 }
 
@@ -163,7 +206,7 @@ pub fn of_loop<R>(turns: impl FnOnce() -> R) -> R {
     let result = turns();
     if are_timed() {
         end();
-        // Nothing waits after the last turn.
+        // Nothing waits after the last turn. Relaxed: only this thread reads it.
         ENDED.store(0, Relaxed);
     }
     result

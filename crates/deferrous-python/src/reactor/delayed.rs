@@ -408,6 +408,7 @@ impl DelayedCall {
         self.arguments.traverse(&visit)?;
         self.keywords.traverse(&visit)?;
         self.event_loop.traverse(&visit)?;
+        self.record.traverse(&visit)?;
         self.seconds.traverse(&visit)
     }
 

@@ -22,7 +22,8 @@ pub enum Kind {
 }
 
 static KIND: AtomicU8 = AtomicU8::new(0);
-/// The number of the turn that takes too long; 0 if none does.
+/// The number of the turn that takes too long; 0 if none does. Relaxed everywhere: the number of the turn is all that it says,
+/// and who sees it late names fewer calls.
 pub static NOTICED: AtomicU64 = AtomicU64::new(0);
 
 /// Names what was called while a stall went on. It belongs to the package.
@@ -47,11 +48,13 @@ const MOST_STALLS: usize = 16;
 /// The turn goes on to something else.
 #[inline(always)]
 pub fn turn_to(kind: Kind) {
+    // Relaxed: it stands alone, and is of the moment.
     KIND.store(kind as u8, Relaxed);
 }
 
 /// What the turn is doing, as the number of a [`Kind`].
 pub fn kind() -> u8 {
+    // Relaxed: it stands alone, and is of the moment.
     KIND.load(Relaxed)
 }
 

@@ -1,23 +1,30 @@
 //! For how long the loop's thread collects garbage.
 
-use std::{
-    cell::Cell,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
-};
+use std::{cell::Cell, sync::Mutex};
 
 use pyo3::prelude::*;
 
+use super::calls::lock;
 use crate::metrics::turns;
 
-/// When the collection began that runs now in the loop's thread, in nanoseconds; 0 if none does.
-static COLLECTING_SINCE: AtomicU64 = AtomicU64::new(0);
-/// The turn in which the loop's thread has collected last, for how long altogether, and how often.
-static COLLECTED_IN: AtomicU64 = AtomicU64::new(0);
-static COLLECTED: AtomicU64 = AtomicU64::new(0);
-static COLLECTIONS: AtomicU64 = AtomicU64::new(0);
+/// What was collected in the last turn that had a collection. Numbers that belong together need a lock, which collections
+/// seldom take.
+static COLLECTED: Mutex<Collected> = Mutex::new(Collected {
+    turn: 0,
+    time: 0,
+    count: 0,
+    since: None,
+});
+
+struct Collected {
+    /// The number of the turn.
+    turn: u64,
+    /// For how many nanoseconds it has collected, and how often, the collection that goes on left out.
+    time: u64,
+    count: u64,
+    /// When the collection began that goes on, in nanoseconds.
+    since: Option<u64>,
+}
 
 thread_local! {
     /// Whether this is the thread of the loop that is watched.
@@ -26,13 +33,14 @@ thread_local! {
 
 /// For how many nanoseconds the loop's thread has collected garbage in a turn, and how often.
 pub fn collected_in(number: u64) -> (u64, u64) {
-    let (mut time, mut count) = (0, 0);
-    if COLLECTED_IN.load(Acquire) == number {
-        (time, count) = (COLLECTED.load(Relaxed), COLLECTIONS.load(Relaxed));
-    }
-    match COLLECTING_SINCE.load(Relaxed) {
-        0 => (time, count),
-        since => (time + turns::now().saturating_sub(since), count + 1),
+    let collected = lock(&COLLECTED);
+    let (time, count) = match collected.turn == number {
+        true => (collected.time, collected.count),
+        false => (0, 0),
+    };
+    match collected.since {
+        None => (time, count),
+        Some(since) => (time + turns::now().saturating_sub(since), count + 1),
     }
 }
 
@@ -48,21 +56,15 @@ pub fn note_collection(phase: &str, info: &Bound<'_, PyAny>) {
     if !IS_WATCHED.get() {
         return;
     }
-    let now = turns::now();
+    let (now, number) = (turns::now(), turns::number());
+    let mut collected = lock(&COLLECTED);
     if phase == "start" {
-        COLLECTING_SINCE.store(now, Relaxed);
-        return;
+        collected.since = Some(now);
+    } else if let Some(since) = collected.since.take() {
+        if collected.turn != number {
+            (collected.turn, collected.time, collected.count) = (number, 0, 0);
+        }
+        collected.time += now.saturating_sub(since);
+        collected.count += 1;
     }
-    let since = COLLECTING_SINCE.swap(0, Relaxed);
-    if since == 0 {
-        return;
-    }
-    let number = turns::number();
-    if COLLECTED_IN.load(Relaxed) != number {
-        COLLECTED.store(0, Relaxed);
-        COLLECTIONS.store(0, Relaxed);
-    }
-    COLLECTED.fetch_add(now.saturating_sub(since), Relaxed);
-    COLLECTIONS.fetch_add(1, Relaxed);
-    COLLECTED_IN.store(number, Release);
 }

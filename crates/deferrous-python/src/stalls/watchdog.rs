@@ -44,7 +44,7 @@ struct Shared {
     threshold: u64,
     /// The turn that runs now, if it was seen.
     observed: Mutex<Option<Observed>>,
-    /// Whether a stack was asked for that has not been taken.
+    /// Whether a stack was asked for that has not been taken. Relaxed everywhere: what is asked for comes by the channel.
     asked: AtomicBool,
 }
 

@@ -2,9 +2,16 @@
 
 use std::time::Instant;
 
-use pyo3::{prelude::*, types::PyTuple};
+use pyo3::{
+    gc::{PyTraverseError, PyVisit},
+    prelude::*,
+    types::PyTuple,
+};
 
-use crate::interp::{Field, fallible};
+use crate::{
+    interp::{Field, Record, fallible},
+    metrics::turns,
+};
 
 /// The jobs that have been begun and not done.
 pub struct RunningJobs(Field<Vec<Running>>);
@@ -13,7 +20,8 @@ struct Running {
     worker: Worker,
     function: Py<PyAny>,
     tells: usize,
-    since: Instant,
+    /// When it was begun, if somebody wants to know such times.
+    since: Option<Instant>,
 }
 
 /// A worker's thread, by the number that `threading` knows it by.
@@ -53,7 +61,7 @@ impl RunningJobs {
             worker,
             function: function.clone().unbind(),
             tells,
-            since: Instant::now(),
+            since: (Record::are_kept() || turns::are_timed()).then(Instant::now),
         };
         let py = function.py();
         self.change(py, |jobs| jobs.push(job));
@@ -73,18 +81,28 @@ impl RunningJobs {
         drop(others);
     }
 
-    /// Each as (function, address of who is told, ident of the thread, seconds since it was begun).
+    /// Shows the collector the functions.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0
+            .traverse_each(visit, |job, visit| visit.call(&job.function))
+    }
+
+    /// Each as (function, address of who is told, ident of the thread, seconds since it was begun or None).
     pub fn list<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let parts: Vec<_> = self.change(py, |jobs| {
             let parts = jobs.iter().map(|job| {
                 let function = job.function.bind(py).clone();
-                (function, job.tells, job.worker.0, job.since.elapsed())
+                let age = job.since.map(|since| since.elapsed());
+                (function, job.tells, job.worker.0, age)
             });
             parts.collect()
         });
         let rows = parts.into_iter().map(|(function, tells, ident, age)| {
             let (tells, ident) = (fallible::int(py, tells)?, fallible::int(py, ident)?);
-            let age = fallible::float(py, age.as_secs_f64())?;
+            let age = match age {
+                Some(age) => fallible::float(py, age.as_secs_f64())?,
+                None => py.None().into_bound(py),
+            };
             fallible::tuple(py, [function, tells, ident, age])
         });
         rows.collect()

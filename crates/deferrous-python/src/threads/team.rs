@@ -206,8 +206,8 @@ impl PyTeam {
     }
 
     /// The jobs that have not been done, as a list of tuples: the function; the address of the Deferred or
-    /// the function that is told of the result, or 0; the ident of the thread that has begun it; and for
-    /// how many seconds that has been so. The last two are None if none has.
+    /// the function that is told of the result, or 0; the ident of the thread that has begun it, or None;
+    /// and for how many seconds that has been so, or None if neither records nor times were kept then.
     fn jobs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         // In a copy of the process, which is not to do the jobs, they stay as they are.
         let team = self.team.clone_out(py);
@@ -231,6 +231,7 @@ impl PyTeam {
         self.team.traverse_with(&visit, |team, visit| {
             team.peek(|jobs| jobs.iter().try_for_each(|(.., job)| job.traverse(visit)))
         })?;
+        self.running.traverse(&visit)?;
         self.current_limit.traverse(&visit)?;
         self.thread_factory.traverse(&visit)
     }
