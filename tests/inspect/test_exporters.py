@@ -80,9 +80,9 @@ def test_prometheus_gets_what_is_known(loop: Loop) -> None:
 
 
 def test_deferreds_are_counted_now_and_then() -> None:
-    from deferrous.inspect._samples import Reader
+    from deferrous.inspect._samples import Sampler
 
-    def count(reader: Reader) -> float | None:
+    def count(reader: Sampler) -> float | None:
         found = {family.name: family.value for family in reader.read()}
         value = found.get("deferrous_deferreds")
         assert value is None or isinstance(value, int)
@@ -90,13 +90,13 @@ def test_deferreds_are_counted_now_and_then() -> None:
 
     from twisted.internet.defer import Deferred
 
-    reader = Reader(deferreds_every=3600.0)
+    reader = Sampler(deferreds_every=3600.0)
     before = count(reader)
     kept: list[Any] = [Deferred()]
     assert count(reader) == before
-    again = count(Reader(deferreds_every=0.0))
+    again = count(Sampler(deferreds_every=0.0))
     assert before is not None and again is not None and again > before
-    assert count(Reader(deferreds_every=None)) is None
+    assert count(Sampler(deferreds_every=None)) is None
     assert kept
 
 

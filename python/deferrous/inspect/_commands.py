@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from deferrous.inspect import _client
+from deferrous.inspect._durations import seconds_of
 from deferrous.inspect._printable import printable_lines
 from deferrous.inspect._protocol import InspectError
 from deferrous.inspect._select import COLUMNS, select
@@ -32,8 +32,6 @@ PURPOSES = {
 #: The commands that print one answer.
 PRINTING = ("ps", "pstree", "why", "stalls")
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
 _EPILOG = """\
 The program answers if it was started with DEFERROUS_INSPECT=1 or has called deferrous.inspect.enable(). Any
 program on CPython 3.14 or later does, if the system allows this user to attach to it. Values of results and
@@ -47,10 +45,10 @@ def duration(text: str) -> float:
     Raises:
         argparse.ArgumentTypeError: it is none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
-    if found is None:
+    seconds = seconds_of(text, ("ms", "s", "m", "h", "d", ""))
+    if seconds is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: say 50ms, 30s, 2m, 1.5h or 1d")
-    return float(found[1]) * _UNITS[found[2] or "s"]
+    return seconds
 
 
 def process_id(text: str) -> int:

@@ -13,10 +13,10 @@ from typing import Literal
 
 from deferrous.inspect._metrics import Histogram, metrics
 
-Kind = Literal["gauge", "counter", "histogram"]
+FamilyKind = Literal["gauge", "counter", "histogram"]
 
 #: Name, kind, help and attribute of `Metrics`. A counter's name gets `_total` where it is exported.
-FAMILIES: tuple[tuple[str, Kind, str, str], ...] = (
+FAMILIES: tuple[tuple[str, FamilyKind, str, str], ...] = (
     ("deferrous_turn_seconds", "histogram", "How long turns of the reactor took.", "turn_seconds"),
     (
         "deferrous_turn_running_seconds",
@@ -56,12 +56,12 @@ class Family:
     """A metric, as exporters have it: its name, what it is, what it says, and its value."""
 
     name: str
-    kind: Kind
+    kind: FamilyKind
     help: str
     value: float | Histogram
 
 
-class Reader:
+class Sampler:
     """Reads the metrics, and counts Deferreds only now and then."""
 
     def __init__(self, deferreds_every: float | None) -> None:

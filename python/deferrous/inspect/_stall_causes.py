@@ -18,7 +18,7 @@ from deferrous.inspect._stall_text import COLLECTED, COMPUTED, SLEPT, STARVED, U
 from deferrous.inspect._system_calls import system_call
 
 #: What the reactor was doing, by the numbers of the extension. Those of Twisted do not say it.
-KINDS = {1: "call from a thread", 2: "timer", 3: "descriptor", 4: "sending"}
+CALL_KINDS = {1: "call from a thread", 2: "timer", 3: "descriptor", 4: "sending"}
 
 #: Another thread gets the interpreter in fewer seconds, unless a function of C keeps it.
 _KEPT = 0.04
@@ -105,25 +105,25 @@ def _called(raw: dict[str, Any], stacks: _stall_stacks.Stacks) -> dict[str, Any]
         return first
     if stacks.called is None:
         return None
-    return {"kind": KINDS.get(raw["kind"], ""), **stacks.called._asdict()}
+    return {"kind": CALL_KINDS.get(raw["kind"], ""), **stacks.called._asdict()}
 
 
 def name_called(kind: int, thing: Any) -> dict[str, Any] | None:
     """Return the name of what the reactor has called during a stall. No code of the program runs.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `CALL_KINDS`.
         thing: the delayed call, or the descriptor; None if nothing is left of what was called.
     """
     if thing is None:
         return None
     record = None
-    if KINDS.get(kind) == "timer":
+    if CALL_KINDS.get(kind) == "timer":
         name, place = _names.describe(_names.attribute(thing, "func"))
         record = _recorded.record_of(thing)
     else:
         name, place = _name_descriptor(thing)
-    found = {"kind": KINDS.get(kind, "call"), "name": name, "file": place.file, "line": place.line}
+    found = {"kind": CALL_KINDS.get(kind, "call"), "name": name, "file": place.file, "line": place.line}
     if record is not None:
         found.update(made_file=record.place.file, made_line=record.place.line)
     return found

@@ -6,15 +6,13 @@ It is Python because it reads a variable. It is imported only if that is set.
 from __future__ import annotations
 
 import os
-import re
 import warnings
 
 from deferrous._errors import InstallError
+from deferrous.inspect._durations import seconds_of
 
 #: The environment variable.
 VARIABLE = "DEFERROUS_STALL"
-
-_UNITS = {"ms": 0.001, "s": 1.0}
 
 
 def seconds(text: str) -> float:
@@ -23,10 +21,9 @@ def seconds(text: str) -> float:
     Raises:
         ValueError: it is none, or shorter than a millisecond. The message says so.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text)
-    if found is None:
+    time = seconds_of(text, ("ms", "s"))
+    if time is None:
         raise ValueError(f"{text!r} is no time: say 50ms or 0.2s")
-    time = float(found[1]) * _UNITS[found[2]]
     if time < 0.001:
         raise ValueError(f"{text!r} is too short: a turn of the reactor may take at least 1ms")
     return time

@@ -15,7 +15,7 @@ from itertools import accumulate
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
 
 from deferrous.inspect._metrics import Histogram, start
-from deferrous.inspect._samples import FAMILIES, Kind, Reader
+from deferrous.inspect._samples import FAMILIES, FamilyKind, Sampler
 
 __all__ = ["instrument"]
 
@@ -41,7 +41,7 @@ def instrument(meter: Meter | None = None, deferreds_every: float | None = 60.0)
     Call it once. Any thread may observe.
     """
     meter = meter or get_meter("deferrous")
-    reader = Reader(deferreds_every)
+    reader = Sampler(deferreds_every)
     start()
     for name, kind, text, unit in _instruments():
         make = meter.create_observable_gauge if kind == "gauge" else meter.create_observable_counter
@@ -53,7 +53,7 @@ def dotted(name: str) -> str:
     return name.removesuffix("_seconds").replace("_", ".")
 
 
-def _instruments() -> Iterator[tuple[str, Kind, str, str]]:
+def _instruments() -> Iterator[tuple[str, FamilyKind, str, str]]:
     """Yield name, kind, description and unit of each instrument."""
     for name, kind, text, _ in FAMILIES:
         unit = "s" if name.endswith("_seconds") else "1"
@@ -64,7 +64,7 @@ def _instruments() -> Iterator[tuple[str, Kind, str, str]]:
             yield dotted(name), kind, text, unit
 
 
-def _observe(reader: Reader, wanted: str) -> _Callback:
+def _observe(reader: Sampler, wanted: str) -> _Callback:
     """Return what observes one instrument."""
 
     def observe(_options: CallbackOptions) -> Iterator[Observation]:

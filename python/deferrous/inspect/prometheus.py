@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import REGISTRY, Collector, CollectorRegistry
 
 from deferrous.inspect._metrics import Histogram, start
-from deferrous.inspect._samples import Family, Reader
+from deferrous.inspect._samples import Family, Sampler
 
 __all__ = ["DeferrousCollector", "register"]
 
@@ -42,7 +42,7 @@ class DeferrousCollector(Collector):
     """
 
     def __init__(self, deferreds_every: float | None = 60.0) -> None:
-        self._reader = Reader(deferreds_every)
+        self._reader = Sampler(deferreds_every)
         start()
 
     def collect(self) -> Iterable[Metric]:
