@@ -957,8 +957,8 @@ class Team:
 
     def jobs(self, /) -> list[tuple[Any, int, int | None, float | None]]:
         """The jobs that have not been done, as a list of tuples: the function; the address of the Deferred or
-        the function that is told of the result, or 0; the ident of the thread that has begun it; and for
-        how many seconds that has been so. The last two are None if none has.
+        the function that is told of the result, or 0; the ident of the thread that has begun it, or None;
+        and for how many seconds that has been so, or None if neither records nor times were kept then.
         """
 
     def _work(self, /) -> None:
