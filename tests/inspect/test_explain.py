@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 from types import ModuleType
 from typing import Any
 
 import pytest
 from deferrous.inspect import explain, snapshot
+
+#: What a module has is held on every Python.
+kept: list[Any] = []
 
 
 def later(result: object) -> object:
@@ -94,11 +98,41 @@ def test_who_holds_a_deferred_is_named(api: ModuleType) -> None:
     class Client:
         pass
 
-    client = Client()
-    client.reply = api.Deferred()  # type: ignore[attr-defined]
-    found = explain(client.reply)  # type: ignore[attr-defined]
+    client: Any = Client()
+    client.reply = api.Deferred()
+    kept.append(client)
+    found = explain(client.reply)
+    kept.clear()
     assert found.held_by is not None
     assert "Client.reply" in found.held_by[0]
+
+
+def test_an_attribute_is_named_again_although_looking_has_made_the_dict(api: ModuleType) -> None:
+    class Client:
+        pass
+
+    client: Any = Client()
+    client.reply = api.Deferred()
+    kept.append(client)
+    for _ in range(2):
+        found = explain(client.reply)
+        assert found.held_by is not None
+        assert "Client.reply" in found.held_by[0]
+    kept.clear()
+
+
+def test_the_variable_of_a_running_function_is_named_where_python_tells_it(api: ModuleType) -> None:
+    waiting = api.Deferred()
+    held_by = explain(waiting).held_by
+    if sys.version_info >= (3, 13):
+        assert held_by is not None
+        assert held_by[0].startswith("the variable waiting of test_the_variable_of_a_running_function_is_")
+    elif sys.version_info >= (3, 11):
+        assert held_by is None
+        assert "unless a variable of a running function does" in explain(waiting).waits_for
+    else:
+        assert held_by is not None
+        assert held_by[0].startswith("a variable of test_the_variable_of_a_running_function_is_")
 
 
 def test_only_deferreds_are_explained() -> None:
