@@ -91,6 +91,21 @@ class Bench:
             second.append(runs[1].records.outcomes.get(test))
         return Repeats(selection, tuple(first), tuple(second))
 
+    def problems(self, runs: Sequence[Ended]) -> list[str]:
+        """Return how what ran is not what was to run, one line each."""
+        return [
+            f"{run.label} did not run on what it should, {problem}"
+            for run, side in zip(runs, self.sides, strict=True)
+            for problem in problems_of_identity(
+                run.records,
+                installed=side.mode is Mode.INSTALLED,
+                reactor=side.reactor.qualified_name if side.reactor else None,
+                twisted=self.environment.twisted,
+                whole=run.whole,
+                any_reactor=side.any_reactor,
+            )
+        ]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, and return the status to exit with."""
@@ -208,7 +223,7 @@ def compare_tests(bench: Bench, tests: Sequence[str], again: int) -> Verdict:
         again: how often to repeat a test that differs.
 
     Raises:
-        CannotCompare: stock Twisted cannot load these tests, or there are none.
+        CannotCompare: the first side cannot load these tests, or there are none.
     """
     shutil.rmtree(bench.results, ignore_errors=True)
     runs = bench.run(tests, bench.results, together=bench.together)
@@ -216,7 +231,7 @@ def compare_tests(bench: Bench, tests: Sequence[str], again: int) -> Verdict:
     for run in runs:
         if not run.whole:
             bench.console.print(report.broken_run(run))
-    problems = _problems(bench, runs)
+    problems = bench.problems(runs)
     for problem in problems:
         bench.console.print(problem)
     _require_tests(runs[0], tests)
@@ -241,7 +256,7 @@ def compare_tests(bench: Bench, tests: Sequence[str], again: int) -> Verdict:
 
 
 def _require_tests(stock: Ended, tests: Sequence[str]) -> None:
-    """Check that stock Twisted has the tests that were asked for: two runs of nothing have no differences.
+    """Check that stock has the tests that were asked for: two runs of nothing have no differences.
 
     Raises:
         CannotCompare: it has not.
@@ -251,26 +266,10 @@ def _require_tests(stock: Ended, tests: Sequence[str]) -> None:
         test for test in tests if any(outcome.kind == "not loaded" for outcome in outcomes.get(test, ()))
     ]
     if missing:
-        raise CannotCompare(f"stock Twisted cannot load {', '.join(missing)}: see {stock.log}")
+        raise CannotCompare(f"stock cannot load {', '.join(missing)}: see {stock.log}")
     loaded = any(outcome.kind != "not loaded" for found in outcomes.values() for outcome in found)
     if stock.whole and not loaded:
         raise CannotCompare(f"there is no test in {', '.join(tests)}: see {stock.log}")
-
-
-def _problems(bench: Bench, runs: Sequence[Ended]) -> list[str]:
-    """Return what is wrong with what ran, one line each."""
-    return [
-        f"{run.label} did not run on what it should, {problem}"
-        for run, side in zip(runs, bench.sides, strict=True)
-        for problem in problems_of_identity(
-            run.records,
-            installed=side.mode is Mode.INSTALLED,
-            reactor=side.reactor.qualified_name if side.reactor else None,
-            twisted=bench.environment.twisted,
-            whole=run.whole,
-            any_reactor=side.any_reactor,
-        )
-    ]
 
 
 def _print_differences(bench: Bench, judged: Sequence[Judged]) -> None:

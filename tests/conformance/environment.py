@@ -62,7 +62,7 @@ def python_version(python: str) -> str:
     Raises:
         CannotCompare: it cannot be run.
     """
-    return _output([python, "-c", "import platform; print(platform.python_version())"]).strip()
+    return output([python, "-c", "import platform; print(platform.python_version())"]).strip()
 
 
 def folder_of(cache: Path, version: str, twisted: str) -> Path:
@@ -103,10 +103,10 @@ def make_from(environment: Environment, python: str, arguments: Sequence[str], m
         return
     print(f"making {environment.folder}", flush=True)
     shutil.rmtree(environment.folder, ignore_errors=True)
-    _output([python, "-m", "venv", str(environment.folder)])
+    output([python, "-m", "venv", str(environment.folder)])
     _pip(environment, "install", *arguments)
     # Trial writes a list of its plugins into Twisted's folder if there is none: not while tests run.
-    _output([str(environment.python), "-m", "twisted.trial", "--help-reporters"])
+    output([str(environment.python), "-m", "twisted.trial", "--help-reporters"])
     stamp.write_text(made_from)
 
 
@@ -160,11 +160,15 @@ def _pip(environment: Environment, *arguments: str) -> None:
     command = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     if arguments[0] == "install":
         command += ["--constraint", str(environment.pins)]
-    _output(command)
+    output(command)
 
 
-def _output(command: list[str]) -> str:
-    """Run a command that has to succeed, and return what it prints."""
+def output(command: list[str]) -> str:
+    """Run a command that has to succeed, and return what it prints.
+
+    Raises:
+        CannotCompare: it cannot be run, or fails, with what it said.
+    """
     variables = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     try:
         done = subprocess.run(

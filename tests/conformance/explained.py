@@ -17,14 +17,14 @@ class Explained:
     """A difference with its reason. What was said on each side is as `records.name` writes it."""
 
     test: str
-    epoll: str
-    deferrous: str
+    first: str
+    second: str
     #: In Markdown, on one line.
     reason: str
 
     def explains(self, difference: Difference) -> bool:
         """Say whether this is what differs, in the way it is to."""
-        return (self.test, self.epoll, self.deferrous) == (
+        return (self.test, self.first, self.second) == (
             difference.test,
             name(difference.first),
             name(difference.second),
@@ -34,8 +34,8 @@ class Explained:
 EXPLAINED = (
     Explained(
         test="twisted.internet.test.test_fdset.ReactorFDSetTestsBuilder_EPollReactorTests.test_lostFileDescriptor",
-        epoll="skip",
-        deferrous="error (twisted.internet.error.ReactorNotRunning) and "
+        first="skip",
+        second="error (twisted.internet.error.ReactorNotRunning) and "
         "error (twisted.internet.test.reactormixins.TestTimeoutError)",
         reason="The test closes a descriptor that the reactor waits for, and epoll does not report that. "
         "Twisted skips the test for those of its reactors that cannot notice, by their names, and does not "
@@ -73,7 +73,7 @@ def outdated(table: Iterable[Explained], first: Records, second: Records) -> lis
     ]
 
 
-def as_markdown(table: Iterable[Explained]) -> str:
+def as_markdown(table: Iterable[Explained], columns: Sequence[str] = COLUMNS) -> str:
     """Write a table as it is in the documentation."""
-    rows = [(f"`{each.test}`", each.epoll, each.deferrous, each.reason) for each in table]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows))
+    rows = [(f"`{each.test}`", each.first, each.second, each.reason) for each in table]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (columns, ["---"] * len(columns), *rows))

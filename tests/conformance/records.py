@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: Kinds of outcome, in the order of summaries. All but "not loaded" are trial's own; that one is an error of
-#: a module or a test that trial could not load.
-KINDS = ("success", "skip", "expectedFailure", "unexpectedSuccess", "failure", "error", "not loaded")
+#: Kinds of outcome, in the order of summaries. The first six are trial's own. "not loaded" is an error of a
+#: module or a test that the runner could not load. "crash" and "hang" are of a test that ended its process,
+#: where the run goes on with the next test (`tests/asyncio_loop`).
+KINDS = (
+    *("success", "skip", "expectedFailure", "unexpectedSuccess", "failure", "error"),
+    *("not loaded", "crash", "hang"),
+)
 
-#: The kinds that make trial say FAILED.
-FAILING = ("failure", "error", "not loaded")
+#: The kinds that count as failed.
+FAILING = ("failure", "error", "not loaded", "crash", "hang")
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +60,7 @@ class Records:
         return Counter(outcome.kind for outcomes in self.outcomes.values() for outcome in outcomes)
 
     def failing(self) -> list[str]:
-        """Return the ids that trial counts as failed."""
+        """Return the ids that count as failed."""
         return sorted(
             test
             for test, outcomes in self.outcomes.items()

@@ -118,7 +118,7 @@ def describe_all(
 def describe_explained(explained: Sequence[Explained], old: Sequence[Explained]) -> Iterator[str]:
     """Describe the differences that have a reason, and those that are no longer there."""
     for each in explained:
-        yield f"{each.test}\n  explained: {each.epoll}, {each.deferrous}: {each.reason}"
+        yield f"{each.test}\n  explained: {each.first}, {each.second}: {each.reason}"
     for each in old:
         yield f"{each.test}\n  is explained and does not differ: remove it from explained.py"
 

@@ -111,6 +111,8 @@ class Ended:
     log: Path
     #: Processor time of the process and of those that it started and waited for, or None if it was killed.
     processor_seconds: float | None = None
+    #: Whether it was killed because a limit had passed.
+    killed: bool = False
 
     @property
     def whole(self) -> bool:
@@ -210,7 +212,8 @@ class Running:
         if self._records.exists():
             shutil.copy(self._records, self._results)
         why = self._why_it_broke_off(records)
-        return Ended(self.label, records, why, seconds, self._log, self._processor_seconds)
+        killed = self._limit_passed is not None
+        return Ended(self.label, records, why, seconds, self._log, self._processor_seconds, killed)
 
     def kill(self) -> None:
         """End the process and those that it started. Later calls do nothing: the number may be another's."""

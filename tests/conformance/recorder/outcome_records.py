@@ -6,15 +6,11 @@ between. What it needs from the standard library it takes before any test can re
 """
 
 import os
-import sys
 from collections.abc import Callable
 from json import dumps
 from os import write
 from time import monotonic
 from typing import Any
-
-import twisted
-from twisted.internet import defer
 
 #: Where the records go: beside this file, of which every run has its own copy.
 RECORDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "records.jsonl")
@@ -33,28 +29,6 @@ def record(descriptor: int, what: str, **details: object) -> None:
     """Write one record, with the time."""
     line = dumps({"what": what, "time": round(monotonic(), 3), **details}) + "\n"
     write(descriptor, line.encode())
-
-
-def facts() -> dict[str, object]:
-    """Say what is being tested: the versions, whose Deferred Twisted has, and the reactors.
-
-    Whether deferrous is underneath is found out in two ways: by what it says itself, and by where the code of
-    Deferred is. It is not imported for that, since a stock run has to be one that never saw it. Nor is a
-    reactor, which importing would install.
-    """
-    reactor = sys.modules.get("twisted.internet.reactor")
-    mixins = sys.modules.get("twisted.internet.test.reactormixins")
-    code = getattr(defer.Deferred.addCallbacks, "__code__", None)
-    deferrous = sys.modules.get("deferrous")
-    return {
-        "python": sys.version.split()[0],
-        "twisted": twisted.__version__,
-        "deferred_is_twisteds": code is not None and code.co_filename.endswith("twisted/internet/defer.py"),
-        "deferrous_imported": deferrous is not None,
-        "deferrous_installed": deferrous is not None and bool(deferrous.installed()),
-        "reactor": None if reactor is None else f"{type(reactor).__module__}.{type(reactor).__qualname__}",
-        "built": [] if mixins is None else list(mixins.ReactorBuilder._reactors),
-    }
 
 
 def describe(kind: Any, value: object, traceback: Callable[[], str]) -> dict[str, object]:

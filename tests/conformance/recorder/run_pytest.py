@@ -12,10 +12,10 @@ import pytest
 from outcome_records import (  # type: ignore[import-not-found]
     LONGEST_MESSAGE,
     describe,
-    facts,
     open_records,
     record,
 )
+from twisted_facts import facts  # type: ignore[import-not-found]
 
 
 class OutcomeRecorder:

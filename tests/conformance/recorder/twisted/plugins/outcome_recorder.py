@@ -8,7 +8,6 @@ from typing import Any
 from outcome_records import (  # type: ignore[import-not-found]
     LONGEST_MESSAGE,
     describe,
-    facts,
     open_records,
     record,
 )
@@ -17,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.itrial import IReporter
 from twisted.trial.reporter import Reporter
 from twisted.trial.runner import TestHolder
+from twisted_facts import facts  # type: ignore[import-not-found]
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 
