@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         help="modules, classes or tests, such as test_events; without any, all",
     )
     add("--loop", required=True, metavar="CLASS", help="what to compare with asyncio's loop, with its module")
-    add("--quick", action="store_true", help="run what exercises the loop itself, which takes half a minute")
+    add("--quick", action="store_true", help="run what exercises the loop itself")
     add("--python", default=sys.executable, help="the interpreter, with its tests and the loop")
     add("--jobs", type=int, choices=(1, 2), default=2, help="how many processes run at the same time")
     add("--again", type=int, default=3, metavar="N", help="how often to repeat a test that differs")

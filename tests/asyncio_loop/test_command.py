@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("twisted")
-
 from tests.asyncio_loop.conformance import STOCK, main
 from tests.asyncio_loop.explained import COLUMNS, EXPLAINED
 from tests.asyncio_loop.interpreter import interpreter_for

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("twisted")
-
 from tests.asyncio_loop import modules
 from tests.asyncio_loop.conformance import TABLE, LoopBench, result
 from tests.asyncio_loop.modules import LoopSide, by_module, merged
