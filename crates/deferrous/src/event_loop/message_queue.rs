@@ -151,9 +151,12 @@ impl<M> MessageQueue<M> {
             return None;
         }
         let message = state.messages.pop_front()?;
-        state.count_left(1);
         if state.messages.is_empty() {
+            state.count_left(1);
             state.messages.shrink_to(KEPT_CAPACITY);
+        } else {
+            // The waiter knows already that there are messages.
+            state.left += 1;
         }
         Some(message)
     }
