@@ -1,16 +1,15 @@
-//! `DeferredList` and `gatherResults`: many Deferreds into one.
+//! `DeferredList`: many Deferreds into one.
 
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyTypeError},
     prelude::*,
-    types::{PyDict, PyList, PyTuple},
+    types::{PyBool, PyDict, PyList, PyTuple},
 };
 
 use super::{
     deferred::{Callback, Called, Deferred, Native, Object, Side},
     firing,
-    functions::call_stock,
     kinds::{Kind, Method, as_deferred, classes, kind},
     making,
     parts::DeferredParts,
@@ -77,7 +76,27 @@ fn required<'py>(py: Python<'py>, part: &Slot<Option<Object>>) -> PyResult<Bound
         .ok_or_else(|| fallible::error::<PyTypeError>(py, message))
 }
 
-fn flag(py: Python<'_>, on: bool) -> Bound<'_, PyAny> {
+/// Whether a flag that `__init__` sets is on.
+#[inline]
+fn is_on(py: Python<'_>, part: &Slot<Option<Object>>) -> PyResult<bool> {
+    let value = required(py, part)?;
+    match value.cast_exact::<PyBool>() {
+        Ok(flag) => Ok(flag.is_true()),
+        Err(_) => value.is_truthy(),
+    }
+}
+
+/// `len(results)`
+#[inline]
+fn length(results: &Bound<'_, PyAny>) -> PyResult<usize> {
+    match results.cast_exact::<PyList>() {
+        Ok(results) => Ok(results.len()),
+        Err(_) => results.len(),
+    }
+}
+
+/// A `bool`.
+pub(super) fn flag(py: Python<'_>, on: bool) -> Bound<'_, PyAny> {
     on.into_pyobject(py)
         .map_or_else(|never| match never {}, |flag| flag.to_owned().into_any())
 }
@@ -113,7 +132,7 @@ impl DeferredList {
 }
 
 /// What `__init__` does.
-fn initialise<'py>(
+pub(super) fn initialise<'py>(
     list: &Bound<'py, DeferredList>,
     deferreds: &Bound<'py, PyAny>,
     flags: [Bound<'py, PyAny>; 3],
@@ -196,20 +215,20 @@ fn member_fired<'py>(
     // Each of the parts is read when it counts, as what runs before that may change it.
     parts.finished.set(py, parts.finished.get(py) + 1);
     if !list.as_super().get().called.get(py) {
-        if succeeded && required(py, &parts.fire_on_one_callback)?.is_truthy()? {
+        if succeeded && is_on(py, &parts.fire_on_one_callback)? {
             let first = fallible::tuple(py, [result.clone(), fallible::int(py, at)?])?;
             firing::call_callback(list.as_super(), first.into_any())?;
-        } else if !succeeded && required(py, &parts.fire_on_one_errback)?.is_truthy()? {
+        } else if !succeeded && is_on(py, &parts.fire_on_one_errback)? {
             fail_first(list, &result, at)?;
         } else {
             let finished = parts.finished.get(py);
-            let count = required(py, &parts.results)?.len()?;
+            let count = length(&required(py, &parts.results)?)?;
             if finished == count.cast_signed() {
                 firing::call_callback(list.as_super(), required(py, &parts.results)?)?;
             }
         }
     }
-    if !succeeded && required(py, &parts.consume_errors)?.is_truthy()? {
+    if !succeeded && is_on(py, &parts.consume_errors)? {
         return Ok(py.None().into_bound(py));
     }
     Ok(result)
@@ -424,77 +443,4 @@ impl DeferredList {
 /// A part as programs see it: before `__init__`, there is what Twisted's class has.
 fn shown<'py>(py: Python<'py>, part: &Slot<Option<Object>>) -> Bound<'py, PyAny> {
     part.clone_out(py).unwrap_or_else(|| flag(py, false))
-}
-
-/// Make a Deferred of the list of the results of several.
-///
-/// Args:
-///     deferredList: the Deferreds.
-///     consumeErrors: leave those that fail with None, so that nobody else has to handle that.
-///
-/// Returns:
-///     a Deferred, for the thread that runs the reactor. It fails with FirstError as soon as one of them
-///     fails. Cancelling it cancels them all.
-#[pyfunction(name = "gatherResults")]
-#[pyo3(
-    signature = (deferredList, consumeErrors=None),
-    text_signature = "(deferredList, consumeErrors=False)"
-)]
-#[allow(non_snake_case, reason = "the names of keyword arguments")]
-pub fn gather_results<'py>(
-    py: Python<'py>,
-    deferredList: Bound<'py, PyAny>,
-    consumeErrors: Option<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let consume = consumeErrors.unwrap_or_else(|| flag(py, false));
-    if replaced::any(py) {
-        return call_stock(py, "gatherResults", [deferredList, consume]);
-    }
-    let parts = PyClassInitializer::from(Deferred::unfired(None));
-    let list = Bound::new(py, parts.add_subclass(DeferredList::default()))?;
-    initialise(
-        &list,
-        &deferredList,
-        [flag(py, false), flag(py, true), consume],
-    )?;
-    let parse = classes(py).parse_results.bind(py).as_any().clone();
-    firing::call_add_callback(list.as_super(), parse)
-}
-
-/// The results of a DeferredList without the flags.
-#[pyfunction(name = "_parseDeferredListResult")]
-#[pyo3(
-    signature = (resultList, _fireOnOneErrback=None, /),
-    text_signature = "(resultList, fireOnOneErrback=False, /)"
-)]
-#[allow(non_snake_case, reason = "the names of the parameters")]
-pub fn parse_results<'py>(
-    resultList: &Bound<'py, PyAny>,
-    _fireOnOneErrback: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    match values_of(resultList)? {
-        Some(values) => Ok(values.into_any()),
-        // Twisted's function says what is wrong with it.
-        None => objects(resultList.py())
-            .parse_results
-            .bind(resultList.py())
-            .call1((resultList,)),
-    }
-}
-
-/// The values, if this is a list of pairs that say that all have succeeded.
-fn values_of<'py>(results: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyList>>> {
-    let py = results.py();
-    let Ok(results) = results.cast_exact::<PyList>() else {
-        return Ok(None);
-    };
-    // A copy has its size from the start.
-    let values = fallible::to_list(results)?;
-    for (at, pair) in results.iter().enumerate() {
-        match pair.cast_exact::<PyTuple>().map(|pair| pair.as_slice()) {
-            Ok([succeeded, value]) if succeeded.is(flag(py, true)) => values.set_item(at, value)?,
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(values))
 }

@@ -15,6 +15,7 @@ mod deferred;
 mod deferred_list;
 mod firing;
 mod functions;
+mod gather_results;
 mod inline_callbacks;
 mod kinds;
 mod making;
@@ -71,9 +72,9 @@ pub fn load<'py>(
         wrap_pyfunction!(functions::ensure_deferred, py)?,
         wrap_pyfunction!(functions::start, py)?,
         wrap_pyfunction!(functions::start_by_name, py)?,
-        wrap_pyfunction!(deferred_list::gather_results, py)?,
+        wrap_pyfunction!(gather_results::gather_results, py)?,
     ];
-    let parse_results = wrap_pyfunction!(deferred_list::parse_results, py)?;
+    let parse_results = wrap_pyfunction!(gather_results::parse_results, py)?;
     let called_most = functions::called_most(py)?;
     for function in functions.iter().chain(&called_most).chain([&parse_results]) {
         function.setattr(
