@@ -161,6 +161,49 @@ def test_a_removed_patch_has_no_effect(loop: Loop) -> None:
     assert loop.run(put_back) == [1, 1]
 
 
+def over_and_over(reactor: Any) -> dict[str, bool]:
+    """Replace what wakes the reactor and undo it, many times in each way in which attributes change."""
+    counting, waker = Counting(nothing), reactor.waker
+    other = mock.Mock(wakeUp=counting)
+
+    def set_waker(value: Any) -> None:
+        reactor.waker = value
+
+    def set_dict(value: dict[str, Any]) -> None:
+        reactor.__dict__ = value
+
+    attributes = dict(vars(reactor))
+    ways: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+        "attribute": (lambda: setattr(reactor, "wakeUp", counting), lambda: delattr(reactor, "wakeUp")),
+        "dict": (lambda: vars(reactor).update(wakeUp=counting), lambda: vars(reactor).pop("wakeUp")),
+        "waker": (lambda: set_waker(other), lambda: set_waker(waker)),
+        "no waker": (lambda: set_waker(None), lambda: set_waker(waker)),
+        "other dict": (lambda: set_dict({**attributes, "waker": other}), lambda: set_dict(attributes)),
+        "waker's method": (lambda: setattr(waker, "wakeUp", counting), lambda: delattr(waker, "wakeUp")),
+    }
+    found = {}
+    for name, (replace, undo) in ways.items():
+        once = int(name != "no waker")
+        told = []
+        for _ in range(20):
+            reactor.callFromThread(nothing)
+            calls = counting.calls
+            replace()
+            reactor.callFromThread(nothing)
+            told.append(counting.calls - calls)
+            undo()
+            reactor.callFromThread(nothing)
+            told.append(counting.calls - calls)
+        found[name] = told == [once] * 40
+    return found
+
+
+def test_what_wakes_the_reactor_is_looked_at_after_each_change(loop: Loop) -> None:
+    """A wake-up is called from the moment when it is there to the moment when it is not."""
+    found = loop.run(over_and_over)
+    assert all(found.values()), found
+
+
 def own_waker(reactor: Any) -> list[Any]:
     """Have a reactor of a subclass that makes its own waker."""
     made: list[Any] = []

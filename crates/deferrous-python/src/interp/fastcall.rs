@@ -57,6 +57,17 @@ impl<'a, 'py> Arguments<'a, 'py> {
         }
     }
 
+    /// The items of a tuple as positional arguments.
+    #[inline(always)]
+    pub fn of(tuple: &'a Bound<'py, PyTuple>) -> Self {
+        Arguments {
+            positional: tuple.as_slice(),
+            values: &[],
+            names: None,
+            py: tuple.py(),
+        }
+    }
+
     /// The positional arguments.
     #[inline(always)]
     pub const fn positional(&self) -> &'a [Bound<'py, PyAny>] {

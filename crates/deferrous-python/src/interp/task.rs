@@ -36,8 +36,10 @@ impl Task {
     pub fn call(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let function = self.function.into_bound(py);
         let arguments = self.arguments.into_bound(py);
-        let keywords = self.keywords.map(|keywords| keywords.into_bound(py));
-        function.call(arguments, keywords.as_ref())
+        match self.keywords.map(|keywords| keywords.into_bound(py)) {
+            None => Arguments::of(&arguments).call_rest(&function, 0),
+            Some(keywords) => function.call(arguments, Some(&keywords)),
+        }
     }
 
     /// Has `callable` make it: calls that with `leading` and then the function and its arguments.

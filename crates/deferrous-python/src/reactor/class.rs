@@ -12,8 +12,8 @@ use pyo3::{
 
 use super::{names::names, state::EventLoop, support::support};
 use crate::interp::{
-    UntilChanged, attributes, class_attribute, class_attributes, fallible, finds, has_mro,
-    is_exactly, item,
+    SeenAttributes, UntilChanged, attributes, class_attribute, class_attributes, fallible, finds,
+    has_mro, is_exactly, item,
 };
 
 /// A class of reactors whose methods are those of this module and Twisted's `seconds`. A program has one.
@@ -145,7 +145,26 @@ impl<'a, 'py> Reactor<'a, 'py> {
     /// Whether the loop wakes itself when there is something to do: nobody has replaced `reactor.wakeUp`,
     /// `reactor.waker` or the method of that.
     #[inline]
-    pub fn wakes_by_itself(&self) -> bool {
+    pub fn wakes_by_itself(&self, event_loop: &EventLoop) -> bool {
+        class_is_ours(self.object) && event_loop.knows_waker(self.object)
+            || self.look_up_waker(event_loop)
+    }
+
+    /// The same, found out by looking up the names. The event loop keeps what it has seen.
+    #[cold]
+    fn look_up_waker(&self, event_loop: &EventLoop) -> bool {
+        let (py, is_own) = (self.object.py(), self.has_own_waker());
+        let seen = || {
+            let names = names(py);
+            SeenAttributes::of(self.object, [names.waker.bind(py), names.wake_up.bind(py)])
+        };
+        let seen = is_own.then(seen).flatten();
+        event_loop.own_waker.set(py, seen.map(Box::new));
+        is_own
+    }
+
+    /// Whether the loop wakes itself, where the event loop is not at hand.
+    pub fn has_own_waker(&self) -> bool {
         let py = self.object.py();
         self.has_own(&names(py).wake_up, &support().wake_up)
             && self

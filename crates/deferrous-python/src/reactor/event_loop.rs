@@ -155,6 +155,8 @@ impl EventLoop {
             .traverse_with(&visit, |parts, visit| parts.traverse(visit))?;
         self.logging
             .traverse_with(&visit, |logging, visit| logging.traverse(visit))?;
+        self.own_waker
+            .traverse_with(&visit, |seen, visit| seen.traverse(visit))?;
         self.replaced.traverse(&visit)
     }
 
@@ -164,6 +166,7 @@ impl EventLoop {
             self.parts.take(py),
             self.replaced.take(py),
             self.logging.take(py),
+            self.own_waker.take(py),
         ));
     }
 }

@@ -13,9 +13,10 @@ use super::{
     descriptors::{Descriptors, io_error},
     messages::{Messages, new_queue},
     ready::Ready,
+    support::support,
 };
 use crate::{
-    interp::{EventRoom, Field, Record, Slot, fallible},
+    interp::{EventRoom, Field, Record, SeenAttributes, Slot, fallible, is_exactly},
     transport::Logging,
 };
 
@@ -34,6 +35,8 @@ pub struct EventLoop {
     pub(super) parts: Field<Option<Box<Parts>>>,
     /// The replacement, if a program has replaced `reactor._poller`, which is this object.
     pub(super) replaced: Field<Option<Py<PyAny>>>,
+    /// `waker` and `wakeUp` of the reactor itself, when it was seen that nobody has replaced them.
+    pub(super) own_waker: Field<Option<Box<SeenAttributes<2>>>>,
     /// The contexts of log lines of the thread that runs the reactor. Absent while a stream is in one.
     pub(super) logging: Field<Option<Box<Logging>>>,
 }
@@ -116,6 +119,7 @@ impl EventLoop {
             waits: Field::new(false),
             parts: Field::new(Some(Box::new(parts))),
             replaced: Field::new(None),
+            own_waker: Field::new(None),
             logging: Field::new(None),
         })
     }
@@ -133,6 +137,20 @@ impl EventLoop {
         let result = change(&mut parts);
         mem::forget(self.parts.replace(py, Some(parts)));
         Ok(result)
+    }
+
+    /// Whether the reactor is known to have one of our wakers, and nothing in the place of `wakeUp`.
+    #[inline]
+    pub fn knows_waker(&self, reactor: &Bound<'_, PyAny>) -> bool {
+        let py = reactor.py();
+        let Some(seen) = self.own_waker.take(py) else {
+            return false;
+        };
+        // Setting the method of a waker makes it one of another class.
+        let is_known = seen.are_those_of(reactor)
+            && matches!(seen.values(), [Some(waker), _] if is_exactly(waker.bind(py), &support().waker_class));
+        mem::forget(self.own_waker.replace(py, Some(seen)));
+        is_known
     }
 
     /// What a program has put in the place of `reactor._poller`.

@@ -54,24 +54,28 @@ Raises:
             ));
         }
         let message = Message::Call(Task::new(function, rest));
-        drop(send(&reactor, &event_loop.get().queue, message)?);
+        let event_loop = event_loop.get();
+        let wakes_by_itself = reactor.wakes_by_itself(event_loop);
+        drop(send(&reactor, &event_loop.queue, message, wakes_by_itself)?);
         Ok(py.None().into_bound(py))
     }
 }
 
-/// Sends a message. Calls `reactor.wakeUp` if a program has replaced that, or the waker. Otherwise the reactor is
-/// woken when the caller drops the result: after letting go of the interpreter, if that is about to happen, since
-/// the reactor needs it first.
+/// Sends a message. Calls `reactor.wakeUp` unless the loop wakes itself: a program has replaced that method, or the
+/// waker. Otherwise the reactor is woken when the caller drops the result: after letting go of the interpreter, if
+/// that is about to happen, since the reactor needs it first.
+#[inline]
 pub fn send(
     reactor: &Reactor<'_, '_>,
     queue: &Messages,
     message: Message,
+    wakes_by_itself: bool,
 ) -> PyResult<Option<WakeOnDrop>> {
     // The queue is closed when nothing runs the loop any more. The message is dropped then.
     let Ok(wake) = queue.push(message) else {
         return Ok(None);
     };
-    if reactor.wakes_by_itself() {
+    if wakes_by_itself {
         return Ok(Some(wake));
     }
     wake.cancel();

@@ -31,7 +31,7 @@ fn make_calls(reactor: &Reactor<'_, '_>, event_loop: &Bound<'_, EventLoop>) -> P
     let py = event_loop.py();
     stalls::turn_to(Kind::ThreadCalls);
     thread_calls::handle_all(py, event_loop.get());
-    if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself() {
+    if !event_loop.get().queue.is_empty() && !reactor.wakes_by_itself(event_loop.get()) {
         // The next turn is to come soon, which is not known to whatever is in our waker's place.
         reactor.object.call_method0(names(py).wake_up.bind(py))?;
     }

@@ -177,7 +177,7 @@ impl DeferredOfReactor {
                 true => Message::Callback(deferred, result.unbind()),
                 false => Message::Errback(deferred, result.unbind()),
             };
-            return send(&reactor, &queue, message);
+            return send(&reactor, &queue, message, reactor.has_own_waker());
         }
         let name = match success {
             true => name!(py, "callback")?,
