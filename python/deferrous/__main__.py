@@ -8,7 +8,7 @@ import sys
 USAGE = """\
 usage: deferrous run [--reactor NAME] [--stall TIME] SCRIPT [ARG...]      run a program on deferrous
        deferrous run [--reactor NAME] [--stall TIME] -m MODULE [ARG...]   as python would
-       deferrous check                    say whether deferrous is active here, and what would stop it
+       deferrous check [PROGRAM]          say whether deferrous is active here, and what would stop it
        deferrous bench [ARG...]           measure deferrous against Twisted on this machine
        deferrous ps PID                   list what is outstanding in a running program
        deferrous pstree PID               show what waits for what in it

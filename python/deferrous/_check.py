@@ -4,12 +4,14 @@ It is Python because it also has to work if the extension module cannot be loade
 """
 
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Sequence
 
 import deferrous
 from deferrous._autostart import VARIABLE, wanted
+from deferrous._elsewhere import has_deferrous, missing, python_of, without_deferrous
 from deferrous._errors import InstallError
 from deferrous._install_reactor import VARIABLE as REACTOR
 from deferrous._install_reactor import default_reactor, reactor_problem
@@ -28,11 +30,14 @@ from deferrous._versions import (
 )
 
 USAGE = """\
-usage: deferrous check
+usage: deferrous check [PROGRAM]
 
-Print the versions of deferrous, Python and Twisted, whether a Python program that is started here and now
-runs on deferrous, which reactor it gets if it picks none, and what would stop it. The exit status is 0 if
-nothing would, and 1 otherwise.
+Print what would stop a Python program that is started here and now from running on deferrous, the versions
+of deferrous, Python and Twisted, whether deferrous is switched on, and which reactor the program gets if it
+picks none. The exit status is 0 if nothing would stop it, and 1 otherwise.
+
+With PROGRAM, look at the Python that runs it: a Python, or a script whose first line names one, such as
+/srv/app/venv/bin/python or $(which twistd).
 """
 
 
@@ -59,10 +64,14 @@ def check(arguments: Sequence[str]) -> int:
     Returns:
         the exit status.
     """
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if len(arguments) > 1 or (arguments and arguments[0].startswith("-")):
+        print(USAGE, end="", file=sys.stderr)
+        return 2
     if arguments:
-        asked = arguments[0] in ("-h", "--help")
-        print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
-        return 0 if asked else 2
+        return _check_elsewhere(arguments[0])
     report = Report()
     report.add("deferrous", f"{deferrous.__version__}, {os.path.dirname(deferrous.__file__)}")
     allowed = _look_at_permission(report)
@@ -73,6 +82,34 @@ def check(arguments: Sequence[str]) -> int:
     _look_at_reactor(report, active)
     _print(report)
     return 1 if report.problems else 0
+
+
+def _check_elsewhere(program: str) -> int:
+    """Have the Python of a program print its report, or say that there is no deferrous.
+
+    Args:
+        program: the Python or the script, as a path or as a name in PATH.
+
+    Returns:
+        the exit status, if that Python has no deferrous. Otherwise this process becomes the other check.
+    """
+    path = shutil.which(program)
+    if path is None:
+        print(f"deferrous check: there is no program {program!r} that can be started", file=sys.stderr)
+        return 2
+    python = python_of(path)
+    there = has_deferrous(python)
+    if there is None:
+        print(f"deferrous check: {python}, which runs {program}, is no Python", file=sys.stderr)
+        return 2
+    if not there:
+        report = Report()
+        report.add("Python", python)
+        report.add("deferrous", "not found", missing(python))
+        _print(report)
+        return 1
+    sys.stdout.flush()
+    os.execv(python, [python, "-m", "deferrous", "check"])
 
 
 def _look_at_permission(report: Report) -> bool:
@@ -133,6 +170,10 @@ def _look_at_environment(report: Report) -> bool:
         report.add("start-up file", "not found", missing)
     else:
         report.add("start-up file", path)
+    if on:
+        for command, python in without_deferrous().items():
+            said = f"{python}, by which {command} runs, has no deferrous: {VARIABLE}=1 does nothing there"
+            report.add("not there", said)
     active = on and path is not None
     if active:
         report.add("active here", f"yes, by {VARIABLE}=1")
@@ -177,19 +218,24 @@ def _look_at_reactor(report: Report, active: bool) -> None:
         report.add("reactor", f"{name}, by {REACTOR}={asked}, if a program picks none")
     else:
         report.add("reactor", f"{name}, if a program picks none")
+    if asked and not active:
+        report.add(
+            "not read",
+            f"{REACTOR}={asked}, which needs {VARIABLE}=1 or `deferrous run`",
+        )
 
 
 def _print(report: Report) -> None:
-    """Print the lines, and then the problems."""
+    """Print the problems, which matter most, and then the lines."""
+    if report.problems:
+        _print_line(("What would stop it:", "bold red"))
+        for problem in report.problems:
+            _print_line("  - " + problem.replace("\n", "\n    "))
+    else:
+        _print_line(("Nothing would stop it.", "green"))
     width = max(len(name) for name, _ in report.rows)
     for name, value in report.rows:
         _print_line((f"{name:{width}}", "bold"), f"  {value}")
-    if not report.problems:
-        _print_line(("Nothing would stop it.", "green"))
-        return
-    _print_line(("What would stop it:", "bold red"))
-    for problem in report.problems:
-        _print_line("  - " + problem.replace("\n", "\n    "))
 
 
 def _print_line(*parts: str | tuple[str, str]) -> None:

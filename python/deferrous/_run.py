@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from deferrous._autostart import VARIABLE
+from deferrous._errors import InstallError
 from deferrous._install_reactor import VARIABLE as REACTOR
 from deferrous._install_reactor import reactor_problem
+from deferrous._versions import version_problem
 
 #: The start-up file that reads the variable. The wheel installs it beside the package. Its name must sort
 #: after deferrous.pth, which an editable installation uses to name the folder of the sources.
@@ -111,7 +113,10 @@ def _problem(arguments: Sequence[str]) -> str | None:
             f"nothing. Install deferrous with `{sys.executable} -m pip install`, or call deferrous.install() "
             "at the top of the program."
         )
-    return None
+    try:
+        return version_problem()
+    except InstallError as error:
+        return str(error)
 
 
 def start_up_file() -> str | None:

@@ -134,6 +134,26 @@ def twisted_version() -> str:
     return str(twisted.__version__)
 
 
+def version_problem() -> str | None:
+    """Say why deferrous does not run with this Python and this Twisted, or return None if it does.
+
+    A missing Twisted is no problem: a program may bring its own, or import none.
+
+    Raises:
+        InstallError: the environment variable that allows newer versions means neither yes nor no.
+    """
+    allowed = untested_allowed()
+    problem = python_problem()
+    if problem is not None and not (allowed and is_newer_python()):
+        return problem
+    try:
+        version = twisted_version()
+    except InstallError:
+        return None
+    problem = twisted_problem(version)
+    return None if allowed and is_newer_twisted(version) else problem
+
+
 def require_supported() -> None:
     """Check this Python and this Twisted. If the environment allows a newer one, warn once.
 

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from deferrous import _run
+from deferrous import _run, _versions
 
 from tests.children import Outcome, environment, python
 
@@ -275,6 +275,27 @@ def test_without_the_start_up_file_nothing_is_run(
     message = capsys.readouterr().err
     assert "the start-up file deferrous_autostart.pth is not in this environment" in message
     assert "call deferrous.install() at the top of the program" in message
+
+
+def test_an_unsupported_version_is_refused_before_the_program_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("twisted.__version__", "99.1.0")
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("the program was started"))
+    assert _run.run(["script.py"]) == 2
+    assert capsys.readouterr().err.startswith("deferrous run: Twisted 99.1.0 is not supported.")
+    monkeypatch.setattr(_versions, "LAST_PYTHON", (3, 9))
+    assert _run.run(["script.py"]) == 2
+    assert f"deferrous run: {_versions.python_name()} is not supported" in capsys.readouterr().err
+
+
+def test_an_unsupported_version_that_the_environment_allows_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twisted.__version__", "99.1.0")
+    monkeypatch.setattr(_versions, "LAST_PYTHON", (3, 9))
+    monkeypatch.setenv("DEFERROUS_ALLOW_UNTESTED", "1")
+    assert _versions.version_problem() is None
+    monkeypatch.setenv("DEFERROUS_ALLOW_UNTESTED", "perhaps")
+    assert _run.run(["script.py"]) == 2
 
 
 def test_the_start_up_file_is_found_where_python_looks(
