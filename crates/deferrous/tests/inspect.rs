@@ -1,5 +1,7 @@
 //! Programs that hang, and the tree that says why.
 
+#![cfg(feature = "inspect")]
+
 mod inspect_support;
 
 use deferrous::{

@@ -1,5 +1,7 @@
 //! What a reactor waits for, as a tree.
 
+#![cfg(all(feature = "inspect", feature = "reactor"))]
+
 mod inspect_support;
 
 use std::{

@@ -97,29 +97,17 @@ fn the_package_has_what_its_readers_need() {
 
 /// Outside of the repository there is no such file.
 #[test]
-fn the_ci_file_names_what_there_is() {
+fn the_oldest_compiler_is_tried_by_the_workflow() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Ok(ci) = fs::read_to_string(folder.join("../../.github/workflows/rust.yml")) else {
+    let Ok(workflow) = fs::read_to_string(folder.join("../../.github/workflows/rust.yml")) else {
         return;
     };
     let oldest = env!("CARGO_PKG_RUST_VERSION");
     for needed in [
         format!("toolchain install {oldest} "),
-        format!("cargo +{oldest} "),
+        format!("make msrv CARGO=\"cargo +{oldest}\""),
     ] {
-        assert!(ci.contains(&needed), "{needed}");
-    }
-    let words: Vec<_> = ci.split_whitespace().collect();
-    let after = |option: &str| {
-        let pairs = words.windows(2).filter(move |pair| pair[0] == option);
-        pairs.map(|pair| pair[1]).collect::<Vec<_>>()
-    };
-    for test in after("--test") {
-        assert!(folder.join(format!("tests/{test}.rs")).is_file(), "{test}");
-    }
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-    for feature in after("--features").iter().flat_map(|list| list.split(',')) {
-        assert!(manifest.contains(&format!("\n{feature} = [")), "{feature}");
+        assert!(workflow.contains(&needed), "{needed}");
     }
 }
 
