@@ -15,7 +15,8 @@ PEER_REQUESTS ?= 20000
 PEER_BYTES ?= 33554432
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance programs peers matrix pythons bench lint docs soak safety collector venv venv-release wheel lock
+.PHONY: help demo test conformance programs peers matrix pythons bench lint docs soak safety collector venv venv-release wheel lock \
+    crate wasm windows msrv minimal miri loom portable package deny docsrs workflows wheels sbom released
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
 PYTHON ?=
@@ -71,7 +72,7 @@ test: venv ## pass the tests
 	$(CARGO) test -p deferrous --features tls --quiet --test encrypted
 	$(CARGO) test -p deferrous --features inspect --quiet --lib --test inspect --test inspect_reactor
 	$(CARGO) test -p deferrous --features inspect --quiet --doc inspect
-	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers
+	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers --ignore tests/packaging/wheels
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
 
@@ -98,9 +99,23 @@ lint: venv ## check the format, the lints, the types and the documentation
 	$(VENV)/ruff check --quiet
 	$(VENV)/ruff format --quiet --check
 	$(VENV)/mypy --no-error-summary
+	$(MAKE) --no-print-directory workflows
 	@# Importing deferrous.defer completes the class that is compared with its stub.
 	$(VENV)/python -c 'import sys, deferrous.defer; from mypy import stubtest; sys.exit(stubtest.main())' deferrous \
 	    --allowlist tests/types/stubtest-allowlist
+
+SCHEMA = $(VENV)/check-jsonschema --quiet --builtin-schema
+
+workflows: venv ## check the workflows and forms in .github, without the network
+	$(VENV)/zizmor --quiet --offline --no-progress .github
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+
+docsrs: ## build the documentation of the crate as it is published: make docsrs CARGO="cargo +nightly"
+	RUSTDOCFLAGS="-D warnings --cfg docsrs" $(call CRATE_ONLY,doc) --no-deps --all-features
 
 docs: venv ## build the documentation, in target/doc
 	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
@@ -119,12 +134,7 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	$(CARGO) test --release -p deferrous --quiet
 	@set -e; for run in $$(seq $(SOAK_RUNS)); do printf 'reactor, run %s\n' $$run; \
 	    $(CARGO) test --release -p deferrous --quiet $(REACTOR) > target/soak.log 2>&1 || { cat target/soak.log; exit 1; }; done
-	@# The models of what threads share, in all orders that loom finds: about a minute.
-	RUSTFLAGS="--cfg deferrous_loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --release -p deferrous --quiet --lib models
-	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
-	@# The parent's poller stays open in a child there: see `abandon` in event_loop/poller/portable.rs.
-	DEFERROUS_REACTORS=epoll,deferrous "$$(scripts/venv --portable $(PYTHON))" -m pytest $(PARALLEL) tests/servers tests/stress \
-	    tests/threads --deselect tests/stress/test_forked_children.py::test_the_poller_of_the_parent_is_closed_in_the_child
+	$(MAKE) loom portable
 	scripts/memcheck
 	scripts/memcheck-python
 	scripts/collector
@@ -140,6 +150,55 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
 	$(PEERS)
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
+
+loom: ## pass the models of what threads share, in all orders that loom finds
+	RUSTFLAGS="--cfg deferrous_loom" CARGO_TARGET_DIR=target/loom $(CARGO) test --release -p deferrous --quiet --lib models
+
+portable: export RUST_BACKTRACE = 0
+portable: ## pass the tests of the reactor with the poller for systems without epoll
+	RUSTFLAGS="--cfg portable_poller" CARGO_TARGET_DIR=target/portable $(CARGO) test --release -p deferrous --quiet $(REACTOR)
+	@# The parent's poller stays open in a child there: see `abandon` in event_loop/poller/portable.rs.
+	DEFERROUS_REACTORS=epoll,deferrous "$$(scripts/venv --portable $(PYTHON))" -m pytest $(PARALLEL) tests/servers tests/stress \
+	    tests/threads --deselect tests/stress/test_forked_children.py::test_the_poller_of_the_parent_is_closed_in_the_child
+
+# The crate by itself, as those who use it from Rust have it. CARGO="cargo +nightly" names another toolchain.
+CRATE_ONLY = $(CARGO) $(1) -p deferrous --locked
+
+crate: export RUST_BACKTRACE = 0
+crate: ## pass the tests of the crate, without Python
+	$(call CRATE_ONLY,test) --quiet
+	$(call CRATE_ONLY,test) --quiet --all-features --test queue_stream --test encrypted --test inspect --test inspect_reactor
+
+msrv: ## check the crate as its oldest compiler does: make msrv CARGO="cargo +1.88"
+	$(call CRATE_ONLY,check) --lib --all-features
+	$(call CRATE_ONLY,check) --lib --no-default-features
+
+minimal: ## check the crate with the oldest releases of what it depends on
+	scripts/minimal-versions
+
+wasm: ## build the Deferreds for a target without an operating system: rustup target add wasm32-unknown-unknown
+	$(call CRATE_ONLY,build) --lib --target wasm32-unknown-unknown --no-default-features
+	$(call CRATE_ONLY,build) --lib --target wasm32-unknown-unknown --no-default-features --features tracing,futures
+
+windows: ## check that there are Deferreds for Windows, and no reactor: rustup target add x86_64-pc-windows-msvc
+	$(call CRATE_ONLY,check) --lib --target x86_64-pc-windows-msvc --no-default-features --features tracing,futures
+	! $(call CRATE_ONLY,check) --lib --target x86_64-pc-windows-msvc 2> target/windows.log
+	grep -q 'the reactor of deferrous needs Unix' target/windows.log
+
+# Without the reactor, because Miri has no system to wait by. The unit tests go through the engine directly, the other tests
+# through the API. The environment is forwarded for DEFERROUS_MANY, which says to how many the tests count.
+miri: export MIRIFLAGS = -Zmiri-strict-provenance -Zmiri-disable-isolation
+miri: export DEFERROUS_MANY = 100
+miri: ## look for undefined behaviour in the engine: make miri CARGO="cargo +nightly"
+	$(call CRATE_ONLY,miri test) --lib --no-default-features -- chain inline deferred nesting
+	$(call CRATE_ONLY,miri test) $(addprefix --test , abandoned added_after_firing cancelling chaining fire_once links_in_order \
+	    panics pausing reentrancy reentrancy_of_types)
+
+package: ## build what would be published of the crate, in a folder of its own
+	$(CARGO) package -p deferrous --locked --allow-dirty
+
+deny: ## check the licences, the sources and the known faults of what is depended on: cargo install cargo-deny
+	$(CARGO) deny check
 
 safety: venv ## re-enter all operations wherever user code runs, and let each allocation fail
 	DEFERROUS_SAFETY=all $(VENV)/python -m pytest $(PARALLEL) tests/safety
@@ -157,6 +216,18 @@ venv-release:
 wheel: venv ## build the source distribution and a wheel, in target/wheels
 	PATH="$(CURDIR)/$(VENV):$$PATH" $(VENV)/maturin build --release --locked --sdist --out target/wheels
 
+# TARGETS="x86_64-unknown-linux-gnu" and VERSIONS="3.13" build some of them.
+wheels: venv ## build the source distribution and all wheels, in target/wheels, and check and run them
+	scripts/wheels
+	DEFERROUS_WHEELS=$(CURDIR)/target/wheels $(VENV)/python -m pytest tests/packaging/wheels
+
+# maturin has put the same list into each wheel of one system.
+sbom: ## say which crates are in the wheels of target/wheels, in target/deferrous.cyclonedx.json
+	unzip -p "$$(ls target/wheels/*manylinux*x86_64.whl | tail -n 1)" '*.cyclonedx.json' > target/deferrous.cyclonedx.json
+
+released: ## check that a tag, Cargo.toml and CHANGELOG.md name the same release: make released TAG=v1.2.3
+	@scripts/release-check "$(TAG)"
+
 matrix: ## pass the Python tests with every Python of this machine
 	scripts/matrix $(PYTHON)
 
@@ -169,6 +240,8 @@ lock: venv
 	target/venv-lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.10 --group dev --no-annotate \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-dev.txt pyproject.toml
+	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --group pyproject.toml:release --no-annotate \
+	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-release.txt
 	$(VENV)/python -m tests.programs --requirements > target/programs.in
 	@# txaio needs Python 3.11.
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --no-annotate \
