@@ -66,7 +66,7 @@ def test_all_supported_pythons_and_the_oldest_twisted_are_tested() -> None:
     matrix = yaml.safe_load(text)["jobs"]["pythons"]["strategy"]["matrix"]["python"]
     first, last = _versions.FIRST_PYTHON, _versions.LAST_PYTHON
     assert matrix == [f"3.{minor}" for minor in range(first[1], last[1] + 1)]
-    assert "TWISTED={}.{}.0".format(*_versions.FIRST_TWISTED) in text
+    assert 'twisted: "{}.{}.0"'.format(*_versions.FIRST_TWISTED) in text
     wheels = (ROOT / "scripts" / "wheels").read_text("utf-8")
     assert f"VERSIONS:-{' '.join(matrix)}}}" in wheels
 
