@@ -72,7 +72,7 @@ test: venv ## pass the tests
 	$(CARGO) test -p deferrous --features tls --quiet --test encrypted
 	$(CARGO) test -p deferrous --features inspect --quiet --lib --test inspect --test inspect_reactor
 	$(CARGO) test -p deferrous --features inspect --quiet --doc inspect
-	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers --ignore tests/packaging/wheels
+	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
 

@@ -22,7 +22,7 @@ NEEDED = (
     "crates/deferrous-python/build/main.rs",
     "crates/deferrous/LICENSE",
     "crates/deferrous/src/lib.rs",
-    "python/deferrous.data/platlib/deferrous_autostart.pth",
+    "python/deferrous.data/purelib/deferrous_autostart.pth",
     "python/deferrous/_core.pyi",
     "python/deferrous/py.typed",
 )

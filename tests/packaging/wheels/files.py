@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[3]
-FOLDER = Path(os.environ.get("DEFERROUS_WHEELS", ROOT / "target" / "wheels"))
+FOLDER = Path(os.environ["DEFERROUS_WHEELS"])
 WHEELS = sorted(FOLDER.glob("*.whl"))
 SOURCES = sorted(FOLDER.glob("*.tar.gz"))
 

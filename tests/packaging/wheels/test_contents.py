@@ -12,7 +12,7 @@ import pytest
 from tests.packaging.wheels.files import SOURCES, WHEELS, tags, tool
 
 #: The most bytes that a wheel may have. With debug information it has several times as many.
-LARGEST = 1_000_000
+LARGEST = 1_500_000
 
 every_wheel = pytest.mark.parametrize("wheel", WHEELS, ids=[wheel.name for wheel in WHEELS])
 
@@ -36,12 +36,16 @@ def test_the_contents_of_a_wheel_are_accepted(wheel: Path) -> None:
 @every_wheel
 def test_a_wheel_runs_on_the_systems_that_its_name_promises(wheel: Path) -> None:
     printed = " ".join(tool("auditwheel", "show", wheel).split())
-    found = re.search(r'consistent with the following platform tag: "(\w+)"', printed)
-    assert found is not None, printed
     promised = tags(wheel)
-    assert re.fullmatch(rf"{promised.policy[:9]}_\d+_\d+_{promised.machine}", found[1])
-    kept = [int(number) for number in found[1].split("_")[1:3]]
-    assert kept <= [int(number) for number in promised.policy.split("_")[1:3]]
+    if promised.policy.startswith("musllinux"):
+        # It needs musl alone. auditwheel knows Alpine's name of that, and musl's loader `libc.so` as well.
+        needed = re.search(r"required by the wheel: (\{.*?\})", printed)
+        assert needed is not None and json.loads(needed[1]) == {"libc.so": None}, printed
+        return
+    found = re.search(r'consistent with the following platform tag: "manylinux_(\d+)_(\d+)_(\w+)"', printed)
+    assert found is not None, printed
+    oldest = tuple(int(number) for number in promised.policy.split("_")[1:3])
+    assert (int(found[1]), int(found[2])) <= oldest and found[3] == promised.machine
 
 
 @every_wheel
@@ -54,7 +58,7 @@ def test_a_wheel_has_what_it_needs_and_no_more(wheel: Path) -> None:
         components = json.loads(opened.read(sbom))["components"]
     assert f"{info}licenses/LICENSE" in names
     assert "deferrous/py.typed" in names and "deferrous/_core.pyi" in names
-    assert any(name.endswith("platlib/deferrous_autostart.pth") for name in names)
+    assert any(name.endswith("purelib/deferrous_autostart.pth") for name in names)
     assert len([name for name in names if re.fullmatch(r"deferrous/_native\..*\.so", name)]) == 1
     assert not [name for name in names if "tests" in name or name.endswith((".rs", ".pyc"))]
     assert {"deferrous", "pyo3", "rustix"} <= {part["name"] for part in components}
