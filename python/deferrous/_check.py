@@ -98,9 +98,9 @@ def _check_elsewhere(program: str) -> int:
         print(f"deferrous check: there is no program {program!r} that can be started", file=sys.stderr)
         return 2
     python = python_of(path)
-    there = has_deferrous(python)
-    if there is None:
-        print(f"deferrous check: {python}, which runs {program}, is no Python", file=sys.stderr)
+    there = None if python is None else has_deferrous(python)
+    if python is None or there is None:
+        print(f"deferrous check: which Python runs {program}? Name that Python instead.", file=sys.stderr)
         return 2
     if not there:
         report = Report()
@@ -219,10 +219,7 @@ def _look_at_reactor(report: Report, active: bool) -> None:
     else:
         report.add("reactor", f"{name}, if a program picks none")
     if asked and not active:
-        report.add(
-            "not read",
-            f"{REACTOR}={asked}, which needs {VARIABLE}=1 or `deferrous run`",
-        )
+        report.add("not read", f"{REACTOR}={asked}, which needs {VARIABLE}=1 or `deferrous run`")
 
 
 def _print(report: Report) -> None:

@@ -1,6 +1,6 @@
 """Other Pythons of this machine: DEFERROUS=1 does nothing in one that does not have deferrous.
 
-It is Python because `deferrous check` and `deferrous run` use it once, before any program runs.
+It is Python because `deferrous check` uses it once.
 """
 
 import os
@@ -23,32 +23,36 @@ sys.exit(0 if importlib.util.find_spec("deferrous") else 3)
 PATIENCE = 20
 
 
-def python_of(path: str) -> str:
+def python_of(path: str) -> str | None:
     """Return the Python that runs a file.
 
     Args:
         path: a Python, or a script such as `twistd`, whose first line names one.
 
     Returns:
-        the path of the Python. It is the file itself if its first line names nothing.
+        the path of the Python; None if its name is not that of one. Other programs must not be asked: a shell
+        would run `import` as a command.
     """
     with open(path, "rb") as file:
-        head = file.read(4096)
-    first, _, rest = head.partition(b"\n")
-    if not first.startswith(b"#!"):
-        return path
-    words = os.fsdecode(first[2:]).split()
+        first, _, rest = file.read(4096).partition(b"\n")
+    words = os.fsdecode(first.removeprefix(b"#!")).split() if first.startswith(b"#!") else []
     if words and os.path.basename(words[0]) == "env":
-        return next((found for found in map(shutil.which, words[1:]) if found is not None), path)
-    if words and os.path.basename(words[0]) == "sh" and rest.startswith(b"'''exec' "):
+        words = [found for found in map(shutil.which, words[1:]) if found is not None]
+    elif words and os.path.basename(words[0]) == "sh" and rest.startswith(b"'''exec' "):
         # What pip writes if the name of the interpreter is too long for a first line, or has a space.
         command = os.fsdecode(rest.partition(b"\n")[0])
         words = [command.removeprefix("'''exec' ").removesuffix(' "$0" "$@"').strip('"')]
-    return words[0] if words else path
+    # A Python may itself be a script of a shell, as those of pyenv are.
+    return next((word for word in [*words[:1], path] if _is_python(word)), None)
+
+
+def _is_python(path: str) -> bool:
+    """Say whether a program has the name of a Python."""
+    return os.path.basename(path).startswith(("python", "pypy"))
 
 
 def has_deferrous(python: str) -> bool | None:
-    """Say whether a Python can import deferrous; None if it cannot be asked, as when it is no Python."""
+    """Say whether a Python can import deferrous; None if it does not answer."""
     environment = {name: value for name, value in os.environ.items() if name != "DEFERROUS"}
     try:
         status = subprocess.run(
@@ -68,9 +72,12 @@ def without_deferrous() -> dict[str, str]:
         if path is None:
             continue
         try:
-            python = os.path.abspath(python_of(path))
+            python = python_of(path)
         except OSError:
             continue
+        if python is None:
+            continue
+        python = os.path.abspath(python)
         if python not in answers:
             answers[python] = has_deferrous(python)
         if answers[python] is False:

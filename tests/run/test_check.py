@@ -218,13 +218,22 @@ def test_check_of_a_python_with_deferrous_is_what_it_says_itself(tmp_path: Path)
 
 
 def test_check_of_what_is_no_python_is_an_error(tmp_path: Path) -> None:
-    program = command(tmp_path, "app", "#!/bin/false\n")
-    outcome = python("-m", "deferrous", "check", str(program))
-    assert (outcome.status, outcome.out) == (2, "")
-    assert outcome.err == f"deferrous check: /bin/false, which runs {program}, is no Python\n"
+    outside = command(tmp_path, "run_by_a_shell", f"#!/bin/sh\ntouch {tmp_path}/touched\n")
+    broken = command(tmp_path, "python3", "#!/bin/sh\nexit 1\n")
+    for program in (outside, broken):
+        outcome = python("-m", "deferrous", "check", str(program))
+        assert (outcome.status, outcome.out) == (2, "")
+        assert outcome.err == f"deferrous check: which Python runs {program}? Name that Python instead.\n"
+    assert not (tmp_path / "touched").exists()
     outcome = python("-m", "deferrous", "check", "everything")
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err == "deferrous check: there is no program 'everything' that can be started\n"
+
+
+def test_a_python_that_is_a_script_of_a_shell_is_a_python(tmp_path: Path) -> None:
+    shim = command(tmp_path, "python3.13", "#!/usr/bin/env sh\n")
+    assert _elsewhere.python_of(str(shim)) == str(shim)
+    assert _elsewhere.python_of(str(command(tmp_path, "twistd", "#!/usr/bin/env sh\n"))) is None
 
 
 def test_the_python_behind_a_long_first_line_is_found(tmp_path: Path) -> None:
