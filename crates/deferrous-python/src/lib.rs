@@ -18,6 +18,7 @@ mod sync;
 mod threads;
 mod transport;
 mod twisted;
+mod waiting;
 mod warn_target;
 
 use pyo3::{prelude::*, types::PyBool};

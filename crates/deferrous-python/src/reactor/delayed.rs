@@ -18,6 +18,7 @@ use super::{
 use crate::interp::{
     Field, Life, Memory, Record, Slot, Task, attributes, class_attributes, fallible, item, make,
 };
+use crate::waiting::deadline;
 
 impl DelayedCall {
     /// A call that is due at `time`.
@@ -59,9 +60,9 @@ impl DelayedCall {
         self.delayed_time.get(py) > 0.0
     }
 
-    /// When it is due, as `clock::key` has it.
+    /// When it is due, as `waiting::deadline` has it.
     pub fn deadline(&self, py: Python<'_>) -> u64 {
-        clock::key(self.time.get(py))
+        deadline(self.time.get(py))
     }
 
     /// Puts a call among those that wait, after adding what it was delayed by to its time.

@@ -8,9 +8,9 @@ use pyo3::{
     prelude::*,
 };
 
-use super::{names::names, table::Table};
+use super::names::names;
 pub use crate::interp::fallible::io_error;
-use crate::interp::with_descriptor;
+use crate::waiting::{Table, rewatch, unwatch, watch};
 
 /// The numbers of two errors, which are the same on every system that has them.
 const EPERM: i32 = 1;
@@ -94,28 +94,6 @@ pub struct Descriptors {
     unsent: VecDeque<RawFd>,
     /// How many selectables have been registered.
     registrations: u64,
-}
-
-/// The number by which the poller names a descriptor.
-const fn key(fd: RawFd) -> usize {
-    fd.unsigned_abs() as usize
-}
-
-/// Has a poller wait for events of a descriptor.
-pub fn watch(poller: &Poller, fd: RawFd, interest: Interest) -> io::Result<()> {
-    with_descriptor(fd, |descriptor| poller.add(descriptor, key(fd), interest))
-}
-
-/// Has it wait for other events.
-pub fn rewatch(poller: &Poller, fd: RawFd, interest: Interest) -> io::Result<()> {
-    with_descriptor(fd, |descriptor| {
-        poller.modify(descriptor, key(fd), interest)
-    })
-}
-
-/// Has it wait for none any more.
-pub fn unwatch(poller: &Poller, fd: RawFd) -> io::Result<()> {
-    with_descriptor(fd, |descriptor| poller.delete(descriptor))
 }
 
 impl Descriptors {

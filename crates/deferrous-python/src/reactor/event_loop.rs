@@ -9,8 +9,8 @@ use pyo3::{
 };
 
 use super::{
-    descriptors::{io_error, rewatch, unwatch, watch},
-    messages::{abandon_inherited, wake},
+    descriptors::io_error,
+    messages::wake,
     pending, polling,
     state::EventLoop,
     support::{self, support},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     interp::{count_fork, fallible, file_descriptor},
     transport::tls,
+    waiting::{abandon_inherited, rewatch, unwatch, watch},
 };
 
 #[pymethods]

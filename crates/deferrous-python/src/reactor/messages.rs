@@ -1,9 +1,6 @@
 //! What other threads want done: `callFromThread`, and the results of jobs.
 
-use std::{
-    io, mem,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::{io, sync::Arc};
 
 use deferrous::event_loop::{MessageQueue, Waiter};
 use pyo3::{
@@ -14,6 +11,7 @@ use pyo3::{
 use crate::{
     defer::{Deferred, call_callback, call_errback},
     interp::Task,
+    waiting::register,
 };
 
 /// What the reactor's thread is to do.
@@ -57,25 +55,6 @@ impl Message {
 /// Only attached threads call the queue, so nobody waits for its lock, the collector included.
 pub type Messages = MessageQueue<Message>;
 
-/// The queues of this process, to find their pollers after a fork. Only attached threads lock it.
-static QUEUES: Mutex<Vec<Weak<Messages>>> = Mutex::new(Vec::new());
-
-/// Closes the pollers that this process shares with the one that it was forked off from.
-///
-/// It is done at once: later, the program may have closed these descriptors itself, and opened others with
-/// the same numbers.
-pub fn abandon_inherited() {
-    let queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
-    for queue in queues.iter().filter_map(Weak::upgrade) {
-        match queue.take_waiter().map(Arc::try_unwrap) {
-            Some(Ok(waiter)) => waiter.abandon(),
-            // A thread of the parent's that is not there any more had it, so that it is never closed.
-            Some(Err(shared)) => mem::forget(shared),
-            None => {}
-        }
-    }
-}
-
 /// An empty queue.
 ///
 /// # Errors
@@ -83,9 +62,7 @@ pub fn abandon_inherited() {
 /// If the system has no descriptor left for the poller.
 pub fn new_queue() -> io::Result<Arc<Messages>> {
     let queue = Arc::new(MessageQueue::new(Arc::new(Waiter::new()?)));
-    let mut all = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|other| other.strong_count() > 0);
-    all.push(Arc::downgrade(&queue));
+    register(&queue);
     Ok(queue)
 }
 

@@ -20,7 +20,6 @@ mod ready;
 mod state;
 mod support;
 mod system_clock;
-mod table;
 mod thread_calls;
 mod time;
 mod turn;

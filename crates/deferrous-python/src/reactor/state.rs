@@ -214,5 +214,5 @@ pub struct DelayedCall {
 /// An object that a call has, or has no more.
 pub(super) type Part = Slot<Option<Bound<'static, PyAny>>>;
 
-/// The delayed calls that wait, by the time of each, as `clock::key` has it.
+/// The delayed calls that wait, by the time of each, as `waiting::deadline` has it.
 pub type Timed = Deadlines<Py<DelayedCall>>;

@@ -10,7 +10,7 @@ use pyo3::{
 
 use super::{
     class::Reactor,
-    clock::{key, of_key, read},
+    clock::read,
     delayed::debugging,
     names::names,
     state::{DelayedCall, EventLoop},
@@ -20,6 +20,7 @@ use crate::{
     interp::{Arguments, FastMethod, Task, bind_leading, fallible, forget},
     metrics::{LAG, nanos, turns},
     stalls,
+    waiting::{deadline, time_of},
 };
 
 /// The longest that a reactor sleeps, in seconds: as many milliseconds as an `int` of C holds, which is
@@ -157,7 +158,7 @@ pub fn next(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<Optio
     let Some(first) = first else {
         return Ok(None);
     };
-    let left = of_key(first) - read(&reactor.seconds()?)?;
+    let left = time_of(first) - read(&reactor.seconds()?)?;
     // If it is no number, the first call is never due.
     let left = if left.is_nan() { LONGEST } else { left };
     Ok(Some(left.clamp(0.0, LONGEST)))
@@ -176,7 +177,7 @@ pub fn timeout<'py>(reactor: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> 
 /// Counts how late a call is made.
 #[cold]
 fn count_lag(call: &Bound<'_, DelayedCall>, now: f64) {
-    let lag = now - of_key(call.get().deadline(call.py()));
+    let lag = now - time_of(call.get().deadline(call.py()));
     if !call.get().was_delayed(call.py()) && !call.get().is_cancelled(call.py()) {
         LAG.count(nanos(lag));
     }
@@ -193,7 +194,7 @@ pub fn run_due(reactor: &Reactor<'_, '_>, event_loop: &EventLoop) -> PyResult<()
     if now.is_nan() {
         return Ok(());
     }
-    while let Some(call) = event_loop.with(py, |parts| parts.timed.pop(key(now)))? {
+    while let Some(call) = event_loop.with(py, |parts| parts.timed.pop(deadline(now)))? {
         let call = call.into_bound(py);
         if turns::are_timed() {
             count_lag(&call, now);

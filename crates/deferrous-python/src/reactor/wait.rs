@@ -5,14 +5,8 @@ use std::{io, sync::Arc, time::Duration};
 use deferrous::event_loop::Waiter;
 use pyo3::prelude::*;
 
-use super::{
-    descriptors::io_error,
-    state::{EventLoop, Parts},
-};
-use crate::{
-    interp::{EventRoom, detached, is_alone},
-    metrics::turns,
-};
+use super::state::{EventLoop, Parts};
+use crate::{interp::EventRoom, metrics::turns, waiting};
 
 /// A wait for events that is about to begin.
 pub struct Wait {
@@ -41,32 +35,23 @@ impl Wait {
     }
 
     /// Waits for events for up to `delay`, and lets the handlers of signals run that have come meanwhile.
-    ///
-    /// Other threads may run meanwhile, also where there is something to do. Without any the interpreter is kept.
     pub fn wait(&mut self, py: Python<'_>, delay: Option<Duration>) -> PyResult<()> {
-        let (waiter, events) = (&self.waiter, &mut self.events);
+        let (waiter, events, expects_one) = (&self.waiter, &mut self.events, self.expects_one);
         let delay = if self.at_once {
             Some(Duration::ZERO)
         } else {
             delay
         };
-        let waited = if delay == Some(Duration::ZERO) && is_alone(py) {
-            turns::between(|| waiter.wait(events.get_mut(), delay))
-        } else {
-            // A turn that has begun waits for the interpreter.
-            detached(py, || {
-                turns::between(|| {
-                    // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
-                    let delay = if self.expects_one {
-                        waiter.spin(delay)
-                    } else {
-                        delay
-                    };
-                    waiter.wait(events.get_mut(), delay)
-                })
+        waiting::wait(py, delay, || {
+            turns::between(|| {
+                // Spin only for a job submitted since the last wait. Longer jobs would waste the spin.
+                let delay = if expects_one {
+                    waiter.spin(delay)
+                } else {
+                    delay
+                };
+                waiter.wait(events.get_mut(), delay)
             })
-        };
-        py.check_signals()?;
-        waited.map_err(|error| io_error(py, &error))
+        })
     }
 }

@@ -1,0 +1,47 @@
+//! Finding the pollers of all loops in a process that was forked off.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use deferrous::event_loop::{MessageQueue, Waiter};
+
+/// What a loop keeps its waiter in.
+pub trait HasWaiter: Send + Sync {
+    /// Takes the waiter out. The loop makes another one when it next needs one.
+    fn take_waiter(&self) -> Option<Arc<Waiter>>;
+}
+
+impl<M: Send> HasWaiter for MessageQueue<M> {
+    fn take_waiter(&self) -> Option<Arc<Waiter>> {
+        self.take_waiter()
+    }
+}
+
+/// Those of this process. Only attached threads lock it.
+static ALL: Mutex<Vec<Weak<dyn HasWaiter>>> = Mutex::new(Vec::new());
+
+/// Has [`abandon_inherited`] find a waiter after a fork.
+pub fn register<T: HasWaiter + 'static>(holder: &Arc<T>) {
+    let holder: Weak<T> = Arc::downgrade(holder);
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|other| other.strong_count() > 0);
+    all.push(holder);
+}
+
+/// Closes the pollers that this process shares with the one that it was forked off from.
+///
+/// It is done at once: later, the program may have closed these descriptors itself, and opened others with
+/// the same numbers.
+pub fn abandon_inherited() {
+    let all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    for holder in all.iter().filter_map(Weak::upgrade) {
+        match holder.take_waiter().map(Arc::try_unwrap) {
+            Some(Ok(waiter)) => waiter.abandon(),
+            // A thread of the parent's that is not there any more had it, so that it is never closed.
+            Some(Err(shared)) => mem::forget(shared),
+            None => {}
+        }
+    }
+}
