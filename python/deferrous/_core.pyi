@@ -3,8 +3,10 @@
 # A callback may return a value, a Deferred of one, or a Failure. What is not a plain value needs an overload
 # of its own, before the others: type checkers take a Deferred for a value otherwise.
 
+import asyncio
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
+from contextvars import Context
 from types import CodeType, GenericAlias, TracebackType
 from typing import (
     Any,
@@ -862,6 +864,260 @@ def count_unfired(objects: list[Any], /) -> int:
 
 def after_fork() -> None:
     """Give up what this process shares with the one that it was forked off from."""
+
+@final
+class Handle:
+    """A callback that is to be called; what `loop.call_soon` returns.
+
+    It passes for an `asyncio.Handle`."""
+
+    def cancel(self, /) -> None:
+        """Have the callback not called. It does nothing if it has been called already."""
+
+    def cancelled(self, /) -> bool:
+        """Whether it was cancelled."""
+
+    def get_context(self, /) -> Context | None:
+        """The `contextvars.Context` that the callback is called in."""
+
+    def _run(self, /) -> None: ...
+    @property
+    def _callback(self) -> Callable[..., object] | None: ...
+    @property
+    def _args(self) -> tuple[object, ...] | None: ...
+    @property
+    def _context(self) -> Context | None: ...
+    @property
+    def _loop(self) -> LoopCore | None: ...
+    @property
+    def _cancelled(self) -> bool: ...
+    @property
+    def _source_traceback(self) -> Any: ...
+    @property
+    def _repr(self) -> str | None: ...
+
+@final
+class TimerHandle:
+    """A callback that is to be called at a time; what `loop.call_later` and `loop.call_at` return.
+
+    It passes for an `asyncio.TimerHandle`."""
+
+    def cancel(self, /) -> None:
+        """Have the callback not called. It does nothing if it has been called already."""
+
+    def cancelled(self, /) -> bool:
+        """Whether it was cancelled."""
+
+    def when(self, /) -> float:
+        """When the callback is to be called, in seconds by `loop.time()`."""
+
+    def get_context(self, /) -> Context | None:
+        """The `contextvars.Context` that the callback is called in."""
+
+    def _run(self, /) -> None: ...
+    @property
+    def _when(self) -> float: ...
+    @property
+    def _scheduled(self) -> bool: ...
+    @property
+    def _callback(self) -> Callable[..., object] | None: ...
+    @property
+    def _args(self) -> tuple[object, ...] | None: ...
+    @property
+    def _context(self) -> Context | None: ...
+    @property
+    def _loop(self) -> LoopCore | None: ...
+    @property
+    def _cancelled(self) -> bool: ...
+    @property
+    def _source_traceback(self) -> Any: ...
+    @property
+    def _repr(self) -> str | None: ...
+
+@final
+class ReadyQueue:
+    """The handles that a loop is going to run, first in, first out: `loop._ready`.
+
+    It has those methods of `collections.deque` that programs use on it."""
+
+    def append(self, handle: Any) -> None:
+        """Add a handle to the end."""
+
+    def appendleft(self, handle: Any) -> None:
+        """Add a handle before all others."""
+
+    def extend(self, handles: Iterable[Any]) -> None:
+        """Add handles to the end."""
+
+    def popleft(self, /) -> Any:
+        """Take the first handle."""
+
+    def clear(self, /) -> None:
+        """Remove all handles."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+_Watched: TypeAlias = tuple[Any, int, int, tuple[Any, Any]]
+
+@disjoint_base
+class LoopCore:
+    """The part of asyncio's event loop that is in Rust: handles, timers, descriptors and turns.
+
+    `deferrous.asyncio.Loop` derives from it and from the standard library's loop for selectors."""
+
+    _closed: bool
+    _stopping: bool
+    _debug: bool
+    _thread_id: int | None
+    _clock_resolution: float
+    _current_handle: Any
+    _selector: Any
+    _own_selector: Any
+    _ready: Any
+    _scheduled: Any
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
+    def time(self, /) -> float:
+        """The time, in seconds by the clock of `time.monotonic()`."""
+
+    def get_debug(self, /) -> bool:
+        """Whether the loop is in debug mode."""
+
+    def is_closed(self, /) -> bool:
+        """Whether the loop was closed."""
+
+    def is_running(self, /) -> bool:
+        """Whether a thread runs the loop."""
+
+    def stop(self, /) -> None:
+        """Have `run_forever` return at the end of this turn, or of the next one if none is going on."""
+
+    def call_soon(
+        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Have a callback called in the next turn of the loop.
+
+        Callbacks are called in the order in which they were asked for.
+
+        Args:
+            callback, args: what is called.
+            context: the contextvars.Context that it is called in; a copy of the current one if it is None.
+
+        Returns:
+            the handle, by which the call can be cancelled.
+
+        Raises:
+            RuntimeError: the loop is closed.
+
+        Only the thread that runs the loop may call it; others use `call_soon_threadsafe`."""
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Have a callback called in the next turn of the loop, which is woken.
+
+        Any thread may call it. A burst of calls wakes the loop once.
+
+        Args:
+            callback, args: what is called.
+            context: the contextvars.Context that it is called in; a copy of the current one if it is None.
+
+        Returns:
+            the handle, by which the call can be cancelled.
+
+        Raises:
+            RuntimeError: the loop is closed."""
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Have a callback called later.
+
+        Args:
+            delay: after how many seconds.
+            callback, args: what is called.
+            context: the contextvars.Context that it is called in; a copy of the current one if it is None.
+
+        Returns:
+            the handle, by which the call can be cancelled.
+
+        Raises:
+            RuntimeError: the loop is closed.
+            TypeError: the delay is no number.
+
+        Only the thread that runs the loop may call it."""
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Have a callback called at a time.
+
+        Args:
+            when: the time, in seconds by `loop.time()`.
+            callback, args: what is called.
+            context: the contextvars.Context that it is called in; a copy of the current one if it is None.
+
+        Returns:
+            the handle, by which the call can be cancelled.
+
+        Raises:
+            RuntimeError: the loop is closed.
+            TypeError: the time is no number.
+
+        Only the thread that runs the loop may call it."""
+
+    def _check_closed(self, /) -> None: ...
+    def _run_once(self, /) -> None: ...
+    def _turn_until_stopped(self, /) -> None: ...
+    def _write_to_self(self, /) -> None: ...
+    def _add_reader(self, fd: Any, callback: Callable[..., object], /, *args: Any) -> Handle:
+        """Have a callback called whenever a descriptor can be read from.
+
+        Args:
+            fd: the descriptor, or an object that has one.
+            callback, args: what is called.
+
+        Returns:
+            the handle of the callback."""
+
+    def _add_writer(self, fd: Any, callback: Callable[..., object], /, *args: Any) -> Handle:
+        """Have a callback called whenever a descriptor has room to be written to.
+
+        Args:
+            fd: the descriptor, or an object that has one.
+            callback, args: what is called.
+
+        Returns:
+            the handle of the callback."""
+
+    def _remove_reader(self, fd: Any) -> bool: ...
+    def _remove_writer(self, fd: Any) -> bool: ...
+    def _notice_replaced(self, /) -> None:
+        """Look again at which methods a program has replaced on this loop."""
+
+    def _descriptor(self, file: Any) -> int:
+        """The number of the descriptor of a file object, also of one that was closed while it is watched."""
+
+    def _register(self, file: Any, events: int, data: tuple[Any, Any]) -> None: ...
+    def _modify(self, file: Any, events: int, data: tuple[Any, Any]) -> _Watched | None:
+        """Returns what was there, or None."""
+
+    def _unregister(self, file: Any) -> _Watched | None:
+        """Returns what was there, or None."""
+
+    def _watched(self, /) -> list[_Watched]:
+        """What is watched: a list of what a selector knows of each descriptor."""
+
+    def _poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait for up to timeout seconds, and return a list of (fd, events) of what has happened."""
+
+def prepare_loops(functions: Any, stock: Any) -> None:
+    """Hand over what loops need that is Python. The package does it when it is asked for a loop.
+
+    Args:
+        functions: what reports errors and slow callbacks.
+        stock: the standard library's class of loops, whose methods are inherited."""
 
 class ReactorMethods:
     """What of a reactor is in Rust. Its event loop is the attribute _loop."""

@@ -6,7 +6,6 @@ done once in a while (names, sizes, statistics) is inherited from Twisted's clas
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +13,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.threadpool import ThreadPool as _Stock
 
 from deferrous import _core
+from deferrous import _forks as _forks
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -22,9 +22,6 @@ _T = TypeVar("_T")
 
 #: Twisted's class of pools, also where ours is in its place.
 StockThreadPool = _Stock
-
-# A process that is forked off has no thread of its parent's, and its reactors need pollers of their own.
-os.register_at_fork(after_in_child=_core.after_fork)
 
 callInThreadWithCallback = _core.pool_methods["callInThreadWithCallback"]
 callFromThread = _core.ReactorMethods.callFromThread

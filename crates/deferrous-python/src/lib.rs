@@ -3,6 +3,7 @@
 //! `interp` is the interpreter, `defer` has the Deferreds. Everything that programs can see is as in
 //! `twisted.internet.defer`.
 
+mod asyncio;
 mod defer;
 mod failure;
 mod inspect;
@@ -32,6 +33,8 @@ mod _native {
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
+    #[pymodule_export]
+    use super::asyncio::{Handle, LoopCore, ReadyQueue, TimerHandle, prepare_loops};
     #[pymodule_export]
     use super::initialise;
     #[pymodule_export]
@@ -88,6 +91,7 @@ fn initialise(
         py.get_type::<reactor::DelayedCall>(),
     )?;
     interp::begin_life::<reactor::DelayedCall>(py);
+    asyncio::load(py)?;
     threads::load(module, find_for_threads)?;
     module.getattr(name!(py, "race")?)?.setattr(
         name!(py, "__module__")?,

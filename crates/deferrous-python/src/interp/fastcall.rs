@@ -90,6 +90,15 @@ impl<'a, 'py> Arguments<'a, 'py> {
         })
     }
 
+    /// The value of the only keyword argument, if it has this name, an interned `str`.
+    #[inline(always)]
+    pub fn only_keyword(&self, name: &Bound<'py, PyString>) -> Option<&'a Bound<'py, PyAny>> {
+        match (self.names?.as_slice(), self.values) {
+            ([given], [value]) if given.is(name) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The keyword arguments, if there are any.
     pub fn keywords(&self) -> PyResult<Option<Bound<'py, PyDict>>> {
         let Some(names) = &self.names else {

@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use deferrous::event_loop::{MessageQueue, Waiter};
@@ -16,6 +16,38 @@ pub trait HasWaiter: Send + Sync {
 impl<M: Send> HasWaiter for MessageQueue<M> {
     fn take_waiter(&self) -> Option<Arc<Waiter>> {
         self.take_waiter()
+    }
+}
+
+/// The waiter of a loop whose messages need no queue.
+pub struct WaiterSlot(Mutex<Option<Arc<Waiter>>>);
+
+impl WaiterSlot {
+    /// One without a waiter, which a fork takes the waiter out of.
+    pub fn new() -> Arc<Self> {
+        let slot = Arc::new(WaiterSlot(Mutex::new(None)));
+        register(&slot);
+        slot
+    }
+
+    /// The waiter, if there is one.
+    pub fn get(&self) -> Option<Arc<Waiter>> {
+        self.locked().clone()
+    }
+
+    /// Puts a waiter in.
+    pub fn set(&self, waiter: Arc<Waiter>) {
+        *self.locked() = Some(waiter);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<Arc<Waiter>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HasWaiter for WaiterSlot {
+    fn take_waiter(&self) -> Option<Arc<Waiter>> {
+        self.locked().take()
     }
 }
 

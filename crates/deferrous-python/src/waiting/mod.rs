@@ -9,6 +9,6 @@ mod wait;
 
 pub use deadline::{deadline, time_of};
 pub use descriptor::{rewatch, unwatch, watch};
-pub use inherited::{abandon_inherited, register};
+pub use inherited::{WaiterSlot, abandon_inherited, register};
 pub use table::Table;
 pub use wait::wait;

@@ -1,0 +1,227 @@
+"""What programs replace is used: methods on the loop and its class, in subclasses, and the selector."""
+
+# mypy: disable-error-code="attr-defined, func-returns-value, no-untyped-call"
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+from deferrous.asyncio import Loop
+
+from tests.asyncio_loop.both import AnyLoop, on_both
+
+
+def finish(loop: Any) -> None:
+    """Run a loop until all that is ready has run, and close it."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+
+@on_both
+def test_a_clock_on_the_loop_tells_the_time(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    now = 1000.0
+    called: list[int] = []
+    loop.time = lambda: now
+    handle = loop.call_later(50, called.append, 1)
+    assert handle.when() == 1050.0
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert called == []
+    now = 1050.0
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert called == [1]
+    del loop.time
+    assert loop.call_later(50, print).when() != 1100.0
+    finish(loop)
+
+
+@on_both
+def test_a_clock_of_a_subclass_tells_the_time(make_loop: Any) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        def time(self) -> float:
+            return 7.0
+
+    loop: Any = Own()
+    assert loop.call_later(1, print).when() == 8.0
+    finish(loop)
+
+
+@on_both
+def test_a_clock_that_is_put_into_the_class_later_is_noticed_and_its_removal_too(make_loop: Any) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        pass
+
+    loop: Any = Own()
+    before = loop.call_later(1, print).when()
+    with mock.patch.object(Own, "time", lambda _: 5.0, create=True):
+        assert loop.call_later(1, print).when() == 6.0
+    assert loop.call_later(1, print).when() >= before
+    finish(loop)
+
+
+@on_both
+def test_turns_go_through_a_method_on_the_loop(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    turns = 0
+    stock = loop._run_once
+
+    def counted() -> None:
+        nonlocal turns
+        turns += 1
+        stock()
+
+    loop._run_once = counted
+    loop.call_soon(loop.call_soon, loop.call_soon, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert turns == 3
+
+
+@on_both
+def test_call_later_calls_a_call_at_of_a_subclass(make_loop: Any) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        asked = 0
+
+        def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+            self.asked += 1
+            return super().call_at(when, callback, *args, context=context)
+
+    loop: Any = Own()
+    loop.call_later(0, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert loop.asked == 1
+
+
+@on_both
+def test_calls_from_threads_go_through_a_wake_on_the_loop(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    loop._write_to_self = mock.Mock()
+    loop.call_soon_threadsafe(print)
+    loop._write_to_self.assert_called_once_with()
+    del loop._write_to_self
+    finish(loop)
+
+
+@on_both
+def test_another_selector_is_used(make_loop: Any) -> None:
+    loop: Any = make_loop(selectors.SelectSelector())
+    assert isinstance(loop._selector, selectors.SelectSelector)
+    left, right = socket.socketpair()
+    came: list[object] = []
+    loop.add_reader(left, lambda: (came.append(left.recv(5)), loop.stop()))
+    loop.call_later(0.001, right.send, b"data")
+    loop.run_forever()
+    assert loop.remove_reader(left)
+    import threading
+
+    thread = threading.Timer(0.01, loop.call_soon_threadsafe, (loop.stop,))
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    loop.close()
+    left.close()
+    right.close()
+    assert came == [b"data"]
+
+
+@on_both
+def test_a_selector_that_is_put_in_place_is_asked(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    own = loop._selector
+    loop._selector = mock.Mock()
+    loop._selector.select.return_value = ()
+    loop._process_events = mock.Mock()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop._selector.select.assert_called_once_with(0)
+    loop._process_events.assert_called_once_with(())
+    loop._selector = own
+    del loop._process_events
+    finish(loop)
+
+
+@on_both
+def test_events_go_through_a_method_of_a_subclass(make_loop: Any) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        def _process_events(self, event_list: Any) -> None:
+            told.extend((key.fileobj, mask) for key, mask in event_list if key.fileobj is left)
+            super()._process_events(event_list)
+
+    told: list[tuple[object, int]] = []
+    left, right = socket.socketpair()
+    loop: Any = Own()
+    loop.add_reader(left, lambda: (left.recv(1), loop.stop()))
+    right.send(b"x")
+    loop.run_forever()
+    loop.close()
+    left.close()
+    right.close()
+    assert told == [(left, selectors.EVENT_READ)]
+
+
+@on_both
+def test_the_selector_tells_what_is_watched(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    left, right = socket.socketpair()
+    loop.add_reader(left, print, 1)
+    loop.add_writer(left, print, 2)
+    loop.add_writer(right.fileno(), print, 3)
+    key = loop._selector.get_key(left)
+    assert (key.fd, key.events) == (left.fileno(), selectors.EVENT_READ | selectors.EVENT_WRITE)
+    assert key.fileobj is left
+    assert [handle._args for handle in key.data] == [(1,), (2,)]
+    assert loop._selector.get_map()[right].data[0] is None
+    assert left in loop._selector.get_map()
+    # The pair that signals come by is watched, too.
+    assert len(loop._selector.get_map()) == 3
+    loop.remove_reader(left)
+    assert loop._selector.get_key(left).events == selectors.EVENT_WRITE
+    loop.remove_writer(left)
+    with pytest.raises(KeyError):
+        loop._selector.get_key(left)
+    loop.remove_writer(right)
+    loop.close()
+    left.close()
+    right.close()
+
+
+@on_both
+def test_the_ready_queue_can_be_looked_at_and_changed(make_loop: Callable[[], AnyLoop]) -> None:
+    loop: Any = make_loop()
+    called: list[int] = []
+    first, second, third = (loop.call_soon(called.append, number) for number in range(3))
+    assert list(loop._ready) == [first, second, third]
+    assert loop._ready.popleft() is first
+    loop._ready.append(first)
+    assert len(loop._ready) == 3 and loop._ready
+    loop._add_callback(second)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert called == [1, 2, 0, 1]
+    assert not loop._ready
+    with pytest.raises(IndexError):
+        loop._ready.popleft()
+    loop.close()
+
+
+def test_handles_of_the_standard_library_run_too() -> None:
+    import asyncio
+
+    loop = Loop()
+    called: list[int] = []
+    handle = asyncio.Handle(called.append, (1,), loop)
+    cancelled = asyncio.Handle(called.append, (2,), loop)
+    loop._add_callback(handle)
+    loop._add_callback(cancelled)
+    cancelled.cancel()
+    finish(loop)
+    assert called == [1]
