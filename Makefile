@@ -147,7 +147,7 @@ soak: venv-release ## pass the long versions of the tests, and the tests under m
 	DEFERROUS_CALLS=1000000 DEFERROUS_CONNECTIONS=10000 DEFERROUS_JOBS=200000 DEFERROUS_REQUESTS=50000 \
 	    DEFERROUS_TIMER_PROGRAMS=20000 DEFERROUS_REACTOR_ROUNDS=300 DEFERROUS_SOAK_SECONDS=$(SOAK_SECONDS) \
 	    DEFERROUS_QUEUED_BYTES=1073741824 DEFERROUS_RESETS=3000 DEFERROUS_FAILING_CONNECTIONS=600 \
-	    $(VENV)/python -m pytest tests/servers tests/stress tests/behaviour/test_delayed_calls.py
+	    $(VENV)/python -m pytest tests/servers tests/stress tests/asyncio_loop/test_stress.py tests/behaviour/test_delayed_calls.py
 	$(PEERS)
 	PYTHONMALLOC=debug $(VENV)/python -X dev -m pytest tests/behaviour tests/differential tests/collection
 

@@ -1106,6 +1106,9 @@ class LoopCore:
     def _unregister(self, file: Any) -> _Watched | None:
         """Returns what was there, or None."""
 
+    def _close_selector(self, /) -> None:
+        """Watch nothing any more."""
+
     def _watched(self, /) -> list[_Watched]:
         """What is watched: a list of what a selector knows of each descriptor."""
 

@@ -74,8 +74,7 @@ class Selector(selectors.BaseSelector):
     def close(self) -> None:
         """Watch nothing any more."""
         self._closed = True
-        for key in self._core._watched():
-            self._core._unregister(key[1])
+        self._core._close_selector()
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         """Return what is watched, by file objects."""

@@ -54,6 +54,8 @@ class Loop(_core.LoopCore, asyncio.SelectorEventLoop):  # type: ignore[misc]
     """
 
     # What is inherited, and not in the types of the standard library.
+    _run_forever_setup: Any
+    _run_forever_cleanup: Any
     _check_running: Any
     _set_coroutine_origin_tracking: Any
     _asyncgen_firstiter_hook: Any
@@ -76,25 +78,36 @@ class Loop(_core.LoopCore, asyncio.SelectorEventLoop):  # type: ignore[misc]
         if name in _CALLED:
             self._notice_replaced()
 
-    def run_forever(self) -> None:
-        """Run until `stop` is called."""
-        self._check_closed()
-        self._check_running()
-        self._set_coroutine_origin_tracking(self._debug)
-        hooks = sys.get_asyncgen_hooks()
-        try:
-            self._thread_id = threading.get_ident()
-            sys.set_asyncgen_hooks(
-                firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
-            )
-            asyncio._set_running_loop(self)
-            self._turn_until_stopped()
-        finally:
-            self._stopping = False
-            self._thread_id = None
-            asyncio._set_running_loop(None)
-            self._set_coroutine_origin_tracking(False)
-            sys.set_asyncgen_hooks(*hooks)
+    if sys.version_info >= (3, 13):
+
+        def run_forever(self) -> None:
+            """Run until `stop` is called."""
+            self._run_forever_setup()
+            try:
+                self._turn_until_stopped()
+            finally:
+                self._run_forever_cleanup()
+
+    else:
+
+        def run_forever(self) -> None:
+            """Run until `stop` is called."""
+            self._check_closed()
+            self._check_running()
+            self._set_coroutine_origin_tracking(self._debug)
+            hooks = sys.get_asyncgen_hooks()
+            first, final = self._asyncgen_firstiter_hook, self._asyncgen_finalizer_hook
+            try:
+                self._thread_id = threading.get_ident()
+                sys.set_asyncgen_hooks(firstiter=first, finalizer=final)
+                asyncio._set_running_loop(self)
+                self._turn_until_stopped()
+            finally:
+                self._stopping = False
+                self._thread_id = None
+                asyncio._set_running_loop(None)
+                self._set_coroutine_origin_tracking(False)
+                sys.set_asyncgen_hooks(*hooks)
 
 
 def new_event_loop() -> Loop:

@@ -190,6 +190,11 @@ impl LoopCore {
         before.map(|before| key(py, fd, before)).transpose()
     }
 
+    /// Watch nothing any more.
+    fn _close_selector(&self, py: Python<'_>) -> PyResult<()> {
+        self.close_selector(py)
+    }
+
     /// What is watched: a list of what a selector knows of each descriptor.
     fn _watched<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let (py, core) = (slf.py(), slf.get());

@@ -15,7 +15,7 @@ use super::{
     state::{CallArguments, Handle, LoopCore, TimerHandle},
     support::support,
 };
-use crate::interp::{Arguments, FastMethod, bind_leading, fallible};
+use crate::interp::{Arguments, FastMethod, bind_leading, fallible, forget};
 
 /// What a method is asked for: its leading parameters, the arguments of the callback, and the context.
 type Asked<'a, 'py, const N: usize> = (
@@ -221,10 +221,16 @@ fn plain_number(number: &Bound<'_, PyAny>) -> Option<f64> {
     if let Ok(number) = number.cast_exact::<PyFloat>() {
         return Some(number.value());
     }
-    if number.is_exact_instance_of::<PyInt>() {
-        return number.extract::<i32>().ok().map(f64::from);
+    if !number.is_exact_instance_of::<PyInt>() {
+        return None;
     }
-    None
+    match number.extract::<i32>() {
+        Ok(number) => Some(f64::from(number)),
+        Err(error) => {
+            forget(number.py(), error);
+            None
+        }
+    }
 }
 
 #[inline]

@@ -160,6 +160,15 @@ impl LoopCore {
         drop(before);
     }
 
+    /// Watches nothing any more, and gives the system's descriptors back.
+    pub fn close_selector(&self, py: Python<'_>) -> PyResult<()> {
+        let descriptors = self.with(py, |parts| mem::take(&mut parts.descriptors))?;
+        let own = self.own_selector.take(py);
+        self.has_own_selector.set(py, false);
+        drop((self.waiter.take(), descriptors, own));
+        Ok(())
+    }
+
     fn compare_selectors(&self, py: Python<'_>) {
         let same = match (self.selector(py), self.own_selector(py)) {
             (Some(selector), Some(own)) => selector.is(&own),

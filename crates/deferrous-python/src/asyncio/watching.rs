@@ -10,7 +10,7 @@ use super::{
     state::{CallArguments, Handle, LoopCore},
     support::{Support, support},
 };
-use crate::interp::{Arguments, FastMethod, bind_leading, fallible, fallible::io_error};
+use crate::interp::{Arguments, FastMethod, bind_leading, fallible, fallible::io_error, forget};
 
 /// `_add_reader(fd, callback, *args)`.
 pub struct AddReader;
@@ -153,7 +153,8 @@ pub fn descriptor(event_loop: &Bound<'_, LoopCore>, file: &Bound<'_, PyAny>) -> 
     if file.is_exact_instance_of::<PyInt>() {
         match file.extract::<RawFd>() {
             Ok(fd) if fd >= 0 => return Ok(fd),
-            _ => {}
+            Ok(_) => {}
+            Err(error) => forget(py, error),
         }
     }
     let found = support(py)?.descriptor.bind(py).call1((file,));

@@ -35,6 +35,11 @@ impl WaiterSlot {
         self.locked().clone()
     }
 
+    /// Takes the waiter out, to close it.
+    pub fn take(&self) -> Option<Arc<Waiter>> {
+        self.locked().take()
+    }
+
     /// Puts a waiter in.
     pub fn set(&self, waiter: Arc<Waiter>) {
         *self.locked() = Some(waiter);
@@ -47,7 +52,7 @@ impl WaiterSlot {
 
 impl HasWaiter for WaiterSlot {
     fn take_waiter(&self) -> Option<Arc<Waiter>> {
-        self.locked().take()
+        self.take()
     }
 }
 
