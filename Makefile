@@ -27,6 +27,8 @@ PYO3 = PYO3_PYTHON="$$(cd target/venv && pwd -P)/bin/python"
 PARALLEL = --numprocesses auto --dist worksteal
 # Twisted's own tests, on stock Twisted and on deferrous, first with a reactor of Twisted's and then with that of deferrous.
 COMPARE = $(VENV)/python -m tests.conformance --deferrous target/venv/wheel/*.whl
+# CPython's own tests of asyncio, on asyncio's loop and on that of deferrous.
+COMPARE_LOOPS = $(VENV)/python -m tests.asyncio_loop.conformance --loop deferrous.asyncio.Loop
 # The release of Twisted that `make conformance` tests, and the document that it writes the result into.
 TWISTED ?= 26.10.0
 RECORD ?=
@@ -76,9 +78,10 @@ test: venv ## pass the tests
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
 
-conformance: venv ## compare all of Twisted's tests, stock and on deferrous; TWISTED=25.5.0 for another release
+conformance: venv ## compare all tests of Twisted and of asyncio, stock and on deferrous; TWISTED=25.5.0 for another release
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD)) --reactor deferrous
+	$(COMPARE_LOOPS) $(if $(RECORD),--record $(RECORD))
 
 programs: venv-release ## compare the tests of programs made of Twisted, stock and on deferrous; PROGRAMS="klein treq" for some
 	$(VENV)/python -m tests.programs --deferrous target/venv/wheel/*.whl --record docs/programs.md $(PROGRAMS)
