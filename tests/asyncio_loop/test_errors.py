@@ -157,7 +157,6 @@ def test_a_loop_that_runs_cannot_be_run_or_closed() -> None:
         lambda loop: loop._remove_writer(object()),
         lambda loop: loop._add_writer(10**30, print),
     ],
-    ids=str,
 )
 def test_wrong_arguments_are_refused_with_the_same_class_of_error(call: Callable[[Any], object]) -> None:
     def program(loop: Any, note: Note) -> None:
