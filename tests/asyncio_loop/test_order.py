@@ -197,20 +197,26 @@ def test_a_new_reader_cancels_the_one_before() -> None:
 def test_random_programs_run_alike(seed: int) -> None:
     def program(loop: Any, note: Note) -> None:
         chance = random.Random(seed)
-        handles: list[Any] = []
+        handles: list[tuple[int, Any]] = []
+        waiting: set[int] = set()
         start = loop.time() - 10
         left = 150
 
         def step(number: int) -> None:
             nonlocal left
             note(number)
+            waiting.discard(number)
             if handles and chance.random() < 0.3:
-                handles.pop(chance.randrange(len(handles))).cancel()
+                cancelled, handle = handles.pop(chance.randrange(len(handles)))
+                handle.cancel()
+                waiting.discard(cancelled)
             for _ in range(chance.randrange(3)):
                 left -= 1
                 if left == 0:
                     loop.stop()
                 ask(left)
+            if not waiting:
+                loop.stop()
 
         def ask(number: int) -> None:
             # All timers are due already, so the clock says nothing about the order.
@@ -219,10 +225,10 @@ def test_random_programs_run_alike(seed: int) -> None:
                 lambda: loop.call_soon_threadsafe(step, number),
                 lambda: loop.call_at(start + number / 1000, step, number),
             ]
-            handles.append(chance.choice(ways)())
+            handles.append((number, chance.choice(ways)()))
+            waiting.add(number)
 
         for number in range(1000, 1010):
             ask(number)
-        loop.call_later(0.05, loop.stop)
 
     assert same_on_both(program)
