@@ -41,7 +41,7 @@ UNSEEN = {
 IS_NEWEST = twisted.__version__.startswith("26.")
 #: Names that older releases of Twisted have but do not look up.
 NEWER = {("Deferred._runCallbacks", "_DEFERRED_SUBCLASSES"), ("Deferred._runCallbacks", "warnAboutFunction")}
-#: Names that `docs/python.md` lists as different.
+#: Names that `docs/differences.md` lists as different.
 DIFFERENT = {("DeferredSemaphore.__init__", "_ConcurrencyPrimitive")}
 
 

@@ -203,7 +203,7 @@ def handled_once(reactor: Any) -> list[int]:
 
 
 def test_event_that_a_nested_turn_has_handled_is_not_handled_again() -> None:
-    # Twisted's reactors call the second reader twice: docs/python.md says so.
+    # Twisted's reactors call the second reader twice: docs/differences.md says so.
     assert Loop("deferrous").run(handled_once) == [1, 1]
 
 
@@ -232,5 +232,5 @@ def reused(reactor: Any) -> list[str]:
 
 
 def test_event_of_a_closed_descriptor_is_not_given_to_a_new_one() -> None:
-    # Twisted's reactors tell it: docs/python.md says so.
+    # Twisted's reactors tell it: docs/differences.md says so.
     assert Loop("deferrous").run(reused) == ["then", "read"]
