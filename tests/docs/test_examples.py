@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +19,16 @@ from deferrous.inspect import prometheus
 from tests.children import code, environment, python
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: The Rust programs of pages, which `cargo test --test tutorial` runs.
+RUST_PROGRAMS = ROOT / "crates" / "deferrous" / "tests" / "tutorial"
 
-#: A block of code, and the one with what it prints if that follows.
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n+```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
+#: A block of code, and the one with what it prints if that follows. In tabs, both are indented.
+BLOCK = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w+)\n(?P<code>.*?)^(?P=indent)```$"
+    r"(?:\n+(?P=indent)```text\n(?P<printed>.*?)^(?P=indent)```$)?",
+    re.DOTALL | re.MULTILINE,
+)
 
 #: Runs the examples of standard input, one after the other.
 EXAMPLES = """
@@ -64,25 +71,36 @@ def examples(page: str) -> str:
     """Return a page with nothing but its examples, each line where it was."""
     lines = ["" for _ in page.splitlines()]
     for found in BLOCK.finditer(page):
-        if found[1] == "pycon":
-            first = page[: found.start(2)].count("\n")
-            inside = found[2].splitlines()
+        if found["language"] == "pycon":
+            first = page[: found.start("code")].count("\n")
+            inside = textwrap.dedent(found["code"]).splitlines()
             lines[first : first + len(inside)] = inside
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "```pycon" in page.read_text("utf-8")])
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if "```pycon" in page.read_text("utf-8")],
+    ids=lambda page: page.stem,
+)
 def test_the_examples_of_a_page_work(page: Path) -> None:
     text = examples(page.read_text("utf-8"))
     outcome = python("-c", EXAMPLES, page.name, str(page), env=environment(DEFERROUS="1"), stdin=text)
     assert (outcome.status, outcome.err) == (0, ""), outcome.out + outcome.err
 
 
-def programs() -> Iterator[object]:
+def blocks(language: str) -> Iterator[tuple[str, str, str | None]]:
+    """Yield the blocks of a language in all pages: a name, the code, and what it prints if the page says."""
     for page in PAGES:
         for number, found in enumerate(BLOCK.finditer(page.read_text("utf-8"))):
-            if found[1] == "python":
-                yield pytest.param(found[2], found[3], id=f"{page.name}-{number}")
+            if found["language"] == language:
+                printed = found["printed"] and textwrap.dedent(found["printed"])
+                yield f"{page.name}-{number}", textwrap.dedent(found["code"]), printed
+
+
+def programs() -> Iterator[object]:
+    for name, program, printed in blocks("python"):
+        yield pytest.param(program, printed, id=name)
 
 
 @pytest.mark.parametrize(("program", "printed"), list(programs()))
@@ -90,3 +108,12 @@ def test_a_program_of_a_page_prints_its_output(program: str, printed: str | None
     outcome = code(program, DEFERROUS="1")
     assert (outcome.status, outcome.err) == (0, "")
     assert printed is None or outcome.out == printed
+
+
+def test_the_rust_programs_of_pages_are_those_that_cargo_runs() -> None:
+    """Those of the README are run as examples of the crate's own README: `packaging.rs` compares the two."""
+    shown = {program for name, program, _ in blocks("rust") if not name.startswith("README")}
+    run = {path.name: path.read_text("utf-8") for path in RUST_PROGRAMS.glob("*.rs")}
+    included = set(re.findall(r'include!\("(\w+\.rs)"\)', run.pop("main.rs")))
+    assert shown == set(run.values())
+    assert included == set(run)
