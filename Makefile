@@ -1,7 +1,6 @@
 # `make help` lists the targets.
 
 CARGO ?= cargo
-RUN := $(CARGO) run --quiet --release --example
 # Where the long versions of the tests go on until; see crates/deferrous/benches/README.md for how long that is.
 SOAK_CASES ?= 200000
 SOAK_RUNS ?= 20
@@ -15,7 +14,7 @@ PEER_REQUESTS ?= 20000
 PEER_BYTES ?= 33554432
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance programs peers matrix pythons bench lint docs soak safety collector venv venv-release wheel lock \
+.PHONY: help demo test conformance programs peers matrix pythons bench lint docs site soak safety collector venv venv-release wheel lock \
     crate wasm windows msrv minimal miri loom portable package deny docsrs workflows wheels sbom released
 
 # The Python that is tested, linted and demonstrated. Without one it is the newest on this machine.
@@ -41,31 +40,9 @@ PROGRAMS ?=
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
-# The Python programs of the document that the project starts from. The demo also says which reactor each ran on.
-FOUNDING = $(filter-out %/__init__.py %/conftest.py tests/founding/test_%,$(wildcard tests/founding/*.py))
-
 demo: venv-release ## build, run the example programs of both APIs, and measure a little
 	$(CARGO) build --quiet --release --examples
-	@set -e; for example in fibonacci_blocking valid_user pausing fibonacci_thread rayon_pool; do \
-	    printf '\n== %s\n' $$example; $(RUN) $$example; done
-	@printf '\n== fetcher\n'; $(RUN) fetcher -- README.md Makefile README.md missing README.md
-	@printf '\n== jobs\n'; seq 200 | sed 's/.*00$$/exit 3/; s/.*50$$/exec sleep 60/; s/^[0-9]*$$/sleep 0.1/' | \
-	    $(RUN) jobs -- --timeout 2 || test $$? = 1
-	@printf '\n== chat\na server, to be tried by hand: cargo run --release -q --example chat\n'
-	@printf '\n== http_echo\na server, to be tried by hand: cargo run --release -q --example http_echo\n'
-	@printf '\n== digest, checked by sha256sum -c\n'
-	@set -e; sums=$$(mktemp); trap 'rm -f "$$sums"' EXIT; \
-	    $(RUN) digest -- crates README.md CONTRIBUTING.md Cargo.toml Makefile > "$$sums"; sha256sum --quiet -c "$$sums"; \
-	    printf '%s files: all OK\n' "$$(wc -l < "$$sums")"
-	@set -e; for program in $(FOUNDING); do \
-	    printf '\n== %s, on stock Twisted\n' $$program; $(VENV)/python -m tests.reactors.which $$program; \
-	    printf '\n== %s, on deferrous\n' $$program; $(VENV)/deferrous run -m tests.reactors.which $$program; done
-	@printf '\n== deferrous bench --quick\n'
-	@$(VENV)/deferrous bench --quick
-	@printf '\n== a program that hangs, and what it waits for: deferrous pstree and deferrous why\n'; export DEFERROUS=1 DEFERROUS_INSPECT=1; \
-	    $(VENV)/python tests/inspect/programs/lock_never_released.py & program=$$!; trap 'kill $$program' EXIT; \
-	    until $(VENV)/deferrous pstree $$program 2> /dev/null | grep -q 'can never fire'; do kill -0 $$program; sleep 0.2; done; \
-	    $(VENV)/deferrous pstree $$program && $(VENV)/deferrous why $$program
+	@scripts/demo
 
 # Millions of failures are made, and each would walk the stack if this were set.
 test: export RUST_BACKTRACE = 0
@@ -123,6 +100,9 @@ docsrs: ## build the documentation of the crate as it is published: make docsrs 
 docs: venv ## build the documentation, in target/doc
 	$(PYO3) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	@echo "open target/doc/deferrous/index.html"
+
+site: ## build the documents as a site, in target/site, and check its links
+	@scripts/site $(PYTHON)
 
 # The tests of the reactor, which are run again and again, and once with the poller for other systems.
 REACTOR := $(addprefix --test , after_the_end back_pressure blocking_calls byte_streams connecting connections datagrams \
@@ -237,7 +217,8 @@ matrix: ## pass the Python tests with every Python of this machine
 pythons: ## make a Debian in target/debian-sid, whose newer Pythons make matrix tests, too
 	@scripts/debian-sid --make > /dev/null
 
-# Pins anew what pyproject.toml, the programs of tests/programs and the peers of tests/peers ask for, for all Pythons at once.
+# Pins anew what the tests, the site, the programs of tests/programs and the peers of tests/peers ask for, for all Pythons at
+# once.
 lock: venv
 	$(VENV)/python -m venv target/venv-lock
 	target/venv-lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
@@ -245,6 +226,8 @@ lock: venv
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-dev.txt pyproject.toml
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --group pyproject.toml:release --no-annotate \
 	    --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-release.txt
+	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.10 --group pyproject.toml:site \
+	    --no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements-site.txt
 	$(VENV)/python -m tests.programs --requirements > target/programs.in
 	@# txaio needs Python 3.11.
 	target/venv-lock/bin/uv --quiet pip compile --upgrade --universal --python-version 3.11 --no-annotate \
