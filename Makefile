@@ -54,6 +54,9 @@ test: venv ## pass the tests
 	$(VENV)/python -m pytest $(PARALLEL) --ignore tests/peers
 	$(COMPARE) --quick
 	$(COMPARE) --quick --reactor deferrous
+	@# Debian has these tests in a package of their own.
+	if $(VENV)/python -c 'import test.test_asyncio' 2> /dev/null; then $(COMPARE_LOOPS) --quick; \
+	    else echo 'asyncio is not compared: this Python comes without its tests'; fi
 
 conformance: venv ## compare all tests of Twisted and of asyncio, stock and on deferrous; TWISTED=25.5.0 for another release
 	$(COMPARE) --twisted $(TWISTED) $(if $(RECORD),--record $(RECORD))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -69,8 +70,6 @@ def test_an_exit_in_the_exception_handler_ends_the_loop() -> None:
 
 def test_an_exception_handler_sees_the_error_as_the_one_that_is_handled() -> None:
     def program(loop: Any, note: Note) -> None:
-        import sys
-
         def handler(_: object, context: dict[str, object]) -> None:
             note((sys.exc_info()[1] is context["exception"], type(context["handle"]).__name__))
             loop.stop()
@@ -145,7 +144,10 @@ def test_a_loop_that_runs_cannot_be_run_or_closed() -> None:
         lambda loop: loop.call_later(1),
         lambda loop: loop.call_at(1),
         lambda loop: loop.call_later(None, print),
-        lambda loop: loop.call_at(None, print),
+        pytest.param(
+            lambda loop: loop.call_at(None, print),
+            marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="the turn fails instead"),
+        ),
         lambda loop: loop.call_later("soon", print),
         lambda loop: loop.call_soon(print, keyword=1),
         lambda loop: loop.call_soon(print, 1, context=None, keyword=1),
