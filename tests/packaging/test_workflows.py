@@ -39,16 +39,16 @@ def test_each_step_calls_a_target_of_make(job: dict[str, Any]) -> None:
 
 @every_job
 def test_each_job_has_the_least_permissions(job: dict[str, Any]) -> None:
-    allowed = {"contents": "read", "id-token": "write", "attestations": "write"}
+    allowed = {"contents": "read", "id-token": "write", "attestations": "write", "pages": "write"}
     assert job["permissions"].items() <= allowed.items()
     for step in job.get("steps", []):
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
 
 
-def test_only_the_release_may_publish() -> None:
+def test_only_the_release_and_the_documentation_may_publish() -> None:
     may = {path.stem for path in WORKFLOWS if "id-token" in path.read_text("utf-8")}
-    assert may == {"release"}
+    assert may == {"docs", "release"}
 
 
 def test_actions_are_pinned_by_their_hash() -> None:
