@@ -5,7 +5,6 @@ It is Python because it only asks the searches.
 
 from __future__ import annotations
 
-import gc
 import sys
 import weakref
 from types import ModuleType
@@ -22,6 +21,7 @@ from deferrous.inspect._items import Item, seconds
 from deferrous.inspect._model import NOWHERE, Place
 from deferrous.inspect._names import attribute, describe, own_dict
 from deferrous.inspect._references import Alive, nearest
+from deferrous.inspect._threads import suspended_values
 from deferrous.inspect._waiting import Waiting
 
 #: Over how many references a Deferred may be away from what will fire it.
@@ -191,7 +191,7 @@ class Outstanding:
         if not wanted:
             return
         for code, holder in self.waiting.codes:
-            holder.starts = gc.get_referents(code)
+            holder.starts = suspended_values(code)
         holders = [holder for _, holder in self.waiting.codes]
         self._attach(list(nearest(holders, wanted, self._heap, self.reactor, _CODE_DEPTH)))
 

@@ -97,10 +97,26 @@ def _variables(frame: FrameType) -> list[tuple[str, object]]:
         values = frame.f_locals
         return [] if values is frame.f_globals else list(values.items())
     if sys.version_info < (3, 11):
-        others = {id(thing) for thing in (frame.f_globals, frame.f_builtins, frame.f_back, frame.f_code)}
-        return [("", value) for value in gc.get_referents(frame) if id(value) not in others]
+        return [("", value) for value in _values(frame)]
     job = _in_context(frame)
     return [] if job is None else [("inContext", job)]
+
+
+def suspended_values(code: object) -> list[object]:
+    """Return what a suspended coroutine or generator refers to, its variables included.
+
+    On Python 3.10, these belong to its frame, which is an object of its own.
+    """
+    found = gc.get_referents(code)
+    if sys.version_info < (3, 11):
+        found += [value for frame in found if type(frame) is FrameType for value in _values(frame)]
+    return found
+
+
+def _values(frame: FrameType) -> list[object]:
+    """Return the values of the variables of a frame on Python 3.10, whose collector knows them."""
+    others = {id(thing) for thing in (frame.f_globals, frame.f_builtins, frame.f_back, frame.f_code)}
+    return [value for value in gc.get_referents(frame) if id(value) not in others]
 
 
 def _in_context(frame: FrameType) -> object:
