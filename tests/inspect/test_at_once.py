@@ -31,9 +31,16 @@ def at_once(*functions):
     for thread in threads:
         thread.join()
 
+def name_of(tid):
+    try:
+        with open(f"/proc/self/task/{tid}/comm") as file:
+            return file.read().strip()
+    except OSError:
+        # The thread has ended meanwhile.
+        return ""
+
 def servers():
-    names = [open(f"/proc/self/task/{tid}/comm").read().strip() for tid in os.listdir("/proc/self/task")]
-    return names.count("deferrous")
+    return [name_of(tid) for tid in os.listdir("/proc/self/task")].count("deferrous")
 
 path = f"{os.environ['XDG_RUNTIME_DIR']}/deferrous/{os.getpid()}.sock"
 """
@@ -49,7 +56,9 @@ def test_threads_that_enable_at_once_start_one_server(runtime: Path) -> None:
         assert servers() == 1, servers()
         inspect.disable()
         assert not os.path.exists(path)
-        assert servers() == 0, servers()
+        # The system forgets a thread a moment after its end.
+        while servers():
+            pass
     """
     passes(AT_ONCE + unindented(source), **settings(runtime))
 
