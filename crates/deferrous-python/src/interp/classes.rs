@@ -100,16 +100,11 @@ pub fn mro_address(object: &Bound<'_, PyAny>) -> usize {
 }
 
 /// A number that is another one after an attribute of the object's class, or of a base of it, has changed; `None` if the
-/// interpreter does not tell.
+/// interpreter does not tell. CPython before 3.12 gives out the same numbers again, so there it never tells.
 #[inline(always)]
 pub fn class_version(object: &Bound<'_, PyAny>) -> Option<u32> {
-    read_class_of(object, |class| {
-        #[cfg(not(Py_3_12))]
-        let is_valid = class.tp_flags & ffi::Py_TPFLAGS_VALID_VERSION_TAG != 0;
-        #[cfg(Py_3_12)]
-        let is_valid = class.tp_version_tag != 0;
-        is_valid.then_some(class.tp_version_tag)
-    })
+    let version = read_class_of(object, |class| class.tp_version_tag);
+    (cfg!(Py_3_12) && version != 0).then_some(version)
 }
 
 /// Whether a class is abstract: it has abstract methods.
