@@ -1,5 +1,7 @@
 //! `DeferredList`: many Deferreds into one.
 
+use std::iter;
+
 use pyo3::{
     PyTraverseError, PyVisit,
     exceptions::{PyAssertionError, PyTypeError},
@@ -86,12 +88,12 @@ fn is_on(py: Python<'_>, part: &Slot<Option<Object>>) -> PyResult<bool> {
     }
 }
 
-/// `len(results)`
+/// `len(parts)`
 #[inline]
-fn length(results: &Bound<'_, PyAny>) -> PyResult<usize> {
-    match results.cast_exact::<PyList>() {
-        Ok(results) => Ok(results.len()),
-        Err(_) => results.len(),
+fn length(parts: &Bound<'_, PyAny>) -> PyResult<usize> {
+    match parts.cast_exact::<PyList>() {
+        Ok(parts) => Ok(parts.len()),
+        Err(_) => parts.len(),
     }
 }
 
@@ -141,22 +143,42 @@ pub(super) fn initialise<'py>(
     let (py, parts) = (list.py(), list.get());
     let deferreds = fallible::to_list(deferreds)?;
     parts.deferreds.set(py, Some(deferreds.into_any()));
-    let results = fallible::list_of_none(py, required(py, &parts.deferreds)?.len()?)?;
-    parts.results.set(py, Some(results.into_any()));
+    let nothing = iter::repeat_n(
+        py.None().into_bound(py),
+        length(&required(py, &parts.deferreds)?)?,
+    );
+    let results = fallible::list_filled(py, nothing.len(), nothing)?;
+    parts.results.set(py, results.map(Bound::into_any));
     if making::is_original(py) {
         making::initialise(list.as_super(), None)?;
     } else {
         let deferred = classes(py).deferred.bind(py);
         deferred.call_method1(name!(py, "__init__")?, (list,))?;
     }
-    if required(py, &parts.deferreds)?.len()? == 0 && !flags[0].is_truthy()? {
+    if length(&required(py, &parts.deferreds)?)? == 0 && !flags[0].is_truthy()? {
         firing::call_callback(list.as_super(), fallible::list(py)?.into_any())?;
     }
     parts.set_flags(py, flags);
     let by_method = list.as_super().overrides(Method::CbDeferred);
-    // Programs may have put anything in the place of the list.
-    for (at, member) in (0..).zip(required(py, &parts.deferreds)?.try_iter()?) {
-        add_member(list, &member?, at, by_method)?;
+    add_members(list, by_method)
+}
+
+fn add_members(list: &Bound<'_, DeferredList>, by_method: bool) -> PyResult<()> {
+    let deferreds = required(list.py(), &list.get().deferreds)?;
+    let Ok(members) = deferreds.cast_exact::<PyList>() else {
+        // Programs may have put anything in its place.
+        for (at, member) in (0..).zip(deferreds.try_iter()?) {
+            add_member(list, &member?, at, by_method)?;
+        }
+        return Ok(());
+    };
+    let mut at = 0;
+    // What is added to the list meanwhile is added to it as well, as in a loop of Python.
+    while at < members.len() {
+        for member in members.iter().skip(at) {
+            add_member(list, &member, at.cast_signed(), by_method)?;
+            at += 1;
+        }
     }
     Ok(())
 }

@@ -76,13 +76,12 @@ fn values_of<'py>(results: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyL
     let Ok(results) = results.cast_exact::<PyList>() else {
         return Ok(None);
     };
-    // A copy has its size from the start.
-    let values = fallible::to_list(results)?;
-    for (at, pair) in results.iter().enumerate() {
+    let yes = flag(py, true);
+    let values = results.iter().map_while(|pair| {
         match pair.cast_exact::<PyTuple>().map(|pair| pair.as_slice()) {
-            Ok([succeeded, value]) if succeeded.is(flag(py, true)) => values.set_item(at, value)?,
-            _ => return Ok(None),
+            Ok([succeeded, value]) if succeeded.is(&yes) => Some(value.clone()),
+            _ => None,
         }
-    }
-    Ok(Some(values))
+    });
+    fallible::list_filled(py, results.len(), values)
 }

@@ -59,14 +59,44 @@ fn collect<'py>(
     length: usize,
     items: impl IntoIterator<Item = Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    // SAFETY: a place of the new tuple, which nobody else has seen, takes over the reference to its item. No more items
-    // are put in than it has places, and the callers have as many as they say.
+    match fill(py, length, items, ffi::PyTuple_New, ffi::PyTuple_SET_ITEM)? {
+        Some(tuple) => Ok(tuple),
+        None => Err(error::<PySystemError>(py, "a tuple has too few items")),
+    }
+}
+
+/// A list of the first `length` items; `None` if there are fewer. Getting them runs no code of Python.
+#[inline(always)]
+pub fn list_filled<'py>(
+    py: Python<'py>,
+    length: usize,
+    items: impl IntoIterator<Item = Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    fill(py, length, items, ffi::PyList_New, ffi::PyList_SET_ITEM)
+}
+
+/// A tuple or a list, which `make` makes with `length` empty places, and `set` fills; `None` if there are too few items.
+#[inline(always)]
+fn fill<'py, T>(
+    py: Python<'py>,
+    length: usize,
+    items: impl IntoIterator<Item = Bound<'py, PyAny>>,
+    make: unsafe extern "C" fn(ffi::Py_ssize_t) -> *mut ffi::PyObject,
+    set: unsafe fn(*mut ffi::PyObject, ffi::Py_ssize_t, *mut ffi::PyObject),
+) -> PyResult<Option<Bound<'py, T>>> {
+    let mut items = items.into_iter();
+    // SAFETY: a place of the new object, which no code has seen, takes over the reference to its item. There are as many
+    // places as items are put in, and only an object without an empty place is handed out. What the two callers above
+    // make is what they return.
     unsafe {
-        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(length.cast_signed()))?;
-        for (at, item) in (0..length).zip(items) {
-            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at.cast_signed(), item.into_ptr());
+        let made = Bound::from_owned_ptr_or_err(py, make(length.cast_signed()))?;
+        for at in 0..length {
+            let Some(item) = items.next() else {
+                return Ok(None);
+            };
+            set(made.as_ptr(), at.cast_signed(), item.into_ptr());
         }
-        Ok(tuple.cast_into_unchecked())
+        Ok(Some(made.cast_into_unchecked()))
     }
 }
 
@@ -237,13 +267,6 @@ pub fn to_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> 
     object.getattr(text(py, "keys")?)?;
     let dict = py.get_type::<PyDict>().call1((object,))?;
     Ok(dict.cast_into()?)
-}
-
-/// `[None] * count`.
-pub fn list_of_none(py: Python<'_>, count: usize) -> PyResult<Bound<'_, PyList>> {
-    let one: Bound<'_, PyList> = new(py, ffi::PyList_New, 1)?.cast_into()?;
-    one.set_item(0, py.None())?;
-    Ok(one.as_sequence().repeat(count)?.into_any().cast_into()?)
 }
 
 /// A `float`.
