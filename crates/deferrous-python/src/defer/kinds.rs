@@ -297,13 +297,14 @@ fn class_overrides(class: &Bound<'_, PyType>, method: Method) -> bool {
 /// What the object is to a chain, where its class alone says so.
 #[inline(always)]
 fn kind_by_class(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Option<Kind> {
+    // Both classes below were made at run time.
+    if !facts.is_heap_type() && facts.has_plain_attributes {
+        return Some(Kind::Value);
+    }
     if is_exactly(object, &objects(object.py()).failure) {
         return Some(Kind::Failure);
     }
-    if is_exactly(object, &classes(object.py()).deferred) {
-        return Some(Kind::Deferred);
-    }
-    (!facts.is_heap_type() && facts.has_plain_attributes).then_some(Kind::Value)
+    is_exactly(object, &classes(object.py()).deferred).then_some(Kind::Deferred)
 }
 
 /// What `object` is to a chain. It may be asked for its class, which runs code of a program.
@@ -316,13 +317,14 @@ pub fn kind(object: &Bound<'_, PyAny>) -> Kind {
 #[inline(always)]
 pub fn kind_unasked(object: &Bound<'_, PyAny>) -> Option<Kind> {
     let facts = ClassFacts::of(object);
-    kind_by_class(object, &facts).or_else(|| kind_of_other(object, &facts))
+    kind_by_class(object, &facts).or_else(|| kind_of_other(object))
 }
 
 /// As [`kind_unasked`], for objects of classes that a program has made.
 #[inline(never)]
-fn kind_of_other(object: &Bound<'_, PyAny>, facts: &ClassFacts) -> Option<Kind> {
-    if is_deferred_subclass(object, facts) {
+fn kind_of_other(object: &Bound<'_, PyAny>) -> Option<Kind> {
+    let facts = ClassFacts::of(object);
+    if is_deferred_subclass(object, &facts) {
         // Twisted knows them by `__init_subclass__`, which a class may keep from running.
         return Some(match is_listed(object) {
             true => Kind::Deferred,

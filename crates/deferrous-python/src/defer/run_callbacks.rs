@@ -6,6 +6,7 @@
 //! that is added to a Deferred that has its result is called without being put into the queue first.
 
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 
 use super::{
     callback_queue, debug_info,
@@ -250,12 +251,15 @@ fn run_fired<'py>(caller: Call<'py>, fired: Bound<'py, Deferred>) -> PyResult<()
     }
 }
 
+/// How many Deferreds that wait for each other need no allocation.
+const USUAL_CHAIN: usize = 3;
+
 /// One call of `_runCallbacks`: its local variables, in the order in which they end.
 struct Call<'py> {
     /// The Deferred whose callbacks are run.
     this: Bound<'py, Deferred>,
     /// Those that waited for it, and for each other. Each was put here because the one before it had its result.
-    chain: Vec<Bound<'py, Deferred>>,
+    chain: SmallVec<[Bound<'py, Deferred>; USUAL_CHAIN]>,
     is_done: bool,
     /// What is called first, without having been in the queue.
     added: Option<Callback<'py>>,
@@ -299,10 +303,10 @@ enum Next<'py> {
 
 impl<'py> Call<'py> {
     #[inline(always)]
-    const fn new(this: Bound<'py, Deferred>, added: Option<Callback<'py>>) -> Self {
+    fn new(this: Bound<'py, Deferred>, added: Option<Callback<'py>>) -> Self {
         Call {
             this,
-            chain: Vec::new(),
+            chain: SmallVec::new(),
             is_done: false,
             added,
             item: None,

@@ -19,15 +19,30 @@ unsafe extern "C" {
     ) -> *mut ffi::PyObject;
 }
 
+/// A class, by itself or by one of its objects. Reading fields by an object counts no reference to its class.
+enum Class<'a, 'py> {
+    Itself(&'a Bound<'py, PyType>),
+    Of(&'a Bound<'py, PyAny>),
+}
+
+impl Class<'_, '_> {
+    /// Shows `read` the fields of the class.
+    #[inline(always)]
+    fn read<R>(self, read: impl FnOnce(&ffi::PyTypeObject) -> R) -> R {
+        let class = match self {
+            Class::Itself(class) => class.as_type_ptr(),
+            Class::Of(object) => object.get_type_ptr(),
+        };
+        // SAFETY: the class is alive, as it is referred to, or an object of it is. The functions of this folder that are
+        // passed only copy fields, so nothing changes them meanwhile, or gives the object another class.
+        read(unsafe { &*class })
+    }
+}
+
 /// Shows `read` the fields of a class.
 #[inline(always)]
-pub(super) fn read_class<R>(
-    class: &Bound<'_, PyType>,
-    read: impl FnOnce(&ffi::PyTypeObject) -> R,
-) -> R {
-    // SAFETY: the class is alive. The functions of this folder that are passed only copy fields, so nothing changes
-    // them meanwhile.
-    read(unsafe { &*class.as_type_ptr() })
+fn read_class<R>(class: &Bound<'_, PyType>, read: impl FnOnce(&ffi::PyTypeObject) -> R) -> R {
+    Class::Itself(class).read(read)
 }
 
 /// The same, for the class of an object.
@@ -36,7 +51,7 @@ pub(super) fn read_class_of<T, R>(
     object: &Bound<'_, T>,
     read: impl FnOnce(&ffi::PyTypeObject) -> R,
 ) -> R {
-    read_class(&object.as_any().get_type(), read)
+    Class::Of(object.as_any()).read(read)
 }
 
 /// What a class says of its objects.

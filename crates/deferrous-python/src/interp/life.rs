@@ -61,7 +61,7 @@ pub trait Life: PyClass<Frozen = True> + Send + Sync {
 /// How many objects may end inside each other before the next one has to wait.
 const DEEPEST: u32 = 24;
 /// How many pieces of memory are kept.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 
 /// Where a thread is.
 struct Ending {

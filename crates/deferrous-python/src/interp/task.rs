@@ -88,7 +88,7 @@ type Leading<'py, const N: usize> = (
 /// # Errors
 ///
 /// A `TypeError` as Python raises it for a function with this signature.
-#[inline]
+#[inline(always)]
 pub fn bind_leading<'py, const N: usize>(
     py: Python<'py>,
     function: &str,

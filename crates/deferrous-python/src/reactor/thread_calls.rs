@@ -64,7 +64,7 @@ Raises:
 /// Sends a message. Calls `reactor.wakeUp` unless the loop wakes itself: a program has replaced that method, or the
 /// waker. Otherwise the reactor is woken when the caller drops the result: after letting go of the interpreter, if
 /// that is about to happen, since the reactor needs it first.
-#[inline]
+#[inline(always)]
 pub fn send(
     reactor: &Reactor<'_, '_>,
     queue: &Messages,
