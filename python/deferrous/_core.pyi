@@ -263,54 +263,12 @@ class Deferred(Awaitable[_T]):
         clock: IReactorTime | _Clock,
         onTimeoutCancel: Callable[[_T | Failure, float], _Next | Failure] | None = None,
     ) -> Deferred[_T | _Next]: ...
-    def callback(self, result: _T | Failure) -> None:
-        """Fire the Deferred with a result, and run its callbacks.
-
-        Args:
-            result: what the first callback gets; or a Failure, for the first errback.
-
-        Raises:
-            AlreadyCalledError: it was fired before. That changes nothing.
-        """
-
-    def errback(self, fail: Failure | BaseException | None = None) -> None:
-        """Fire the Deferred with a failure, and run its errbacks.
-
-        Args:
-            fail: a Failure, or an exception; None for the exception that is being handled.
-
-        Raises:
-            AlreadyCalledError: it was fired before. That changes nothing.
-            NoCurrentExceptionError: there is no argument, and no exception is being handled.
-        """
-
-    def pause(self) -> None:
-        """Hold the callbacks back until unpause is called as often."""
-
-    def unpause(self) -> None:
-        """End one pause; with the last one, run the callbacks that have queued up."""
-
-    def cancel(self) -> None:
-        """Give up what the Deferred stands for.
-
-        Before it is fired, the canceller is called; if that does not fire it, it fails with
-        CancelledError. Without a canceller, the one firing that follows is ignored. While it waits for
-        another Deferred, that one is cancelled. After that, nothing happens.
-
-        Raises:
-            whatever the canceller raises.
-        """
-
-    def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]:
-        """Fire another Deferred with the result of this one, which is left with None.
-
-        Args:
-            d: the other one. Firing or cancelling it does nothing to this one.
-
-        Returns:
-            the Deferred itself.
-        """
-
+    def callback(self, result: _T | Failure) -> None: ...
+    def errback(self, fail: Failure | BaseException | None = None) -> None: ...
+    def pause(self) -> None: ...
+    def unpause(self) -> None: ...
+    def cancel(self) -> None: ...
+    def chainDeferred(self, d: Deferred[_T]) -> Deferred[None]: ...
     @classmethod
     def fromCoroutine(cls, coro: _Running[_V]) -> Deferred[_V]:
         """Run a coroutine that awaits Deferreds, until it first waits.

@@ -1,19 +1,51 @@
-"""The methods of ``Deferred`` that talk to asyncio and to a reactor's clock.
+"""The methods of ``Deferred`` that are functions of Python.
 
-They are Twisted's own functions: all they do is call Python objects, which no other language would do
-faster. Where one makes a Deferred by itself, it makes one of ours.
+Most are Twisted's own functions: all they do is call other methods and Python objects, which no other
+language would do faster. Where one makes a Deferred by itself, it makes one of ours. Tools such as
+``mock.create_autospec`` look for functions of Python.
+
+The methods that are called once for nearly every Deferred are functions, too. The extension module has calls
+of them run code in Rust, and theirs only where something is special: names of Twisted that a program has
+replaced, arguments by keyword, and on CPython 3.11, which always runs it.
 """
 
 from __future__ import annotations
 
+import functools
+import sys
+from types import FunctionType
 from typing import Any
 
 from twisted.internet import defer
 
 from deferrous._by_name import NAMES, with_names
 
-_METHODS = ("addTimeout", "asFuture")
+_METHODS = ("addTimeout", "asFuture", "callback", "chainDeferred", "errback", "pause", "unpause")
 _CLASS_METHODS = ("fromFuture",)
+
+
+def _cancel(deferred: Any) -> Any:
+    """Return the method ``cancel``.
+
+    Twisted's function would call itself for each Deferred that waits for another. The method in Rust needs no
+    stack for that, so a function calls it, with the name and the place of Twisted's in tracebacks.
+
+    :param deferred: the class in Rust.
+    """
+    in_rust, stock = deferred.cancel, vars(defer.Deferred)["cancel"]
+
+    def cancel(self: Any) -> None:
+        in_rust(self)
+
+    code = cancel.__code__.replace(
+        co_filename=stock.__code__.co_filename, co_firstlineno=stock.__code__.co_firstlineno
+    )
+    if sys.version_info >= (3, 11):
+        code = code.replace(co_qualname=stock.__code__.co_qualname)
+    method: Any = FunctionType(code, NAMES, stock.__name__, None, cancel.__closure__)
+    functools.update_wrapper(method, stock)
+    del method.__wrapped__
+    return method
 
 
 def add_methods(deferred: Any) -> None:
@@ -25,6 +57,7 @@ def add_methods(deferred: Any) -> None:
     NAMES.put("Deferred", deferred)
     for name in _METHODS:
         setattr(deferred, name, with_names(vars(stock)[name]))
+    deferred.cancel = _cancel(deferred)
     for name in _CLASS_METHODS:
         setattr(deferred, name, classmethod(with_names(vars(stock)[name].__func__)))
     # The property that warns of the old name, where the attribute has a new one.

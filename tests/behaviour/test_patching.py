@@ -143,16 +143,16 @@ def test_setting_debug_on_the_class_switches_debugging_on(
 
 
 def test_mock_with_the_signature_of_a_function(api: ModuleType) -> None:
-    """A function as `autospec` gives the mock `self`, and has it check arguments."""
+    """Where a method is a builtin, a function as `autospec` gives the mock `self` and checks arguments."""
 
-    def signature(self: Any, result: Any) -> None:
-        """Have the parameters of `callback`."""
+    def signature(self: Any, callback: Any) -> Any:
+        """Have parameters of `addCallback`."""
 
-    original = api.Deferred.callback
-    with mock.patch.object(api.Deferred, "callback", autospec=signature, side_effect=original) as callback:
-        deferred = api.Deferred()
-        with pytest.raises(TypeError, match="result"):
-            deferred.callback()
-        deferred.callback(1)
-    assert callback.call_args.args == (deferred, 1)
-    assert outcome(deferred) == 1
+    original = api.Deferred.addCallback
+    with mock.patch.object(api.Deferred, "addCallback", autospec=signature, side_effect=original) as add:
+        deferred = api.succeed(1)
+        with pytest.raises(TypeError, match="callback"):
+            deferred.addCallback()
+        deferred.addCallback(str)
+    assert add.call_args.args == (deferred, str)
+    assert outcome(deferred) == "1"

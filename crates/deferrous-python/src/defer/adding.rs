@@ -1,4 +1,4 @@
-//! The methods that are called most: `addCallback`, `addErrback`, `addBoth`, `addCallbacks` and `callback`.
+//! The methods that are called most: `addCallback`, `addErrback`, `addBoth` and `addCallbacks`.
 
 use std::ffi::CStr;
 
@@ -6,7 +6,7 @@ use pyo3::{exceptions::PyTypeError, prelude::*};
 
 use super::{
     deferred::{Arguments as Rest, Callback, Deferred, Side},
-    firing::{add, callback},
+    firing::add,
 };
 use crate::{
     interp::{Arguments, FastMethod, fallible, name},
@@ -236,30 +236,4 @@ fn side<'py>(
         None => fallible::dict(py)?.into_any(),
     };
     Ok(fallible::tuple(py, [callable, arguments, keywords])?.into_any())
-}
-
-pub struct FireCallback;
-
-impl FastMethod for FireCallback {
-    type Class = Deferred;
-    const NAME: &'static CStr = c"callback";
-    const DOC: &'static CStr = c"callback($self, result)
---
-
-Fire the Deferred with a result, and run its callbacks.
-
-Args:
-    result: what the first callback gets; or a Failure, for the first errback.
-
-Raises:
-    AlreadyCalledError: it was fired before. That changes nothing.";
-
-    #[inline(always)]
-    fn call<'py>(
-        this: &Bound<'py, Deferred>,
-        arguments: Arguments<'_, 'py>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        callback(this, arguments.only("Deferred.callback", "result")?)?;
-        Ok(this.py().None().into_bound(this.py()))
-    }
 }

@@ -9,12 +9,10 @@ use pyo3::{
 
 use super::{
     deferred::{Callback, Called, Canceller, Deferred, Side},
-    kinds::classes,
+    kinds::{Method, classes},
 };
 use crate::{
-    interp::{
-        Outcome, Traverse, bound_function, call, call_with_tuple, fallible, limited, outcome,
-    },
+    interp::{Outcome, Traverse, bound_method, call, call_with_tuple, fallible, limited, outcome},
     twisted::objects,
 };
 
@@ -101,9 +99,9 @@ impl<'py> Callback<'py> {
             Callback::Pair { errback, .. } => errback,
             _ => return None,
         };
-        let (function, owner) = bound_function(callable)?;
-        let [callback, errback] = classes(callable.py()).firing;
-        match function == callback || (failed && function == errback) {
+        let (function, owner) = bound_method(callable)?;
+        let is = |method| function == classes(callable.py()).method(method).as_ptr().addr();
+        match is(Method::Callback) || (failed && is(Method::Errback)) {
             true => owner.cast().ok().map(|owner| owner.to_owned()),
             false => None,
         }

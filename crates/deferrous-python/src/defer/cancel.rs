@@ -21,11 +21,12 @@ pub fn call_cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         deferred.call_method0(name!(deferred.py(), "cancel")?)?;
         return Ok(());
     }
-    cancel(deferred)
+    cancel(deferred, false)
 }
 
-/// `cancel()`. A row of Deferreds that wait for each other is walked by a loop.
-pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+/// `cancel()`. A row of Deferreds that wait for each other is walked by a loop. `has_frame` says that the call is in
+/// tracebacks without being added.
+pub fn cancel(deferred: &Bound<'_, Deferred>, has_frame: bool) -> PyResult<()> {
     let py = deferred.py();
     let mut current = deferred.clone();
     // One of the Deferreds that were passed, another after 2, 4, 8... more: in a circle, it comes again.
@@ -51,10 +52,10 @@ pub fn cancel(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
             (passed, steps, until) = (current.clone(), 0, until * 2);
         }
     }
-    cancel_unfired(&current)
+    cancel_unfired(&current, has_frame)
 }
 
-fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
+fn cancel_unfired(deferred: &Bound<'_, Deferred>, has_frame: bool) -> PyResult<()> {
     let (py, parts) = (deferred.py(), deferred.get());
     check_stack(py)?;
     match parts.canceller.clone_out(py) {
@@ -64,7 +65,9 @@ fn cancel_unfired(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
         }) => (native.cancel)(&target, deferred)?,
         Some(Canceller { target, .. }) if target.is_truthy()? => {
             limited(&target, || outcome(py, target.call1((deferred,)))).map_err(|exception| {
-                failure::add_frames(&exception, Place::Cancel);
+                if !has_frame {
+                    failure::add_frames(&exception, Place::Cancel);
+                }
                 PyErr::from_value(exception.into_any())
             })?;
         }

@@ -153,16 +153,6 @@ pub fn start<'py>(
     run_by_name(deferred, deferred.overrides(Method::RunCallbacks))
 }
 
-/// `unpause()`.
-pub fn unpause(deferred: &Bound<'_, Deferred>) -> PyResult<()> {
-    let (py, parts) = (deferred.py(), deferred.get());
-    parts.paused.set(py, parts.paused.get(py) - 1);
-    if parts.paused.get(py) != 0 || !parts.called.get(py) {
-        return Ok(());
-    }
-    run_by_name(deferred, deferred.overrides(Method::RunCallbacks))
-}
-
 /// A Deferred that has failed; Twisted's `fail`.
 pub fn fail<'py>(
     py: Python<'py>,

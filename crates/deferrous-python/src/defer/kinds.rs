@@ -16,8 +16,7 @@ use pyo3::{
 use super::deferred::Deferred;
 use crate::{
     interp::{
-        ClassFacts, Making, bound_function, class_attribute, fallible, finds, forget, is_exactly,
-        is_kind_of, name,
+        ClassFacts, Making, class_attribute, fallible, finds, forget, is_exactly, is_kind_of, name,
     },
     replaced,
     twisted::objects,
@@ -85,8 +84,6 @@ pub struct Classes {
     pub subclasses: Py<PyList>,
     /// What `gatherResults` adds to its list.
     pub parse_results: Py<PyCFunction>,
-    /// The C functions of `callback` and `errback`.
-    pub firing: [usize; 2],
     /// How the class makes its objects, unless a program has replaced that.
     pub making: Making,
     names: [Py<PyString>; 12],
@@ -95,6 +92,14 @@ pub struct Classes {
     class_name: Py<PyString>,
     /// `object.__class__`, where instances of most classes find it.
     class_descriptor: Py<PyAny>,
+}
+
+impl Classes {
+    /// The method that this module gave the class.
+    #[inline(always)]
+    pub const fn method(&self, method: Method) -> &Py<PyAny> {
+        &self.methods[method.index()]
+    }
 }
 
 static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
@@ -139,17 +144,11 @@ pub fn register<'py>(
         names.push(name.unbind());
     }
     let object = py.get_type::<PyAny>();
-    let sample = Bound::new(py, Deferred::unfired(None))?;
-    let function = |name| -> PyResult<usize> {
-        let bound = sample.getattr(fallible::text(py, name)?)?;
-        Ok(bound_function(&bound).map_or(0, |(function, _)| function))
-    };
     let subclasses = fallible::list_of(py, [deferred.clone(), list.clone()])?;
     replaced::on_change(forget_facts);
     let found = Classes {
         subclasses: subclasses.clone().unbind(),
         parse_results: parse_results.unbind(),
-        firing: [function("callback")?, function("errback")?],
         making: Making::of(&deferred),
         names: names.try_into().map_err(|_| missing(py))?,
         methods: methods.try_into().map_err(|_| missing(py))?,
@@ -289,7 +288,7 @@ fn class_overrides(class: &Bound<'_, PyType>, method: Method) -> bool {
     // `DeferredList` has its own `cancel`.
     let own = match method {
         Method::Cancel => &classes.cancel_of_deferred,
-        _ => &classes.methods[method.index()],
+        _ => classes.method(method),
     };
     class_attribute(class, method.name(py)).is_none_or(|found| !found.is(own))
 }

@@ -10,9 +10,9 @@ use pyo3::{
 
 use super::{
     attributes, awaiting, callback_queue, cancel, debug_info,
-    deferred::{Callback, Canceller, Deferred},
+    deferred::{Canceller, Deferred},
     firing, inline_callbacks,
-    kinds::{Method, as_deferred, classes},
+    kinds::{as_deferred, classes},
     making,
     parts::DeferredParts,
     run_callbacks,
@@ -112,70 +112,12 @@ impl Deferred {
         super::adding::add_callbacks(slf, callback, callback_rest, errback, errback_rest)
     }
 
-    /// Fire the Deferred with a failure, and run its errbacks.
-    ///
-    /// Args:
-    ///     fail: a Failure, or an exception; None for the exception that is being handled.
-    ///
-    /// Raises:
-    ///     AlreadyCalledError: it was fired before. That changes nothing.
-    ///     NoCurrentExceptionError: there is no argument, and no exception is being handled.
-    #[pyo3(signature = (fail=None))]
-    fn errback<'py>(slf: &Bound<'py, Self>, fail: Option<Bound<'py, PyAny>>) -> PyResult<()> {
-        if replaced::any(slf.py()) {
-            let fail = fail.unwrap_or_else(|| slf.py().None().into_bound(slf.py()));
-            return call_stock("Deferred.errback", slf, [fail]).map(drop);
-        }
-        firing::errback(slf, fail.as_ref())
-    }
-
-    /// Hold the callbacks back until unpause is called as often.
-    fn pause(slf: &Bound<'_, Self>) {
-        let (py, paused) = (slf.py(), &slf.get().paused);
-        paused.set(py, paused.get(py) + 1);
-    }
-
-    /// End one pause; with the last one, run the callbacks that have queued up.
-    fn unpause(slf: &Bound<'_, Self>) -> PyResult<()> {
-        firing::unpause(slf)
-    }
-
-    /// Give up what the Deferred stands for.
-    ///
-    /// Before it is fired, the canceller is called; if that does not fire it, it fails with
-    /// CancelledError. Without a canceller, the one firing that follows is ignored. While it waits for
-    /// another Deferred, that one is cancelled. After that, nothing happens.
-    ///
-    /// Raises:
-    ///     whatever the canceller raises.
+    /// Give up what the Deferred stands for. The function of Python by this name calls it, which has a frame then.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
         if replaced::any(slf.py()) {
             return call_stock("Deferred.cancel", slf, []).map(drop);
         }
-        cancel::cancel(slf)
-    }
-
-    /// Fire another Deferred with the result of this one, which is left with None.
-    ///
-    /// Args:
-    ///     d: the other one. Firing or cancelling it does nothing to this one.
-    ///
-    /// Returns:
-    ///     the Deferred itself.
-    #[pyo3(name = "chainDeferred")]
-    fn chain_deferred<'py>(
-        slf: Bound<'py, Self>,
-        d: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        d.setattr(name!(py, "_chainedTo")?, &slf)?;
-        let callback = d.getattr(name!(py, "callback")?)?;
-        let errback = d.getattr(name!(py, "errback")?)?;
-        if slf.overrides(Method::AddCallbacks) {
-            return slf.call_method1(name!(py, "addCallbacks")?, (callback, errback));
-        }
-        firing::add(&slf, Callback::Pair { callback, errback })?;
-        Ok(slf.into_any())
+        cancel::cancel(slf, true)
     }
 
     /// Run a coroutine that awaits Deferreds, until it first waits.

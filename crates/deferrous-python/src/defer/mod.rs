@@ -8,6 +8,7 @@ mod attributes;
 mod awaiting;
 mod callback;
 mod callback_queue;
+mod called_once;
 mod cancel;
 mod class_attributes;
 mod debug_info;
@@ -44,7 +45,7 @@ use crate::interp::{
 };
 
 /// Makes the classes and the functions, and puts them into the module. `complete` adds what is not in Rust to the class
-/// of Deferreds.
+/// of Deferreds, and makes functions of Python of some of its methods.
 pub fn load<'py>(
     module: &Bound<'py, PyModule>,
     complete: impl FnOnce(&Bound<'py, PyType>) -> PyResult<()>,
@@ -53,6 +54,7 @@ pub fn load<'py>(
     let deferred = py.get_type::<Deferred>();
     make_class(&deferred)?;
     complete(&deferred)?;
+    called_once::add(&deferred)?;
     let list = py.get_type::<DeferredList>();
     begin_life_extended::<DeferredList>(py);
     set_default(&list, "fireOnOneCallback", Some(no(py)))?;
@@ -102,7 +104,6 @@ fn make_class(class: &Bound<'_, PyType>) -> PyResult<()> {
     add_method::<adding::AddCallback>(py)?;
     add_method::<adding::AddErrback>(py)?;
     add_method::<adding::AddBoth>(py)?;
-    add_method::<adding::FireCallback>(py)?;
     make_in_one_step::<Deferred>(py);
     add_am_await::<Deferred>(py);
     class.setattr(name!(py, "debug")?, false)?;

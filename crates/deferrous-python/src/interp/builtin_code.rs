@@ -1,4 +1,4 @@
-//! The code of functions of the interpreter.
+//! What callables of the interpreter call.
 
 use std::{
     ffi::{c_int, c_void},
@@ -8,38 +8,59 @@ use std::{
 
 use pyo3::{Borrowed, ffi, prelude::*};
 
-/// The beginning of a builtin, `PyCFunctionObject`, which has been the same in all versions of the interpreter.
+unsafe extern "C" {
+    /// The class of methods that are functions of Python, bound to an object.
+    static mut PyMethod_Type: ffi::PyTypeObject;
+}
+
+/// The beginning of a builtin, `PyCFunctionObject`, and of a bound method of Python, `PyMethodObject`, which has been the
+/// same in all versions of the interpreter.
 #[repr(C)]
-struct Function {
+struct Callable {
     head: ffi::PyObject,
-    definition: *const ffi::PyMethodDef,
+    /// The definition of a builtin, or the function of a method.
+    called: *const c_void,
     owner: *mut ffi::PyObject,
 }
 
-/// A function or method that is not written in Python.
-struct Builtin<'a, 'py> {
-    /// Where its code is. How that is called is told by the flags.
+/// What a builtin or a bound method of Python calls.
+struct Called<'a, 'py> {
+    /// Where the code of a builtin is, or the function of a method. It is only compared.
     code: usize,
+    /// How the code of a builtin is called; 0 for a method.
     flags: c_int,
     /// The object that it is bound to.
     owner: Option<Borrowed<'a, 'py, PyAny>>,
 }
 
-impl<'a, 'py> Builtin<'a, 'py> {
-    /// The object, if it is one.
+impl<'a, 'py> Called<'a, 'py> {
+    /// The same of an object of a class, which is either that of builtins or that of methods; of no other object.
     #[inline(always)]
-    fn of(callable: &'a Bound<'py, PyAny>) -> Option<Self> {
-        if !ptr::eq(callable.get_type_ptr(), &raw mut ffi::PyCFunction_Type) {
+    fn by(callable: &'a Bound<'py, PyAny>, is_builtin: bool) -> Option<Self> {
+        let class = match is_builtin {
+            true => &raw mut ffi::PyCFunction_Type,
+            false => &raw mut PyMethod_Type,
+        };
+        if !ptr::eq(callable.get_type_ptr(), class) {
             return None;
         }
-        // SAFETY: the object is alive and a builtin, which keeps its definition and its owner for as long as it is.
+        // SAFETY: the object is alive and of one of the two classes, whose objects keep what they call and their owner for
+        // as long as they are. What a builtin calls is a definition.
         unsafe {
-            let function: *const Function = callable.as_ptr().cast();
-            let definition = (*function).definition;
-            Some(Builtin {
-                code: (*definition).ml_meth.as_ptr().addr(),
-                flags: (*definition).ml_flags,
-                owner: Borrowed::from_ptr_or_opt(callable.py(), (*function).owner),
+            let fields: *const Callable = callable.as_ptr().cast();
+            let called = (*fields).called;
+            let (code, flags) = match is_builtin {
+                true => {
+                    let definition = called.cast::<ffi::PyMethodDef>();
+                    let code = (*definition).ml_meth.as_ptr().addr();
+                    (code, (*definition).ml_flags)
+                }
+                false => (called.addr(), 0),
+            };
+            Some(Called {
+                code,
+                flags,
+                owner: Borrowed::from_ptr_or_opt(callable.py(), (*fields).owner),
             })
         }
     }
@@ -50,8 +71,17 @@ impl<'a, 'py> Builtin<'a, 'py> {
 pub fn bound_function<'a, 'py>(
     callable: &'a Bound<'py, PyAny>,
 ) -> Option<(usize, Borrowed<'a, 'py, PyAny>)> {
-    let method = Builtin::of(callable)?;
-    Some((method.code, method.owner?))
+    let called = Called::by(callable, true)?;
+    Some((called.code, called.owner?))
+}
+
+/// The address of the function of a method in Python, and the object that it is bound to.
+#[inline(always)]
+pub fn bound_method<'a, 'py>(
+    callable: &'a Bound<'py, PyAny>,
+) -> Option<(usize, Borrowed<'a, 'py, PyAny>)> {
+    let called = Called::by(callable, false)?;
+    Some((called.code, called.owner?))
 }
 
 /// Where the code of a builtin function without arguments is. Nothing is called there: it is only compared.
@@ -62,7 +92,7 @@ impl BuiltinCode {
     /// That of a function, if it is such a one.
     #[inline]
     pub fn of(function: &Bound<'_, PyAny>) -> Option<Self> {
-        let function = Builtin::of(function)?;
+        let function = Called::by(function, true)?;
         (function.flags == ffi::METH_NOARGS).then_some(BuiltinCode(function.code))
     }
 

@@ -5,6 +5,7 @@
 
 use std::{
     ffi::CStr,
+    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr, slice,
 };
@@ -14,12 +15,18 @@ use pyo3::{
     exceptions::{PySystemError, PyTypeError},
     ffi,
     prelude::*,
-    types::{PyCFunction, PyDict, PyString, PyTuple, PyType},
+    types::{PyCFunction, PyDict, PyFunction, PyString, PyTuple, PyType},
 };
 
 use super::{classes::change_slots, fallible};
 
 type Raw = *mut ffi::PyObject;
+
+#[cfg(Py_3_12)]
+unsafe extern "C" {
+    /// Has a function of Python be called by this instead of its code.
+    fn PyFunction_SetVectorcall(function: Raw, vectorcall: ffi::vectorcallfunc);
+}
 
 /// The arguments of a call.
 #[derive(Clone, Copy)]
@@ -239,6 +246,25 @@ pub trait FastMethod {
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
+/// A method that is a function of Python, so that programs find one there. What calls it runs this instead of its code,
+/// which does the same and costs more: a frame, and what it calls in turn.
+///
+/// CPython 3.11 runs the code where code of Python makes the call.
+pub trait NativeMethod {
+    /// The class.
+    type Class: PyTypeInfo;
+
+    /// Calls it, with positional arguments; `None` if the code is to be run.
+    fn call<'py>(
+        this: &Bound<'py, Self::Class>,
+        arguments: &[Bound<'py, PyAny>],
+    ) -> Option<PyResult<()>>;
+
+    /// Runs the code, with all arguments.
+    fn run_code<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>)
+    -> PyResult<Bound<'py, PyAny>>;
+}
+
 /// A class that makes its objects in one step when it is called, and not by `__new__` and `__init__`.
 pub trait FastClass: PyClass {
     /// Makes an object of this very class.
@@ -315,39 +341,103 @@ unsafe extern "C" fn call_method<M: FastMethod>(
     }
 }
 
+/// What is done when an object is called that has a place for a function of C which does it.
+trait Called {
+    /// Calls the object.
+    fn call<'py>(
+        callable: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>>;
+}
+
+/// A class.
+struct Class<C>(PhantomData<C>);
+
+impl<C: FastClass> Called for Class<C> {
+    #[inline(always)]
+    fn call<'py>(
+        callable: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        C::make(callable.cast()?, arguments)
+    }
+}
+
+/// A function of Python.
+struct Function<M>(PhantomData<M>);
+
+impl<M: NativeMethod> Called for Function<M> {
+    #[inline(always)]
+    fn call<'py>(
+        callable: &Bound<'py, PyAny>,
+        arguments: Arguments<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = callable.py();
+        if let [this, rest @ ..] = arguments.positional()
+            && !arguments.has_keywords()
+            && let Ok(this) = this.cast::<M::Class>()
+            && let Some(result) = M::call(this, rest)
+        {
+            return result.map(|()| py.None().into_bound(py));
+        }
+        M::run_code(py, arguments)
+    }
+}
+
 /// # Safety
 ///
-/// Called by the interpreter, with the class, and with arguments as it gives them to objects that are called.
-unsafe extern "C" fn call_class<C: FastClass>(
-    class: Raw,
+/// Called by the interpreter, with the object that is called, and with arguments as it gives them to such objects.
+unsafe extern "C" fn vectorcall<C: Called>(
+    callable: Raw,
     values: *const Raw,
     count: usize,
     names: Raw,
 ) -> Raw {
-    // SAFETY: the interpreter calls this with a class, the thread is attached, and the arguments are as it gives them.
+    // SAFETY: the interpreter calls this, so the thread is attached, and the object and the arguments are as it gives
+    // them.
     unsafe {
         enter(Python::assume_attached(), |py| {
             let count = ffi::PyVectorcall_NARGS(count).unsigned_abs();
             let arguments = Arguments::new(py, values, count, names);
-            let class = Borrowed::from_ptr(py, class);
-            C::make(&class.cast_unchecked::<PyType>(), arguments).map(Some)
+            C::call(&Borrowed::from_ptr(py, callable), arguments).map(Some)
         })
     }
 }
 
-fn definition(
-    name: &'static CStr,
-    doc: &'static CStr,
-    function: ffi::PyCFunctionFastWithKeywords,
-) -> *mut ffi::PyMethodDef {
-    Box::leak(Box::new(ffi::PyMethodDef {
+/// Where a function of C is to be found.
+enum Home<'a, 'py> {
+    /// In the module of this name.
+    Module(&'a Bound<'py, PyAny>),
+    /// In a class, for its instances and those of its subclasses.
+    Class(&'a Bound<'py, PyType>),
+}
+
+/// A function of C as an object of Python.
+fn define<'py>(
+    py: Python<'py>,
+    home: Home<'_, 'py>,
+    (name, doc): (&'static CStr, &'static CStr),
+    code: ffi::PyCFunctionFastWithKeywords,
+) -> PyResult<Bound<'py, PyAny>> {
+    let definition = Box::into_raw(Box::new(ffi::PyMethodDef {
         ml_name: name.as_ptr(),
         ml_meth: ffi::PyMethodDefPointer {
-            PyCFunctionFastWithKeywords: function,
+            PyCFunctionFastWithKeywords: code,
         },
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: doc.as_ptr(),
-    }))
+    }));
+    // SAFETY: the definition and its texts live for ever, its flags are those of such a function, and the class or the
+    // name of the module is alive.
+    unsafe {
+        let made = match home {
+            Home::Module(name) => {
+                ffi::PyCFunction_NewEx(definition, ptr::null_mut(), name.as_ptr())
+            }
+            Home::Class(class) => ffi::PyDescr_NewMethod(class.as_type_ptr(), definition),
+        };
+        Bound::from_owned_ptr_or_err(py, made)
+    }
 }
 
 /// The function as an object of Python. `module` is the name of its module.
@@ -355,22 +445,15 @@ pub fn fast_function<'py, F: FastFunction>(
     py: Python<'py>,
     module: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyCFunction>> {
-    let definition = definition(F::NAME, F::DOC, call_function::<F>);
-    // SAFETY: the definition lives for ever, and the name is alive.
-    unsafe {
-        let function = ffi::PyCFunction_NewEx(definition, ptr::null_mut(), module.as_ptr());
-        Bound::from_owned_ptr_or_err(py, function).map(|function| function.cast_into_unchecked())
-    }
+    let home = Home::Module(module);
+    let function = define(py, home, (F::NAME, F::DOC), call_function::<F>)?;
+    Ok(function.cast_into()?)
 }
 
 /// A method as a descriptor of a class, for its instances and those of its subclasses.
 fn descriptor<'py, M: FastMethod>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    let definition = definition(M::NAME, M::DOC, call_method::<M>);
-    // SAFETY: the class is alive, and the definition lives for ever.
-    unsafe {
-        let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
-        Bound::from_owned_ptr_or_err(class.py(), method)
-    }
+    let texts = (M::NAME, M::DOC);
+    define(class.py(), Home::Class(class), texts, call_method::<M>)
 }
 
 /// A method that may be put into any class, for instances of this one.
@@ -389,5 +472,22 @@ pub fn add_method<M: FastMethod<Class: PyClass>>(py: Python<'_>) -> PyResult<()>
 
 /// Has calls of a class make its objects in one step. Nobody has called it yet.
 pub fn make_in_one_step<C: FastClass>(py: Python<'_>) {
-    change_slots::<C>(py, |class, _| class.tp_vectorcall = Some(call_class::<C>));
+    change_slots::<C>(py, |class, _| {
+        class.tp_vectorcall = Some(vectorcall::<Class<C>>)
+    });
+}
+
+/// Has calls of a function of Python run `M` instead of its code.
+pub fn call_natively<M: NativeMethod>(function: &Bound<'_, PyFunction>) {
+    // SAFETY: the function is alive, and what it is given runs for any arguments. Before CPython 3.12, which has a function
+    // for it and which alone notes what a function is called by, that is a field of it.
+    unsafe {
+        #[cfg(Py_3_12)]
+        PyFunction_SetVectorcall(function.as_ptr(), vectorcall::<Function<M>>);
+        #[cfg(not(Py_3_12))]
+        {
+            let fields = function.as_ptr().cast::<ffi::PyFunctionObject>();
+            (*fields).vectorcall = Some(vectorcall::<Function<M>>);
+        }
+    }
 }

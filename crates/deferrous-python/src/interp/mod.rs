@@ -38,7 +38,7 @@ mod stack;
 mod task;
 mod token;
 
-pub use builtin_code::{BuiltinCode, bound_function};
+pub use builtin_code::{BuiltinCode, bound_function, bound_method};
 pub use calls::{
     Outcome, call, call_metaclass, call_with_tuple, descriptor_get, limited, outcome, raised,
 };
@@ -59,8 +59,8 @@ pub use dict_watch::{Group, watch as watch_dicts};
 pub use event_room::EventRoom;
 pub use exception::{handling, set_traceback, traceback};
 pub use fastcall::{
-    Arguments, FastClass, FastFunction, FastMethod, add_method, fast_function, make_in_one_step,
-    method_descriptor,
+    Arguments, FastClass, FastFunction, FastMethod, NativeMethod, add_method, call_natively,
+    fast_function, make_in_one_step, method_descriptor,
 };
 pub use field::Field;
 pub use file_descriptor::{are_writable, file_descriptor, socket_descriptor, with_descriptor};
