@@ -23,6 +23,7 @@ mod frame;
 #[cfg(Py_3_13)]
 mod inline_values;
 mod kept;
+mod known_classes;
 mod life;
 mod message;
 mod name;
@@ -73,6 +74,7 @@ pub use inline_values::{
 };
 pub(crate) use kept::kept;
 pub use kept::{Counted, Kept, Slot, Traverse};
+pub use known_classes::KnownClasses;
 pub use life::{
     Life, Memory, add_finalizer, begin as begin_life, begin_extended as begin_life_extended,
     has_own_finalizer, make,

@@ -7,7 +7,6 @@
 //! same state.
 
 mod attribute;
-mod classes;
 mod datagrams;
 mod examine;
 mod facts;

@@ -6,12 +6,11 @@ use pyo3::{
 };
 
 use super::{
-    classes::KnownClasses,
     names::{Names, names},
     stock::{Moving, Stock},
 };
 use crate::interp::{
-    ClassFacts, class_attribute, class_attributes, finds, is_descriptor, is_subtype,
+    ClassFacts, KnownClasses, class_attribute, class_attributes, finds, is_descriptor, is_subtype,
 };
 
 /// What may be done for a stream in the place of its methods.

@@ -8,13 +8,14 @@ use pyo3::{
 };
 
 use super::{
-    super::classes::KnownClasses,
     absent::Absent,
     names::{Names, names},
     own::Own,
     stock::{Stock, stock},
 };
-use crate::interp::{ClassFacts, class_attribute, finds, is_descriptor, is_exactly, is_kind_of};
+use crate::interp::{
+    ClassFacts, KnownClasses, class_attribute, finds, is_descriptor, is_exactly, is_kind_of,
+};
 
 static CLASSES: KnownClasses = KnownClasses::new();
 static HELPERS: KnownClasses = KnownClasses::new();

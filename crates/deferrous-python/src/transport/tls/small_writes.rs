@@ -5,8 +5,8 @@ use pyo3::{
     types::{PyBytes, PyInt, PyList, PySlice},
 };
 
-use super::{super::classes::KnownClasses, names::names, own::Own, stock::Stock};
-use crate::interp::{ClassFacts, call, class_attribute, fallible, is_descriptor};
+use super::{names::names, own::Own, stock::Stock};
+use crate::interp::{ClassFacts, KnownClasses, call, class_attribute, fallible, is_descriptor};
 
 static CLASSES: KnownClasses = KnownClasses::new();
 

@@ -1,4 +1,4 @@
-//! What was found out of classes, so that it need not be found out again.
+//! Facts about classes, cached until a class or a base of it changes.
 
 use pyo3::{
     prelude::*,
@@ -6,9 +6,9 @@ use pyo3::{
     types::{PyDict, PyTuple, PyType},
 };
 
-use crate::interp::{UntilChanged, class_attributes, has_mro, is_exactly};
+use super::{UntilChanged, class_attributes, has_mro, is_exactly};
 
-/// How many classes are known. A program has two or three; of others it is found out anew each time.
+/// The number of classes that are cached. A program has two or three; others are examined each time.
 const MOST_CLASSES: usize = 16;
 
 /// Flags of classes.
@@ -20,7 +20,7 @@ struct KnownClass {
     flags: UntilChanged,
 }
 
-/// What was found out of a class.
+/// The flags of a class.
 pub struct Flags {
     /// 0 if nothing may be done for its objects.
     pub flags: u16,
@@ -38,29 +38,47 @@ impl KnownClasses {
     /// Args:
     ///     examine: looks at the class.
     ///     dicts: what else the flags depend on, beside the class and its bases.
+    #[inline(always)]
     pub fn flags<'py>(
         &self,
         object: &Bound<'py, PyAny>,
         examine: impl Fn() -> u16,
         dicts: impl FnOnce() -> PyResult<Vec<Bound<'py, PyDict>>>,
     ) -> Flags {
-        for known in &self.0 {
-            match known.get(object.py()) {
-                Some(known) if is_exactly(object, &known.class) => {
-                    return known.flags(object, examine);
-                }
-                Some(_) => {}
-                None => return remember(known, object, examine, dicts),
-            }
-        }
-        Flags {
-            flags: examine(),
-            are_watched: false,
+        let [first, others @ ..] = &self.0;
+        match first.get(object.py()) {
+            Some(known) if is_exactly(object, &known.class) => known.flags(object, examine),
+            Some(_) => flags_of_others(others, object, examine, dicts),
+            None => remember(first, object, examine, dicts),
         }
     }
 }
 
+/// The same, where the object's class is not the first one. A separate function, so that the common case is short.
+#[inline(never)]
+fn flags_of_others<'py>(
+    classes: &[PyOnceLock<KnownClass>],
+    object: &Bound<'py, PyAny>,
+    examine: impl Fn() -> u16,
+    dicts: impl FnOnce() -> PyResult<Vec<Bound<'py, PyDict>>>,
+) -> Flags {
+    for known in classes {
+        match known.get(object.py()) {
+            Some(known) if is_exactly(object, &known.class) => {
+                return known.flags(object, examine);
+            }
+            Some(_) => {}
+            None => return remember(known, object, examine, dicts),
+        }
+    }
+    Flags {
+        flags: examine(),
+        are_watched: false,
+    }
+}
+
 impl KnownClass {
+    #[inline(always)]
     fn flags(&self, object: &Bound<'_, PyAny>, examine: impl Fn() -> u16) -> Flags {
         let are_watched = self.flags.is_watched() && has_mro(object, &self.mro);
         let flags = if are_watched {
