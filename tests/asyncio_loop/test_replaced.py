@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import selectors
 import socket
@@ -227,6 +228,167 @@ def test_handles_of_the_standard_library_run_too() -> None:
     cancelled.cancel()
     finish(loop)
     assert called == [1]
+
+
+#: The methods that a turn calls by itself unless a program has replaced them.
+CALLED = ["_run_once", "time", "call_at", "_write_to_self", "_process_events", "_add_callback"]
+
+
+def use(loop: Any) -> None:
+    """Have a loop use each of its methods that a turn calls."""
+    left, right = socket.socketpair()
+    with left, right:
+        loop.add_reader(left, lambda: (left.recv(1), loop.stop()))
+        loop.call_later(0, right.send, b"x")
+        loop.call_soon_threadsafe(int)
+        loop.run_forever()
+        loop.remove_reader(left)
+
+
+def count_calls(stack: contextlib.ExitStack, place: Any, name: str) -> list[str]:
+    """Replace a method on a loop or in a class until the stack is closed. Return a list of its calls."""
+    calls: list[str] = []
+    before = getattr(place, name)
+
+    def method(*arguments: Any, **keywords: Any) -> Any:
+        calls.append(name)
+        return before(*arguments, **keywords)
+
+    stack.enter_context(mock.patch.object(place, name, method))
+    return calls
+
+
+@on_both
+@pytest.mark.parametrize("place", ["loop", "class", "base", "subclass"])
+@pytest.mark.parametrize("name", CALLED)
+def test_a_method_is_called_for_as_long_as_it_is_replaced(make_loop: Any, name: str, place: str) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        pass
+
+    loop: Any = Own() if place == "subclass" else make_loop()
+    base = next(kind for kind in make_loop.__mro__ if name in vars(kind))
+    replaced_in = {"loop": loop, "class": make_loop, "base": base, "subclass": Own}[place]
+    use(loop)
+    for _ in range(2):
+        with contextlib.ExitStack() as stack:
+            calls = count_calls(stack, replaced_in, name)
+            use(loop)
+            assert calls
+        called = len(calls)
+        use(loop)
+        assert len(calls) == called
+    loop.close()
+
+
+@on_both
+def test_a_method_that_is_replaced_during_a_turn_is_called_in_the_next(make_loop: Any) -> None:
+    loop: Any = make_loop()
+    with contextlib.ExitStack() as stack:
+        calls: list[list[str]] = []
+        loop.call_soon(lambda: calls.append(count_calls(stack, make_loop, "_run_once")))
+        loop.call_soon(loop.call_soon, loop.call_soon, loop.stop)
+        loop.run_forever()
+        assert calls == [["_run_once"] * 2]
+    use(loop)
+    assert len(calls[0]) == 2
+    loop.close()
+
+
+@on_both
+def test_a_method_on_the_loop_stays_when_that_of_the_class_is_replaced_and_put_back(make_loop: Any) -> None:
+    loop: Any = make_loop()
+    loop.time = lambda: 1.0
+    with mock.patch.object(make_loop, "time", lambda _: 5.0):
+        assert loop.call_later(1, print).when() == 2.0
+        del loop.time
+        assert loop.call_later(1, print).when() == 6.0
+        loop.time = lambda: 2.0
+    assert loop.call_later(1, print).when() == 3.0
+    del loop.time
+    finish(loop)
+
+
+@on_both
+def test_a_method_that_comes_and_goes_with_the_bases_of_a_class_is_noticed(make_loop: Any) -> None:
+    class Clock:
+        def time(self) -> float:
+            return 7.0
+
+    class Timed(Clock, make_loop):  # type: ignore[misc]
+        pass
+
+    class Base(make_loop):  # type: ignore[misc]
+        pass
+
+    class Own(Base):
+        pass
+
+    loop: Any = Own()
+    usual = loop.call_later(1, print).when()
+    assert usual != 8.0
+    for kind, bases in ((Own, (Timed,)), (Own, (Clock, Base)), (Base, (Timed,)), (Base, (Clock, make_loop))):
+        before = kind.__bases__
+        kind.__bases__ = bases
+        assert loop.call_later(1, print).when() == 8.0
+        kind.__bases__ = before
+        assert loop.call_later(1, print).when() >= usual
+    finish(loop)
+
+
+@on_both
+def test_the_methods_of_another_class_that_a_loop_is_given_are_called(make_loop: Any) -> None:
+    class Own(make_loop):  # type: ignore[misc]
+        pass
+
+    class Timed(make_loop):  # type: ignore[misc]
+        def time(self) -> float:
+            return 7.0
+
+    loop: Any = Own()
+    usual = loop.call_later(1, print).when()
+    loop.__class__ = Timed
+    assert loop.call_later(1, print).when() == 8.0
+    loop.__class__ = Own
+    assert loop.call_later(1, print).when() >= usual
+    finish(loop)
+
+
+@on_both
+def test_a_method_whose_end_uses_the_loop_is_not_called_later(make_loop: Any) -> None:
+    """The interpreter drops the method while it changes the class."""
+
+    class Clock:
+        def __call__(self) -> float:
+            return 7.0
+
+        def __del__(self) -> None:
+            loop.call_later(1, print).cancel()
+            ended.append(1)
+
+    ended: list[int] = []
+    loop: Any = make_loop()
+    usual = loop.call_later(1, print).when()
+    make_loop.time = Clock()
+    try:
+        assert loop.call_later(1, print).when() == 8.0
+    finally:
+        del make_loop.time
+    assert ended == [1]
+    assert loop.call_later(1, print).when() >= usual
+    finish(loop)
+
+
+@on_both
+def test_methods_of_many_classes_are_noticed(make_loop: Any) -> None:
+    kinds = [type(f"Own{number}", (make_loop,), {}) for number in range(20)]
+    loops: list[Any] = [kind() for kind in kinds]
+    for loop in loops:
+        loop.call_later(1, print).cancel()
+    for kind, loop in zip(kinds, loops, strict=True):
+        with mock.patch.object(kind, "time", lambda _: 5.0):
+            assert loop.call_later(1, print).when() == 6.0
+        assert loop.call_later(1, print).when() != 6.0
+        finish(loop)
 
 
 def number_of(kind: type) -> int:

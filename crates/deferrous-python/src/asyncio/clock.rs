@@ -20,7 +20,7 @@ pub fn monotonic() -> f64 {
 /// What `loop.time()` returns, in seconds.
 #[inline]
 pub fn now(event_loop: &Bound<'_, LoopCore>) -> PyResult<f64> {
-    if hooks::replaced(event_loop)? & TIME == 0 {
+    if hooks::replaced(event_loop) & TIME == 0 {
         return Ok(monotonic());
     }
     let py = event_loop.py();

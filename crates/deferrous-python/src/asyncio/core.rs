@@ -129,7 +129,7 @@ impl LoopCore {
 
     /// Look again at which methods a program has replaced on this loop.
     fn _notice_replaced(slf: &Bound<'_, Self>) -> PyResult<()> {
-        hooks::look_up(slf).map(drop)
+        hooks::look_at_loop(slf)
     }
 
     /// The number of the descriptor of a file object, also of one that was closed while it is watched.

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::{state::LoopCore, support::support};
-use crate::interp::{attributes, class_version, finds, item};
+use crate::interp::{KnownClasses, attributes, finds, item};
 
 /// The methods, in the order of `Support::called`.
 pub const RUN_ONCE: u16 = 1;
@@ -12,34 +12,44 @@ pub const CALL_AT: u16 = 1 << 2;
 pub const WRITE_TO_SELF: u16 = 1 << 3;
 const PROCESS_EVENTS: u16 = 1 << 4;
 const ADD_CALLBACK: u16 = 1 << 5;
-/// What handles events.
+/// The methods that handle events.
 pub const EVENTS: u16 = PROCESS_EVENTS | ADD_CALLBACK;
+const ALL: u16 = RUN_ONCE | TIME | CALL_AT | WRITE_TO_SELF | EVENTS;
+
+/// The methods of these classes that are as they were, as a set of the constants above.
+static CLASSES: KnownClasses = KnownClasses::new();
 
 /// The methods that have been replaced, as a set of the constants above.
 #[inline(always)]
-pub fn replaced(event_loop: &Bound<'_, LoopCore>) -> PyResult<u16> {
-    let (py, core) = (event_loop.py(), event_loop.get());
-    match class_version(event_loop) {
-        Some(version) if core.class_version.get(py) == version => Ok(core.replaced.get(py)),
-        _ => look_up(event_loop),
-    }
+pub fn replaced(event_loop: &Bound<'_, LoopCore>) -> u16 {
+    let class = CLASSES.flags(event_loop, || own_methods(event_loop), || Ok(Vec::new()));
+    event_loop.get().replaced_on_loop.get(event_loop.py()) | (ALL & !class.flags)
 }
 
-/// Looks at the class and at the loop. The former says when it changes; the latter has a `__setattr__`, which calls this.
+/// Which methods the class has from this module and the standard library.
 #[cold]
-pub fn look_up(event_loop: &Bound<'_, LoopCore>) -> PyResult<u16> {
-    let (py, core) = (event_loop.py(), event_loop.get());
-    let own = attributes(event_loop).ok();
-    let mut found = 0;
-    for (at, (name, method)) in support(py)?.called.iter().enumerate() {
-        let on_itself = own.as_ref().and_then(|own| item(own, name.bind(py)));
-        if on_itself.is_some() || !finds(event_loop, name, method) {
-            found |= 1 << at;
+fn own_methods(event_loop: &Bound<'_, LoopCore>) -> u16 {
+    let Ok(support) = support(event_loop.py()) else {
+        return 0;
+    };
+    let methods = support.called.iter().enumerate();
+    methods
+        .filter(|(_, (name, method))| finds(event_loop, name, method))
+        .fold(0, |found, (at, _)| found | 1 << at)
+}
+
+/// Looks at the attributes of the loop itself. Its `__setattr__` and `__delattr__` call this.
+#[cold]
+pub fn look_at_loop(event_loop: &Bound<'_, LoopCore>) -> PyResult<()> {
+    let py = event_loop.py();
+    let mut replaced = 0;
+    if let Ok(own) = attributes(event_loop) {
+        for (at, (name, _)) in support(py)?.called.iter().enumerate() {
+            if item(&own, name.bind(py)).is_some() {
+                replaced |= 1 << at;
+            }
         }
     }
-    core.replaced.set(py, found);
-    // The look-up has given the class a number, if it had none.
-    core.class_version
-        .set(py, class_version(event_loop).unwrap_or(0));
-    Ok(found)
+    event_loop.get().replaced_on_loop.set(py, replaced);
+    Ok(())
 }

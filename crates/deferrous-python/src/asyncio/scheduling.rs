@@ -148,7 +148,7 @@ Raises:
         }
         let handle = Handle::new(this, callback, rest, context.as_ref())?.into_any();
         core.ready.get().push(py, handle.clone());
-        if hooks::replaced(this)? & WRITE_TO_SELF == 0 {
+        if hooks::replaced(this) & WRITE_TO_SELF == 0 {
             wake(this)?;
         } else {
             this.call_method0(names(py).write_to_self.bind(py))?;
@@ -203,7 +203,7 @@ Only the thread that runs the loop may call it.";
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, core) = (this.py(), this.get());
         let delay = arguments.positional().first().and_then(plain_number);
-        let is_plain = !core.debug.get(py) && hooks::replaced(this)? & CALL_AT == 0;
+        let is_plain = !core.debug.get(py) && hooks::replaced(this) & CALL_AT == 0;
         let Some(delay) = delay.filter(|_| is_plain) else {
             return arguments.call_after(support(py)?.call_later.bind(py), this.as_any());
         };

@@ -36,9 +36,8 @@ pub struct LoopCore {
     pub(super) thread: Field<u64>,
     /// The resolution of the clock, in seconds.
     pub(super) resolution: Field<f64>,
-    /// The methods that a program has replaced, and the number that the class had then.
-    pub(super) replaced: Field<u16>,
-    pub(super) class_version: Field<u32>,
+    /// The methods that a program has replaced on the loop itself, as a set of the constants of `hooks`.
+    pub(super) replaced_on_loop: Field<u16>,
     /// `loop._selector`, and the one that stands for the descriptors of this loop.
     selector: Field<Option<Py<PyAny>>>,
     own_selector: Field<Option<Py<PyAny>>>,
@@ -84,8 +83,7 @@ impl LoopCore {
             waits: Field::new(false),
             thread: Field::new(0),
             resolution: Field::new(0.0),
-            replaced: Field::new(0),
-            class_version: Field::new(0),
+            replaced_on_loop: Field::new(0),
             selector: Field::new(None),
             own_selector: Field::new(None),
             has_own_selector: Field::new(false),

@@ -26,7 +26,7 @@ const LONGEST: f64 = 24.0 * 3600.0;
 pub fn run_once(event_loop: &Bound<'_, LoopCore>) -> PyResult<()> {
     let (py, core) = (event_loop.py(), event_loop.get());
     let delay = delay(event_loop)?;
-    if core.has_own_selector(py) && hooks::replaced(event_loop)? & EVENTS == 0 {
+    if core.has_own_selector(py) && hooks::replaced(event_loop) & EVENTS == 0 {
         wait(event_loop, delay)?;
     } else {
         wait_by_selector(event_loop, delay)?;
@@ -39,7 +39,7 @@ pub fn run_once(event_loop: &Bound<'_, LoopCore>) -> PyResult<()> {
 pub fn until_stopped(event_loop: &Bound<'_, LoopCore>) -> PyResult<()> {
     let (py, core) = (event_loop.py(), event_loop.get());
     loop {
-        if hooks::replaced(event_loop)? & RUN_ONCE == 0 {
+        if hooks::replaced(event_loop) & RUN_ONCE == 0 {
             run_once(event_loop)?;
         } else {
             event_loop.call_method0(names(py).run_once.bind(py))?;

@@ -114,14 +114,6 @@ pub fn mro_address(object: &Bound<'_, PyAny>) -> usize {
     read_class_of(object, |class| class.tp_mro.addr())
 }
 
-/// A number that is another one after an attribute of the object's class, or of a base of it, has changed; `None` if the
-/// interpreter does not tell. CPython before 3.12 gives out the same numbers again, so there it never tells.
-#[inline(always)]
-pub fn class_version(object: &Bound<'_, PyAny>) -> Option<u32> {
-    let version = read_class_of(object, |class| class.tp_version_tag);
-    (cfg!(Py_3_12) && version != 0).then_some(version)
-}
-
 /// Whether a class is abstract: it has abstract methods.
 pub fn is_abstract(class: &Bound<'_, PyType>) -> bool {
     read_class(class, |class| {

@@ -44,9 +44,8 @@ pub use calls::{
     Outcome, call, call_metaclass, call_with_tuple, descriptor_get, limited, outcome, raised,
 };
 pub use classes::{
-    ClassFacts, Making, attribute as class_attribute, class_version, finds, has_attributes,
-    has_mro, is_abstract, is_descriptor, is_exactly, is_kind_of, mro_address, own_attributes,
-    shorten_name,
+    ClassFacts, Making, attribute as class_attribute, finds, has_attributes, has_mro, is_abstract,
+    is_descriptor, is_exactly, is_kind_of, mro_address, own_attributes, shorten_name,
 };
 pub use context::{copy_context, run_in_context};
 pub use depth::{deeper, deeper_as_python, too_deep};
