@@ -1068,7 +1068,7 @@ class LoopCore:
         """Watch nothing any more."""
 
     def _watched(self, /) -> list[_Watched]:
-        """What is watched: a list of what a selector knows of each descriptor."""
+        """The watched descriptors: a list with the `SelectorKey` of each."""
 
     def _poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Wait for up to timeout seconds, and return a list of (fd, events) of what has happened."""

@@ -53,7 +53,7 @@ class Loop(_core.LoopCore, asyncio.SelectorEventLoop):  # type: ignore[misc]
         selector: what waits for descriptors, instead of the loop itself.
     """
 
-    # What is inherited, and not in the types of the standard library.
+    # The inherited names that the types of the standard library do not have.
     _run_forever_setup: Any
     _run_forever_cleanup: Any
     _check_running: Any

@@ -18,7 +18,7 @@ use crate::interp::{
 };
 
 impl<'py> CallArguments<'py> {
-    /// Those of a slice.
+    /// The arguments of a slice.
     #[inline(always)]
     pub fn of(py: Python<'py>, arguments: &[Bound<'py, PyAny>]) -> PyResult<Self> {
         Ok(match arguments {

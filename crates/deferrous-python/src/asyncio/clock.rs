@@ -9,7 +9,7 @@ use super::{
     state::LoopCore,
 };
 
-/// What `time.monotonic()` returns, in seconds.
+/// The time that `time.monotonic()` returns, in seconds.
 #[inline]
 pub fn monotonic() -> f64 {
     let time = clock_gettime(ClockId::Monotonic);
@@ -17,7 +17,7 @@ pub fn monotonic() -> f64 {
     (time.tv_sec * 1_000_000_000 + time.tv_nsec) as f64 / 1e9
 }
 
-/// What `loop.time()` returns, in seconds.
+/// The time that `loop.time()` returns, in seconds.
 #[inline]
 pub fn now(event_loop: &Bound<'_, LoopCore>) -> PyResult<f64> {
     if hooks::replaced(event_loop) & TIME == 0 {

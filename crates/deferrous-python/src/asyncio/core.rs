@@ -24,7 +24,7 @@ use crate::interp::{fallible, fallible::io_error};
 const EVENT_READ: u32 = 1;
 const EVENT_WRITE: u32 = 2;
 
-/// What to wait for, as a number of `selectors` says.
+/// The events to wait for, from a number of `selectors`.
 const fn interest(events: u32) -> Interest {
     Interest {
         readable: events & EVENT_READ != 0,
@@ -39,7 +39,7 @@ const fn number(interest: Interest) -> u32 {
         | (if interest.writable { EVENT_WRITE } else { 0 })
 }
 
-/// What a selector knows of a descriptor: its file, number, events, and a pair of handles.
+/// The `SelectorKey` of a descriptor: its file, number, events, and a pair of handles.
 fn key<'py>(py: Python<'py>, fd: i32, watched: Watched) -> PyResult<Bound<'py, PyTuple>> {
     let handle = |handle: Option<Py<PyAny>>| handle.unwrap_or_else(|| py.None()).into_bound(py);
     let pair = fallible::tuple(py, [handle(watched.reader), handle(watched.writer)])?;
@@ -51,7 +51,7 @@ fn key<'py>(py: Python<'py>, fd: i32, watched: Watched) -> PyResult<Bound<'py, P
     )
 }
 
-/// What is to be watched, from what a selector is told.
+/// A watched descriptor, from the arguments of `selector.register`.
 fn watched<'py>(
     file: &Bound<'py, PyAny>,
     events: u32,
@@ -195,7 +195,7 @@ impl LoopCore {
         self.close_selector(py)
     }
 
-    /// What is watched: a list of what a selector knows of each descriptor.
+    /// The watched descriptors: a list with the `SelectorKey` of each.
     fn _watched<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let (py, core) = (slf.py(), slf.get());
         let all: Vec<_> = core.with(py, |parts| {

@@ -21,9 +21,9 @@ pub enum Direction {
     Write,
 }
 
-/// What is watched of a descriptor.
+/// A watched descriptor: its handles, and the events that they wait for.
 pub struct Watched {
-    /// What the program has named the descriptor by: a number, or an object that has one.
+    /// The number that the program has named it by, or the object that has that number.
     pub file: Py<PyAny>,
     pub reader: Option<Py<PyAny>>,
     pub writer: Option<Py<PyAny>>,
@@ -89,7 +89,7 @@ impl Descriptors {
     ///
     /// # Errors
     ///
-    /// What the system says. Then nothing has changed.
+    /// If the system cannot watch the descriptor. Then nothing has changed.
     pub fn set(
         &mut self,
         poller: &Poller,
@@ -163,7 +163,7 @@ impl Descriptors {
         Some(removed)
     }
 
-    /// What is watched of a descriptor.
+    /// The handles and events of a descriptor, if it is watched.
     pub fn get(&self, fd: RawFd) -> Option<&Watched> {
         self.0.get(fd)
     }

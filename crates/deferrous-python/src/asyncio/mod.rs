@@ -1,8 +1,8 @@
 //! asyncio's event loop: its ready queue, timers, handles and descriptors, and the turn.
 //!
-//! The class that programs use is one of Python, [`LoopCore`] before the standard library's loop for selectors. What is not
-//! here is inherited from that. As in the standard library, a callback that is to be called is an object, a handle, which
-//! waits in the ready queue, among the timers or with a descriptor.
+//! Programs use a class of Python that derives from [`LoopCore`] and from the standard library's loop for selectors, which
+//! has everything that is not here. As in the standard library, a callback that is to be called is an object, a handle,
+//! which waits in the ready queue, among the timers or with a descriptor.
 
 mod call;
 mod clock;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::interp::{Arguments, FastMethod, bind_leading, fallible, forget};
 
-/// What a method is asked for: its leading parameters, the arguments of the callback, and the context.
+/// The arguments of a method: its leading parameters, the arguments of the callback, and the context.
 type Asked<'a, 'py, const N: usize> = (
     [Bound<'py, PyAny>; N],
     CallArguments<'py>,

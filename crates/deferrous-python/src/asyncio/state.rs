@@ -1,4 +1,4 @@
-//! What loops are made of, as objects: loops and handles, which refer to each other.
+//! The objects of a loop: the loop itself and its handles, which refer to each other.
 
 use std::{io, mem, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
 pub struct LoopCore {
     /// The handles that are to be run.
     pub ready: Py<ReadyQueue>,
-    /// What it waits with. A fork takes it out.
+    /// The part that waits for events. A fork takes it out.
     pub(super) waiter: Arc<WaiterSlot>,
     /// Absent when the collector has ended the loop.
     pub(super) parts: Field<Option<Box<Parts>>>,
@@ -107,7 +107,7 @@ impl LoopCore {
         Ok(result)
     }
 
-    /// What it waits with. It is made when it is first needed, and in a process that was forked off.
+    /// The part that waits for events. It is made when it is first needed, and again in a forked process.
     ///
     /// # Errors
     ///
@@ -239,11 +239,11 @@ pub struct Call {
     pub(super) cancelled: Field<bool>,
     /// The stack of whoever asked for the call, in debug mode.
     pub(super) source_traceback: Slot<Option<Bound<'static, PyAny>>>,
-    /// What the handle looked like when it was cancelled, in debug mode.
+    /// The `repr` of the handle when it was cancelled, in debug mode.
     pub(super) last_repr: Slot<Option<Bound<'static, PyAny>>>,
 }
 
-/// What a callback is called with.
+/// The arguments of a callback.
 #[derive(Clone)]
 pub enum CallArguments<'py> {
     None,

@@ -1,4 +1,4 @@
-//! What loops use of the standard library and of the package, handed over when there is to be a loop.
+//! The parts of the standard library and of the package that loops use. Python hands them over before it makes a loop.
 
 use pyo3::{
     exceptions::PyRuntimeError,

@@ -41,7 +41,7 @@ impl TimerHandle {
         Ok(handle)
     }
 
-    /// Its place in the order of timers. What is not a number comes first, as it is not after any time.
+    /// Its place in the order of timers. A time that is not a number comes first, as it is not after any other.
     fn deadline(&self) -> u64 {
         if self.when.is_nan() {
             0

@@ -60,7 +60,7 @@ fn delay(event_loop: &Bound<'_, LoopCore>) -> PyResult<Option<f64>> {
         return Ok(None);
     };
     let left = time_of(first) - clock::now(event_loop)?;
-    // What is not a number is due.
+    // A timer whose time is not a number is due.
     Ok(Some(if left > 0.0 { left.min(LONGEST) } else { 0.0 }))
 }
 
@@ -157,7 +157,7 @@ fn collect_due(event_loop: &Bound<'_, LoopCore>) -> PyResult<()> {
         return Ok(());
     }
     let end = clock::now(event_loop)? + core.resolution.get(py);
-    // Those are due whose time is before the end.
+    // A timer is due if its time is before the end.
     let last = deadline(end).saturating_sub(1);
     while let Some(timer) = core.with(py, |parts| parts.timers.pop(last))? {
         let timer = timer.into_bound(py);

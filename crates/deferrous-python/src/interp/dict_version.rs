@@ -18,7 +18,7 @@ use super::item;
     reason = "the versions of CPython for which this is compiled have it"
 )]
 pub(super) fn version(dict: &Bound<'_, PyDict>) -> u64 {
-    // SAFETY: the dict is alive.
+    // SAFETY: a `Bound` counts as a reference, so the dict is alive while its field is copied.
     unsafe { (*dict.as_ptr().cast::<ffi::PyDictObject>()).ma_version_tag }
 }
 
