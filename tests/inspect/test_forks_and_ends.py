@@ -49,12 +49,14 @@ def test_a_grandchild_whose_parents_have_gone_has_one_too(runtime: Path) -> None
             print(os.getpid(), flush=True)
             reactor.run()
         os._exit(0)
-    os._exit(0)
+    time.sleep(1000)
     """
     with running(source, runtime, ready="") as program:
         daemon = int(program.line())
         try:
+            # Whoever begins to listen removes the sockets of processes that have gone.
             wait_for_socket(program, daemon)
+            program.process.kill()
             program.process.wait()
             assert program.answer("ps", pid=daemon)["pid"] == daemon
             # They have ended without removing it.
