@@ -61,10 +61,10 @@ class _Names(dict[str, Any]):
 NAMES = _Names()
 
 
-def with_names(function: FunctionType) -> FunctionType:
-    """Return a copy of a function whose globals are `NAMES`."""
+def with_names(function: FunctionType, names: dict[str, Any] = NAMES) -> FunctionType:
+    """Return a copy of a function with these globals."""
     copy = FunctionType(
-        function.__code__, NAMES, function.__name__, function.__defaults__, function.__closure__
+        function.__code__, names, function.__name__, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__annotations__ = dict(function.__annotations__)

@@ -20,7 +20,10 @@ from twisted.internet import defer
 
 from deferrous._by_name import NAMES, with_names
 
-_METHODS = ("addTimeout", "asFuture", "callback", "chainDeferred", "errback", "pause", "unpause")
+_METHODS = ("addTimeout", "asFuture")
+#: Methods whose code looks up nothing that has a counterpart of ours. Their globals are those of Twisted's
+#: module: tools evaluate annotations there, and find none of the names that `NAMES` looks up elsewhere.
+_PLAIN_METHODS = ("callback", "chainDeferred", "errback", "pause", "unpause")
 _CLASS_METHODS = ("fromFuture",)
 
 
@@ -33,16 +36,21 @@ def _cancel(deferred: Any) -> Any:
     :param deferred: the class in Rust.
     """
     in_rust, stock = deferred.cancel, vars(defer.Deferred)["cancel"]
+    in_python = with_names(stock)
 
     def cancel(self: Any) -> None:
-        in_rust(self)
+        if issubclass(type(self), deferred):
+            in_rust(self)
+        else:
+            # A program may call it with any object that has the attributes.
+            in_python(self)
 
     code = cancel.__code__.replace(
         co_filename=stock.__code__.co_filename, co_firstlineno=stock.__code__.co_firstlineno
     )
     if sys.version_info >= (3, 11):
         code = code.replace(co_qualname=stock.__code__.co_qualname)
-    method: Any = FunctionType(code, NAMES, stock.__name__, None, cancel.__closure__)
+    method: Any = FunctionType(code, vars(defer), stock.__name__, None, cancel.__closure__)
     functools.update_wrapper(method, stock)
     del method.__wrapped__
     return method
@@ -57,6 +65,8 @@ def add_methods(deferred: Any) -> None:
     NAMES.put("Deferred", deferred)
     for name in _METHODS:
         setattr(deferred, name, with_names(vars(stock)[name]))
+    for name in _PLAIN_METHODS:
+        setattr(deferred, name, with_names(vars(stock)[name], vars(defer)))
     deferred.cancel = _cancel(deferred)
     for name in _CLASS_METHODS:
         setattr(deferred, name, classmethod(with_names(vars(stock)[name].__func__)))

@@ -6,7 +6,7 @@ import inspect
 import traceback
 from collections.abc import Callable
 from functools import partial
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -74,7 +74,9 @@ def test_a_call_does_what_the_code_of_the_function_does(api: ModuleType, name: s
 def test_a_function_looks_like_that_of_twisted(api: ModuleType, name: str) -> None:
     function, twisted = vars(api.Deferred)[name], vars(load("stock").Deferred)[name]
     assert type(function) is FunctionType
-    assert inspect.signature(function) == inspect.signature(twisted)
+    for evaluated in False, True:
+        expected = inspect.signature(twisted, eval_str=evaluated)
+        assert inspect.signature(function, eval_str=evaluated) == expected
     for attribute in "__module__", "__name__", "__qualname__", "__doc__":
         assert getattr(function, attribute) == getattr(twisted, attribute)
     assert function.__code__.co_filename == twisted.__code__.co_filename
@@ -120,6 +122,14 @@ def test_a_bound_method_of_another_object_is_called_as_one(api: ModuleType) -> N
     first.callback("value")
     assert started == ["value"]
     assert outcome(first) is None
+
+
+def test_cancel_takes_an_object_that_is_no_deferred(api: ModuleType) -> None:
+    function = vars(api.Deferred)["cancel"]
+    failed: list[Any] = []
+    for method in function, by_code(function):
+        method(SimpleNamespace(called=False, _canceller=None, errback=failed.append))
+    assert [failure.type.__name__ for failure in failed] == ["CancelledError", "CancelledError"]
 
 
 def test_super_calls_the_method_of_the_class(api: ModuleType) -> None:
