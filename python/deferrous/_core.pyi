@@ -1,4 +1,4 @@
-# The types of the extension module. The texts are those that `help()` shows; a test compares them.
+# The types of the extension module. Its docstrings are written here by `python -m tests.types.docstrings`.
 #
 # A callback may return a value, a Deferred of one, or a Failure. What is not a plain value needs an overload
 # of its own, before the others: type checkers take a Deferred for a value otherwise.
@@ -729,7 +729,8 @@ class DelayedCall:
 class EventLoop:
     """What the loop of a reactor is made of.
 
-    It has the methods of `select.epoll`, which `reactor._poller` has in Twisted."""
+    It has the methods of `select.epoll`, which `reactor._poller` has in Twisted.
+    """
 
     poller: Any
 
@@ -739,7 +740,8 @@ class EventLoop:
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait for events for up to timeout seconds, and return a list of (fd, event mask).
 
-        It returns earlier for a call from a thread. Only the reactor's thread may call it."""
+        It returns earlier for a call from a thread. Only the reactor's thread may call it.
+        """
 
     def register(self, fd: FileDescriptorLike, eventmask: int = 7) -> None:
         """Wait for events of a descriptor."""
@@ -759,18 +761,21 @@ class EventLoop:
     def pending(self, queue: str) -> list[Any]:
         """What waits in one of the queues of Twisted's reactors, as a list.
 
-        The queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls."""
+        The queues are threadCallQueue, _newTimedCalls and _pendingTimedCalls.
+        """
 
     def splice(self, queue: str, start: int, stop: int, entries: Iterable[Any]) -> list[Any]:
         """Put entries in the place of those of a queue from start to stop.
 
-        Returns those that were there, as a list."""
+        Returns those that were there, as a list.
+        """
 
     def sizes(self, /) -> tuple[int, int, int, int]:
         """How many there are: delayed calls, those cancelled since they were set included; readers; writers;
         and calls from threads.
 
-        Any thread may call it."""
+        Any thread may call it.
+        """
 
 def count_times(on: bool, /, *, stalls: bool = False) -> None:
     """Count how long turns, waits and jobs take, or no longer.
@@ -780,7 +785,8 @@ def count_times(on: bool, /, *, stalls: bool = False) -> None:
         stalls: whether it is the watchdog of stalls that asks, and not the metrics. Times are counted while
             one of them wants that.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def counted_times() -> dict[str, Any]:
     """The times that were counted, in seconds.
@@ -791,7 +797,8 @@ def counted_times() -> dict[str, Any]:
         long the loop has waited, `turn` the number of the last turn, and `began` when that began, by
         `time.monotonic()`, or None if it has ended.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def keep_records(make_debug_info: Callable[..., DebugInfo] | None, /) -> None:
     """Keep a record of each Deferred and delayed call that is made from now on, or no longer.
@@ -800,7 +807,8 @@ def keep_records(make_debug_info: Callable[..., DebugInfo] | None, /) -> None:
         make_debug_info: what makes the DebugInfo of a Deferred that ends with a failure, and has a record:
             it is called with what `record` returns. None keeps no records; those that are there stay.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def record(thing: object, /) -> tuple[float, CodeType, int, CodeType | str | type | None] | None:
     """The record of a Deferred or a delayed call.
@@ -810,7 +818,8 @@ def record(thing: object, /) -> tuple[float, CodeType, int, CodeType | str | typ
         that has made it; the instruction, as an index of bytes of that; and what was called last, if that has
         failed, or None: a code object, the name of a built-in function, or another callable's class.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def count_unfired(objects: list[Any], /) -> int:
     """How many of the objects are Deferreds that have not fired.
@@ -818,7 +827,8 @@ def count_unfired(objects: list[Any], /) -> int:
     Args:
         objects: a list of any objects. None of their code is run.
 
-    Any thread may call it."""
+    Any thread may call it.
+    """
 
 def after_fork() -> None:
     """Give up what this process shares with the one that it was forked off from."""
@@ -827,7 +837,8 @@ def after_fork() -> None:
 class Handle:
     """A callback that is to be called; what `loop.call_soon` returns.
 
-    It passes for an `asyncio.Handle`."""
+    It passes for an `asyncio.Handle`.
+    """
 
     def cancel(self, /) -> None:
         """Have the callback not called. It does nothing if it has been called already."""
@@ -858,7 +869,8 @@ class Handle:
 class TimerHandle:
     """A callback that is to be called at a time; what `loop.call_later` and `loop.call_at` return.
 
-    It passes for an `asyncio.TimerHandle`."""
+    It passes for an `asyncio.TimerHandle`.
+    """
 
     def cancel(self, /) -> None:
         """Have the callback not called. It does nothing if it has been called already."""
@@ -896,7 +908,8 @@ class TimerHandle:
 class ReadyQueue:
     """The handles that a loop is going to run, first in, first out: `loop._ready`.
 
-    It has those methods of `collections.deque` that programs use on it."""
+    It has those methods of `collections.deque` that programs use on it.
+    """
 
     def append(self, handle: Any) -> None:
         """Add a handle to the end."""
@@ -922,7 +935,8 @@ _Watched: TypeAlias = tuple[Any, int, int, tuple[Any, Any]]
 class LoopCore:
     """The part of asyncio's event loop that is in Rust: handles, timers, descriptors and turns.
 
-    `deferrous.asyncio.Loop` derives from it and from the standard library's loop for selectors."""
+    `deferrous.asyncio.Loop` derives from it and from the standard library's loop for selectors.
+    """
 
     _closed: bool
     _stopping: bool
@@ -968,7 +982,8 @@ class LoopCore:
         Raises:
             RuntimeError: the loop is closed.
 
-        Only the thread that runs the loop may call it; others use `call_soon_threadsafe`."""
+        Only the thread that runs the loop may call it; others use `call_soon_threadsafe`.
+        """
 
     def call_soon_threadsafe(
         self, callback: Callable[..., object], /, *args: Any, context: Context | None = None
@@ -985,7 +1000,8 @@ class LoopCore:
             the handle, by which the call can be cancelled.
 
         Raises:
-            RuntimeError: the loop is closed."""
+            RuntimeError: the loop is closed.
+        """
 
     def call_later(
         self, delay: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
@@ -1004,7 +1020,8 @@ class LoopCore:
             RuntimeError: the loop is closed.
             TypeError: the delay is no number.
 
-        Only the thread that runs the loop may call it."""
+        Only the thread that runs the loop may call it.
+        """
 
     def call_at(
         self, when: float, callback: Callable[..., object], /, *args: Any, context: Context | None = None
@@ -1023,7 +1040,8 @@ class LoopCore:
             RuntimeError: the loop is closed.
             TypeError: the time is no number.
 
-        Only the thread that runs the loop may call it."""
+        Only the thread that runs the loop may call it.
+        """
 
     def _check_closed(self, /) -> None: ...
     def _run_once(self, /) -> None: ...
@@ -1037,7 +1055,8 @@ class LoopCore:
             callback, args: what is called.
 
         Returns:
-            the handle of the callback."""
+            the handle of the callback.
+        """
 
     def _add_writer(self, fd: Any, callback: Callable[..., object], /, *args: Any) -> Handle:
         """Have a callback called whenever a descriptor has room to be written to.
@@ -1047,7 +1066,8 @@ class LoopCore:
             callback, args: what is called.
 
         Returns:
-            the handle of the callback."""
+            the handle of the callback.
+        """
 
     def _remove_reader(self, fd: Any) -> bool: ...
     def _remove_writer(self, fd: Any) -> bool: ...
@@ -1078,7 +1098,8 @@ def prepare_loops(functions: Any, stock: Any) -> None:
 
     Args:
         functions: what reports errors and slow callbacks.
-        stock: the standard library's class of loops, whose methods are inherited."""
+        stock: the standard library's class of loops, whose methods are inherited.
+    """
 
 class ReactorMethods:
     """What of a reactor is in Rust. Its event loop is the attribute _loop."""
@@ -1256,7 +1277,8 @@ def deferToThreadPool(
 class Watchdog:
     """Watches the loop of one thread, and notices turns that take too long.
 
-    A thread that needs no interpreter looks at the loop's thread from outside."""
+    A thread that needs no interpreter looks at the loop's thread from outside.
+    """
 
     def __new__(cls, threshold: float, /) -> Self: ...
     def start(self, tid: int, /) -> None:
@@ -1266,7 +1288,8 @@ class Watchdog:
             tid: the number of this thread, as the system has it.
 
         Raises:
-            OSError: the system makes no more threads."""
+            OSError: the system makes no more threads.
+        """
 
     def stop(self) -> None:
         """Have the watchdog end, soon. `next` still returns what it has found. Any thread may call it."""

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import deferrous
-import deferrous.defer  # It completes the class Deferred.
+import deferrous.defer  # noqa: F401 It completes the class Deferred.
 import pytest
 from deferrous import _core
 
 from tests.children import code
+from tests.types.docstrings import STUB, in_module, up_to_date
 
 ALLOWLIST = Path(__file__).with_name("stubtest-allowlist")
-STUB = Path(deferrous.__file__).with_name("_core.pyi")
 
 
-def texts(body: list[ast.stmt], inside: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the names of what a stub defines, with their docstrings."""
-    before: ast.stmt | None = None
-    for statement in body:
-        if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
-            text = ast.get_docstring(statement)
-            if text is not None:
-                yield inside + statement.name, text
-        if isinstance(statement, ast.ClassDef):
-            yield from texts(statement.body, f"{inside}{statement.name}.")
-        match before, statement:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield inside + name, text
-        before = statement
-
-
-def in_module(name: str) -> Any:
-    """Return what the extension module has by a dotted name."""
-    found: Any = _core
-    for part in name.split("."):
-        # Asked of the class, some attributes are the defaults of its instances.
-        found = _core.DeferredLock.__mro__[1] if part == "_Primitive" else inspect.getattr_static(found, part)
-    return found
-
-
-@pytest.mark.parametrize(("name", "text"), list(texts(ast.parse(STUB.read_text("utf-8")).body)))
-def test_the_stub_has_the_docstrings_of_help(name: str, text: str) -> None:
-    assert inspect.getdoc(in_module(name)) == text
+def test_the_stub_has_the_docstrings_of_help() -> None:
+    stub = STUB.read_text("utf-8")
+    assert stub == up_to_date(stub), "python -m tests.types.docstrings brings the stub up to date"
 
 
 def public_names() -> Iterator[str]:
