@@ -3,12 +3,9 @@
 //! A turn begins when the loop has waited for events, and ends when it waits again. A process has one loop that counts: if
 //! two reactors run in two threads, the numbers are of both.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -42,8 +39,11 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// How long a turn takes that is noted as long, in nanoseconds.
 static LONG: AtomicU64 = AtomicU64::new(u64::MAX);
-/// The number of the last long turn, and how long it took, in nanoseconds. Two numbers that belong together need a lock.
-static LAST_LONG: Mutex<(u64, u64)> = Mutex::new((0, 0));
+/// The number of the last long turn; 0 if none was, and while the two are written. A lock would stay locked in a process
+/// that is forked meanwhile.
+static LAST_LONG: AtomicU64 = AtomicU64::new(0);
+/// How long that took, in nanoseconds.
+static LAST_LONG_TOOK: AtomicU64 = AtomicU64::new(0);
 /// How long turns took.
 pub static TIMES: Histogram = Histogram::new();
 /// For how long the loop has waited, in nanoseconds.
@@ -134,11 +134,28 @@ pub fn set_long(nanos: u64) {
 /// The number of the last turn that was long, and how long it took, in nanoseconds; zeros if none was. Any thread may ask,
 /// without the interpreter.
 pub fn last_long() -> (u64, u64) {
-    *lock_last_long()
+    loop {
+        // Acquire: with the number comes the time.
+        let number = LAST_LONG.load(Acquire);
+        // Acquire: with the time of another turn comes that the number is no longer the same.
+        let took = LAST_LONG_TOOK.load(Acquire);
+        if number == 0 {
+            return (0, 0);
+        }
+        // Relaxed: it is only compared.
+        if LAST_LONG.load(Relaxed) == number {
+            return (number, took);
+        }
+    }
 }
 
-fn lock_last_long() -> MutexGuard<'static, (u64, u64)> {
-    LAST_LONG.lock().unwrap_or_else(PoisonError::into_inner)
+/// In the loop's thread, notes a turn as long.
+fn note_long(number: u64, took: u64) {
+    LAST_LONG.store(0, Relaxed);
+    // Release: whoever sees the time sees that the number is being written.
+    LAST_LONG_TOOK.store(took, Release);
+    // Release: whoever sees the number sees the time.
+    LAST_LONG.store(number, Release);
 }
 
 /// A turn begins, unless one has begun already: the loop has waited.
@@ -174,7 +191,7 @@ pub fn end() {
             let took = now.saturating_sub(began);
             TIMES.count(took);
             if took >= LONG.load(Relaxed) {
-                *lock_last_long() = (NUMBER.load(Relaxed), took);
+                note_long(NUMBER.load(Relaxed), took);
             }
         }
     }
