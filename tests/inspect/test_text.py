@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from deferrous.inspect import _report
-from deferrous.inspect._items import seconds
+from deferrous.inspect._durations import in_words
 from deferrous.inspect._text import Shortener, render
 
 
@@ -15,7 +15,7 @@ from deferrous.inspect._text import Shortener, render
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (12, "12 s"), (75, "1 min 15 s"), (3600, "1 h"), (200000, "2 d 7 h")],
 )
 def test_times_have_at_most_two_units(time: float, text: str) -> None:
-    assert seconds(time) == text
+    assert in_words(time) == text
 
 
 def test_paths_are_relative_to_the_program_or_to_packages() -> None:

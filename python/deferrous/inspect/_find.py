@@ -17,7 +17,8 @@ from typing import Any
 
 from deferrous.inspect._classes import class_name, full_names, module_of
 from deferrous.inspect._deferreds import is_deferred_class
-from deferrous.inspect._items import Item, seconds
+from deferrous.inspect._durations import in_words
+from deferrous.inspect._items import Item
 from deferrous.inspect._model import NOWHERE, Place
 from deferrous.inspect._names import attribute, class_place, describe, own_dict
 from deferrous.inspect._recorded import record_of
@@ -46,7 +47,7 @@ def timers(reactor: Any) -> Iterator[tuple[Any, Item]]:
         if type(function) is MethodType and is_deferred_class(type(function.__self__)):
             place = NOWHERE
         due = call.getTime() - now
-        words = f"a timer due in {seconds(due)}"
+        words = f"a timer due in {in_words(due)}"
         starts = [function, attribute(call, "args"), attribute(call, "kw")]
         record = record_of(call)
         age = None if record is None else record.age

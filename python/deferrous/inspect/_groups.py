@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from deferrous.inspect._items import Item, seconds
+from deferrous.inspect._durations import in_words
+from deferrous.inspect._items import Item
 from deferrous.inspect._model import Group, Place
 
 #: So many different words are kept of things that are alike.
@@ -70,7 +71,7 @@ class Shape:
     def _due(self, text: str) -> str:
         if not self.dues:
             return text
-        first, last = (seconds(due) for due in self.dues)
+        first, last = (in_words(due) for due in self.dues)
         due = f"in {first}" if first == last else f"in {first} to {last}"
         return f"{text} {due}" if text == "next" else f"{text} due {due}".strip()
 

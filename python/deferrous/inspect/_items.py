@@ -53,24 +53,6 @@ class Item:
         other.waited = True
 
 
-def seconds(time: float) -> str:
-    """Return a time in words: the two largest units, or a part of a second."""
-    if time < 0:
-        return "0 s"
-    if time < 10:
-        return f"{time:.1f} s"
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    left = round(time)
-    parts: list[str] = []
-    for size, name in units:
-        if left >= size or (name == "s" and not parts):
-            parts.append(f"{left // size} {name}")
-        elif parts:
-            break
-        left %= size
-    return " ".join(parts[:2])
-
-
 def where(place: Place) -> str:
     """Return a place as text, with the whole path."""
     return f"{place.file}:{place.line}" if place.file else ""

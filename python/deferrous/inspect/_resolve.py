@@ -13,11 +13,12 @@ from typing import Any
 from deferrous.inspect import _primitives
 from deferrous.inspect._classes import ClassSet, class_name
 from deferrous.inspect._deferreds import Reader
+from deferrous.inspect._durations import in_words
 from deferrous.inspect._find import current_reactor, processes, selectables, thread_calls, timers, triggers
 from deferrous.inspect._find import threads as lasting_threads
 from deferrous.inspect._find_jobs import jobs
 from deferrous.inspect._heap import Heap, Uncollected
-from deferrous.inspect._items import Item, seconds
+from deferrous.inspect._items import Item
 from deferrous.inspect._model import NOWHERE, Place
 from deferrous.inspect._names import attribute, describe, own_dict
 from deferrous.inspect._references import Alive, nearest
@@ -116,7 +117,7 @@ class Outstanding:
                 item.wait_for(_gone())
             if call is not None and self.reactor is not None:
                 item.due = call.getTime() - self.reactor.seconds()
-                item.note += f", next in {seconds(item.due)}"
+                item.note += f", next in {in_words(item.due)}"
             ends = self.waiting.items.get(id(own.get("_deferred")))
             if ends is not None:
                 ends.wait_for(item)

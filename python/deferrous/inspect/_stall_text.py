@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from deferrous.inspect._durations import duration
 from deferrous.inspect._printable import printable
 
 #: Why the reactor stood still: what most of the time went into.
@@ -166,14 +167,3 @@ def place(file: str, line: int) -> str:
     """Return a place as file:line, from the folder where the program runs on if that is shorter."""
     inside = os.getcwd() + os.sep
     return f"{file.removeprefix(inside)}:{line}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time that can be read at a glance."""
-    if seconds < 0.0005:
-        return "0"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.1f} minutes"

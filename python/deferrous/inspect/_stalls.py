@@ -19,7 +19,8 @@ from typing import Any
 from twisted.logger import Logger
 
 from deferrous import _core
-from deferrous.inspect import _stall_causes, _stall_loops, _stall_text
+from deferrous.inspect import _stall_causes, _stall_loops
+from deferrous.inspect._durations import duration
 from deferrous.inspect._protocol import InspectError
 from deferrous.inspect._stall_stacks import Taken
 
@@ -146,7 +147,6 @@ class Lines:
     def log_rest(self, now: bool = False) -> None:
         """Log how many stalls were not logged, when that is due, or `now`."""
         if self._rest and (now or self.pause() == 0.0):
-            duration = _stall_text.duration
             text = (
                 f"The reactor stood still {self._rest} more times, which were not logged: for "
                 f"{duration(self._took)} altogether, and for {duration(self._longest)} at most. "

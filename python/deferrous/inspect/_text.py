@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from deferrous.inspect._items import seconds
+from deferrous.inspect._durations import in_words
 from deferrous.inspect._printable import printable_answer
 
 #: What a column of text is cut to.
@@ -110,7 +110,7 @@ def _cut(text: str, last: bool) -> str:
 def _age_of_row(row: dict[str, Any]) -> str:
     if row["oldest"] is None:
         return ""
-    oldest, youngest = seconds(row["oldest"]), seconds(row["youngest"])
+    oldest, youngest = in_words(row["oldest"]), in_words(row["youngest"])
     return oldest if oldest == youngest or row["count"] == 1 else f"{youngest} to {oldest}"
 
 
@@ -141,7 +141,7 @@ def _line(node: dict[str, Any], shorten: Shortener) -> str:
     place, kind = shorten.place(node), {"never": "a", "held": "a Deferred in"}.get(node["kind"], node["kind"])
     parts = [f"{count}{kind} {node['name']}" + (f"  {place}" if place else "")]
     if node.get("age") is not None:
-        parts.append(f"{seconds(node['age'])} old")
+        parts.append(f"{in_words(node['age'])} old")
     if node.get("note"):
         parts.append(shorten.text(node["note"]))
     return "  ".join(parts)
