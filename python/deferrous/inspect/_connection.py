@@ -127,8 +127,8 @@ class Connection:
         if not quick and can_copy():
             try:
                 self._copy = start_copy(lambda: _report.answer(request))
-            except OSError:
-                # Too little memory for a copy.
+            except (OSError, RuntimeError):
+                # Too little memory for a copy, or the program is ending: CPython 3.12 does not fork then.
                 pass
             else:
                 self.deadline = time.monotonic() + PATIENCE

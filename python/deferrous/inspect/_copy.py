@@ -106,6 +106,7 @@ def start_copy(answer: Callable[[], dict[str, Any]]) -> Copy:
 
     Raises:
         OSError: there is no memory, or no process, for it.
+        RuntimeError: the interpreter is ending, and does not fork any more.
     """
     global _copier
     reading, writing = os.pipe()

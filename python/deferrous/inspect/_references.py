@@ -184,13 +184,16 @@ class Alive:
         deferreds = self._heap.deferred_classes
         kinds = dict(zip(map(id, map(type, things)), map(type, things), strict=True))
         left_out = {number for number, kind in kinds.items() if short_name(kind) in _CANCELLATIONS}
-        left_out |= deferreds | SUSPENDED.numbers
+        left_out |= deferreds | SUSPENDED.numbers | {id(ModuleType)}
         plain = [thing for thing in things if id(type(thing)) not in left_out]
         found: list[Any] = gc.get_referents(*plain) if plain else []
         if len(plain) < len(things):
             for thing in things:
                 if id(type(thing)) in deferreds:
                     found += self._after_deferred(thing)
+                elif type(thing) is ModuleType:
+                    # That of asyncio in C, of CPython 3.12, refers to objects that have ended, without end.
+                    found.append(own_dict(thing))
         return found
 
     def _behind_dicts(self, things: list[Any]) -> list[Any]:
