@@ -94,7 +94,7 @@ def _of_firing_again() -> dict[str, Place]:
     return found
 
 
-def _of_cancel() -> dict[str, Place]:
+def of_cancel() -> dict[str, Place]:
     """Find the frames of cancelling with a canceller that raises."""
     deferred: Any = defer.Deferred(_boom)
     found: dict[str, Place] = {}
@@ -143,7 +143,7 @@ def find() -> dict[str, Place]:
         **_of_await(),
         **_of_wait(),
         **_of_firing_again(),
-        **_of_cancel(),
+        **of_cancel(),
         "send": send["_inlineCallbacks"],
         "throw": throw.pop("_inlineCallbacks"),
         **throw,

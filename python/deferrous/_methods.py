@@ -19,6 +19,7 @@ from typing import Any
 from twisted.internet import defer
 
 from deferrous._by_name import NAMES, with_names
+from deferrous._frames import of_cancel
 
 _METHODS = ("addTimeout", "asFuture")
 #: Methods whose code looks up nothing that has a counterpart of ours. Their globals are those of Twisted's
@@ -50,6 +51,9 @@ def _cancel(deferred: Any) -> Any:
     )
     if sys.version_info >= (3, 11):
         code = code.replace(co_qualname=stock.__code__.co_qualname)
+    if sys.version_info[:2] == (3, 11):
+        # This code runs: its call, two lines below the first one, is where Twisted's calls the canceller.
+        code = code.replace(co_firstlineno=of_cancel()["cancel"][3] - 2)
     method: Any = FunctionType(code, vars(defer), stock.__name__, None, cancel.__closure__)
     functools.update_wrapper(method, stock)
     del method.__wrapped__

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import selectors
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -389,31 +387,3 @@ def test_methods_of_many_classes_are_noticed(make_loop: Any) -> None:
             assert loop.call_later(1, print).when() == 6.0
         assert loop.call_later(1, print).when() != 6.0
         finish(loop)
-
-
-def number_of(kind: type) -> int:
-    """Read the number by which CPython before 3.12 knows that a class has not changed."""
-    return ctypes.c_uint.from_address(id(kind) + 384).value
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a number is given to one class only")
-def test_a_class_that_has_changed_and_got_its_number_again_is_looked_at_again() -> None:
-    class Own(Loop):
-        pass
-
-    class Sibling(Loop):
-        pass
-
-    loop: Any = Own()
-    loop.call_later(1, print).cancel()
-    number = number_of(Own)
-    Own.time = lambda self: 7.0  # type: ignore[method-assign]
-    sys._clear_type_cache()
-    hasattr(Sibling, "the bases get their numbers first")
-    others: list[type] = [Sibling]
-    while number_of(others[-1]) + 1 < number:
-        others.append(type("Other", (), {}))
-        hasattr(others[-1], "it gets the next one")
-    assert loop.call_later(1, print).when() == 8.0
-    assert number_of(Own) in (0, number)
-    finish(loop)
