@@ -89,7 +89,7 @@ pub use openssl::OpenSsl;
 pub use panics::without_panic;
 pub use queue::Queue;
 pub use record::Record;
-pub use seen_attributes::SeenAttributes;
+pub use seen_attributes::{KnownPlace, SeenAttributes};
 pub use sending::{
     Awaitable, Awaited, Sent, add_am_await, add_slots, is_generator, is_native_coroutine, send,
     stop_iteration,

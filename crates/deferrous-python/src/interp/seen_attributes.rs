@@ -68,3 +68,84 @@ impl<const N: usize> SeenAttributes<N> {
         self.values.iter().try_for_each(|value| visit.call(value))
     }
 }
+
+/// The place of an attribute in objects of a class, in the objects themselves, as CPython 3.13 and later have it, while they
+/// have nothing by some other names.
+#[derive(Clone, Copy)]
+pub struct KnownPlace {
+    #[cfg(Py_3_13)]
+    place: Place,
+    /// How many names have places: a name that gets one may be one of the others.
+    #[cfg(Py_3_13)]
+    count: usize,
+}
+
+impl KnownPlace {
+    /// Whether this interpreter has attributes in objects.
+    pub const EXIST: bool = cfg!(Py_3_13);
+}
+
+#[cfg(Py_3_13)]
+impl KnownPlace {
+    /// The place of `name` in objects of the object's class; nowhere if one of them has had something by one of `others`.
+    /// `None` if the object does not have its attributes in itself.
+    pub fn of(
+        object: &Bound<'_, PyAny>,
+        name: &Py<PyString>,
+        others: &[&Py<PyString>],
+    ) -> Option<Self> {
+        let place_of = |name: &Py<PyString>| place(object, name.bind(object.py()));
+        let count = count_places(object)?;
+        let has_others = others.iter().any(|&other| place_of(other) != Place::NONE);
+        let place = match has_others {
+            true => Place::NONE,
+            false => place_of(name),
+        };
+        Some(KnownPlace { place, count })
+    }
+
+    /// Whether no name has got a place since, and an object of the class still has its attributes in itself.
+    #[inline(always)]
+    pub fn is_valid(self, object: &Bound<'_, PyAny>) -> bool {
+        count_places(object) == Some(self.count)
+    }
+
+    /// Whether it is somewhere: objects have nothing by the other names.
+    #[inline(always)]
+    pub fn is_somewhere(self) -> bool {
+        self.place != Place::NONE
+    }
+
+    /// What an object of the class has there.
+    #[inline(always)]
+    pub fn value<'py>(self, object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        value(object, self.place)
+    }
+}
+
+#[cfg(not(Py_3_13))]
+impl KnownPlace {
+    /// `None`: this interpreter has no attributes in objects.
+    pub const fn of(
+        _object: &Bound<'_, PyAny>,
+        _name: &Py<PyString>,
+        _others: &[&Py<PyString>],
+    ) -> Option<Self> {
+        None
+    }
+
+    /// Whether it may be used, which it may not.
+    pub const fn is_valid(self, _object: &Bound<'_, PyAny>) -> bool {
+        false
+    }
+
+    /// Whether it is somewhere, which it is not.
+    pub const fn is_somewhere(self) -> bool {
+        false
+    }
+
+    /// What an object has there, which is nothing.
+    pub const fn value<'py>(self, _object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        None
+    }
+}

@@ -12,8 +12,8 @@ use pyo3::{
 
 use super::{names::names, state::EventLoop, support::support};
 use crate::interp::{
-    SeenAttributes, UntilChanged, attributes, class_attribute, class_attributes, fallible, finds,
-    has_mro, is_exactly, item,
+    Field, KnownPlace, SeenAttributes, UntilChanged, attributes, class_attribute, class_attributes,
+    fallible, finds, has_mro, is_exactly, item,
 };
 
 /// A class of reactors whose methods are those of this module and Twisted's `seconds`. A program has one.
@@ -22,6 +22,8 @@ struct OwnClass {
     mro: Py<PyTuple>,
     /// Whether that is so still.
     unchanged: UntilChanged,
+    /// Where its reactors have their event loops, while they have nothing in the place of these methods.
+    event_loop: Field<Option<KnownPlace>>,
 }
 
 static OWN_CLASS: PyOnceLock<OwnClass> = PyOnceLock::new();
@@ -60,17 +62,18 @@ fn remember_class(reactor: &Bound<'_, PyAny>) -> bool {
             class: class.unbind(),
             mro: mro.unbind(),
             unchanged,
+            event_loop: Field::new(None),
         };
         let _ = OWN_CLASS.set(py, own);
     }
     true
 }
 
-#[cold]
-fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
-    let (names, support) = (names(reactor.py()), support());
+/// The methods that a turn needs, with their names.
+fn methods(py: Python<'_>) -> [(&'static Py<PyString>, &'static Py<PyAny>); 9] {
+    let (names, support) = (names(py), support());
     let [run_until_current, timeout, do_iteration] = &support.parts_of_a_turn;
-    let methods = [
+    [
         (&names.run_until_current, run_until_current),
         (&names.timeout, timeout),
         (&names.do_iteration, do_iteration),
@@ -80,11 +83,50 @@ fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
         (&names.do_read_or_write, &support.do_read_or_write),
         (&names.add_writer, &support.add_writer),
         (&names.remove_writer, &support.remove_writer),
-    ];
+    ]
+}
+
+#[cold]
+fn has_own_methods(reactor: &Bound<'_, PyAny>) -> bool {
+    let (names, support) = (names(reactor.py()), support());
     let waker = support.waker_class.bind(reactor.py());
-    methods.iter().all(|(name, own)| finds(reactor, name, own))
+    methods(reactor.py())
+        .iter()
+        .all(|(name, own)| finds(reactor, name, own))
         && class_attribute(waker, names.wake_up.bind(reactor.py()))
             .is_some_and(|found| found.is(&support.waker_method))
+}
+
+/// Where a reactor has its event loop in itself, if it has no attribute in the place of a method. The class is ours.
+#[inline]
+fn place_of_event_loop(reactor: &Bound<'_, PyAny>) -> Option<KnownPlace> {
+    if !KnownPlace::EXIST {
+        return None;
+    }
+    let own = OWN_CLASS.get(reactor.py())?;
+    let known = match own.event_loop.get(reactor.py()) {
+        Some(known) if known.is_valid(reactor) => Some(known),
+        _ => find_event_loop(reactor, own),
+    };
+    known.filter(|known| known.is_somewhere())
+}
+
+/// The same, found out by the names of all attributes that reactors of the class have had.
+#[cold]
+fn find_event_loop(reactor: &Bound<'_, PyAny>, own: &OwnClass) -> Option<KnownPlace> {
+    let py = reactor.py();
+    let methods = methods(py).map(|(name, _)| name);
+    let found = KnownPlace::of(reactor, &names(py).event_loop, &methods);
+    own.event_loop.set(py, found);
+    found
+}
+
+/// The event loop of a reactor that has nothing in the place of a method, neither in its class nor in itself. `None` also
+/// if that takes looking up names.
+#[inline]
+pub fn own_event_loop<'py>(reactor: &Bound<'py, PyAny>) -> Option<Bound<'py, EventLoop>> {
+    let place = class_is_ours(reactor).then(|| place_of_event_loop(reactor))??;
+    place.value(reactor)?.cast_into_exact().ok()
 }
 
 /// A reactor, and its `__dict__`.
@@ -100,10 +142,14 @@ impl<'a, 'py> Reactor<'a, 'py> {
         Ok(Reactor { object, attributes })
     }
 
-    /// Whether the reactor has this attribute by this name: neither its class nor its dict has another.
+    /// Whether the reactor has this method of [`methods`] by its name: neither its class nor its dict has another.
     #[inline]
     fn has_own(&self, name: &Py<PyString>, own: &Py<PyAny>) -> bool {
-        (class_is_ours(self.object) || finds(self.object, name, own))
+        let class_is_ours = class_is_ours(self.object);
+        if class_is_ours && place_of_event_loop(self.object).is_some() {
+            return true;
+        }
+        (class_is_ours || finds(self.object, name, own))
             && self.find(name.bind(self.object.py())).is_none()
     }
 
@@ -123,6 +169,9 @@ impl<'a, 'py> Reactor<'a, 'py> {
     /// Its event loop.
     #[inline]
     pub fn event_loop(&self) -> PyResult<Bound<'py, EventLoop>> {
+        if let Some(event_loop) = own_event_loop(self.object) {
+            return Ok(event_loop);
+        }
         let py = self.object.py();
         let found = self.get(names(py).event_loop.bind(py))?;
         found.cast_into_exact().map_err(|_| {

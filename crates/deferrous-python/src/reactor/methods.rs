@@ -9,7 +9,7 @@ use pyo3::{
 };
 
 use super::{
-    class::Reactor,
+    class::{Reactor, own_event_loop},
     descriptors::{Direction, fileno, io_error},
     readiness,
     state::EventLoop,
@@ -176,11 +176,14 @@ pub fn add_writer(
     stream: &Bound<'_, PyAny>,
     fd: RawFd,
 ) -> Option<PyResult<()>> {
-    let reactor = Reactor::of(reactor).ok()?;
-    if !reactor.adds_writers_by_itself() {
-        return None;
-    }
-    let event_loop = reactor.event_loop().ok()?;
+    let event_loop = match own_event_loop(reactor) {
+        Some(event_loop) => event_loop,
+        None => {
+            let reactor = Reactor::of(reactor).ok()?;
+            let adds_by_itself = reactor.adds_writers_by_itself();
+            adds_by_itself.then(|| reactor.event_loop().ok())??
+        }
+    };
     Some(add_descriptor(
         &event_loop,
         fd,
