@@ -166,7 +166,7 @@ def test_like_things_are_one_row(api: ModuleType) -> None:
 
 
 def test_a_program_that_has_used_asyncio_is_looked_at() -> None:
-    """What asyncio in C keeps for later is not walked over: on CPython 3.12 that takes all memory."""
+    """The free list of `_asyncio` is not followed: on CPython 3.12 that takes all memory."""
     printed = passes(
         """
         import asyncio, resource

@@ -54,7 +54,7 @@ def test_a_grandchild_whose_parents_have_gone_has_one_too(runtime: Path) -> None
     with running(source, runtime, ready="") as program:
         daemon = int(program.line())
         try:
-            # Whoever begins to listen removes the sockets of processes that have gone.
+            # A process that starts to listen removes the sockets of dead processes.
             wait_for_socket(program, daemon)
             program.process.kill()
             program.process.wait()

@@ -192,7 +192,7 @@ class Alive:
                 if id(type(thing)) in deferreds:
                     found += self._after_deferred(thing)
                 elif type(thing) is ModuleType:
-                    # That of asyncio in C, of CPython 3.12, refers to objects that have ended, without end.
+                    # On CPython 3.12, `gc.get_referents(_asyncio)` follows freed objects and never ends.
                     found.append(own_dict(thing))
         return found
 

@@ -173,7 +173,7 @@ fn add_members(list: &Bound<'_, DeferredList>, by_method: bool) -> PyResult<()> 
         return Ok(());
     };
     let mut at = 0;
-    // What is added to the list meanwhile is added to it as well, as in a loop of Python.
+    // The list may grow meanwhile: as in a loop of Python, the new members come at the end.
     while at < members.len() {
         for member in members.iter().skip(at) {
             add_member(list, &member, at.cast_signed(), by_method)?;

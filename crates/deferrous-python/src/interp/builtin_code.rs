@@ -23,7 +23,7 @@ struct Callable {
     owner: *mut ffi::PyObject,
 }
 
-/// What a builtin or a bound method of Python calls.
+/// The code of a builtin or the function of a bound method, and the owner of either.
 struct Called<'a, 'py> {
     /// Where the code of a builtin is, or the function of a method. It is only compared.
     code: usize,
@@ -45,7 +45,7 @@ impl<'a, 'py> Called<'a, 'py> {
             return None;
         }
         // SAFETY: the object is alive and of one of the two classes, whose objects keep what they call and their owner for
-        // as long as they are. What a builtin calls is a definition.
+        // as long as they are. A builtin refers to a definition.
         unsafe {
             let fields: *const Callable = callable.as_ptr().cast();
             let called = (*fields).called;

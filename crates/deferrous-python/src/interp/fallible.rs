@@ -86,8 +86,8 @@ fn fill<'py, T>(
 ) -> PyResult<Option<Bound<'py, T>>> {
     let mut items = items.into_iter();
     // SAFETY: a place of the new object, which no code has seen, takes over the reference to its item. There are as many
-    // places as items are put in, and only an object without an empty place is handed out. What the two callers above
-    // make is what they return.
+    // places as items are put in, and only an object without an empty place is handed out. The two callers above ask for
+    // the class that they make.
     unsafe {
         let made = Bound::from_owned_ptr_or_err(py, make(length.cast_signed()))?;
         for at in 0..length {

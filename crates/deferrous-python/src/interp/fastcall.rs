@@ -341,7 +341,7 @@ unsafe extern "C" fn call_method<M: FastMethod>(
     }
 }
 
-/// What is done when an object is called that has a place for a function of C which does it.
+/// A kind of object whose calls run a function of C, by its `vectorcall` slot.
 trait Called {
     /// Calls the object.
     fn call<'py>(

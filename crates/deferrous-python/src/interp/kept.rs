@@ -23,7 +23,7 @@ pub unsafe trait Kept: 'static {
     type At<'py>;
 }
 
-// SAFETY: only the lifetime differs.
+// SAFETY: a `Bound` is one pointer to an object and a token, whatever its lifetime is, so only that differs.
 unsafe impl<T: 'static> Kept for Bound<'static, T> {
     type At<'py> = Bound<'py, T>;
 }

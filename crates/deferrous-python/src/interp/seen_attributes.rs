@@ -116,7 +116,7 @@ impl KnownPlace {
         self.place != Place::NONE
     }
 
-    /// What an object of the class has there.
+    /// The value of an object of the class in this place.
     #[inline(always)]
     pub fn value<'py>(self, object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         value(object, self.place)
@@ -144,7 +144,7 @@ impl KnownPlace {
         false
     }
 
-    /// What an object has there, which is nothing.
+    /// `None`: no object has a value there.
     pub const fn value<'py>(self, _object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         None
     }
