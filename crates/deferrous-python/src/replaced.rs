@@ -18,7 +18,7 @@ use pyo3::{
 
 #[cfg(not(Py_3_12))]
 use crate::interp::notice_changes;
-use crate::interp::{Group, as_called_by_pyo3, class_attributes, fallible, watch_dicts};
+use crate::interp::{Arguments, Group, as_called_by_pyo3, class_attributes, fallible, watch_dicts};
 
 /// What is known of the names: one of the three below. Threads that have the interpreter read and write it.
 static NAMES: AtomicU8 = AtomicU8::new(ORIGINAL);
@@ -249,4 +249,17 @@ pub fn call_stock<'py>(
             function.call(fallible::tuple_after(owner, &rest)?, kwargs)
         }
     }
+}
+
+/// Calls Twisted's own function with all arguments of ours, the `self` of a method among them. It says what is wrong with
+/// them.
+#[cold]
+#[inline(never)]
+pub fn call_stock_with<'py>(
+    py: Python<'py>,
+    name: &str,
+    arguments: Arguments<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
+    call_stock(&fallible::text(py, name)?, None, &args, kwargs.as_ref())
 }

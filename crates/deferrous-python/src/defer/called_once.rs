@@ -15,19 +15,6 @@ use crate::{
     replaced,
 };
 
-/// Runs the function of Twisted that a method stands for, and which says what is wrong with the arguments.
-#[cold]
-#[inline(never)]
-fn run_stock<'py>(
-    py: Python<'py>,
-    name: &str,
-    arguments: Arguments<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let (positional, keywords) = (arguments.to_tuple()?, arguments.keywords()?);
-    let name = fallible::text(py, name)?;
-    replaced::call_stock(&name, None, &positional, keywords.as_ref())
-}
-
 /// Defines one of the methods: what it does unless a program has replaced names, or `None` for other arguments.
 macro_rules! method {
     ($method:ident, $name:literal, |$this:ident, $arguments:ident| $body:expr) => {
@@ -51,7 +38,7 @@ macro_rules! method {
                 py: Python<'py>,
                 arguments: Arguments<'_, 'py>,
             ) -> PyResult<Bound<'py, PyAny>> {
-                run_stock(py, $name, arguments)
+                replaced::call_stock_with(py, $name, arguments)
             }
         }
     };

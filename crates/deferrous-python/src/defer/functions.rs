@@ -216,7 +216,7 @@ Returns:
 
     fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         if replaced::any(py) {
-            return call_with_all(py, "execute", arguments);
+            return replaced::call_stock_with(py, "execute", arguments);
         }
         let deferred = match call_first(py, "callable", "execute", arguments)? {
             Ok(result) => making::succeed(py, result),
@@ -244,21 +244,10 @@ Returns:
 
     fn call<'py>(py: Python<'py>, arguments: Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         if replaced::any(py) {
-            return call_with_all(py, "maybeDeferred", arguments);
+            return replaced::call_stock_with(py, "maybeDeferred", arguments);
         }
         maybe(py, call_first(py, "f", "maybeDeferred", arguments)?)
     }
-}
-
-/// Calls the function of Twisted that one of these stands for.
-#[cold]
-fn call_with_all<'py>(
-    py: Python<'py>,
-    name: &str,
-    arguments: Arguments<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let (args, kwargs) = (arguments.to_tuple()?, arguments.keywords()?);
-    replaced::call_stock(&fallible::text(py, name)?, None, &args, kwargs.as_ref())
 }
 
 /// A Deferred that has failed with what a call has raised.
